@@ -1,0 +1,193 @@
+//! What the client knows of each endpoint: how busy, how fast, how dear, and whether it is resting.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::number::{Positive, Span};
+use crate::price::Price;
+use crate::time::Instant;
+use crate::wire::{EndpointId, Rejection};
+
+/// When an endpoint is given a rest: it gets no requests until it is over.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cooling {
+    /// Failures in a row (5xx, breaks, stalls) that open the circuit; 0 never does.
+    #[serde(default = "default_failures")]
+    pub failures: u32,
+    /// How long the circuit stays open.
+    #[serde(default = "default_rest")]
+    pub rest: Span,
+    /// Whether a refusal's Retry-After rests the endpoint for that long.
+    #[serde(default)]
+    pub on_retry_after: bool,
+}
+
+impl Default for Cooling {
+    fn default() -> Self {
+        Cooling { failures: default_failures(), rest: default_rest(), on_retry_after: false }
+    }
+}
+
+/// All endpoints, as the client sees them.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    members: Vec<Member>,
+    cooling: Cooling,
+}
+
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub name: String,
+    /// For the weighted router.
+    pub weight: Positive,
+    pub price: Price,
+    /// Attempts under way.
+    pub in_flight: u32,
+    /// Smoothed time to first token; `None` before the first answer.
+    pub ttft: Option<Duration>,
+    failures: u32,
+    rests_until: Instant,
+}
+
+impl Member {
+    pub fn new(name: &str, weight: Positive, price: Price) -> Member {
+        Member {
+            name: name.into(),
+            weight,
+            price,
+            in_flight: 0,
+            ttft: None,
+            failures: 0,
+            rests_until: Instant::START,
+        }
+    }
+}
+
+impl Fleet {
+    pub fn new(members: Vec<Member>, cooling: Cooling) -> Fleet {
+        Fleet { members, cooling }
+    }
+
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub fn member(&self, id: EndpointId) -> &Member {
+        &self.members[usize::from(id.0)]
+    }
+
+    /// Endpoints that are not resting and not among `tried`, in the scenario's order.
+    pub fn ready<'a>(
+        &'a self,
+        now: Instant,
+        tried: &'a [EndpointId],
+    ) -> impl Iterator<Item = EndpointId> + 'a {
+        let ids = (0..self.members.len() as u16).map(EndpointId);
+        ids.filter(move |id| self.member(*id).rests_until <= now && !tried.contains(id))
+    }
+
+    /// How long until some endpoint is not resting.
+    pub fn rest_left(&self, now: Instant) -> Duration {
+        let ends = self.members.iter().map(|member| member.rests_until.since(now));
+        ends.min().unwrap_or_default()
+    }
+
+    pub fn on_send(&mut self, id: EndpointId) {
+        self.member_mut(id).in_flight += 1;
+    }
+
+    /// An attempt ended, however it did.
+    pub fn on_end(&mut self, id: EndpointId) {
+        self.member_mut(id).in_flight -= 1;
+    }
+
+    /// The first token came `ttft` after the send: an exponential average that forgets half in about 6 answers.
+    pub fn on_first_token(&mut self, id: EndpointId, ttft: Duration) {
+        let member = self.member_mut(id);
+        member.failures = 0;
+        member.ttft = Some(match member.ttft {
+            Some(mean) => (mean * 9 + ttft) / 10,
+            None => ttft,
+        });
+    }
+
+    pub fn on_reject(&mut self, now: Instant, id: EndpointId, rejection: &Rejection) {
+        if rejection.status >= 500 {
+            self.on_failure(now, id);
+        }
+        if let (true, Some(wait)) = (self.cooling.on_retry_after, rejection.retry_after) {
+            let member = self.member_mut(id);
+            member.rests_until = member.rests_until.max(now + wait);
+        }
+    }
+
+    /// A break, a stall or a server error.
+    pub fn on_failure(&mut self, now: Instant, id: EndpointId) {
+        let (limit, rest) = (self.cooling.failures, self.cooling.rest.get());
+        let member = self.member_mut(id);
+        member.failures += 1;
+        if limit > 0 && member.failures >= limit {
+            member.failures = 0;
+            member.rests_until = member.rests_until.max(now + rest);
+        }
+    }
+
+    fn member_mut(&mut self, id: EndpointId) -> &mut Member {
+        &mut self.members[usize::from(id.0)]
+    }
+}
+
+fn default_failures() -> u32 {
+    5
+}
+
+fn default_rest() -> Span {
+    Span(Duration::from_secs(5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fleet(cooling: Cooling) -> Fleet {
+        let one = Positive::new(1.0).unwrap();
+        Fleet::new(["a", "b"].map(|name| Member::new(name, one, Price::default())).to_vec(), cooling)
+    }
+
+    #[test]
+    fn failures_in_a_row_rest_an_endpoint_and_an_answer_between_them_does_not() {
+        let mut fleet =
+            fleet(Cooling { failures: 2, rest: Span(Duration::from_secs(5)), on_retry_after: false });
+        let (a, now) = (EndpointId(0), Instant::from_secs_f64(1.0));
+        fleet.on_failure(now, a);
+        fleet.on_first_token(a, Duration::from_millis(10));
+        fleet.on_failure(now, a);
+        assert_eq!(fleet.ready(now, &[]).count(), 2);
+        fleet.on_failure(now, a);
+        assert_eq!(fleet.ready(now, &[]).collect::<Vec<_>>(), [EndpointId(1)]);
+        assert_eq!(fleet.ready(Instant::from_secs_f64(6.0), &[]).count(), 2);
+    }
+
+    #[test]
+    fn a_promise_rests_an_endpoint_only_where_the_scenario_says_so() {
+        let rejection = Rejection {
+            status: 429,
+            limit: "tokens",
+            retry_after: Some(Duration::from_secs(2)),
+            is_retryable: true,
+        };
+        for (on_retry_after, ready) in [(false, 2), (true, 1)] {
+            let mut fleet = fleet(Cooling { on_retry_after, ..Cooling::default() });
+            fleet.on_reject(Instant::START, EndpointId(0), &rejection);
+            assert_eq!(fleet.ready(Instant::from_secs_f64(1.999), &[]).count(), ready);
+            assert_eq!(fleet.ready(Instant::from_secs_f64(2.0), &[]).count(), 2);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The client half: what traffic comes, where each request is sent, and what is done when that fails.
+
+pub mod arrivals;
+pub mod dispatcher;
+pub mod fleet;
+pub mod hedge;
+pub mod lengths;
+pub mod retry;
+pub mod routers;
+pub mod workload;

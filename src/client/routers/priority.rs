@@ -1,0 +1,26 @@
+//! The first endpoint of the scenario's order that can take the request: spill-over is this order.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Fleet, Router};
+use crate::rng::Draws;
+use crate::time::Instant;
+use crate::wire::{EndpointId, Request};
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Priority {}
+
+impl Router for Priority {
+    fn route(
+        &mut self,
+        now: Instant,
+        _request: &Request,
+        fleet: &Fleet,
+        tried: &[EndpointId],
+        _draws: &mut Draws,
+    ) -> Option<EndpointId> {
+        fleet.ready(now, tried).next()
+    }
+}

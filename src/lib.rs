@@ -1,0 +1,29 @@
+//! Tollgate: what will this LLM traffic cost, how fast will it be, and where will it be refused?
+//!
+//! The modules stand in floors; a file imports only from floors below its own, and the client half and
+//! the server half never import each other. `docs/design.md` has the picture.
+
+// Floor 0: words.
+pub mod error;
+pub mod index;
+pub mod kind;
+pub mod number;
+pub mod outcome;
+pub mod price;
+pub mod rng;
+pub mod section;
+pub mod time;
+pub mod wire;
+
+// Floor 1: the two halves, pure machines that know neither clocks nor sockets.
+pub mod client;
+pub mod server;
+
+// Floor 2: edges.
+pub mod collectors;
+pub mod dialects;
+pub mod report;
+
+// Floor 3: clocks.
+pub mod scenario;
+pub mod simulate;

@@ -1,0 +1,254 @@
+//! Numbers of a scenario that carry their bounds in their type.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A finite number above zero.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Positive(f64);
+
+impl Positive {
+    /// `None` for zero, negative, infinite or not a number.
+    pub fn new(number: f64) -> Option<Positive> {
+        (number.is_finite() && number > 0.0).then_some(Positive(number))
+    }
+
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Positive {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Positive, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        Positive::new(number).ok_or_else(|| D::Error::custom(format!("{number} is not a number above 0")))
+    }
+}
+
+impl JsonSchema for Positive {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Positive".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number", "exclusiveMinimum": 0})
+    }
+}
+
+/// A finite number of at least zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct NonNegative(f64);
+
+impl NonNegative {
+    /// `None` for negative, infinite or not a number.
+    pub fn new(number: f64) -> Option<NonNegative> {
+        (number.is_finite() && number >= 0.0).then_some(NonNegative(number))
+    }
+
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for NonNegative {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NonNegative, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        NonNegative::new(number)
+            .ok_or_else(|| D::Error::custom(format!("{number} is not a number of at least 0")))
+    }
+}
+
+impl JsonSchema for NonNegative {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NonNegative".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number", "minimum": 0})
+    }
+}
+
+/// A share between 0 and 1, both included. Written as a number or as a percentage: `0.05`, `"5%"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Share(f64);
+
+impl Share {
+    /// `None` outside 0..=1.
+    pub fn new(number: f64) -> Option<Share> {
+        (0.0..=1.0).contains(&number).then_some(Share(number))
+    }
+
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Share, String> {
+        let number = match text.trim().strip_suffix('%') {
+            Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+            None => text.trim().parse(),
+        };
+        let share = number.ok().and_then(Share::new);
+        share.ok_or_else(|| format!("'{text}' is not a share between 0 and 1, such as 0.05 or \"5%\""))
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Share;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a share between 0 and 1, such as 0.05 or \"5%\"")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Share, E> {
+                text.parse().map_err(E::custom)
+            }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Share, E> {
+                number.to_string().parse().map_err(E::custom)
+            }
+            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Share, E> {
+                self.visit_f64(number as f64)
+            }
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Share, E> {
+                self.visit_f64(number as f64)
+            }
+        }
+        deserializer.deserialize_any(Text)
+    }
+}
+
+impl JsonSchema for Share {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Share".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^[0-9.]+ ?%$"}]})
+    }
+}
+
+/// A length of time as people write it: `"150ms"`, `"1.5s"`, `"30d"`. Exact to the nanosecond.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Span(pub Duration);
+
+impl Span {
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+
+    pub fn as_secs_f64(self) -> f64 {
+        self.0.as_secs_f64()
+    }
+}
+
+/// Units with their nanoseconds, the largest first.
+const UNITS: [(&str, u128); 8] = [
+    ("w", 604_800_000_000_000),
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Span, String> {
+        let bad = || {
+            format!("'{text}' is not a length of time such as \"150ms\", \"30s\", \"5m\", \"1h\" or \"7d\"")
+        };
+        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(bad)?;
+        let (number, unit) = text.split_at(split);
+        let unit = if unit.trim() == "µs" { "us" } else { unit.trim() };
+        let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(bad)?;
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() || whole.len() > 12 || part.len() > 9 || part.contains('.') {
+            return Err(bad());
+        }
+        let whole: u128 = whole.parse().map_err(|_| bad())?;
+        let part: u128 = format!("{part:0<9}").parse().map_err(|_| bad())?;
+        let total = whole * nanos + part * nanos / 1_000_000_000;
+        let total = u64::try_from(total).map_err(|_| format!("'{text}' is longer than 584 years"))?;
+        Ok(Span(Duration::from_nanos(total)))
+    }
+}
+
+impl fmt::Display for Span {
+    /// Exact, in the largest unit that leaves a whole number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let (unit, size) = UNITS.iter().find(|(_, size)| nanos > 0 && nanos % size == 0).unwrap_or(&UNITS[4]);
+        write!(f, "{}{unit}", nanos / size)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Span;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time in quotes, such as \"150ms\" or \"30s\"")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(ns|us|µs|ms|s|m|h|d|w)$", "description": "A length of time, such as \"150ms\", \"30s\" or \"7d\"."})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_exactly_and_written_back() {
+        for (text, nanos) in
+            [("150ms", 150_000_000), ("1.5s", 1_500_000_000), ("30d", 2_592_000_000_000_000), ("0s", 0)]
+        {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.0.as_nanos(), nanos);
+            assert_eq!(span.to_string().parse::<Span>(), Ok(span));
+        }
+        for bad in ["", "s", "30", "30 minutes", "1.2.3s", "-1s", ".5s", "99999999999w"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shares_are_numbers_or_percentages_within_bounds() {
+        assert_eq!("5%".parse(), Ok(Share(0.05)));
+        assert_eq!("1".parse(), Ok(Share(1.0)));
+        for bad in ["1.01", "-1%", "101%", "NaN", "half"] {
+            assert!(bad.parse::<Share>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What an endpoint refuses. Each kind is one file: its settings and its machine in one struct.
+
+mod requests;
+
+pub use requests::Requests;
+
+use std::time::Duration;
+
+use crate::kinds;
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::wire::{Job, Rejection, Usage};
+
+/// A rule that may refuse a job. All of an endpoint's limits are checked first; only when every one
+/// admits does each of them `take`, else each is told to `refuse`.
+pub trait Limit: Send {
+    /// Draws chance for a run: the endpoint's own root.
+    fn start(&mut self, _rng: Rng) {}
+
+    /// Whether the job may come in now. Changes nothing but what the passing of time changes.
+    fn check(&mut self, now: Instant, job: &Job) -> Verdict;
+
+    /// The job is admitted: charge it.
+    fn take(&mut self, _now: Instant, _job: &Job) {}
+
+    /// The job was refused, by this limit or by another: charge it where the vendor counts refusals.
+    fn refuse(&mut self, _now: Instant, _job: &Job) {}
+
+    /// An admitted job has ended, having used `used`: correct the charge where the vendor does.
+    fn settle(&mut self, _now: Instant, _job: &Job, _used: &Usage) {}
+
+    /// How many jobs may be served at once, and how many may wait; `None` for no such bound.
+    fn slots(&self) -> Option<Slots> {
+        None
+    }
+
+    /// The next instant after `now` at which every stream under way breaks.
+    fn next_break(&mut self, _now: Instant) -> Option<Instant> {
+        None
+    }
+
+    /// The quota as a provider's headers show it; `None` where it has none.
+    fn gauge(&mut self, _now: Instant) -> Option<Gauge> {
+        None
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    Admit,
+    Refuse(Rejection),
+}
+
+/// Places at the counter and in the queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Slots {
+    /// Jobs served at once; above zero.
+    pub max: u32,
+    /// Jobs that may wait for a place; beyond it they are refused with 429.
+    pub queue_max: u32,
+}
+
+/// What is left of a quota.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Gauge {
+    /// `requests` or `tokens`.
+    pub name: &'static str,
+    pub limit: u64,
+    pub remaining: u64,
+    /// Until it is full again.
+    pub reset: Duration,
+}
+
+kinds! {
+    /// Any kind of limit.
+    pub enum AnyLimit("limit"): Limit {
+        Requests = "requests",
+    }
+}

@@ -1,0 +1,207 @@
+//! What crosses between client and server: a job goes right, replies come left, nothing else.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// A request, numbered from 0 in the order of the plan.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct RequestId(pub u64);
+
+/// A request class, by its position in the scenario.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct ClassId(pub u16);
+
+/// An endpoint, by its position in the scenario.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct EndpointId(pub u16);
+
+/// One try at a request: its n-th, counted from 0.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AttemptId {
+    pub request: RequestId,
+    pub nth: u16,
+}
+
+/// What a client knows of a request before it has the answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Request {
+    pub id: RequestId,
+    pub class: ClassId,
+    /// Prompt length in tokens.
+    pub input_tokens: u32,
+    /// The cap on generated tokens (reasoning included) sent with the request, if one is sent.
+    pub max_tokens: Option<u32>,
+    pub stream: bool,
+}
+
+/// A request with the answer it will get if nothing cuts it: what only the server may know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Job {
+    pub request: Request,
+    /// Visible answer, in tokens.
+    pub answer_tokens: u32,
+    /// Reasoning before the answer, in tokens.
+    pub reasoning_tokens: u32,
+}
+
+impl Job {
+    /// The (reasoning, answer) tokens really generated: `max_tokens` cuts the reasoning last.
+    pub fn generated(&self) -> (u32, u32) {
+        let max = self.request.max_tokens.unwrap_or(u32::MAX);
+        let reasoning = self.reasoning_tokens.min(max);
+        (reasoning, self.answer_tokens.min(max - reasoning))
+    }
+
+    /// Whether `max_tokens` cuts the answer short.
+    pub fn is_cut(&self) -> bool {
+        self.generated() != (self.reasoning_tokens, self.answer_tokens)
+    }
+}
+
+/// What a server says of an attempt. `Rejected`, `Finished` and `Broken` end it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    Broken(Fault),
+    Finished(Finish),
+    Rejected(Rejection),
+    Tokens(Tokens),
+}
+
+impl Reply {
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Reply::Tokens(_))
+    }
+}
+
+/// One chunk of an answer, or in virtual time a whole stretch of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Tokens {
+    pub kind: Kind,
+    pub count: u32,
+    /// Set where replies are summaries: more tokens follow, never further apart than this,
+    /// until the next reply. A client need not watch for a stall below it.
+    pub steady: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    Reasoning,
+    Text,
+}
+
+/// The end of a whole answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Finish {
+    pub usage: Usage,
+    /// The answer reached `max_tokens`.
+    pub is_cut: bool,
+}
+
+/// Tokens as billed, normalised: the parts add up, none lies inside another.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Usage {
+    /// Prompt tokens that no cache served or stored.
+    pub input: u32,
+    pub cache_read: u32,
+    pub cache_write: u32,
+    /// Visible answer.
+    pub output: u32,
+    pub reasoning: u32,
+    pub source: Source,
+}
+
+impl Usage {
+    pub fn prompt(&self) -> u64 {
+        u64::from(self.input) + u64::from(self.cache_read) + u64::from(self.cache_write)
+    }
+
+    pub fn generated(&self) -> u64 {
+        u64::from(self.output) + u64::from(self.reasoning)
+    }
+}
+
+/// Who counted the tokens.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// We did: the prompt as sent, one token for each piece of the answer.
+    #[default]
+    Counted,
+    /// The provider's own usage record.
+    Provider,
+}
+
+/// A refusal: any answer with an error status, before or instead of tokens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rejection {
+    /// HTTP status.
+    pub status: u16,
+    /// The limit that refused, by the name it has in the scenario; "" where the provider does not say.
+    pub limit: &'static str,
+    /// The provider's promise: no sooner than this.
+    pub retry_after: Option<Duration>,
+    /// Whether the same request may succeed later.
+    pub is_retryable: bool,
+}
+
+/// An attempt that ended without a usable answer and without a refusal.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fault {
+    pub kind: FaultKind,
+    /// For a person: what exactly happened. Holds no secret.
+    pub detail: String,
+}
+
+impl Fault {
+    pub fn new(kind: FaultKind, detail: impl Into<String>) -> Fault {
+        Fault { kind, detail: detail.into() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// No connection: refused, reset while connecting, out of ports or descriptors.
+    Connect,
+    /// The host name did not resolve.
+    Dns,
+    /// The answer is not what the dialect speaks: no JSON, no event stream, no choices.
+    Garbled,
+    /// The connection broke before the answer's head was there.
+    Reset,
+    /// The server said inside the stream that it failed.
+    Server,
+    /// The TLS handshake failed.
+    Tls,
+    /// The answer is larger than we are willing to hold.
+    TooLarge,
+    /// The stream ended before the answer did.
+    Truncated,
+}
+
+impl FaultKind {
+    pub const ALL: [FaultKind; 8] = [
+        FaultKind::Connect,
+        FaultKind::Dns,
+        FaultKind::Garbled,
+        FaultKind::Reset,
+        FaultKind::Server,
+        FaultKind::Tls,
+        FaultKind::TooLarge,
+        FaultKind::Truncated,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            FaultKind::Connect => "connect",
+            FaultKind::Dns => "dns",
+            FaultKind::Garbled => "garbled",
+            FaultKind::Reset => "reset",
+            FaultKind::Server => "server",
+            FaultKind::Tls => "tls",
+            FaultKind::TooLarge => "too_large",
+            FaultKind::Truncated => "truncated",
+        }
+    }
+}
