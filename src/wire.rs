@@ -79,9 +79,17 @@ impl Reply {
 pub struct Tokens {
     pub kind: Kind,
     pub count: u32,
-    /// Set where replies are summaries: more tokens follow, never further apart than this,
-    /// until the next reply. A client need not watch for a stall below it.
-    pub steady: Option<Duration>,
+    /// Set where replies are summaries: more tokens of this kind flow until the next reply.
+    pub steady: Option<Steady>,
+}
+
+/// How tokens flow between two replies that summarise them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Steady {
+    /// Mean time from token to token.
+    pub gap: Duration,
+    /// No two tokens are further apart: a client need not watch for a stall below it.
+    pub gap_max: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,10 +1,25 @@
 //! The client machine: plan in, attempts out, one outcome for each request. It reads no clock.
+//!
+//! A request is sent when the plan says so, whatever became of those before it. A failed attempt is
+//! followed at once by another on an endpoint not yet tried (a failover); when every endpoint has
+//! been tried the round is over, and the retry policy says how long to wait before the next. A hedge
+//! is a second attempt beside a silent first; the first token decides between them. A request ends
+//! when it is answered, when the policy gives up, or when its whole time is over.
 
-use std::collections::vec_deque;
+use std::collections::{VecDeque, vec_deque};
+use std::time::Duration;
 
-use crate::outcome::Outcome;
-use crate::time::Instant;
-use crate::wire::{AttemptId, EndpointId, Job, Reply};
+use super::fleet::Fleet;
+use super::flight::Flight;
+use super::hedge::Hedge;
+use super::retry::AnyRetry;
+use super::routers::AnyRouter;
+use super::workload::Workload;
+use crate::index::Ring;
+use crate::outcome::{Cause, End, Ended, Outcome};
+use crate::rng::{Purpose, Rng};
+use crate::time::{Instant, Timeline};
+use crate::wire::{AttemptId, EndpointId, Finish, Job, Rejection, Reply, RequestId};
 
 /// What happens to the client.
 #[derive(Clone, Debug)]
@@ -32,23 +47,334 @@ pub enum Action {
     Send { id: AttemptId, endpoint: EndpointId, job: Job },
 }
 
+/// What a dispatcher is made of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub workload: Workload,
+    pub router: AnyRouter,
+    pub retry: AnyRetry,
+    pub hedge: Option<Hedge>,
+    pub fleet: Fleet,
+    /// Nothing planned from here on is sent.
+    pub until: Instant,
+    /// What is planned before is not measured.
+    pub warmup: Instant,
+    pub rng: Rng,
+}
+
 /// The machine.
+#[derive(Clone, Debug)]
 pub struct Dispatcher {
-    actions: std::collections::VecDeque<Action>,
+    plan: Plan,
+    flights: Ring<Flight>,
+    /// For each class, when its requests' whole time is over: ascending, as they were sent in order.
+    deadlines: Vec<VecDeque<(Instant, RequestId)>>,
+    timers: Timeline<Timer>,
+    requests: u64,
+    hedges: u64,
+    is_stopped: bool,
+    actions: VecDeque<Action>,
+    tried: Vec<EndpointId>,
+}
+
+/// Why the dispatcher wants to be woken, beside arrivals and deadlines.
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    Hedge(AttemptId),
+    Retry(RequestId),
+    Stall(AttemptId),
+}
+
+/// What is due next. Ties are taken in this order.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Due {
+    Timer,
+    Deadline(usize),
+    Arrival,
 }
 
 impl Dispatcher {
+    pub fn new(plan: Plan) -> Dispatcher {
+        Dispatcher {
+            deadlines: vec![VecDeque::new(); plan.workload.classes().len()],
+            plan,
+            flights: Ring::new(),
+            timers: Timeline::new(),
+            requests: 0,
+            hedges: 0,
+            is_stopped: false,
+            actions: VecDeque::new(),
+            tried: Vec::new(),
+        }
+    }
+
     /// When the dispatcher wants to be woken.
     pub fn deadline(&mut self) -> Option<Instant> {
-        todo!()
+        self.due().map(|(at, _)| at)
     }
 
     /// Whether every request is done and none will come.
     pub fn is_idle(&mut self) -> bool {
-        todo!()
+        self.flights.is_empty() && self.next_arrival().is_none()
     }
 
-    pub fn on_event(&mut self, _now: Instant, _event: Event) -> vec_deque::Drain<'_, Action> {
+    /// Requests begun.
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Requests under way.
+    pub fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    pub fn on_event(&mut self, now: Instant, event: Event) -> vec_deque::Drain<'_, Action> {
+        match event {
+            Event::Abort => self.abort(now),
+            Event::Reply { id, at, reply } => self.on_reply(now, id, at, reply),
+            Event::Sent { id, at } => {
+                if let Some(flight) = self.flights.get_mut(id.request.0) {
+                    flight.sent(id.nth, at);
+                }
+            }
+            Event::Stop => self.is_stopped = true,
+            Event::Wake => self.wake(now),
+        }
         self.actions.drain(..)
+    }
+
+    fn next_arrival(&mut self) -> Option<Instant> {
+        if self.is_stopped {
+            return None;
+        }
+        self.plan.workload.peek().filter(|at| *at < self.plan.until)
+    }
+
+    fn due(&mut self) -> Option<(Instant, Due)> {
+        let mut due = self.timers.peek().map(|(at, _)| (at, Due::Timer));
+        let mut offer = |candidate: (Instant, Due)| {
+            due = Some(due.map_or(candidate, |due| due.min(candidate)));
+        };
+        for (class, deadlines) in self.deadlines.iter_mut().enumerate() {
+            while deadlines.front().is_some_and(|(_, id)| self.flights.get(id.0).is_none()) {
+                deadlines.pop_front();
+            }
+            if let Some((at, _)) = deadlines.front() {
+                offer((*at, Due::Deadline(class)));
+            }
+        }
+        if let Some(at) = self.next_arrival() {
+            offer((at, Due::Arrival));
+        }
+        due
+    }
+
+    fn wake(&mut self, now: Instant) {
+        while let Some((_, due)) = self.due().filter(|(at, _)| *at <= now) {
+            match due {
+                Due::Arrival => self.arrive(now),
+                Due::Deadline(class) => {
+                    let (_, id) = self.deadlines[class].pop_front().expect("a due deadline is there");
+                    self.give_up(now, id, End::TimedOut, Ended::TimedOut);
+                }
+                Due::Timer => {
+                    let (_, timer) = self.timers.pop().expect("a due timer is there");
+                    self.on_timer(now, timer);
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, now: Instant) {
+        let (intended, job) = self.plan.workload.next().expect("an arrival is due only when one is planned");
+        let (id, class) = (job.request.id, job.request.class);
+        let timeout = self.plan.workload.class(class).timeout.get();
+        let flight = Flight::new(job, intended, timeout);
+        self.deadlines[usize::from(class.0)].push_back((flight.deadline, id));
+        self.flights.insert(id.0, flight);
+        self.requests += 1;
+        if !self.send(now, id, Cause::First) {
+            self.fail(now, id, End::Shed, true, Some(self.plan.fleet.rest_left(now)));
+        }
+    }
+
+    /// Sends one more attempt where some endpoint of this round is left to take it.
+    fn send(&mut self, now: Instant, id: RequestId, cause: Cause) -> bool {
+        let Dispatcher { plan, flights, tried, .. } = self;
+        let flight = flights.get_mut(id.0).expect("only a request under way is sent");
+        tried.clear();
+        tried.extend(flight.tried());
+        let mut draws = plan.rng.of(Purpose::Route, id.0, flight.attempts.len() as u32);
+        let request = &flight.job.request;
+        let Some(endpoint) = plan.router.route(now, request, &plan.fleet, tried, &mut draws) else {
+            return false;
+        };
+        let attempt = AttemptId { request: id, nth: flight.send(now, endpoint, cause) };
+        plan.fleet.on_send(endpoint);
+        self.actions.push_back(Action::Send { id: attempt, endpoint, job: flight.job });
+        if let Some(stall) = plan.workload.class(flight.job.request.class).stall_timeout {
+            self.timers.push(now + stall.get(), Timer::Stall(attempt));
+        }
+        match &plan.hedge {
+            Some(hedge) if cause == Cause::First => {
+                self.timers.push(now + hedge.after.get(), Timer::Hedge(attempt));
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn on_reply(&mut self, now: Instant, id: AttemptId, at: Instant, reply: Reply) {
+        let Some(flight) = self.flights.get_mut(id.request.0) else { return };
+        if !flight.is_live(id.nth) {
+            return;
+        }
+        let endpoint = flight.attempts[usize::from(id.nth)].endpoint;
+        match reply {
+            Reply::Broken(fault) => {
+                flight.end(id.nth, at, Ended::Broken(fault));
+                self.plan.fleet.on_end(endpoint);
+                self.plan.fleet.on_failure(now, endpoint);
+                self.fail(now, id.request, End::Broken, true, None);
+            }
+            Reply::Finished(finish) => self.on_finish(now, id, at, finish),
+            Reply::Rejected(rejection) => self.on_reject(now, id, at, rejection),
+            Reply::Tokens(tokens) => {
+                if flight.on_tokens(id.nth, at, tokens) {
+                    let sent = flight.attempts[usize::from(id.nth)].sent;
+                    self.plan.fleet.on_first_token(endpoint, at.since(sent));
+                    self.give_up_others(now, id);
+                }
+            }
+        }
+    }
+
+    fn on_finish(&mut self, now: Instant, id: AttemptId, at: Instant, finish: Finish) {
+        let flight = self.flights.get_mut(id.request.0).expect("the reply was for a request under way");
+        let was_silent = flight.attempts[usize::from(id.nth)].first_token.is_none();
+        flight.on_finish(id.nth, at, finish);
+        flight.end(id.nth, at, Ended::Done);
+        let attempt = &flight.attempts[usize::from(id.nth)];
+        self.plan.fleet.on_end(attempt.endpoint);
+        if was_silent {
+            self.plan.fleet.on_first_token(attempt.endpoint, at.since(attempt.sent));
+        }
+        self.plan.fleet.on_answer(u32::try_from(attempt.usage.generated()).unwrap_or(u32::MAX));
+        self.give_up_others(now, id);
+        self.finish(now, id.request, End::Done, Some(id.nth));
+    }
+
+    fn on_reject(&mut self, now: Instant, id: AttemptId, at: Instant, rejection: Rejection) {
+        let flight = self.flights.get_mut(id.request.0).expect("the reply was for a request under way");
+        let endpoint = flight.attempts[usize::from(id.nth)].endpoint;
+        flight.end(id.nth, at, Ended::Rejected(rejection));
+        self.plan.fleet.on_end(endpoint);
+        self.plan.fleet.on_reject(now, endpoint, &rejection);
+        self.fail(now, id.request, End::Refused, rejection.is_retryable, rejection.retry_after);
+    }
+
+    /// The last live attempt failed, or there was none to send: fail over, wait for another round, or end.
+    fn fail(&mut self, now: Instant, id: RequestId, end: End, is_retryable: bool, wait: Option<Duration>) {
+        let flight = self.flights.get_mut(id.0).expect("only a request under way fails");
+        flight.promise(now, wait.unwrap_or_default());
+        if flight.live().next().is_some() {
+            return;
+        }
+        flight.failures += 1;
+        let tries = flight.failures.max(flight.attempts.len() as u32);
+        if !is_retryable || tries >= self.plan.retry.attempts_max() {
+            return self.finish(now, id, end, None);
+        }
+        if end != End::Shed && self.send(now, id, Cause::Retry) {
+            return;
+        }
+        let flight = self.flights.get_mut(id.0).expect("sending nothing ends nothing");
+        let floor = flight.end_round(now);
+        let mut draws = self.plan.rng.of(Purpose::Retry, id.0, flight.failures);
+        let again = now + self.plan.retry.delay(flight.failures, floor, &mut draws);
+        if again < flight.deadline {
+            self.timers.push(again, Timer::Retry(id));
+        } else {
+            self.finish(now, id, end, None);
+        }
+    }
+
+    fn on_timer(&mut self, now: Instant, timer: Timer) {
+        match timer {
+            Timer::Hedge(id) => self.hedge(now, id),
+            Timer::Retry(id) => {
+                let is_under_way = self.flights.get(id.0).is_some();
+                if is_under_way && !self.send(now, id, Cause::Retry) {
+                    self.fail(now, id, End::Shed, true, Some(self.plan.fleet.rest_left(now)));
+                }
+            }
+            Timer::Stall(id) => self.check_stall(now, id),
+        }
+    }
+
+    fn hedge(&mut self, now: Instant, id: AttemptId) {
+        let is_wanted = self.flights.get(id.request.0).is_some_and(|flight| flight.is_waiting_on(id.nth));
+        let is_allowed =
+            self.plan.hedge.as_ref().is_some_and(|hedge| hedge.allows(self.hedges, self.requests));
+        if is_wanted && is_allowed && self.send(now, id.request, Cause::Hedge) {
+            self.hedges += 1;
+        }
+    }
+
+    fn check_stall(&mut self, now: Instant, id: AttemptId) {
+        let Some(flight) = self.flights.get_mut(id.request.0).filter(|flight| flight.is_live(id.nth)) else {
+            return;
+        };
+        let stall =
+            self.plan.workload.class(flight.job.request.class).stall_timeout.unwrap_or_default().get();
+        match flight.stalls_at(id.nth, stall) {
+            Some(at) if at <= now => {
+                let endpoint = flight.attempts[usize::from(id.nth)].endpoint;
+                flight.end(id.nth, now, Ended::Stalled);
+                self.plan.fleet.on_end(endpoint);
+                self.plan.fleet.on_failure(now, endpoint);
+                self.actions.push_back(Action::Cancel { id, endpoint });
+                self.fail(now, id.request, End::TimedOut, true, None);
+            }
+            Some(at) => self.timers.push(at, Timer::Stall(id)),
+            // Tokens flow until the next reply, so the earliest silence begins now.
+            None => self.timers.push(now + stall, Timer::Stall(id)),
+        }
+    }
+
+    fn give_up_others(&mut self, now: Instant, winner: AttemptId) {
+        let flight = self.flights.get_mut(winner.request.0).expect("the winner is under way");
+        for nth in flight.live().filter(|nth| *nth != winner.nth) {
+            let endpoint = flight.attempts[usize::from(nth)].endpoint;
+            flight.end(nth, now, Ended::Cancelled);
+            self.plan.fleet.on_end(endpoint);
+            self.actions.push_back(Action::Cancel { id: AttemptId { nth, ..winner }, endpoint });
+        }
+    }
+
+    fn give_up(&mut self, now: Instant, id: RequestId, end: End, ended: Ended) {
+        let Some(flight) = self.flights.get_mut(id.0) else { return };
+        for nth in flight.live() {
+            let endpoint = flight.attempts[usize::from(nth)].endpoint;
+            flight.end(nth, now, ended.clone());
+            self.plan.fleet.on_end(endpoint);
+            self.actions.push_back(Action::Cancel { id: AttemptId { request: id, nth }, endpoint });
+        }
+        self.finish(now, id, end, None);
+    }
+
+    fn abort(&mut self, now: Instant) {
+        self.is_stopped = true;
+        let under_way: Vec<u64> = self.flights.keys().collect();
+        for id in under_way {
+            self.give_up(now, RequestId(id), End::Cancelled, Ended::Cancelled);
+        }
+    }
+
+    fn finish(&mut self, now: Instant, id: RequestId, end: End, winner: Option<u16>) {
+        let flight = self.flights.remove(id.0).expect("a request ends once");
+        let is_measured = flight.intended >= self.plan.warmup;
+        self.actions.push_back(Action::Done(flight.into_outcome(now, end, winner, is_measured)));
+        self.plan.workload.on_finish(now);
     }
 }

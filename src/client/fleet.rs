@@ -36,6 +36,8 @@ impl Default for Cooling {
 pub struct Fleet {
     members: Vec<Member>,
     cooling: Cooling,
+    /// Smoothed length of the answers so far, in 1/1024 tokens.
+    answer_length: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +70,7 @@ impl Member {
 
 impl Fleet {
     pub fn new(members: Vec<Member>, cooling: Cooling) -> Fleet {
-        Fleet { members, cooling }
+        Fleet { members, cooling, answer_length: None }
     }
 
     pub fn len(&self) -> usize {
@@ -97,6 +99,17 @@ impl Fleet {
     pub fn rest_left(&self, now: Instant) -> Duration {
         let ends = self.members.iter().map(|member| member.rests_until.since(now));
         ends.min().unwrap_or_default()
+    }
+
+    /// Smoothed length of the answers so far, in tokens; `None` before the first.
+    pub fn answer_tokens(&self) -> Option<u32> {
+        self.answer_length.map(|length| (length / 1024) as u32)
+    }
+
+    /// An answer of `tokens` is whole: an exponential average that forgets half in about 44 answers.
+    pub fn on_answer(&mut self, tokens: u32) {
+        let length = u64::from(tokens) * 1024;
+        self.answer_length = Some(self.answer_length.map_or(length, |mean| (mean * 63 + length) / 64));
     }
 
     pub fn on_send(&mut self, id: EndpointId) {

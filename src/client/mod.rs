@@ -3,6 +3,7 @@
 pub mod arrivals;
 pub mod dispatcher;
 pub mod fleet;
+mod flight;
 pub mod hedge;
 pub mod lengths;
 pub mod retry;

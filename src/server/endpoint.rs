@@ -11,7 +11,9 @@ use super::limits::{AnyLimit, Gauge, Slots, Verdict};
 use crate::index::Ring;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, Timeline, nanos};
-use crate::wire::{AttemptId, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Tokens, Usage};
+use crate::wire::{
+    AttemptId, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Steady, Tokens, Usage,
+};
 
 /// What happens to an endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +209,7 @@ impl Endpoint {
         if is_told && until > running.sent {
             let kind = if running.sent < reasoning { Kind::Reasoning } else { Kind::Text };
             let is_steady = self.detail == Detail::Stretches && until < total;
-            let steady = is_steady.then(|| running.pace.gap_max());
+            let steady = is_steady.then(|| self.work.steady(&running.pace));
             let tokens = Tokens { kind, count: until - running.sent, steady };
             self.actions.push_back((running.id, Reply::Tokens(tokens)));
         }
@@ -345,6 +347,12 @@ impl WorkClock {
         let real = u128::from(nanos(now.since(self.real)));
         let work = real * u128::from(self.speed.0) / u128::from(Speed::ONE.0);
         self.work + Duration::from_nanos(work as u64)
+    }
+
+    /// How tokens flow at the present speed, in real time.
+    fn steady(&self, pace: &Pace) -> Steady {
+        let real = |work: Duration| self.real(self.work + work).since(self.real);
+        Steady { gap: real(pace.gap), gap_max: real(pace.gap_max()) }
     }
 
     /// The earliest real time at which the work time has come.

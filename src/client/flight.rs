@@ -1,0 +1,207 @@
+//! One request under way: its attempts so far, and which of them may still answer.
+
+use std::time::Duration;
+
+use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
+use crate::time::{Instant, nanos};
+use crate::wire::{EndpointId, Finish, Job, Kind, Source, Steady, Tokens, Usage};
+
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    pub job: Job,
+    pub intended: Instant,
+    /// When its whole time is over.
+    pub deadline: Instant,
+    /// Failures so far that left no attempt live.
+    pub failures: u32,
+    pub attempts: Vec<Attempt>,
+    /// One attempt, and perhaps its hedge.
+    live: [Option<Live>; 2],
+    /// Attempts from this one on make the round: each endpoint is tried once in it.
+    round: usize,
+    /// The earliest instant at which an endpoint of this round promised to take the request.
+    promised: Option<Instant>,
+}
+
+/// An attempt that may still answer.
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    nth: u16,
+    /// The last sign of life, or the send.
+    heard: Instant,
+    /// Tokens flow unseen since `heard`.
+    steady: Option<(Kind, Steady)>,
+}
+
+impl Flight {
+    pub fn new(job: Job, intended: Instant, timeout: Duration) -> Flight {
+        Flight {
+            job,
+            intended,
+            deadline: intended + timeout,
+            failures: 0,
+            attempts: Vec::new(),
+            live: [None, None],
+            round: 0,
+            promised: None,
+        }
+    }
+
+    pub fn send(&mut self, now: Instant, endpoint: EndpointId, cause: Cause) -> u16 {
+        let nth = u16::try_from(self.attempts.len()).expect("attempts are capped far below 65,536");
+        let place = self.live.iter_mut().find(|live| live.is_none());
+        *place.expect("at most two attempts are live at once") = Some(Live { nth, heard: now, steady: None });
+        self.attempts.push(Attempt {
+            endpoint,
+            cause,
+            sent: now,
+            first_token: None,
+            first_text: None,
+            last_token: None,
+            finished: now,
+            ended: Ended::Cancelled,
+            chunks: 0,
+            gaps: Vec::new(),
+            usage: Usage::default(),
+            is_cut: false,
+        });
+        nth
+    }
+
+    /// The send really happened at `at`.
+    pub fn sent(&mut self, nth: u16, at: Instant) {
+        let Some(live) = self.live_mut(nth) else { return };
+        live.heard = live.heard.max(at);
+        let attempt = &mut self.attempts[usize::from(nth)];
+        if attempt.first_token.is_none() {
+            attempt.sent = attempt.sent.max(at);
+        }
+    }
+
+    /// Tokens of a live attempt; says whether they are its first.
+    pub fn on_tokens(&mut self, nth: u16, at: Instant, tokens: Tokens) -> bool {
+        let input = self.job.request.input_tokens;
+        let Some(live) = self.live_mut(nth) else { return false };
+        let (was_summary, heard) = (live.steady.is_some(), live.heard);
+        live.heard = at;
+        live.steady = tokens.steady.map(|steady| (tokens.kind, steady));
+        let attempt = &mut self.attempts[usize::from(nth)];
+        let at = at.max(attempt.sent);
+        let is_first = attempt.first_token.is_none();
+        if is_first {
+            attempt.first_token = Some(at);
+            attempt.usage.input = input;
+        } else if !was_summary {
+            attempt.gaps.push((nanos(at.since(heard)) / 1_000).min(u64::from(u32::MAX)) as u32);
+        }
+        if tokens.kind == Kind::Text && attempt.first_text.is_none() {
+            attempt.first_text = Some(at);
+        }
+        attempt.last_token = Some(at);
+        attempt.chunks += 1;
+        count(&mut attempt.usage, tokens.kind, tokens.count);
+        is_first
+    }
+
+    /// The answer is whole. One that came in a single piece has all its tokens now.
+    pub fn on_finish(&mut self, nth: u16, at: Instant, finish: Finish) {
+        let attempt = &mut self.attempts[usize::from(nth)];
+        let at = at.max(attempt.sent);
+        if attempt.first_token.is_none() && finish.usage.generated() > 0 {
+            attempt.first_token = Some(at);
+            attempt.first_text = (finish.usage.output > 0).then_some(at);
+            attempt.last_token = Some(at);
+            attempt.chunks = 1;
+        }
+        attempt.usage = match finish.usage.source {
+            Source::Provider => finish.usage,
+            Source::Counted => Usage { input: self.job.request.input_tokens, ..finish.usage },
+        };
+        attempt.is_cut = finish.is_cut;
+    }
+
+    /// Ends a live attempt; false when it had ended before.
+    pub fn end(&mut self, nth: u16, at: Instant, ended: Ended) -> bool {
+        let Some(place) = self.live.iter_mut().find(|live| live.is_some_and(|live| live.nth == nth)) else {
+            return false;
+        };
+        let live = place.take().expect("the place was found full");
+        let attempt = &mut self.attempts[usize::from(nth)];
+        attempt.finished = at.max(attempt.sent);
+        let is_given_up = matches!(ended, Ended::Cancelled | Ended::Stalled | Ended::TimedOut);
+        if is_given_up {
+            // The server took it in and works on it: the prompt is billed, and so is what flowed unseen.
+            attempt.usage.input = self.job.request.input_tokens;
+            if let Some((kind, steady)) = live.steady.filter(|(_, steady)| !steady.gap.is_zero()) {
+                let unseen = nanos(at.since(live.heard)) / nanos(steady.gap);
+                let left = self.job.request.max_tokens.map_or(u64::MAX, u64::from);
+                let left = left.saturating_sub(attempt.usage.generated());
+                count(&mut attempt.usage, kind, u32::try_from(unseen.min(left)).unwrap_or(u32::MAX));
+            }
+        }
+        attempt.ended = ended;
+        true
+    }
+
+    /// The round ends: every endpoint may be tried again, no sooner than the earliest promise.
+    pub fn end_round(&mut self, now: Instant) -> Duration {
+        self.round = self.attempts.len();
+        self.promised.take().map_or(Duration::ZERO, |at| at.since(now))
+    }
+
+    /// An endpoint of this round will take the request in `wait`.
+    pub fn promise(&mut self, now: Instant, wait: Duration) {
+        let at = now + wait;
+        self.promised = Some(self.promised.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// Endpoints already asked in this round.
+    pub fn tried(&self) -> impl Iterator<Item = EndpointId> + '_ {
+        self.attempts[self.round..].iter().map(|attempt| attempt.endpoint)
+    }
+
+    pub fn live(&self) -> impl Iterator<Item = u16> + use<> {
+        self.live.map(|live| live.map(|live| live.nth)).into_iter().flatten()
+    }
+
+    pub fn is_live(&self, nth: u16) -> bool {
+        self.live().any(|live| live == nth)
+    }
+
+    /// Whether a lone silent attempt may get a hedge.
+    pub fn is_waiting_on(&self, nth: u16) -> bool {
+        self.is_live(nth) && self.live().count() == 1 && self.attempts[usize::from(nth)].first_token.is_none()
+    }
+
+    /// When the attempt has been silent for `stall`, unless it gives a sign; `None` while tokens are known to flow.
+    pub fn stalls_at(&self, nth: u16, stall: Duration) -> Option<Instant> {
+        let live = self.live.iter().flatten().find(|live| live.nth == nth)?;
+        let flows = live.steady.is_some_and(|(_, steady)| steady.gap_max < stall);
+        (!flows).then(|| live.heard + stall)
+    }
+
+    pub fn into_outcome(self, now: Instant, end: End, winner: Option<u16>, is_measured: bool) -> Outcome {
+        debug_assert!(self.live.iter().all(Option::is_none), "no attempt outlives its request");
+        Outcome {
+            request: self.job.request,
+            intended: self.intended,
+            finished: now,
+            end,
+            is_measured,
+            attempts: self.attempts,
+            winner: winner.map(usize::from),
+        }
+    }
+
+    fn live_mut(&mut self, nth: u16) -> Option<&mut Live> {
+        self.live.iter_mut().flatten().find(|live| live.nth == nth)
+    }
+}
+
+fn count(usage: &mut Usage, kind: Kind, tokens: u32) {
+    let counted = match kind {
+        Kind::Reasoning => &mut usage.reasoning,
+        Kind::Text => &mut usage.output,
+    };
+    *counted = counted.saturating_add(tokens);
+}

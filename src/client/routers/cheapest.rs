@@ -1,0 +1,34 @@
+//! The endpoint that charges least for the request, answers guessed at the length they have had.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Fleet, Router};
+use crate::rng::Draws;
+use crate::time::Instant;
+use crate::wire::{EndpointId, Request};
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cheapest {}
+
+impl Router for Cheapest {
+    /// Ties go to the earlier of the scenario's order. Capacity paid by the hour costs nothing more to use.
+    fn route(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        fleet: &Fleet,
+        tried: &[EndpointId],
+        _draws: &mut Draws,
+    ) -> Option<EndpointId> {
+        let guess = fleet.answer_tokens().or(request.max_tokens).unwrap_or(request.input_tokens);
+        let answer = request.max_tokens.map_or(guess, |max| guess.min(max));
+        fleet.ready(now, tried).min_by_key(|id| {
+            let price = &fleet.member(*id).price;
+            let tokens =
+                |rate: Option<crate::price::Rate>, count| rate.unwrap_or_default().times(u64::from(count));
+            tokens(price.input, request.input_tokens) + tokens(price.output, answer)
+        })
+    }
+}

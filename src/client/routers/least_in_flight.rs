@@ -1,0 +1,27 @@
+//! The endpoint with the fewest attempts under way.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Fleet, Router};
+use crate::rng::Draws;
+use crate::time::Instant;
+use crate::wire::{EndpointId, Request};
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeastInFlight {}
+
+impl Router for LeastInFlight {
+    /// Ties go to the earlier of the scenario's order.
+    fn route(
+        &mut self,
+        now: Instant,
+        _request: &Request,
+        fleet: &Fleet,
+        tried: &[EndpointId],
+        _draws: &mut Draws,
+    ) -> Option<EndpointId> {
+        fleet.ready(now, tried).min_by_key(|id| fleet.member(*id).in_flight)
+    }
+}

@@ -1,0 +1,35 @@
+//! Each endpoint in turn.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Fleet, Router};
+use crate::rng::Draws;
+use crate::time::Instant;
+use crate::wire::{EndpointId, Request};
+
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoundRobin {
+    /// Position of the endpoint whose turn it is.
+    #[serde(skip)]
+    turn: u16,
+}
+
+impl Router for RoundRobin {
+    /// An endpoint that cannot take its turn loses it to the next that can.
+    fn route(
+        &mut self,
+        now: Instant,
+        _request: &Request,
+        fleet: &Fleet,
+        tried: &[EndpointId],
+        _draws: &mut Draws,
+    ) -> Option<EndpointId> {
+        let turn = EndpointId(self.turn);
+        let next =
+            fleet.ready(now, tried).find(|id| *id >= turn).or_else(|| fleet.ready(now, tried).next())?;
+        self.turn = (next.0 + 1) % fleet.len() as u16;
+        Some(next)
+    }
+}
