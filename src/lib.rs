@@ -25,5 +25,6 @@ pub mod dialects;
 pub mod report;
 
 // Floor 3: clocks.
+pub mod machines;
 pub mod scenario;
 pub mod simulate;

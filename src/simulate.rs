@@ -1,1 +1,150 @@
-//! simulate
+//! Both halves in virtual time: a month in seconds, the same bytes every time.
+
+use std::collections::VecDeque;
+
+use crate::client::dispatcher::{self, Action, Dispatcher};
+use crate::error::Result;
+use crate::machines;
+use crate::outcome::Outcome;
+use crate::scenario::Scenario;
+use crate::server::endpoint::{self, Detail, Endpoint};
+use crate::time::Instant;
+use crate::wire::{AttemptId, EndpointId, Job, Reply};
+
+/// How a simulation went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Played {
+    /// Requests asked, each of which was recorded.
+    pub requests: u64,
+    /// When the last of them was done.
+    pub ended: Instant,
+    /// Times at which something was due.
+    pub events: u64,
+}
+
+/// Plays the scenario to its end. Each request's outcome is handed to `record`, in the order of their ends.
+/// `record` may stop the arrivals by saying so; what is under way is still played.
+pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) -> Result<Played> {
+    let endpoints = (0..scenario.endpoints.len())
+        .map(|index| machines::endpoint(scenario, index, Detail::Stretches))
+        .collect::<Result<Vec<_>>>()?;
+    let mut world = World { client: machines::dispatcher(scenario), endpoints, crossing: VecDeque::new() };
+    let mut played = Played { requests: 0, ended: Instant::START, events: 0 };
+    let mut recorded = 0u64;
+    while let Some(now) = world.wake_next() {
+        played.events += 1;
+        let mut flow = Flow::Continue;
+        while let Some(crossing) = world.crossing.pop_front() {
+            if let Some(outcome) = world.cross(now, crossing) {
+                recorded += 1;
+                played.ended = now;
+                flow = flow.max(record(outcome));
+            }
+        }
+        if flow == Flow::Stop {
+            world.client.on_event(now, dispatcher::Event::Stop);
+        }
+        if world.client.is_idle() {
+            break;
+        }
+    }
+    played.requests = world.client.requests();
+    assert_eq!(recorded, played.requests, "every request asked is recorded exactly once");
+    Ok(played)
+}
+
+/// Whether arrivals go on.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Flow {
+    Continue,
+    Stop,
+}
+
+struct World {
+    client: Dispatcher,
+    endpoints: Vec<Endpoint>,
+    /// What goes from one half to the other at the present instant.
+    crossing: VecDeque<Crossing>,
+}
+
+enum Crossing {
+    Cancel(AttemptId, EndpointId),
+    Done(Outcome),
+    Reply(AttemptId, Reply),
+    Send(AttemptId, EndpointId, Job),
+}
+
+impl World {
+    /// Goes to the next instant at which something is due. Ties: endpoints in the scenario's order, then the
+    /// client, so that an answer due with its deadline still counts.
+    fn wake_next(&mut self) -> Option<Instant> {
+        let client = self.client.deadline();
+        let due =
+            (0..).zip(&self.endpoints).filter_map(|(index, endpoint)| Some((endpoint.deadline()?, index)));
+        match (due.min(), client) {
+            (Some((at, index)), client) if client.is_none_or(|client| at <= client) => {
+                let replies = self.endpoints[index].on_event(at, endpoint::Event::Wake);
+                self.crossing.extend(replies.map(|(id, reply)| Crossing::Reply(id, reply)));
+                Some(at)
+            }
+            (_, Some(at)) => {
+                let actions = self.client.on_event(at, dispatcher::Event::Wake);
+                self.crossing.extend(actions.map(Crossing::from));
+                Some(at)
+            }
+            (_, None) => None,
+        }
+    }
+
+    fn cross(&mut self, now: Instant, crossing: Crossing) -> Option<Outcome> {
+        match crossing {
+            Crossing::Cancel(id, endpoint) => self.serve(now, endpoint, endpoint::Event::Cancel(id)),
+            Crossing::Done(outcome) => return Some(outcome),
+            Crossing::Reply(id, reply) => {
+                let actions = self.client.on_event(now, dispatcher::Event::Reply { id, at: now, reply });
+                self.crossing.extend(actions.map(Crossing::from));
+            }
+            Crossing::Send(id, endpoint, job) => self.serve(now, endpoint, endpoint::Event::Offer(id, job)),
+        }
+        None
+    }
+
+    fn serve(&mut self, now: Instant, endpoint: EndpointId, event: endpoint::Event) {
+        let replies = self.endpoints[usize::from(endpoint.0)].on_event(now, event);
+        self.crossing.extend(replies.map(|(id, reply)| Crossing::Reply(id, reply)));
+    }
+}
+
+impl From<Action> for Crossing {
+    fn from(action: Action) -> Crossing {
+        match action {
+            Action::Cancel { id, endpoint } => Crossing::Cancel(id, endpoint),
+            Action::Done(outcome) => Crossing::Done(outcome),
+            Action::Send { id, endpoint, job } => Crossing::Send(id, endpoint, job),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn first_light_plays_to_its_end_and_twice_the_same() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/first-light.toml");
+        let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        let play = || {
+            let mut trail = Vec::new();
+            let played = simulate(&scenario, |outcome| {
+                trail.push(format!("{outcome:?}"));
+                Flow::Continue
+            });
+            (played.unwrap(), trail)
+        };
+        let (played, trail) = play();
+        assert_eq!(trail.len() as u64, played.requests);
+        assert_eq!(play(), (played, trail));
+    }
+}

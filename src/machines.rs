@@ -1,0 +1,40 @@
+//! The machines of a scenario: the same ones on every clock.
+
+use crate::client::dispatcher::{Dispatcher, Plan};
+use crate::client::fleet::{Fleet, Member};
+use crate::client::workload::Workload;
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+use crate::scenario::{EndpointSpec, Scenario};
+use crate::server::endpoint::{Detail, Endpoint};
+use crate::time::Instant;
+
+/// The client half.
+pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
+    let rng = Rng::new(u64::from(scenario.seed));
+    let member = |spec: &EndpointSpec| Member::new(&spec.name, spec.weight, spec.price.clone());
+    let members = scenario.endpoints.iter().map(member).collect();
+    Dispatcher::new(Plan {
+        workload: Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng),
+        router: scenario.router.clone(),
+        retry: scenario.retry.clone(),
+        hedge: scenario.hedge.clone(),
+        fleet: Fleet::new(members, scenario.cooling.clone()),
+        until: Instant::START + scenario.duration.get(),
+        warmup: Instant::START + scenario.warmup.get(),
+        rng,
+    })
+}
+
+/// The server half: one machine for each endpoint that says how fast it answers.
+pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<Endpoint> {
+    let spec = &scenario.endpoints[index];
+    let latency = spec.latency.clone().ok_or_else(|| {
+        Error::usage(format!(
+            "endpoint '{}' has no latency, so its answers cannot be played; add one",
+            spec.name
+        ))
+    })?;
+    let rng = Rng::new(u64::from(scenario.seed)).child(index as u64);
+    Ok(Endpoint::new(spec.limits.clone(), latency, detail, rng))
+}
