@@ -4,9 +4,15 @@
 //! for most, slower where jobs share a machine. So a batch that slows everybody down needs no token to
 //! be planned again.
 
+mod batched;
 mod fixed;
+mod loaded;
+mod lognormal;
 
+pub use batched::Batched;
 pub use fixed::Fixed;
+pub use loaded::Loaded;
+pub use lognormal::Lognormal;
 
 use std::time::Duration;
 
@@ -90,6 +96,9 @@ impl Speed {
 kinds! {
     /// Any latency model.
     pub enum AnyLatency("latency"): Latency {
+        Batched = "batched",
         Fixed = "fixed",
+        Loaded = "loaded",
+        Lognormal = "lognormal",
     }
 }

@@ -1,11 +1,18 @@
 //! What an endpoint refuses. Each kind is one file: its settings and its machine in one struct.
 
+mod concurrency;
+mod outage;
 mod requests;
+mod tokens;
 
+pub use concurrency::Concurrency;
+pub use outage::Outage;
 pub use requests::Requests;
+pub use tokens::{Offered, Settled, Tokens};
 
 use std::time::Duration;
 
+use super::quota::{Quota, Room, promise};
 use crate::kinds;
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -71,9 +78,37 @@ pub struct Gauge {
     pub reset: Duration,
 }
 
+impl Gauge {
+    fn of(name: &'static str, quota: &mut Quota, now: Instant) -> Gauge {
+        let (remaining, reset) = (quota.remaining(now), quota.time_to_full(now));
+        Gauge { name, limit: quota.burst(), remaining, reset }
+    }
+}
+
+/// What a job asks of a quota.
+struct Metered {
+    name: &'static str,
+    units: u64,
+    room: Room,
+}
+
+impl Metered {
+    fn check(&self, now: Instant, quota: &mut Quota) -> Verdict {
+        let wait = quota.wait(now, self.units, self.room);
+        if wait.is_zero() {
+            return Verdict::Admit;
+        }
+        let retry_after = Some(promise(wait));
+        Verdict::Refuse(Rejection { status: 429, limit: self.name, retry_after, is_retryable: true })
+    }
+}
+
 kinds! {
     /// Any kind of limit.
     pub enum AnyLimit("limit"): Limit {
+        Concurrency = "concurrency",
+        Outage = "outage",
         Requests = "requests",
+        Tokens = "tokens",
     }
 }
