@@ -114,10 +114,16 @@ impl Scenario {
     pub fn load(path: &Path) -> Result<Scenario> {
         let text =
             std::fs::read_to_string(path).map_err(|cause| Error::file("read the scenario", path, cause))?;
-        let mut table = toml::de::DeTable::parse(&text).map_err(|error| Error::usage(error.to_string()))?;
+        Scenario::parse(&text, path)
+    }
+
+    /// Reads and checks a scenario's text. `path` is for messages, and the folder for the files it names.
+    pub fn parse(text: &str, path: &Path) -> Result<Scenario> {
+        let mut table = toml::de::DeTable::parse(text).map_err(|error| Error::usage(error.to_string()))?;
         crate::kind::tag(table.get_mut());
-        let scenario: Scenario = serde::Deserialize::deserialize(toml::de::Deserializer::from(table))
+        let mut scenario: Scenario = serde::Deserialize::deserialize(toml::de::Deserializer::from(table))
             .map_err(|error: toml::de::Error| Error::usage(error.to_string()))?;
+        scenario.arrivals.load(path.parent().unwrap_or(Path::new(".")))?;
         Ok(scenario)
     }
 }

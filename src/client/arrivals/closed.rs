@@ -16,7 +16,8 @@ use crate::time::{Instant, Timeline};
 pub struct Closed {
     /// Requests under way or being thought about, at any time.
     pub users: NonZeroU32,
-    /// From the end of a request to its user's next.
+    /// From the end of a request to its user's next. At least a millisecond, or users who are refused at once
+    /// would ask without end in no time.
     #[serde(default)]
     pub think: Span,
     /// The users begin evenly spread over this time.
@@ -50,7 +51,7 @@ impl Arrivals for Closed {
     }
 
     fn on_finish(&mut self, now: Instant, _rng: &Rng) {
-        self.ready.push(now + self.think.get(), ());
+        self.ready.push(now + self.think.get().max(Duration::from_millis(1)), ());
     }
 
     /// Multiplies the users, at least to one.
