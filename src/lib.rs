@@ -28,3 +28,6 @@ pub mod report;
 pub mod machines;
 pub mod scenario;
 pub mod simulate;
+
+// Floor 4: questions.
+pub mod sweep;

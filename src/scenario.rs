@@ -11,6 +11,7 @@ use crate::client::hedge::Hedge;
 use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
+use crate::collectors::threshold::Threshold;
 use crate::error::{Error, Result};
 use crate::number::{Positive, Share, Span};
 use crate::price::Price;
@@ -47,7 +48,7 @@ pub struct Scenario {
     pub fidelity: FidelityBounds,
     /// What must hold, such as `"ttft_p99 < 2s"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub thresholds: Vec<String>,
+    pub thresholds: Vec<Threshold>,
 }
 
 /// Who may serve requests: where, under which limits, how fast, at which price.

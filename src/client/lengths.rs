@@ -88,7 +88,9 @@ impl Table {
         QUANTILES.lines().skip(1).filter_map(|row| {
             let (trace, rest) = row.split_once(',')?;
             let field = rest.split(',').next()?.strip_suffix("_tokens")?;
-            let (trace, field) = (trace.replace('_', "-"), field.replace('_', "-"));
+            let trace =
+                trace.trim_end_matches("_until_1856").trim_end_matches("_first40min").replace('_', "-");
+            let field = field.replace('_', "-");
             Some((format!("{trace}-{field}"), row))
         })
     }
