@@ -48,7 +48,7 @@ impl Rng {
 
     /// An independent root, for one endpoint or one replication of a run.
     pub fn child(&self, key: u64) -> Rng {
-        Rng { seed: mix(self.seed ^ mix(key ^ 0x6368_696c_64)) }
+        Rng { seed: mix(self.seed ^ mix(key ^ 0x0063_6869_6c64_7265)) }
     }
 }
 
