@@ -2,6 +2,10 @@
 //!
 //! Each dialect serves twice: `run` speaks it to a real service, `mock` speaks it as that service.
 
+pub mod prompt;
+pub mod sse;
+pub mod wait;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -44,6 +48,7 @@ pub struct Encoded {
 
 /// Reads one answer, however its bytes are split.
 pub trait Decoder: Send {
+    /// Once, before any bytes.
     fn on_head(&mut self, status: u16, headers: &HeaderMap);
 
     /// Adds the replies these bytes complete. After a final reply, bytes are ignored.
@@ -95,7 +100,8 @@ pub struct Answer {
 
 /// Writes one answer.
 pub trait Encoder: Send {
-    /// The head, once the first reply is known. `gauges` become the provider's quota headers;
+    /// The head, once the first reply is known and before any is written; not asked for where the
+    /// connection is to be cut before its head. `gauges` become the provider's quota headers;
     /// `now` is the instant and `unix_secs` the calendar time of it.
     fn head(&mut self, first: &Reply, gauges: &[Gauge], now: Instant, unix_secs: u64) -> Head;
 
