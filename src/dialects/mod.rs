@@ -1,6 +1,10 @@
 //! How the wire is spelt in HTTP: pure, bytes to bytes, both directions.
 //!
 //! Each dialect serves twice: `run` speaks it to a real service, `mock` speaks it as that service.
+//!
+//! To add a dialect: one file, its `mod` here, and its line in [`DIALECTS`].
+
+mod openai_chat;
 
 pub mod prompt;
 pub mod sse;
@@ -12,6 +16,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use crate::server::limits::Gauge;
 use crate::time::Instant;
 use crate::wire::{Reply, Request};
+
+/// Every dialect, by the name that providers and scenarios call it.
+pub static DIALECTS: [(&str, &dyn Dialect); 1] = [("openai_chat", &openai_chat::OpenaiChat)];
+
+/// The dialect of that name.
+pub fn find(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().find(|(known, _)| *known == name).map(|(_, dialect)| *dialect)
+}
 
 /// One protocol, both sides of it.
 pub trait Dialect: Send + Sync {
