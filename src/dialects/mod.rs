@@ -1,6 +1,14 @@
 //! How the wire is spelt in HTTP: pure, bytes to bytes, both directions.
 //!
 //! Each dialect serves twice: `run` speaks it to a real service, `mock` speaks it as that service.
+//!
+//! To add a dialect: one file, its `mod` here, and its line in [`DIALECTS`].
+
+mod openai_chat;
+
+pub mod prompt;
+pub mod sse;
+pub mod wait;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -8,6 +16,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use crate::server::limits::Gauge;
 use crate::time::Instant;
 use crate::wire::{Reply, Request};
+
+/// Every dialect, by the name that providers and scenarios call it.
+pub static DIALECTS: [(&str, &dyn Dialect); 1] = [("openai_chat", &openai_chat::OpenaiChat)];
+
+/// The dialect of that name.
+pub fn find(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().find(|(known, _)| *known == name).map(|(_, dialect)| *dialect)
+}
 
 /// One protocol, both sides of it.
 pub trait Dialect: Send + Sync {
@@ -44,6 +60,7 @@ pub struct Encoded {
 
 /// Reads one answer, however its bytes are split.
 pub trait Decoder: Send {
+    /// Once, before any bytes.
     fn on_head(&mut self, status: u16, headers: &HeaderMap);
 
     /// Adds the replies these bytes complete. After a final reply, bytes are ignored.
@@ -95,7 +112,8 @@ pub struct Answer {
 
 /// Writes one answer.
 pub trait Encoder: Send {
-    /// The head, once the first reply is known. `gauges` become the provider's quota headers;
+    /// The head, once the first reply is known and before any is written; not asked for where the
+    /// connection is to be cut before its head. `gauges` become the provider's quota headers;
     /// `now` is the instant and `unix_secs` the calendar time of it.
     fn head(&mut self, first: &Reply, gauges: &[Gauge], now: Instant, unix_secs: u64) -> Head;
 

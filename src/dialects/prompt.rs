@@ -1,0 +1,113 @@
+//! Text of a known length in tokens: prompts that no cache has seen, and the mock's answers.
+//!
+//! Every token is a space and a word of three letters. The words were chosen so that ` word` is a single
+//! token in OpenAI's `o200k_base` and `cl100k_base` vocabularies, whose splitters never join two of them;
+//! so characters / 4 = words = tokens, exactly.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+
+use crate::rng::mix;
+use crate::wire::RequestId;
+
+/// Characters of a token of our own text, and the mock's guess for any other.
+pub const CHARS_PER_TOKEN: u64 = 4;
+
+/// A prompt of `tokens` tokens in pieces. Its first words spell the mixed request id, so prompts of at
+/// least eleven tokens are all different from the start; the rest is shared. The same request always
+/// gets the same prompt.
+pub fn prompt(id: RequestId, tokens: u32) -> Vec<Bytes> {
+    let unique = tokens.min(UNIQUE_WORDS);
+    let key = mix(id.0);
+    let start = (0..unique).flat_map(|nth| token(key >> (nth * WORD_BITS)));
+    let rest = words(0, tokens - unique).map(Bytes::from_static);
+    std::iter::once(start.collect()).chain(rest).collect()
+}
+
+/// `count` tokens of the shared text in pieces, beginning with its `from`-th, around and around.
+pub fn words(from: u64, count: u32) -> impl Iterator<Item = &'static [u8]> {
+    let text: &[u8] = &SHARED;
+    let mut at = (from % SHARED_WORDS) as usize * TOKEN_BYTES;
+    let mut left = count as usize * TOKEN_BYTES;
+    std::iter::from_fn(move || {
+        let piece = &text[at..text.len().min(at.saturating_add(left))];
+        at = 0;
+        left -= piece.len();
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Tokens of a text of `chars` characters, all its parts together: a quarter of them, rounded up.
+pub fn estimate(chars: u64) -> u32 {
+    u32::try_from(chars.div_ceil(CHARS_PER_TOKEN)).unwrap_or(u32::MAX)
+}
+
+/// The token that the lowest bits of `key` choose.
+fn token(key: u64) -> [u8; TOKEN_BYTES] {
+    let word = WORDS[(key % WORDS.len() as u64) as usize];
+    [b' ', word[0], word[1], word[2]]
+}
+
+/// Text that all prompts and answers share.
+static SHARED: LazyLock<Vec<u8>> =
+    LazyLock::new(|| (0..SHARED_WORDS).flat_map(|nth| token(mix(nth))).collect());
+
+const SHARED_WORDS: u64 = 1 << 16;
+const TOKEN_BYTES: usize = CHARS_PER_TOKEN as usize;
+const WORD_BITS: u32 = WORDS.len().ilog2();
+/// Enough to spell 64 bits.
+const UNIQUE_WORDS: u32 = u64::BITS.div_ceil(WORD_BITS);
+
+const WORDS: [&[u8; 3]; 64] = [
+    b"all", b"and", b"any", b"are", b"art", b"bar", b"bed", b"big", b"box", b"boy", b"bus", b"but", b"buy",
+    b"can", b"car", b"cat", b"cup", b"day", b"dog", b"eat", b"end", b"far", b"few", b"fit", b"fly", b"for",
+    b"fun", b"get", b"had", b"hat", b"hot", b"how", b"ice", b"job", b"key", b"law", b"leg", b"low", b"man",
+    b"map", b"mix", b"net", b"new", b"now", b"off", b"oil", b"old", b"one", b"our", b"out", b"own", b"red",
+    b"run", b"sea", b"sky", b"sun", b"tea", b"ten", b"the", b"top", b"two", b"war", b"way", b"you",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_prompt_has_the_length_asked_for() {
+        for tokens in [0, 1, 10, 11, 12, 1000, 65_547, 65_548, 200_000] {
+            let text = prompt(RequestId(3), tokens).concat();
+            assert_eq!(text.len() as u64, u64::from(tokens) * CHARS_PER_TOKEN);
+            assert_eq!(estimate(text.len() as u64), tokens);
+            assert!(text.chunks(4).all(|token| token[0] == b' ' && token[1..].is_ascii()));
+        }
+    }
+
+    #[test]
+    fn prompts_differ_from_their_first_words_on_and_only_there() {
+        let prompts: Vec<_> = (0..2000).map(|id| prompt(RequestId(id), 40).concat()).collect();
+        let starts: BTreeSet<_> = prompts.iter().map(|text| &text[..44]).collect();
+        assert_eq!(starts.len(), prompts.len());
+        let rests: BTreeSet<_> = prompts.iter().map(|text| &text[44..]).collect();
+        assert_eq!(rests.len(), 1);
+        assert_eq!(prompts[7], prompt(RequestId(7), 40).concat());
+    }
+
+    #[test]
+    fn the_shared_text_goes_around() {
+        let text: Vec<u8> = words(SHARED_WORDS - 1, 2).flatten().copied().collect();
+        assert_eq!(text, [token(mix(SHARED_WORDS - 1)), token(mix(0))].concat());
+        assert_eq!(words(5, 0).count(), 0);
+    }
+
+    #[test]
+    fn part_of_a_token_is_a_token() {
+        assert_eq!([0, 1, 4, 5].map(estimate), [0, 1, 1, 2]);
+        assert_eq!(estimate(u64::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn words_are_all_different() {
+        assert_eq!(WORDS.iter().collect::<BTreeSet<_>>().len(), WORDS.len());
+    }
+}
