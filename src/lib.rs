@@ -34,3 +34,6 @@ pub mod mock;
 pub mod run;
 pub mod scenario;
 pub mod simulate;
+
+// Floor 4: questions.
+pub mod sweep;

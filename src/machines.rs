@@ -3,6 +3,7 @@
 use crate::client::dispatcher::{Dispatcher, Plan};
 use crate::client::fleet::{Fleet, Member};
 use crate::client::workload::Workload;
+use crate::collectors::{Bounds, Setup};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
@@ -37,4 +38,19 @@ pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<End
     })?;
     let rng = Rng::new(u64::from(scenario.seed)).child(index as u64);
     Ok(Endpoint::new(spec.limits.clone(), latency, detail, rng))
+}
+
+/// What the collectors of a scenario know from the start. In virtual time nothing is late.
+pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
+    let bounds = Bounds {
+        send_lag_p99_max: scenario.fidelity.send_lag_p99_max.get(),
+        achieved_min: scenario.fidelity.achieved_min.get(),
+    };
+    Setup {
+        endpoints: scenario.endpoints.iter().map(|spec| (spec.name.clone(), spec.price.clone())).collect(),
+        classes: scenario.classes.iter().map(|class| (class.name.clone(), class.slo)).collect(),
+        warmup: scenario.warmup.get(),
+        duration: scenario.duration.get(),
+        bounds: (!is_virtual).then_some(bounds),
+    }
 }

@@ -11,6 +11,7 @@ use crate::client::hedge::Hedge;
 use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
+use crate::collectors::threshold::Threshold;
 use crate::error::{Error, Result};
 use crate::number::{Positive, Share, Span};
 use crate::price::Price;
@@ -47,7 +48,7 @@ pub struct Scenario {
     pub fidelity: FidelityBounds,
     /// What must hold, such as `"ttft_p99 < 2s"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub thresholds: Vec<String>,
+    pub thresholds: Vec<Threshold>,
 }
 
 /// Who may serve requests: where, under which limits, how fast, at which price.
@@ -114,10 +115,16 @@ impl Scenario {
     pub fn load(path: &Path) -> Result<Scenario> {
         let text =
             std::fs::read_to_string(path).map_err(|cause| Error::file("read the scenario", path, cause))?;
-        let mut table = toml::de::DeTable::parse(&text).map_err(|error| Error::usage(error.to_string()))?;
+        Scenario::parse(&text, path)
+    }
+
+    /// Reads and checks a scenario's text. `path` is for messages, and the folder for the files it names.
+    pub fn parse(text: &str, path: &Path) -> Result<Scenario> {
+        let mut table = toml::de::DeTable::parse(text).map_err(|error| Error::usage(error.to_string()))?;
         crate::kind::tag(table.get_mut());
-        let scenario: Scenario = serde::Deserialize::deserialize(toml::de::Deserializer::from(table))
+        let mut scenario: Scenario = serde::Deserialize::deserialize(toml::de::Deserializer::from(table))
             .map_err(|error: toml::de::Error| Error::usage(error.to_string()))?;
+        scenario.arrivals.load(path.parent().unwrap_or(Path::new(".")))?;
         Ok(scenario)
     }
 }

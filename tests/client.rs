@@ -32,7 +32,8 @@ impl Client {
         };
         let class = "[[classes]]\nname = \"chat\"\ninput = { kind = \"fixed\", tokens = 10 }\n\
                      output = { kind = \"fixed\", tokens = 5 }\ntimeout = \"60s\"\nstall_timeout = \"10s\"\n";
-        let arrivals = "[arrivals]\nkind = \"trace\"\nfile = \"tests/data/seconds.csv\"\n";
+        let arrivals = "[arrivals]\nkind = \"steps\"\ngaps = \"constant\"\n\
+                        steps = [{ rate = 0, for = \"1s\" }, { rate = 1, for = \"1h\" }]\n";
         let text =
             [load, arrivals, class, &endpoint("a"), &endpoint("b"), &endpoint("c"), settings].join("\n");
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -41,6 +42,7 @@ impl Client {
         let machine = machines::dispatcher(&scenario);
         let mut client =
             Client { machine, now: Instant::START, sent: vec![], cancelled: vec![], done: vec![] };
+        client.at(1.0);
         client.at(1.0);
         client
     }

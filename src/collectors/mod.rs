@@ -1,1 +1,171 @@
-//! collectors
+//! What is learnt from outcomes: each collector is one file, mergeable and exact.
+
+pub mod cost;
+pub mod fidelity;
+pub mod goodput;
+pub mod latency;
+pub mod log;
+pub mod metric;
+pub mod refusals;
+pub mod series;
+pub mod threshold;
+
+use std::time::Duration;
+
+use crate::client::workload::Slo;
+use crate::outcome::Outcome;
+use crate::price::Price;
+use crate::section::{Scope, ScopeKind, Section};
+use crate::time::Instant;
+
+/// What collectors know before the first outcome.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Names and prices, by endpoint.
+    pub endpoints: Vec<(String, Price)>,
+    /// Names and expectations, by class.
+    pub classes: Vec<(String, Slo)>,
+    /// Requests intended before it are not measured.
+    pub warmup: Duration,
+    /// Requests come for this long.
+    pub duration: Duration,
+    /// Bounds of a run's validity; `None` in virtual time, where nothing is late.
+    pub bounds: Option<Bounds>,
+}
+
+/// Past these, the harness was the limit and a run gives no verdict.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub send_lag_p99_max: Duration,
+    pub achieved_min: f64,
+}
+
+impl Setup {
+    /// The span in which measured requests were intended: from the warm-up to `ended`, at most the duration.
+    pub fn window(&self, ended: Instant) -> Duration {
+        self.duration.min(ended.since(Instant::START)).saturating_sub(self.warmup)
+    }
+
+    fn scope(&self, kind: ScopeKind, index: usize) -> Scope {
+        let name = match kind {
+            ScopeKind::Class => &self.classes[index].0,
+            ScopeKind::Endpoint => &self.endpoints[index].0,
+            ScopeKind::Limit | ScopeKind::Total => "",
+        };
+        Scope::new(kind, name)
+    }
+}
+
+/// Something that learns from outcomes. Two of one setup merge to what one would have learnt from both.
+pub trait Collector {
+    fn collect(&mut self, outcome: &Outcome);
+
+    fn merge(&mut self, other: &Self);
+
+    /// The findings of a run whose last request was done at `ended`.
+    fn finish(&self, ended: Instant) -> Section;
+}
+
+/// Every collector of a run.
+#[derive(Clone, Debug)]
+pub struct Collectors {
+    pub cost: cost::Cost,
+    pub fidelity: fidelity::Fidelity,
+    pub goodput: goodput::Goodput,
+    pub latency: latency::Latency,
+    pub refusals: refusals::Refusals,
+    pub series: series::Series,
+}
+
+impl Collectors {
+    pub fn new(setup: &Setup) -> Collectors {
+        Collectors {
+            cost: cost::Cost::new(setup),
+            fidelity: fidelity::Fidelity::new(setup),
+            goodput: goodput::Goodput::new(setup),
+            latency: latency::Latency::new(setup),
+            refusals: refusals::Refusals::new(setup),
+            series: series::Series::new(setup),
+        }
+    }
+
+    pub fn collect(&mut self, outcome: &Outcome) {
+        self.cost.collect(outcome);
+        self.fidelity.collect(outcome);
+        self.goodput.collect(outcome);
+        self.latency.collect(outcome);
+        self.refusals.collect(outcome);
+        self.series.collect(outcome);
+    }
+
+    pub fn merge(&mut self, other: &Collectors) {
+        self.cost.merge(&other.cost);
+        self.fidelity.merge(&other.fidelity);
+        self.goodput.merge(&other.goodput);
+        self.latency.merge(&other.latency);
+        self.refusals.merge(&other.refusals);
+        self.series.merge(&other.series);
+    }
+
+    /// Every section, the verdict's first.
+    pub fn finish(&self, ended: Instant) -> Vec<Section> {
+        let mut cost = self.cost.finish(ended);
+        self.goodput.add_ratios(&mut cost);
+        let latency = self.latency.finish(ended);
+        let goodput = self.goodput.finish(ended);
+        vec![
+            self.fidelity.finish(ended),
+            goodput,
+            latency,
+            self.refusals.finish(ended),
+            cost,
+            self.series.finish(ended),
+        ]
+    }
+}
+
+/// One of something for the whole run, each class and each endpoint.
+#[derive(Clone, Debug)]
+struct Scoped<T> {
+    total: T,
+    classes: Vec<T>,
+    endpoints: Vec<T>,
+}
+
+impl<T: Clone> Scoped<T> {
+    fn new(setup: &Setup, one: T) -> Scoped<T> {
+        Scoped {
+            classes: vec![one.clone(); setup.classes.len()],
+            endpoints: vec![one.clone(); setup.endpoints.len()],
+            total: one,
+        }
+    }
+
+    fn merge(&mut self, other: &Scoped<T>, mut merge: impl FnMut(&mut T, &T)) {
+        merge(&mut self.total, &other.total);
+        let pairs = self.classes.iter_mut().zip(&other.classes);
+        pairs
+            .chain(self.endpoints.iter_mut().zip(&other.endpoints))
+            .for_each(|(own, other)| merge(own, other));
+    }
+
+    /// Each with its empty scope: the total, then endpoints, then classes.
+    fn scopes<'a>(&'a self, setup: &'a Setup) -> impl Iterator<Item = (&'a T, Scope)> {
+        let total = std::iter::once((&self.total, Scope::new(ScopeKind::Total, "")));
+        let endpoints = self.endpoints.iter().enumerate();
+        let endpoints = endpoints.map(|(index, one)| (one, setup.scope(ScopeKind::Endpoint, index)));
+        let classes = self.classes.iter().enumerate();
+        let classes = classes.map(|(index, one)| (one, setup.scope(ScopeKind::Class, index)));
+        total.chain(endpoints).chain(classes)
+    }
+}
+
+/// `part / whole`, or nothing of nothing.
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// Events per second of `window`.
+fn rate(events: u64, window: Duration) -> Option<f64> {
+    (!window.is_zero()).then(|| events as f64 / window.as_secs_f64())
+}

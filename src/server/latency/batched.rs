@@ -47,7 +47,7 @@ impl Latency for Batched {
     fn speed(&self, running: u32) -> Speed {
         let alone = self.itl.as_secs_f64();
         let step = alone + f64::from(running.saturating_sub(1)) * self.itl_per_sequence.as_secs_f64();
-        if step > 0.0 { Speed::from_ratio(alone / step) } else { Speed::ONE }
+        if alone > 0.0 { Speed::from_ratio(alone / step) } else { Speed::ONE }
     }
 
     fn slots(&self) -> Option<Slots> {

@@ -1,0 +1,97 @@
+//! Whether the harness did what the plan said: offered, achieved, how late, and so VALID or INVALID.
+
+use hdrhistogram::Histogram;
+
+use super::latency::{histogram, quantile, record};
+use super::{Collector, Setup, rate, ratio};
+use crate::outcome::{End, Outcome};
+use crate::section::{Scope, ScopeKind, Section, Unit, Value};
+use crate::time::Instant;
+
+#[derive(Clone, Debug)]
+pub struct Fidelity {
+    setup: Setup,
+    requests: u64,
+    warmup_requests: u64,
+    /// Measured requests whose first attempt was sent.
+    sent: u64,
+    /// Measured requests that were given up before they were sent, by the run's end.
+    unsent: u64,
+    send_lag: Histogram<u32>,
+}
+
+impl Fidelity {
+    pub fn new(setup: &Setup) -> Fidelity {
+        let (setup, send_lag) = (setup.clone(), histogram());
+        Fidelity { setup, requests: 0, warmup_requests: 0, sent: 0, unsent: 0, send_lag }
+    }
+
+    /// Why the run gives no verdict, if it gives none.
+    pub fn fault(&self) -> Option<String> {
+        let bounds = self.setup.bounds?;
+        let lag = std::time::Duration::from_micros(self.send_lag.value_at_quantile(0.99));
+        if lag > bounds.send_lag_p99_max {
+            let (lag, max) = (lag.as_secs_f64() * 1e3, bounds.send_lag_p99_max.as_secs_f64() * 1e3);
+            return Some(format!(
+                "requests were sent late: send lag p99 is {lag:.1} ms, the bound is {max:.1} ms"
+            ));
+        }
+        let achieved = ratio(self.sent, self.requests - self.unsent)?;
+        (achieved < bounds.achieved_min).then(|| {
+            let (achieved, min) = (achieved * 100.0, bounds.achieved_min * 100.0);
+            format!("only {achieved:.1} % of the requests were sent, the bound is {min:.1} %")
+        })
+    }
+}
+
+impl Collector for Fidelity {
+    fn collect(&mut self, outcome: &Outcome) {
+        if !outcome.is_measured {
+            self.warmup_requests += 1;
+            return;
+        }
+        self.requests += 1;
+        match outcome.attempts.first() {
+            Some(first) => {
+                self.sent += 1;
+                record(&mut self.send_lag, first.sent.since(outcome.intended));
+            }
+            // No endpoint could take it: the policy's doing, not the harness's.
+            None if outcome.end == End::Shed => self.sent += 1,
+            None => self.unsent += 1,
+        }
+    }
+
+    fn merge(&mut self, other: &Fidelity) {
+        self.requests += other.requests;
+        self.warmup_requests += other.warmup_requests;
+        self.sent += other.sent;
+        self.unsent += other.unsent;
+        self.send_lag.add(&other.send_lag).expect("histograms of one shape add up");
+    }
+
+    fn finish(&self, ended: Instant) -> Section {
+        let window = self.setup.window(ended);
+        let fault = self.fault();
+        let lag = |q| match self.send_lag.is_empty() {
+            true => Value::None,
+            false => Value::from(self.send_lag.value_at_quantile(q) as f64 / 1e6),
+        };
+        let reason = match (&fault, self.setup.bounds) {
+            (Some(fault), _) => fault.clone(),
+            (None, None) => "virtual time".to_string(),
+            (None, Some(_)) => "within every bound".to_string(),
+        };
+        let total = Scope::new(ScopeKind::Total, "")
+            .with("requests", self.requests, Unit::Count)
+            .with("warmup_requests", self.warmup_requests, Unit::Count)
+            .with("offered_rate", rate(self.requests, window), Unit::PerSecond)
+            .with("achieved_rate", rate(self.sent, window), Unit::PerSecond)
+            .with("send_lag_p50", lag(0.5), Unit::Seconds)
+            .with("send_lag_p99", quantile(&self.send_lag, 0.99), Unit::Seconds)
+            .with("send_lag_max", lag(1.0), Unit::Seconds)
+            .with("verdict", if fault.is_some() { "INVALID" } else { "VALID" }, Unit::Text)
+            .with("reason", reason.as_str(), Unit::Text);
+        Section { scopes: vec![total], ..Section::new("fidelity") }
+    }
+}

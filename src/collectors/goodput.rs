@@ -1,0 +1,148 @@
+//! How much of what was asked was answered, and answered well enough.
+
+use std::time::Duration;
+
+use super::{Collector, Scoped, Setup, rate, ratio};
+use crate::client::workload::Slo;
+use crate::outcome::{Attempt, Outcome};
+use crate::section::{Figure, ScopeKind, Section, Unit, Value};
+use crate::time::Instant;
+
+#[derive(Clone, Debug)]
+pub struct Goodput {
+    setup: Setup,
+    scopes: Scoped<Counts>,
+}
+
+/// Measured requests and their tokens.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    requests: u64,
+    done: u64,
+    good: u64,
+    cut: u64,
+    input_tokens: u64,
+    output_tokens: u64,
+    good_tokens: u64,
+}
+
+impl Goodput {
+    pub fn new(setup: &Setup) -> Goodput {
+        Goodput { setup: setup.clone(), scopes: Scoped::new(setup, Counts::default()) }
+    }
+
+    /// Adds to the cost section what needs a count of requests: cost per request, per thousand, per good one.
+    pub fn add_ratios(&self, cost: &mut Section) {
+        for scope in &mut cost.scopes {
+            let named = |names: &[String]| names.iter().position(|name| *name == scope.name);
+            let classes: Vec<_> = self.setup.classes.iter().map(|(name, _)| name.clone()).collect();
+            let endpoints: Vec<_> = self.setup.endpoints.iter().map(|(name, _)| name.clone()).collect();
+            let counts = match scope.kind {
+                ScopeKind::Total => Some(&self.scopes.total),
+                ScopeKind::Class => named(&classes).map(|index| &self.scopes.classes[index]),
+                ScopeKind::Endpoint => named(&endpoints).map(|index| &self.scopes.endpoints[index]),
+                ScopeKind::Limit => None,
+            };
+            let Some(counts) = counts else { continue };
+            let total =
+                scope.figures.iter().find(|figure| figure.name == "cost_total").map(|figure| &figure.value);
+            let per = |count: u64, of: i128| match total {
+                Some(Value::Money(total)) if count > 0 => Value::from(total.scaled(of, i128::from(count))),
+                Some(Value::Unknown(why)) => Value::Unknown(why.clone()),
+                _ => Value::None,
+            };
+            let tokens = counts.input_tokens + counts.output_tokens;
+            for (name, value) in [
+                ("cost_per_request", per(counts.requests, 1)),
+                ("cost_per_1k_requests", per(counts.requests, 1_000)),
+                ("cost_per_good_request", per(counts.good, 1)),
+                ("cost_per_million_tokens", per(tokens, 1_000_000)),
+            ] {
+                scope.figures.push(Figure { name: name.into(), value, unit: Unit::Usd });
+            }
+        }
+    }
+}
+
+impl Collector for Goodput {
+    /// A request belongs to the endpoint that answered it; one that nobody answered to none.
+    fn collect(&mut self, outcome: &Outcome) {
+        if !outcome.is_measured {
+            return;
+        }
+        let class = usize::from(outcome.request.class.0);
+        let one = Counts::of(outcome, &self.setup.classes[class].1);
+        self.scopes.total.add(&one);
+        self.scopes.classes[class].add(&one);
+        if let Some(answer) = outcome.answer() {
+            self.scopes.endpoints[usize::from(answer.endpoint.0)].add(&one);
+        }
+    }
+
+    fn merge(&mut self, other: &Goodput) {
+        self.scopes.merge(&other.scopes, Counts::add);
+    }
+
+    fn finish(&self, ended: Instant) -> Section {
+        let window = self.setup.window(ended);
+        let scopes = self.scopes.scopes(&self.setup).map(|(counts, scope)| {
+            scope
+                .with("requests", counts.requests, Unit::Count)
+                .with("done", counts.done, Unit::Count)
+                .with("good", counts.good, Unit::Count)
+                .with("good_share", ratio(counts.good, counts.requests), Unit::Share)
+                .with("error_share", ratio(counts.requests - counts.done, counts.requests), Unit::Share)
+                .with("cut_share", ratio(counts.cut, counts.done), Unit::Share)
+                .with("goodput", rate(counts.good, window), Unit::PerSecond)
+                .with("input_tokens", counts.input_tokens, Unit::Tokens)
+                .with("output_tokens", counts.output_tokens, Unit::Tokens)
+                .with("input_tokens_per_second", rate(counts.input_tokens, window), Unit::TokensPerSecond)
+                .with("output_tokens_per_second", rate(counts.output_tokens, window), Unit::TokensPerSecond)
+                .with("good_tokens_per_second", rate(counts.good_tokens, window), Unit::TokensPerSecond)
+        });
+        Section { scopes: scopes.collect(), ..Section::new("goodput") }
+    }
+}
+
+impl Counts {
+    fn of(outcome: &Outcome, slo: &Slo) -> Counts {
+        let Some(answer) = outcome.answer() else { return Counts { requests: 1, ..Counts::default() } };
+        let is_good = is_good(outcome, answer, slo);
+        let output_tokens = answer.usage.generated();
+        Counts {
+            requests: 1,
+            done: 1,
+            good: u64::from(is_good),
+            cut: u64::from(answer.is_cut),
+            input_tokens: answer.usage.prompt(),
+            output_tokens,
+            good_tokens: if is_good { output_tokens } else { 0 },
+        }
+    }
+
+    fn add(&mut self, other: &Counts) {
+        self.requests += other.requests;
+        self.done += other.done;
+        self.good += other.good;
+        self.cut += other.cut;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.good_tokens += other.good_tokens;
+    }
+}
+
+/// Whether an answered request met every limit of its class. A limit on something the answer did not have
+/// (a first token of an empty answer) is met.
+pub fn is_good(outcome: &Outcome, answer: &Attempt, slo: &Slo) -> bool {
+    let since = |at: Option<Instant>| at.map(|at| at.since(outcome.intended));
+    let generated = answer.usage.generated();
+    let flow = answer.first_token.zip(answer.last_token).filter(|_| generated > 1);
+    let tpot = flow.map(|(first, last)| last.since(first).div_f64((generated - 1) as f64));
+    let meets = |span: Option<Duration>, limit: Option<crate::number::Span>| {
+        span.zip(limit).is_none_or(|(span, limit)| span <= limit.get())
+    };
+    meets(since(answer.first_token), slo.ttft)
+        && meets(since(answer.first_text), slo.ttfo)
+        && meets(tpot, slo.tpot)
+        && meets(since(answer.last_token.or(Some(answer.finished))), slo.e2e)
+}

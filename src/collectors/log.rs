@@ -1,0 +1,154 @@
+//! Every attempt as a row of `requests.csv`, written as it ends.
+
+use std::io::Write;
+
+use super::Setup;
+use crate::outcome::{Attempt, Ended, Outcome};
+use crate::time::Instant;
+
+/// The columns; docs/metrics.md says what each holds.
+const COLUMNS: [&str; 27] = [
+    "request",
+    "class",
+    "intended_s",
+    "end",
+    "is_measured",
+    "attempt",
+    "endpoint",
+    "cause",
+    "sent_s",
+    "first_token_s",
+    "first_text_s",
+    "last_token_s",
+    "finished_s",
+    "ended",
+    "status",
+    "limit",
+    "retry_after_s",
+    "fault",
+    "chunks",
+    "input_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "usage_source",
+    "is_cut",
+    "cost_usd",
+];
+
+/// A writer of rows. After a failure to write it writes no more, and says so at the end.
+pub struct Log<W: Write> {
+    setup: Setup,
+    writer: csv::Writer<W>,
+    failure: Option<String>,
+}
+
+impl<W: Write> Log<W> {
+    pub fn new(setup: &Setup, writer: W) -> Log<W> {
+        let mut log = Log { setup: setup.clone(), writer: csv::Writer::from_writer(writer), failure: None };
+        let header = log.writer.write_record(COLUMNS);
+        log.note(header);
+        log
+    }
+
+    /// One row for each attempt; one without an attempt where none was made.
+    pub fn collect(&mut self, outcome: &Outcome) {
+        if self.failure.is_some() {
+            return;
+        }
+        if outcome.attempts.is_empty() {
+            self.write(outcome, None);
+        }
+        for nth in 0..outcome.attempts.len() {
+            self.write(outcome, Some(nth));
+        }
+    }
+
+    /// Hands what is buffered to the file.
+    pub fn flush(&mut self) {
+        let flushed = self.writer.flush().map_err(csv::Error::from);
+        self.note(flushed);
+    }
+
+    /// Flushes, and says what went wrong on the way, if anything did.
+    pub fn finish(mut self) -> Result<(), String> {
+        self.flush();
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    fn write(&mut self, outcome: &Outcome, nth: Option<usize>) {
+        let attempt = nth.map(|nth| &outcome.attempts[nth]);
+        let class = &self.setup.classes[usize::from(outcome.request.class.0)].0;
+        let mut row = vec![
+            outcome.request.id.0.to_string(),
+            class.clone(),
+            seconds(outcome.intended),
+            outcome.end.name().into(),
+            outcome.is_measured.to_string(),
+        ];
+        row.extend(nth.map(|nth| nth.to_string()).or(Some(String::new())));
+        row.extend(
+            attempt.map_or_else(|| vec![String::new(); COLUMNS.len() - 6], |attempt| self.attempt(attempt)),
+        );
+        let written = self.writer.write_record(row);
+        self.note(written);
+    }
+
+    fn attempt(&self, attempt: &Attempt) -> Vec<String> {
+        let (endpoint, price) = &self.setup.endpoints[usize::from(attempt.endpoint.0)];
+        let stamp = |at: Option<Instant>| at.map_or(String::new(), seconds);
+        let (status, limit, retry_after) = match &attempt.ended {
+            Ended::Rejected(rejection) => {
+                let retry_after =
+                    rejection.retry_after.map_or(String::new(), |wait| format!("{:.3}", wait.as_secs_f64()));
+                (rejection.status.to_string(), rejection.limit, retry_after)
+            }
+            _ => (String::new(), "", String::new()),
+        };
+        let fault = match &attempt.ended {
+            Ended::Broken(fault) => fault.kind.name(),
+            _ => "",
+        };
+        let usage = &attempt.usage;
+        let source = match usage.source {
+            crate::wire::Source::Counted => "counted",
+            crate::wire::Source::Provider => "provider",
+        };
+        let cost = price.metered(usage).map_or("unknown".to_string(), |parts| parts.total().to_string());
+        vec![
+            endpoint.clone(),
+            attempt.cause.name().into(),
+            seconds(attempt.sent),
+            stamp(attempt.first_token),
+            stamp(attempt.first_text),
+            stamp(attempt.last_token),
+            seconds(attempt.finished),
+            attempt.ended.name().into(),
+            status,
+            limit.into(),
+            retry_after,
+            fault.into(),
+            attempt.chunks.to_string(),
+            usage.input.to_string(),
+            usage.cache_read.to_string(),
+            usage.cache_write.to_string(),
+            usage.output.to_string(),
+            usage.reasoning.to_string(),
+            source.into(),
+            attempt.is_cut.to_string(),
+            cost,
+        ]
+    }
+
+    fn note(&mut self, result: Result<(), csv::Error>) {
+        if let (Err(error), None) = (result, &self.failure) {
+            self.failure = Some(error.to_string());
+        }
+    }
+}
+
+/// Seconds since the start with nine decimals: every nanosecond, nothing rounded.
+fn seconds(at: Instant) -> String {
+    format!("{}.{:09}", at.as_nanos() / 1_000_000_000, at.as_nanos() % 1_000_000_000)
+}

@@ -1,0 +1,118 @@
+//! Every figure there is: its name, its unit and what it says. `docs/metrics.md` has the definitions.
+
+use super::latency::{MEASURES, QUANTILES};
+use crate::section::Unit;
+
+/// A figure's definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    pub name: String,
+    pub section: &'static str,
+    pub unit: Unit,
+}
+
+/// Every figure, by section.
+pub fn all() -> Vec<Metric> {
+    let metric = |section, unit| move |name: &&str| Metric { name: name.to_string(), section, unit };
+    let stats = ["mean", "max"].into_iter().chain(QUANTILES.map(|(name, _)| name));
+    let stats: Vec<_> = stats.collect();
+    let latency =
+        MEASURES.iter().flat_map(|measure| stats.iter().map(move |stat| format!("{measure}_{stat}")));
+    let latency = latency.map(|name| Metric { name, section: "latency", unit: Unit::Seconds });
+    let mut all: Vec<Metric> = latency.collect();
+    for (section, unit, names) in PLAIN {
+        all.extend(names.iter().map(metric(section, *unit)));
+    }
+    all
+}
+
+/// The unit of the figure `name`, where there is one.
+pub fn unit_of(name: &str) -> Option<Unit> {
+    all().into_iter().find(|metric| metric.name == name).map(|metric| metric.unit)
+}
+
+const PLAIN: &[(&str, Unit, &[&str])] = &[
+    (
+        "cost",
+        Unit::Tokens,
+        &[
+            "billed_input_tokens",
+            "billed_cache_read_tokens",
+            "billed_cache_write_tokens",
+            "billed_output_tokens",
+            "billed_reasoning_tokens",
+        ],
+    ),
+    (
+        "cost",
+        Unit::Usd,
+        &[
+            "cost_total",
+            "cost_metered",
+            "cost_reserved",
+            "cost_wasted",
+            "cost_warmup",
+            "cost_input",
+            "cost_cache_read",
+            "cost_cache_write",
+            "cost_output",
+            "cost_reasoning",
+            "cost_per_month",
+            "cost_per_request",
+            "cost_per_1k_requests",
+            "cost_per_good_request",
+            "cost_per_million_tokens",
+        ],
+    ),
+    ("fidelity", Unit::Count, &["requests", "warmup_requests"]),
+    ("fidelity", Unit::PerSecond, &["offered_rate", "achieved_rate"]),
+    ("fidelity", Unit::Seconds, &["send_lag_p50", "send_lag_p99", "send_lag_max"]),
+    ("fidelity", Unit::Text, &["verdict", "reason"]),
+    ("goodput", Unit::Count, &["done", "good"]),
+    ("goodput", Unit::PerSecond, &["goodput"]),
+    ("goodput", Unit::Share, &["good_share", "error_share", "cut_share"]),
+    ("goodput", Unit::Tokens, &["input_tokens", "output_tokens"]),
+    (
+        "goodput",
+        Unit::TokensPerSecond,
+        &["input_tokens_per_second", "output_tokens_per_second", "good_tokens_per_second"],
+    ),
+    ("latency", Unit::Count, &["samples"]),
+    (
+        "refusals",
+        Unit::Count,
+        &[
+            "attempts",
+            "rejected",
+            "throttled",
+            "broken",
+            "stalled",
+            "timed_out",
+            "cancelled",
+            "hedges",
+            "retries",
+            "fault_connect",
+            "fault_dns",
+            "fault_garbled",
+            "fault_reset",
+            "fault_server",
+            "fault_tls",
+            "fault_too_large",
+            "fault_truncated",
+            "throttled_requests",
+            "refused_requests",
+            "shed_requests",
+            "broken_requests",
+            "timed_out_requests",
+            "cancelled_requests",
+            "spilled",
+            "status",
+        ],
+    ),
+    (
+        "refusals",
+        Unit::Share,
+        &["throttled_share", "throttled_requests_share", "refused_share", "hedge_share", "spill_share"],
+    ),
+    ("series", Unit::Seconds, &["bucket_width"]),
+];

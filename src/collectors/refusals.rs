@@ -1,0 +1,182 @@
+//! What was refused, broken, retried, hedged and spilled: per attempt and per request.
+
+use std::collections::BTreeMap;
+
+use super::{Collector, Setup, ratio};
+use crate::outcome::{Cause, End, Ended, Outcome};
+use crate::section::{Figure, Scope, ScopeKind, Section, Unit};
+use crate::time::Instant;
+use crate::wire::FaultKind;
+
+#[derive(Clone, Debug)]
+pub struct Refusals {
+    setup: Setup,
+    endpoints: Vec<Attempts>,
+    /// Refusals by (endpoint, limit, status).
+    limits: BTreeMap<(u16, &'static str, u16), u64>,
+    requests: Requests,
+}
+
+/// Attempts of measured requests at one endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+struct Attempts {
+    attempts: u64,
+    rejected: u64,
+    throttled: u64,
+    broken: u64,
+    stalled: u64,
+    timed_out: u64,
+    cancelled: u64,
+    hedges: u64,
+    retries: u64,
+    faults: [u64; FaultKind::ALL.len()],
+}
+
+/// Measured requests.
+#[derive(Clone, Copy, Debug, Default)]
+struct Requests {
+    requests: u64,
+    ends: [u64; End::ALL.len()],
+    /// That met at least one 429.
+    throttled: u64,
+    hedged: u64,
+    /// Answered by another endpoint than the first one asked.
+    spilled: u64,
+}
+
+impl Refusals {
+    pub fn new(setup: &Setup) -> Refusals {
+        let endpoints = vec![Attempts::default(); setup.endpoints.len()];
+        Refusals { setup: setup.clone(), endpoints, limits: BTreeMap::new(), requests: Requests::default() }
+    }
+}
+
+impl Collector for Refusals {
+    fn collect(&mut self, outcome: &Outcome) {
+        if !outcome.is_measured {
+            return;
+        }
+        let mut is_throttled = false;
+        for attempt in &outcome.attempts {
+            self.endpoints[usize::from(attempt.endpoint.0)].count(attempt.cause, &attempt.ended);
+            if let Ended::Rejected(rejection) = &attempt.ended {
+                is_throttled |= rejection.status == 429;
+                let key = (attempt.endpoint.0, rejection.limit, rejection.status);
+                *self.limits.entry(key).or_default() += 1;
+            }
+        }
+        let requests = &mut self.requests;
+        requests.requests += 1;
+        requests.ends[outcome.end as usize] += 1;
+        requests.throttled += u64::from(is_throttled);
+        requests.hedged += u64::from(outcome.attempts.iter().any(|attempt| attempt.cause == Cause::Hedge));
+        let first = outcome.attempts.first().map(|first| first.endpoint);
+        requests.spilled += u64::from(outcome.answer().is_some_and(|answer| Some(answer.endpoint) != first));
+    }
+
+    fn merge(&mut self, other: &Refusals) {
+        self.endpoints.iter_mut().zip(&other.endpoints).for_each(|(own, other)| own.add(other));
+        for (key, count) in &other.limits {
+            *self.limits.entry(*key).or_default() += count;
+        }
+        let (own, other) = (&mut self.requests, &other.requests);
+        own.requests += other.requests;
+        own.ends.iter_mut().zip(other.ends).for_each(|(own, other)| *own += other);
+        own.throttled += other.throttled;
+        own.hedged += other.hedged;
+        own.spilled += other.spilled;
+    }
+
+    fn finish(&self, _ended: Instant) -> Section {
+        let mut sum = Attempts::default();
+        self.endpoints.iter().for_each(|endpoint| sum.add(endpoint));
+        let total = self.requests.describe(sum.describe(Scope::new(ScopeKind::Total, "")));
+        let endpoints = self.endpoints.iter().enumerate();
+        let endpoints =
+            endpoints.map(|(index, one)| one.describe(self.setup.scope(ScopeKind::Endpoint, index)));
+        let limits = self.limits.iter().map(|((endpoint, limit, status), count)| {
+            let endpoint = &self.setup.endpoints[usize::from(*endpoint)].0;
+            let limit = if limit.is_empty() { "unnamed" } else { limit };
+            let scope = Scope::new(ScopeKind::Limit, &format!("{endpoint} {limit}"));
+            scope.with("rejected", *count, Unit::Count).with("status", u64::from(*status), Unit::Count)
+        });
+        let scopes = std::iter::once(total).chain(endpoints).chain(limits).collect();
+        Section { scopes, ..Section::new("refusals") }
+    }
+}
+
+impl Attempts {
+    fn count(&mut self, cause: Cause, ended: &Ended) {
+        self.attempts += 1;
+        match cause {
+            Cause::First => {}
+            Cause::Hedge => self.hedges += 1,
+            Cause::Retry => self.retries += 1,
+        }
+        match ended {
+            Ended::Broken(fault) => {
+                self.broken += 1;
+                self.faults[fault.kind as usize] += 1;
+            }
+            Ended::Cancelled => self.cancelled += 1,
+            Ended::Done => {}
+            Ended::Rejected(rejection) => {
+                self.rejected += 1;
+                self.throttled += u64::from(rejection.status == 429);
+            }
+            Ended::Stalled => self.stalled += 1,
+            Ended::TimedOut => self.timed_out += 1,
+        }
+    }
+
+    fn add(&mut self, other: &Attempts) {
+        self.attempts += other.attempts;
+        self.rejected += other.rejected;
+        self.throttled += other.throttled;
+        self.broken += other.broken;
+        self.stalled += other.stalled;
+        self.timed_out += other.timed_out;
+        self.cancelled += other.cancelled;
+        self.hedges += other.hedges;
+        self.retries += other.retries;
+        self.faults.iter_mut().zip(other.faults).for_each(|(own, other)| *own += other);
+    }
+
+    fn describe(&self, scope: Scope) -> Scope {
+        let mut scope = scope
+            .with("attempts", self.attempts, Unit::Count)
+            .with("rejected", self.rejected, Unit::Count)
+            .with("throttled", self.throttled, Unit::Count)
+            .with("throttled_share", ratio(self.throttled, self.attempts), Unit::Share)
+            .with("broken", self.broken, Unit::Count)
+            .with("stalled", self.stalled, Unit::Count)
+            .with("timed_out", self.timed_out, Unit::Count)
+            .with("cancelled", self.cancelled, Unit::Count)
+            .with("hedges", self.hedges, Unit::Count)
+            .with("retries", self.retries, Unit::Count);
+        for kind in FaultKind::ALL {
+            let (name, value) = (format!("fault_{}", kind.name()), self.faults[kind as usize].into());
+            scope.figures.push(Figure { name, value, unit: Unit::Count });
+        }
+        scope
+    }
+}
+
+impl Requests {
+    fn describe(&self, scope: Scope) -> Scope {
+        let ended = |end: End| self.ends[end as usize];
+        let refused = ended(End::Refused) + ended(End::Shed);
+        scope
+            .with("throttled_requests", self.throttled, Unit::Count)
+            .with("throttled_requests_share", ratio(self.throttled, self.requests), Unit::Share)
+            .with("refused_requests", refused, Unit::Count)
+            .with("refused_share", ratio(refused, self.requests), Unit::Share)
+            .with("shed_requests", ended(End::Shed), Unit::Count)
+            .with("broken_requests", ended(End::Broken), Unit::Count)
+            .with("timed_out_requests", ended(End::TimedOut), Unit::Count)
+            .with("cancelled_requests", ended(End::Cancelled), Unit::Count)
+            .with("hedge_share", ratio(self.hedged, self.requests), Unit::Share)
+            .with("spilled", self.spilled, Unit::Count)
+            .with("spill_share", ratio(self.spilled, ended(End::Done)), Unit::Share)
+    }
+}

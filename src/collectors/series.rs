@@ -1,0 +1,167 @@
+//! Throughput, refusals and money over time, in buckets that widen as the run grows.
+
+use std::time::Duration;
+
+use super::{Collector, Setup, goodput};
+use crate::outcome::{Ended, Outcome};
+use crate::price::Money;
+use crate::section::{Curve, Scope, ScopeKind, Section, Unit};
+use crate::time::{Instant, nanos};
+
+/// More buckets than this are merged in pairs, so that memory is bounded whatever the run's length.
+const BUCKETS_MAX: usize = 600;
+/// The narrowest bucket.
+const WIDTH_MIN: u64 = 250_000_000;
+
+#[derive(Clone, Debug)]
+pub struct Series {
+    setup: Setup,
+    /// Nanoseconds to a bucket: [`WIDTH_MIN`] times a power of two.
+    width: u64,
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Clone, Debug)]
+struct Bucket {
+    /// By intended start.
+    offered: u64,
+    /// By the first send.
+    achieved: u64,
+    /// By the end.
+    done: u64,
+    good: u64,
+    /// Attempts refused, by their end.
+    refused: u64,
+    output_tokens: u64,
+    /// Metered by the attempt's end, by endpoint.
+    cost: Vec<Money>,
+}
+
+impl Series {
+    pub fn new(setup: &Setup) -> Series {
+        // Wide enough from the start for the planned duration, so that buckets rarely need merging.
+        let mut width = WIDTH_MIN;
+        while nanos(setup.duration) / width > BUCKETS_MAX as u64 / 2 && width < u64::MAX / 4 {
+            width *= 2;
+        }
+        Series { setup: setup.clone(), width, buckets: Vec::new() }
+    }
+
+    fn bucket(&mut self, at: Instant) -> &mut Bucket {
+        let mut index = at.as_nanos() / self.width;
+        while index >= BUCKETS_MAX as u64 {
+            self.widen();
+            index = at.as_nanos() / self.width;
+        }
+        let index = index as usize;
+        if self.buckets.len() <= index {
+            let empty = Bucket::new(self.setup.endpoints.len());
+            self.buckets.resize(index + 1, empty);
+        }
+        &mut self.buckets[index]
+    }
+
+    fn widen(&mut self) {
+        self.width *= 2;
+        let pairs = self.buckets.chunks(2).map(|pair| {
+            let mut sum = pair[0].clone();
+            pair[1..].iter().for_each(|other| sum.add(other));
+            sum
+        });
+        self.buckets = pairs.collect();
+    }
+
+    /// (start in seconds, events a second) of each bucket.
+    fn rates(&self, count: impl Fn(&Bucket) -> u64) -> Vec<(f64, f64)> {
+        let secs = self.width as f64 / 1e9;
+        (0..)
+            .zip(&self.buckets)
+            .map(|(nth, bucket)| (f64::from(nth) * secs, count(bucket) as f64 / secs))
+            .collect()
+    }
+
+    /// (end in seconds, dollars since the start) of each bucket: metered so far, and capacity up to then.
+    fn spent(&self, endpoint: usize, ended: Instant) -> Vec<(f64, f64)> {
+        let price = &self.setup.endpoints[endpoint].1;
+        let paid_until = nanos(self.setup.duration).min(ended.as_nanos());
+        let mut metered = Money::ZERO;
+        let points = (1..).zip(&self.buckets).map(|(nth, bucket): (u64, _)| {
+            metered += bucket.cost[endpoint];
+            let reserved = price.reserved(Duration::from_nanos((nth * self.width).min(paid_until)));
+            ((nth * self.width) as f64 / 1e9, (metered + reserved).as_dollars_f64())
+        });
+        std::iter::once((0.0, 0.0)).chain(points).collect()
+    }
+}
+
+impl Collector for Series {
+    fn collect(&mut self, outcome: &Outcome) {
+        self.bucket(outcome.intended).offered += 1;
+        if let Some(first) = outcome.attempts.first() {
+            self.bucket(first.sent).achieved += 1;
+        }
+        for attempt in &outcome.attempts {
+            let endpoint = usize::from(attempt.endpoint.0);
+            let cost = self.setup.endpoints[endpoint].1.metered(&attempt.usage).map(|parts| parts.total());
+            let bucket = self.bucket(attempt.finished);
+            bucket.cost[endpoint] += cost.unwrap_or_default();
+            bucket.refused += u64::from(matches!(attempt.ended, Ended::Rejected(_)));
+        }
+        if let Some(answer) = outcome.answer() {
+            let slo = self.setup.classes[usize::from(outcome.request.class.0)].1;
+            let bucket = self.bucket(outcome.finished);
+            bucket.done += 1;
+            bucket.good += u64::from(goodput::is_good(outcome, answer, &slo));
+            bucket.output_tokens += answer.usage.generated();
+        }
+    }
+
+    fn merge(&mut self, other: &Series) {
+        let mut other = other.clone();
+        while self.width < other.width {
+            self.widen();
+        }
+        while other.width < self.width {
+            other.widen();
+        }
+        let shared = self.buckets.len();
+        self.buckets.iter_mut().zip(&other.buckets).for_each(|(own, other)| own.add(other));
+        self.buckets.extend(other.buckets.into_iter().skip(shared));
+    }
+
+    fn finish(&self, ended: Instant) -> Section {
+        let curve =
+            |name: &str, series: &str, points| Curve { name: name.into(), series: series.into(), points };
+        let mut curves = vec![
+            curve("throughput", "offered", self.rates(|bucket| bucket.offered)),
+            curve("throughput", "achieved", self.rates(|bucket| bucket.achieved)),
+            curve("throughput", "done", self.rates(|bucket| bucket.done)),
+            curve("throughput", "good", self.rates(|bucket| bucket.good)),
+            curve("throughput", "refused", self.rates(|bucket| bucket.refused)),
+            curve("output_tokens_per_second", "all", self.rates(|bucket| bucket.output_tokens)),
+        ];
+        for (index, (name, _)) in self.setup.endpoints.iter().enumerate() {
+            curves.push(curve("cost_over_time", name, self.spent(index, ended)));
+        }
+        let total =
+            Scope::new(ScopeKind::Total, "").with("bucket_width", self.width as f64 / 1e9, Unit::Seconds);
+        Section { scopes: vec![total], curves, ..Section::new("series") }
+    }
+}
+
+impl Bucket {
+    fn new(endpoints: usize) -> Bucket {
+        let cost = vec![Money::ZERO; endpoints];
+        Bucket { offered: 0, achieved: 0, done: 0, good: 0, refused: 0, output_tokens: 0, cost }
+    }
+
+    fn add(&mut self, other: &Bucket) {
+        self.offered += other.offered;
+        self.achieved += other.achieved;
+        self.done += other.done;
+        self.good += other.good;
+        self.refused += other.refused;
+        self.output_tokens += other.output_tokens;
+        self.cost.iter_mut().zip(&other.cost).for_each(|(own, other)| *own += *other);
+    }
+}

@@ -1,0 +1,76 @@
+//! The same scenario at other loads: what it costs and how much of it is refused as traffic grows.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use crate::collectors::Collectors;
+use crate::error::Result;
+use crate::machines;
+use crate::scenario::Scenario;
+use crate::section::{Curve, ScopeKind, Section};
+use crate::simulate::{Flow, simulate};
+
+/// Loads tried, as multiples of the scenario's own.
+pub const FACTORS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0];
+
+/// A scenario that expects more requests than this is not swept unasked: it would take minutes.
+pub const REQUESTS_MAX: f64 = 500_000.0;
+
+/// Simulates the scenario at each of [`FACTORS`], on up to `threads` threads. The loads share their random
+/// numbers, and the result does not depend on the number of threads.
+pub fn load_sweep(scenario: &Scenario, threads: NonZeroUsize) -> Result<Section> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.get().min(FACTORS.len()) {
+            let (next, sender) = (&next, sender.clone());
+            scope.spawn(move || {
+                while let Some(factor) = FACTORS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let point = play(scenario, *factor).map(|sections| (*factor, sections));
+                    if sender.send(point).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    drop(sender);
+    let mut points = receiver.into_iter().collect::<Result<Vec<_>>>()?;
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let sections: Vec<_> = points.into_iter().map(|(_, sections)| sections).collect();
+    let curve = |name: &str, section: &str, figure: &str| Curve {
+        name: name.into(),
+        series: "total".into(),
+        points: sections
+            .iter()
+            .filter_map(|point| {
+                Some((figure_of(point, "fidelity", "offered_rate")?, figure_of(point, section, figure)?))
+            })
+            .collect(),
+    };
+    let mut sweep = Section::new("load_sweep");
+    sweep.curves = vec![
+        curve("cost_per_1k_by_load", "cost", "cost_per_1k_requests"),
+        curve("refused_share_by_load", "refusals", "refused_share"),
+        curve("throttled_share_by_load", "refusals", "throttled_share"),
+        curve("ttft_p95_by_load", "latency", "ttft_p95"),
+    ];
+    Ok(sweep)
+}
+
+fn play(scenario: &Scenario, factor: f64) -> Result<Vec<Section>> {
+    let mut scenario = scenario.clone();
+    scenario.arrivals.scale(factor);
+    let mut collectors = Collectors::new(&machines::setup(&scenario, true));
+    let played = simulate(&scenario, |outcome| {
+        collectors.collect(&outcome);
+        Flow::Continue
+    })?;
+    Ok(collectors.finish(played.ended))
+}
+
+fn figure_of(sections: &[Section], section: &str, figure: &str) -> Option<f64> {
+    let section = sections.iter().find(|found| found.name == section)?;
+    section.figure(ScopeKind::Total, "", figure)?.value.as_f64()
+}

@@ -1,0 +1,123 @@
+//! Collectors merge exactly, money adds up, and every figure is in the registry and in the book.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use tollgate::collectors::{Collectors, metric};
+use tollgate::machines;
+use tollgate::outcome::Outcome;
+use tollgate::price::Money;
+use tollgate::scenario::Scenario;
+use tollgate::section::{ScopeKind, Section, Value};
+use tollgate::simulate::{Flow, simulate};
+use tollgate::time::Instant;
+
+fn play(scenario: &Scenario) -> (Vec<Outcome>, Instant) {
+    let mut outcomes = Vec::new();
+    let played = simulate(scenario, |outcome| {
+        outcomes.push(outcome);
+        Flow::Continue
+    });
+    (outcomes, played.unwrap_or_else(|error| panic!("{error}")).ended)
+}
+
+fn collected<'a>(scenario: &Scenario, outcomes: impl IntoIterator<Item = &'a Outcome>) -> Collectors {
+    let mut collectors = Collectors::new(&machines::setup(scenario, true));
+    outcomes.into_iter().for_each(|outcome| collectors.collect(outcome));
+    collectors
+}
+
+fn money(section: &Section, kind: ScopeKind, name: &str) -> Money {
+    let scopes = section.scopes.iter().filter(|scope| scope.kind == kind);
+    let figures = scopes.flat_map(|scope| &scope.figures).filter(|figure| figure.name == name);
+    let amounts = figures.map(|figure| match &figure.value {
+        Value::Money(money) => *money,
+        other => panic!("{name} is {other:?}"),
+    });
+    amounts.sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn shards_merge_to_what_one_collector_would_have_learnt(scenario in support::scenarios(), shards in 2usize..5) {
+        let (outcomes, ended) = play(&scenario);
+        let whole = collected(&scenario, &outcomes).finish(ended);
+        let shard = |k| outcomes.iter().filter(move |outcome| outcome.request.id.0 as usize % shards == k);
+        let mut merged = collected(&scenario, shard(0));
+        (1..shards).for_each(|k| merged.merge(&collected(&scenario, shard(k))));
+        prop_assert_eq!(merged.finish(ended), whole);
+    }
+
+    #[test]
+    fn the_order_of_outcomes_does_not_matter(scenario in support::scenarios()) {
+        let (outcomes, ended) = play(&scenario);
+        let forwards = collected(&scenario, &outcomes).finish(ended);
+        prop_assert_eq!(collected(&scenario, outcomes.iter().rev()).finish(ended), forwards);
+    }
+
+    #[test]
+    fn the_parts_of_the_cost_add_up_to_the_whole(scenario in support::scenarios()) {
+        let (outcomes, ended) = play(&scenario);
+        let sections = collected(&scenario, &outcomes).finish(ended);
+        let cost = sections.iter().find(|section| section.name == "cost").expect("there is a cost section");
+        let total = |name| money(cost, ScopeKind::Total, name);
+        prop_assert_eq!(total("cost_total"), total("cost_metered") + total("cost_reserved"));
+        let parts = ["cost_input", "cost_cache_read", "cost_cache_write", "cost_output", "cost_reasoning"];
+        prop_assert_eq!(total("cost_metered"), parts.iter().map(|part| total(part)).sum());
+        prop_assert!(total("cost_wasted") <= total("cost_metered"));
+        for name in ["cost_total", "cost_metered", "cost_reserved", "cost_wasted", "cost_warmup"] {
+            prop_assert_eq!(money(cost, ScopeKind::Endpoint, name), total(name), "{}", name);
+        }
+        prop_assert_eq!(money(cost, ScopeKind::Class, "cost_metered"), total("cost_metered"));
+    }
+
+    #[test]
+    fn the_last_point_of_the_cost_over_time_is_what_was_spent(scenario in support::scenarios()) {
+        let (outcomes, ended) = play(&scenario);
+        let collectors = collected(&scenario, &outcomes);
+        let sections = collectors.finish(ended);
+        let series = sections.iter().find(|section| section.name == "series").expect("there is a series section");
+        let curves = series.curves.iter().filter(|curve| curve.name == "cost_over_time");
+        let plotted: f64 = curves.map(|curve| curve.points.last().expect("a curve begins at zero").1).sum();
+        let played = scenario.duration.get().min(ended.since(Instant::START));
+        let reserved: Money = scenario.endpoints.iter().map(|spec| spec.price.reserved(played)).sum();
+        let spent = (collectors.cost.spent() + reserved).as_dollars_f64();
+        prop_assert!((plotted - spent).abs() < 1e-9, "{} plotted, {} spent", plotted, spent);
+    }
+}
+
+#[test]
+fn every_figure_is_in_the_registry_and_in_the_book() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let scenario =
+        Scenario::load(&path.join("scenarios/first-light.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let (outcomes, ended) = play(&scenario);
+    let sections = collected(&scenario, &outcomes).finish(ended);
+    let figures = sections.iter().flat_map(|section| &section.scopes).flat_map(|scope| &scope.figures);
+    let produced: BTreeSet<&str> = figures.map(|figure| figure.name.as_str()).collect();
+    let all = metric::all();
+    let registered: BTreeSet<&str> = all.iter().map(|metric| metric.name.as_str()).collect();
+    assert_eq!(
+        produced.difference(&registered).collect::<Vec<_>>(),
+        Vec::<&&str>::new(),
+        "produced, not registered"
+    );
+    assert_eq!(
+        registered.difference(&produced).collect::<Vec<_>>(),
+        Vec::<&&str>::new(),
+        "registered, not produced"
+    );
+
+    let book = std::fs::read_to_string(path.join("docs/metrics.md")).expect("docs/metrics.md is there");
+    let families = tollgate::collectors::latency::MEASURES;
+    let missing = registered.iter().filter(|name| {
+        let is_family = families.iter().any(|family| name.starts_with(&format!("{family}_")));
+        !is_family && !book.contains(&format!("`{name}`"))
+    });
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new(), "not in docs/metrics.md");
+    assert!(families.iter().all(|family| book.contains(&format!("`{family}`"))));
+}
