@@ -25,7 +25,13 @@ pub mod dialects;
 pub mod report;
 
 // Floor 3: clocks.
+#[cfg(feature = "net")]
+pub mod http;
 pub mod machines;
+#[cfg(feature = "net")]
+pub mod mock;
+#[cfg(feature = "net")]
+pub mod run;
 pub mod scenario;
 pub mod simulate;
 

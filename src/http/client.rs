@@ -1,0 +1,382 @@
+//! The client: attempts out, events back, over connections that are kept and used again.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::header::{HOST, HeaderValue};
+use http::{Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+
+use super::clock::Clock;
+use super::connection::{self, Connection, Peer, Pieces};
+use super::hints::Hints;
+use super::tls::{self, Roots};
+use super::url::BaseUrl;
+use crate::client::dispatcher::Event;
+use crate::dialects::{Decoder, Dialect, Encoded, Target};
+use crate::error::Result;
+use crate::time::Instant;
+use crate::wire::{AttemptId, EndpointId, Fault, FaultKind, Job, Reply};
+
+/// An endpoint as the client reaches it.
+#[derive(Clone)]
+pub struct Remote {
+    pub name: String,
+    /// Such as `https://api.openai.com/v1`. A query in it is kept on every request.
+    pub base_url: String,
+    pub dialect: &'static dyn Dialect,
+    pub target: Target,
+    /// Tell the endpoint which attempt this is: it is a mock of ours.
+    pub hints: bool,
+}
+
+/// What all connections of a run have in common.
+#[derive(Clone)]
+pub struct Transport {
+    pub clock: Clock,
+    pub roots: Roots,
+    pub bounds: Bounds,
+}
+
+/// How much of an answer we are willing to read, in bytes of its body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bounds {
+    /// A larger answer is broken off as [`FaultKind::TooLarge`].
+    pub answer_max: u64,
+    /// A larger error body is read to here and judged by that.
+    pub error_max: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds { answer_max: 64 << 20, error_max: 64 << 10 }
+    }
+}
+
+/// What the connections have been through.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Connections opened.
+    pub opened: u64,
+    /// Requests sent again on a fresh connection because a kept one had been closed under them.
+    pub resent: u64,
+}
+
+/// Attempts under way, on this thread.
+pub struct Client {
+    routes: Vec<Rc<Route>>,
+    events: UnboundedSender<Event>,
+    attempts: FxHashMap<AttemptId, AbortHandle>,
+    counts: Rc<Cell<Counts>>,
+}
+
+impl Client {
+    /// A client for `remotes`, numbered by their position, and the events its attempts will send.
+    pub fn new(remotes: Vec<Remote>, transport: &Transport) -> Result<(Client, UnboundedReceiver<Event>)> {
+        let counts = Rc::new(Cell::new(Counts::default()));
+        let mut tls = None;
+        let routes = remotes.into_iter().map(|remote| {
+            let base = BaseUrl::parse(&remote.name, &remote.base_url)?;
+            if base.is_tls && tls.is_none() {
+                tls = Some(tls::config(&transport.roots)?);
+            }
+            let peer = Peer { host: base.host, port: base.port, tls: tls.clone().filter(|_| base.is_tls) };
+            Ok(Rc::new(Route {
+                host: base.authority,
+                path: base.path,
+                query: base.query,
+                peer,
+                remote,
+                clock: transport.clock,
+                bounds: transport.bounds,
+                idle: RefCell::default(),
+                addresses: RefCell::default(),
+                counts: Rc::clone(&counts),
+            }))
+        });
+        let routes = routes.collect::<Result<Vec<_>>>()?;
+        let (events, heard) = unbounded_channel();
+        Ok((Client { routes, events, attempts: FxHashMap::default(), counts }, heard))
+    }
+
+    /// Begins an attempt. Its last event is a final reply, unless it is cancelled.
+    /// Must be called inside a local runtime.
+    pub fn send(&mut self, id: AttemptId, endpoint: EndpointId, job: &Job) {
+        let route = Rc::clone(&self.routes[usize::from(endpoint.0)]);
+        let hints = route.remote.hints.then(|| Hints::new(id, job));
+        let encoded = route.remote.dialect.encode(&route.remote.target, &job.request);
+        let decoder = route.remote.dialect.decoder(&job.request);
+        let line = Line { id, events: self.events.clone(), is_over: false };
+        let attempt = tokio::task::spawn_local(attempt(route, line, encoded, hints, decoder));
+        self.attempts.insert(id, attempt.abort_handle());
+    }
+
+    /// Closes the attempt's connection. Events it has sent may still be on their way.
+    pub fn cancel(&mut self, id: AttemptId) {
+        if let Some(attempt) = self.attempts.remove(&id) {
+            attempt.abort();
+        }
+    }
+
+    /// The attempt's final reply is there.
+    pub fn forget(&mut self, id: AttemptId) {
+        self.attempts.remove(&id);
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts.get()
+    }
+}
+
+/// One endpoint, and the connections kept to it.
+struct Route {
+    remote: Remote,
+    peer: Peer,
+    host: HeaderValue,
+    path: String,
+    query: Option<String>,
+    clock: Clock,
+    bounds: Bounds,
+    /// The longest idle first.
+    idle: RefCell<VecDeque<Connection>>,
+    /// The peer's addresses and when they were found.
+    addresses: RefCell<Option<(Instant, Rc<[SocketAddr]>)>>,
+    counts: Rc<Cell<Counts>>,
+}
+
+impl Route {
+    /// The connection used last that can still be used.
+    async fn kept(&self) -> Option<Connection> {
+        loop {
+            let mut connection = self.idle.borrow_mut().pop_back()?;
+            if connection.is_usable().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    async fn fresh(&self) -> std::result::Result<Connection, Fault> {
+        let addresses = self.addresses().await?;
+        let connection = Connection::open(&self.peer, &addresses, self.clock).await?;
+        self.count(|counts| counts.opened += 1);
+        Ok(connection)
+    }
+
+    async fn addresses(&self) -> std::result::Result<Rc<[SocketAddr]>, Fault> {
+        let now = self.clock.now();
+        if let Some((found, addresses)) = &*self.addresses.borrow()
+            && now.since(*found) < ADDRESSES_AGE_MAX
+        {
+            return Ok(Rc::clone(addresses));
+        }
+        let addresses: Rc<[SocketAddr]> = self.peer.resolve().await?.into();
+        *self.addresses.borrow_mut() = Some((now, Rc::clone(&addresses)));
+        Ok(addresses)
+    }
+
+    async fn keep(&self, mut connection: Connection) {
+        if connection.is_usable().await {
+            let now = self.clock.now();
+            connection.idle_since = now;
+            let mut idle = self.idle.borrow_mut();
+            while idle.front().is_some_and(|oldest| now.since(oldest.idle_since) > IDLE_MAX) {
+                idle.pop_front();
+            }
+            idle.push_back(connection);
+        }
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.get();
+        change(&mut counts);
+        self.counts.set(counts);
+    }
+
+    fn request(
+        &self,
+        encoded: &Encoded,
+        hints: Option<Hints>,
+    ) -> std::result::Result<Request<Pieces>, Fault> {
+        let query = self.query.as_deref().map(|query| {
+            let joint = if encoded.path.contains('?') { '&' } else { '?' };
+            format!("{joint}{query}")
+        });
+        let path = format!("{}{}{}", self.path, encoded.path, query.unwrap_or_default());
+        let uri = Uri::try_from(path).map_err(|cause| {
+            Fault::new(FaultKind::Garbled, format!("the request's path '{}': {cause}", encoded.path))
+        })?;
+        let mut request = Request::new(Pieces::new(encoded.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        headers.extend(encoded.headers.iter().cloned());
+        if let Some(hints) = hints {
+            hints.write(headers);
+        }
+        Ok(request)
+    }
+}
+
+/// The attempt's line to the driver.
+struct Line {
+    id: AttemptId,
+    events: UnboundedSender<Event>,
+    is_over: bool,
+}
+
+impl Line {
+    fn sent(&self, at: Instant) {
+        // A driver that has left needs no news.
+        let _ = self.events.send(Event::Sent { id: self.id, at });
+    }
+
+    /// Tells replies that were read at `at`, up to the final one.
+    fn tell(&mut self, at: Instant, replies: &mut Vec<Reply>) {
+        for reply in replies.drain(..) {
+            if !self.is_over {
+                self.is_over = reply.is_final();
+                let _ = self.events.send(Event::Reply { id: self.id, at, reply });
+            }
+        }
+    }
+
+    fn broken(&mut self, at: Instant, fault: Fault) {
+        self.tell(at, &mut vec![Reply::Broken(fault)]);
+    }
+}
+
+impl Drop for Line {
+    /// A fault of ours must not leave the driver waiting.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.broken(Instant::START, Fault::new(FaultKind::Garbled, "our reader of the answer failed"));
+        }
+    }
+}
+
+async fn attempt(
+    route: Rc<Route>,
+    mut line: Line,
+    encoded: Encoded,
+    hints: Option<Hints>,
+    mut decoder: Box<dyn Decoder>,
+) {
+    let (mut connection, response) = match ask(&route, &line, &encoded, hints).await {
+        Ok(asked) => asked,
+        Err(fault) => return line.broken(route.clock.now(), fault),
+    };
+    decoder.on_head(response.status().as_u16(), response.headers());
+    if read(&route, &mut line, &mut connection, response, decoder).await {
+        route.keep(connection).await;
+    }
+}
+
+/// Sends the request on a kept connection or on a fresh one, and waits for the head of the answer.
+async fn ask(
+    route: &Route,
+    line: &Line,
+    encoded: &Encoded,
+    hints: Option<Hints>,
+) -> std::result::Result<(Connection, Response<Incoming>), Fault> {
+    if let Some(mut connection) = route.kept().await {
+        match connection.ask(route.request(encoded, hints)?, |at| line.sent(at)).await {
+            Ok(response) => return Ok((connection, response)),
+            // The peer may close an idle connection just as we use it: that says nothing about the request.
+            Err(_) if connection.heard().is_none() => route.count(|counts| counts.resent += 1),
+            Err(error) => return Err(connection::fault(&error, true)),
+        }
+    }
+    let mut connection = route.fresh().await?;
+    let response = connection.ask(route.request(encoded, hints)?, |at| line.sent(at)).await;
+    response.map_err(|error| connection::fault(&error, true)).map(|response| (connection, response))
+}
+
+/// Reads the answer to its end; true when the connection can be used again.
+async fn read(
+    route: &Route,
+    line: &mut Line,
+    connection: &mut Connection,
+    response: Response<Incoming>,
+    mut decoder: Box<dyn Decoder>,
+) -> bool {
+    let is_error = response.status().as_u16() >= 400;
+    let mut left = if is_error { route.bounds.error_max } else { route.bounds.answer_max };
+    let mut body = response.into_body();
+    let mut replies = Vec::new();
+    loop {
+        let frame = connection.frame(&mut body).await;
+        let at = connection.heard().unwrap_or_else(|| route.clock.now());
+        let is_whole = frame.is_none();
+        let is_end = match frame {
+            None => true,
+            Some(Ok(frame)) => {
+                let data = frame.into_data().unwrap_or_default();
+                let length = data.len() as u64;
+                let is_cut = length > left;
+                decoder.on_bytes(&data[..length.min(left) as usize], &mut replies);
+                left -= length.min(left);
+                if is_cut && !is_error {
+                    let detail = format!("the answer is larger than {} bytes", route.bounds.answer_max);
+                    replies.push(Reply::Broken(Fault::new(FaultKind::TooLarge, detail)));
+                }
+                is_cut
+            }
+            // An error's status is enough to judge it.
+            Some(Err(_)) if is_error => true,
+            Some(Err(error)) => {
+                replies.push(Reply::Broken(connection::fault(&error, false)));
+                true
+            }
+        };
+        if is_end {
+            finish(&mut *decoder, &mut replies);
+        }
+        line.tell(at, &mut replies);
+        if is_end {
+            return is_whole;
+        }
+        if line.is_over {
+            return drain(connection, &mut body).await;
+        }
+    }
+}
+
+/// The body is over: whatever the decoder makes of it, there is a final reply.
+fn finish(decoder: &mut dyn Decoder, replies: &mut Vec<Reply>) {
+    decoder.on_end(replies);
+    let fault = Fault::new(FaultKind::Truncated, "the answer ended without an end");
+    replies.push(Reply::Broken(fault));
+}
+
+/// Reads what may follow the answer, so that the connection is free; false when that is too much.
+async fn drain(connection: &mut Connection, body: &mut Incoming) -> bool {
+    let mut left = DRAIN_MAX;
+    let rest = async {
+        while let Some(frame) = connection.frame(body).await {
+            let length = frame.ok().and_then(|frame| frame.into_data().ok()).map(|data| data.len());
+            match length.and_then(|length| left.checked_sub(length)) {
+                Some(less) => left = less,
+                None => return false,
+            }
+        }
+        true
+    };
+    tokio::time::timeout(DRAIN_TIME_MAX, rest).await.unwrap_or(false)
+}
+
+/// Most services close a connection after a minute's silence; older ones are not worth the try.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// How long a host's addresses are believed.
+const ADDRESSES_AGE_MAX: Duration = Duration::from_secs(30);
+
+/// After the final reply, this many bytes and this long are spent to keep the connection.
+const DRAIN_MAX: usize = 64 << 10;
+const DRAIN_TIME_MAX: Duration = Duration::from_millis(200);

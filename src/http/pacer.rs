@@ -1,0 +1,238 @@
+//! Sleeping to an absolute instant, far better than the runtime's 1 ms wheel, and how late that was.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::clock::Clock;
+use crate::time::{Instant, nanos};
+
+/// An alarm clock, one for each runtime thread.
+#[derive(Debug)]
+pub struct Pacer {
+    clock: Clock,
+    timer: timer::Timer,
+}
+
+impl Pacer {
+    /// Fails when the process has no descriptor left. Must be called inside a runtime.
+    pub fn new(clock: Clock) -> std::io::Result<Pacer> {
+        Ok(Pacer { timer: timer::Timer::new(clock)?, clock })
+    }
+
+    /// Sleeps until `at`; `None` is for ever. May be dropped and asked again with another instant.
+    /// Instants that are over take no time, yet leave other tasks their turn.
+    pub async fn until(&mut self, at: Option<Instant>) {
+        tokio::task::coop::consume_budget().await;
+        let Some(at) = at else { return std::future::pending().await };
+        while self.clock.now() < at {
+            self.timer.sleep(at).await;
+        }
+    }
+}
+
+/// How late a loop did what was due, from first to last.
+#[derive(Clone, Debug)]
+pub struct Lateness(Histogram<u64>);
+
+impl Lateness {
+    pub fn new() -> Lateness {
+        let histogram = Histogram::new_with_bounds(1, LATEST_NANOS, 3);
+        Lateness(histogram.expect("three digits of a minute fit"))
+    }
+
+    /// What was due at `due` is done at `now`.
+    pub fn record(&mut self, due: Instant, now: Instant) {
+        self.0.saturating_record(nanos(now.since(due)));
+    }
+
+    /// How often something was due.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The lateness that `share` of the deeds did not exceed.
+    pub fn quantile(&self, share: f64) -> Duration {
+        Duration::from_nanos(self.0.value_at_quantile(share))
+    }
+
+    pub fn max(&self) -> Duration {
+        Duration::from_nanos(self.0.max())
+    }
+}
+
+impl Default for Lateness {
+    fn default() -> Self {
+        Lateness::new()
+    }
+}
+
+/// Anything later than a minute counts as a minute late.
+const LATEST_NANOS: u64 = 60_000_000_000;
+
+/// One absolute timer of the kernel, watched by the runtime: p99 about 0.1 ms without spinning.
+#[cfg(target_os = "linux")]
+mod timer {
+    use std::io;
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+    use tokio::io::unix::AsyncFd;
+
+    use super::{Clock, Instant};
+    use crate::time::nanos;
+
+    #[derive(Debug)]
+    pub struct Timer {
+        descriptor: AsyncFd<OwnedFd>,
+        /// The clock's epoch on CLOCK_MONOTONIC, in nanoseconds; late by the few it takes to read two clocks.
+        epoch: u64,
+        armed: Option<Instant>,
+    }
+
+    impl Timer {
+        pub fn new(clock: Clock) -> io::Result<Timer> {
+            let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
+            // SAFETY: the call takes no pointers.
+            let descriptor = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, flags) };
+            if descriptor < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // SAFETY: the descriptor was just made and nobody else owns it.
+            let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
+            // SAFETY: the descriptor is owned by what is registered, so it stays open as long.
+            let descriptor = unsafe { AsyncFd::register(descriptor) }?;
+            Ok(Timer { descriptor, epoch: epoch(clock), armed: None })
+        }
+
+        /// Sleeps until about `at`.
+        pub async fn sleep(&mut self, at: Instant) {
+            if self.armed != Some(at) {
+                self.arm(at);
+            }
+            let guard = self.descriptor.readable_mut().await;
+            let mut guard = guard.expect("the runtime outlives its pacer");
+            if guard.try_io(|descriptor| read(descriptor.get_ref())).is_ok() {
+                self.armed = None;
+            }
+        }
+
+        fn arm(&mut self, at: Instant) {
+            // Zero would disarm the timer.
+            let due = self.epoch.saturating_add(at.as_nanos()).max(1);
+            let due = libc::timespec {
+                tv_sec: (due / 1_000_000_000) as libc::time_t,
+                tv_nsec: (due % 1_000_000_000) as libc::c_long,
+            };
+            let once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            let setting = libc::itimerspec { it_interval: once, it_value: due };
+            let descriptor = self.descriptor.as_raw_fd();
+            // SAFETY: the setting outlives the call, and a null pointer asks for no old setting.
+            let code = unsafe {
+                libc::timerfd_settime(descriptor, libc::TFD_TIMER_ABSTIME, &setting, std::ptr::null_mut())
+            };
+            assert_eq!(code, 0, "a timer takes any instant in range");
+            self.armed = Some(at);
+        }
+    }
+
+    /// Takes the expiry, so that the descriptor is quiet until the next.
+    fn read(descriptor: &OwnedFd) -> io::Result<()> {
+        let mut expiries = 0u64;
+        let room = std::ptr::from_mut(&mut expiries).cast();
+        // SAFETY: the buffer is eight bytes on this stack frame, as a timer's read asks for.
+        let length = unsafe { libc::read(descriptor.as_raw_fd(), room, size_of::<u64>()) };
+        if length < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    fn epoch(clock: Clock) -> u64 {
+        let (epoch, now) = (clock.std(Instant::START), std::time::Instant::now());
+        let mut raw = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the pointer is to a timespec on this stack frame.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut raw) };
+        let raw = raw.tv_sec as u64 * 1_000_000_000 + raw.tv_nsec as u64;
+        let (ahead, behind) = (epoch.saturating_duration_since(now), now.saturating_duration_since(epoch));
+        (raw + nanos(ahead)).saturating_sub(nanos(behind))
+    }
+}
+
+/// The runtime's own timer to within its wheel, and short turns for the rest.
+#[cfg(not(target_os = "linux"))]
+mod timer {
+    use std::io;
+    use std::time::Duration;
+
+    use super::{Clock, Instant};
+
+    #[derive(Debug)]
+    pub struct Timer {
+        clock: Clock,
+    }
+
+    impl Timer {
+        pub fn new(clock: Clock) -> io::Result<Timer> {
+            Ok(Timer { clock })
+        }
+
+        /// Sleeps until about `at`.
+        pub async fn sleep(&mut self, at: Instant) {
+            let left = at.since(self.clock.now());
+            match left.checked_sub(WHEEL) {
+                Some(coarse) => tokio::time::sleep(coarse).await,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    /// The runtime's timers are late by up to this much.
+    const WHEEL: Duration = Duration::from_millis(2);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::runtime;
+
+    #[test]
+    fn a_sleep_is_over_at_its_instant_and_not_before() {
+        runtime().unwrap().block_on(async {
+            let clock = Clock::starting_in(Duration::from_millis(1));
+            let mut pacer = Pacer::new(clock).unwrap();
+            for millis in [2, 3, 3, 1, 5] {
+                let at = Instant::START + Duration::from_millis(millis);
+                pacer.until(Some(at)).await;
+                assert!(clock.now() >= at);
+            }
+        });
+    }
+
+    #[test]
+    fn a_dropped_sleep_leaves_no_trace_in_the_next() {
+        runtime().unwrap().block_on(async {
+            let clock = Clock::starting_in(Duration::ZERO);
+            let mut pacer = Pacer::new(clock).unwrap();
+            let far = clock.now() + Duration::from_secs(3600);
+            for sleep in [None, Some(far)] {
+                tokio::select! {
+                    biased;
+                    () = pacer.until(sleep) => panic!("an hour is not over"),
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+            let near = clock.now() + Duration::from_millis(2);
+            pacer.until(Some(near)).await;
+            assert!(clock.now() >= near);
+        });
+    }
+
+    #[test]
+    fn lateness_is_counted_from_when_a_deed_was_due() {
+        let mut lateness = Lateness::new();
+        let due = Instant::from_secs_f64(1.0);
+        for micros in 1..=100 {
+            lateness.record(due, due + Duration::from_micros(micros));
+        }
+        assert_eq!(lateness.count(), 100);
+        assert_eq!(lateness.max().as_micros(), 100);
+        assert_eq!(lateness.quantile(0.5).as_micros(), 50);
+    }
+}

@@ -1,0 +1,265 @@
+//! The mock's HTTP: every endpoint on one listener, its name as path prefix, answers spelt by its dialect.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::engine::{Call as Served, Engine};
+use super::hints::Hints;
+use crate::dialects::{Answer, Asked, Call, Encoder};
+use crate::wire::{FaultKind, Reply};
+
+/// Accepts connections and serves them; never ends.
+pub(crate) async fn serve(listener: TcpListener, engine: Rc<Engine>) -> Infallible {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::task::spawn_local(converse(stream, Rc::clone(&engine)));
+            }
+            // Out of descriptors, or the peer has gone already: neither ends the service.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, engine: Rc<Engine>) {
+    // Without it small chunks wait for acknowledgements; a socket that refuses it is served all the same.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| answer(Rc::clone(&engine), request));
+    let conversation =
+        http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(stream), service);
+    // How it ends is the client's business, and the client sees it.
+    let _ = conversation.await;
+}
+
+/// Answers a request. An error cuts the connection.
+async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Response<AnswerBody>> {
+    let (head, body) = request.into_parts();
+    let Some((part, path)) = route(&engine, head.uri.path()) else {
+        return whole(unknown(&engine, head.uri.path()));
+    };
+    let Some(body) = collect(body).await? else {
+        return whole(too_large());
+    };
+    let served = &engine.parts[part];
+    let asked = served.dialect.read(&Call {
+        method: &head.method,
+        path,
+        headers: &head.headers,
+        body: &body,
+        model: &served.model,
+        key: served.key.as_deref(),
+    });
+    let asked = match asked {
+        Ok(Asked::Generate(asked)) => asked,
+        Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),
+    };
+    let call = engine.offer(part, &asked, Hints::read(&head.headers));
+    play(&engine, call, served.dialect.encoder(&asked)).await
+}
+
+/// Waits for the first reply, which decides the head, and lets the rest follow as the body.
+async fn play(
+    engine: &Engine,
+    mut call: Served,
+    mut encoder: Box<dyn Encoder>,
+) -> io::Result<Response<AnswerBody>> {
+    let first = call.next().await.ok_or_else(cut)?;
+    if matches!(&first.reply, Reply::Broken(fault) if fault.kind != FaultKind::Server) {
+        return Err(cut());
+    }
+    let head = encoder.head(&first.reply, &first.gauges, first.at, engine.clock.unix_secs(first.at));
+    let mut written = BytesMut::new();
+    encoder.write(&first.reply, &mut written);
+    let body = if first.reply.is_final() {
+        AnswerBody::Whole(written.freeze())
+    } else {
+        AnswerBody::Stream(Stream { call, encoder, written, end: None, is_flushed: false })
+    };
+    Ok(respond(head.status, head.headers, body))
+}
+
+/// The endpoint that a path leads to, and the rest of the path.
+fn route<'a>(engine: &Engine, path: &'a str) -> Option<(usize, &'a str)> {
+    let bare = path.strip_prefix('/').unwrap_or(path);
+    let (first, rest) = bare.split_at(bare.find('/').unwrap_or(bare.len()));
+    let named = engine.parts.iter().position(|part| segment(&part.name) == first);
+    let rest = if rest.is_empty() { "/" } else { rest };
+    named.map(|part| (part, rest)).or_else(|| (engine.parts.len() == 1).then_some((0, path)))
+}
+
+/// A name as a path segment: what is not unreserved is percent-encoded.
+pub(crate) fn segment(name: &str) -> String {
+    let mut segment = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => segment.push(byte.into()),
+            _ => segment.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    segment
+}
+
+/// The body, or `None` where it is larger than we take.
+async fn collect(mut body: Incoming) -> io::Result<Option<Bytes>> {
+    if body.size_hint().lower() > BODY_MAX {
+        return Ok(None);
+    }
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let data = frame.map_err(io::Error::other)?.into_data().unwrap_or_default();
+        if whole.len() as u64 + data.len() as u64 > BODY_MAX {
+            return Ok(None);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(Some(whole.freeze()))
+}
+
+fn unknown(engine: &Engine, path: &str) -> Answer {
+    let paths: Vec<String> = engine.parts.iter().map(|part| format!("/{}", segment(&part.name))).collect();
+    let message = format!(
+        "no endpoint at '{path}': the path begins with the endpoint's name; there are: {}",
+        paths.join(", ")
+    );
+    error(404, "unknown_endpoint", &message)
+}
+
+fn too_large() -> Answer {
+    error(413, "body_too_large", &format!("the body is larger than {BODY_MAX} bytes"))
+}
+
+/// An error of the mock itself, spelt as most clients can show it.
+fn error(status: u16, code: &str, message: &str) -> Answer {
+    let body = json!({"error": {"message": message, "type": "invalid_request_error", "code": code}});
+    let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Answer { status, headers, body: body.to_string().into() }
+}
+
+fn whole(answer: Answer) -> io::Result<Response<AnswerBody>> {
+    Ok(respond(answer.status, answer.headers, AnswerBody::Whole(answer.body)))
+}
+
+fn respond(status: u16, headers: Vec<(HeaderName, HeaderValue)>, body: AnswerBody) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// The end of an answer that the scenario breaks off.
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the endpoint broke off")
+}
+
+enum AnswerBody {
+    Stream(Stream),
+    Whole(Bytes),
+}
+
+/// An answer that is being generated. All that is due goes out at once, each reply as its own event.
+struct Stream {
+    call: Served,
+    encoder: Box<dyn Encoder>,
+    written: BytesMut,
+    end: Option<StreamEnd>,
+    /// Whether all that was written has left for the socket.
+    is_flushed: bool,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum StreamEnd {
+    Cut,
+    Whole,
+}
+
+impl Stream {
+    /// Writes every reply that is there.
+    fn fill(&mut self, cx: &mut Context<'_>) {
+        while self.end.is_none() {
+            match self.call.poll_next(cx) {
+                Poll::Pending => return,
+                Poll::Ready(None) => self.end = Some(StreamEnd::Cut),
+                Poll::Ready(Some(said)) => {
+                    let before = self.written.len();
+                    self.encoder.write(&said.reply, &mut self.written);
+                    let is_cut = matches!(said.reply, Reply::Broken(_)) && self.written.len() == before;
+                    if is_cut {
+                        self.end = Some(StreamEnd::Cut);
+                    } else if said.reply.is_final() {
+                        self.end = Some(StreamEnd::Whole);
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.fill(cx);
+        if !self.written.is_empty() {
+            self.is_flushed = false;
+            return Poll::Ready(Some(Ok(Frame::data(self.written.split().freeze()))));
+        }
+        match self.end {
+            Some(StreamEnd::Whole) => Poll::Ready(None),
+            Some(StreamEnd::Cut) if self.is_flushed => Poll::Ready(Some(Err(cut()))),
+            // An error drops what is not yet on the socket, so it waits for one turn of the connection.
+            Some(StreamEnd::Cut) => {
+                self.is_flushed = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            None => {
+                self.is_flushed = true;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match &mut *self {
+            AnswerBody::Stream(stream) => stream.poll_frame(cx),
+            AnswerBody::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            AnswerBody::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, AnswerBody::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnswerBody::Stream(_) => SizeHint::default(),
+            AnswerBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
+/// The largest request body, in bytes.
+const BODY_MAX: u64 = 64 << 20;
+
+/// How long to wait when no connection can be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);

@@ -1,0 +1,150 @@
+//! The mock: the server half of a scenario behind HTTP, for anybody's client or embedded in a run.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
+
+use crate::client::workload::Class;
+use crate::http::clock::Clock;
+use crate::http::engine::Engine;
+pub use crate::http::engine::Part;
+use crate::http::pacer::{Lateness, Pacer};
+use crate::http::{runtime, server};
+use crate::rng::Rng;
+
+/// What a mock serves.
+#[derive(Clone)]
+pub struct Mock {
+    pub parts: Vec<Part>,
+    /// Calls that carry no hints get answers such as these classes' requests would.
+    pub classes: Vec<Class>,
+    pub rng: Rng,
+}
+
+impl Mock {
+    /// Listens at `addr`; port 0 takes any that is free. Calls are answered once it is served.
+    pub fn bind(self, addr: SocketAddr, clock: Clock) -> io::Result<Bound> {
+        let runtime = runtime()?;
+        let _context = runtime.enter();
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        let listener = socket.listen(BACKLOG)?.into_std()?;
+        Ok(Bound { addr: listener.local_addr()?, mock: self, listener, clock })
+    }
+}
+
+/// A mock that listens.
+pub struct Bound {
+    addr: SocketAddr,
+    mock: Mock,
+    listener: std::net::TcpListener,
+    clock: Clock,
+}
+
+impl Bound {
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where each endpoint's native paths begin, in the order of the parts: `http://127.0.0.1:8080/name`.
+    pub fn urls(&self) -> Vec<String> {
+        let url = |part: &Part| format!("http://{}/{}", self.addr, server::segment(&part.name));
+        self.mock.parts.iter().map(url).collect()
+    }
+
+    /// Serves on this thread until `shutdown` is over; says how late the machines were.
+    pub fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<Lateness> {
+        self.play(shutdown, || {})
+    }
+
+    /// Serves on a thread of its own, until the value returned is dropped.
+    pub fn embed(self) -> io::Result<Embedded> {
+        let (addr, urls) = (self.addr, self.urls());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, is_ready) = mpsc::channel();
+        let failed = ready.clone();
+        let serve = move || {
+            let shutdown = async {
+                // A dropped sender is the signal.
+                let _ = stopped.await;
+            };
+            let played = self.play(shutdown, || {
+                // Whoever embeds waits for this, or has left.
+                let _ = ready.send(Ok(()));
+            });
+            played.unwrap_or_else(|error| {
+                let _ = failed.send(Err(error));
+                Lateness::new()
+            })
+        };
+        let thread = std::thread::Builder::new().name("mock".into()).spawn(serve)?;
+        let embedded = Embedded { addr, urls, stop: Some(stop), thread: Some(thread) };
+        is_ready.recv().unwrap_or_else(|_| Err(io::Error::other("the mock's thread failed")))?;
+        Ok(embedded)
+    }
+
+    fn play(self, shutdown: impl Future<Output = ()>, on_ready: impl FnOnce()) -> io::Result<Lateness> {
+        let runtime = runtime()?;
+        let lateness = runtime.block_on(async {
+            let listener = TcpListener::from_std(self.listener)?;
+            let pacer = Pacer::new(self.clock)?;
+            let engine = Rc::new(Engine::new(self.mock.parts, self.mock.classes, self.mock.rng, self.clock));
+            on_ready();
+            tokio::select! {
+                biased;
+                () = shutdown => {}
+                () = engine.keep_time(pacer) => {}
+                _ = server::serve(listener, Rc::clone(&engine)) => {}
+            }
+            Ok::<_, io::Error>(engine.lateness())
+        });
+        runtime.shutdown_background();
+        lateness
+    }
+}
+
+/// A mock on its own thread. Dropping it stops it.
+pub struct Embedded {
+    addr: SocketAddr,
+    urls: Vec<String>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Lateness>>,
+}
+
+impl Embedded {
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where each endpoint's native paths begin, in the order of the parts.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// Stops it and says how late its machines were.
+    pub fn finish(mut self) -> Lateness {
+        self.stop()
+    }
+
+    fn stop(&mut self) -> Lateness {
+        drop(self.stop.take());
+        let lateness = self.thread.take().and_then(|thread| thread.join().ok());
+        lateness.unwrap_or_default()
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Connections that may wait to be accepted: a burst of arrivals opens as many at once.
+const BACKLOG: u32 = 4096;

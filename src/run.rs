@@ -1,0 +1,237 @@
+//! The client half in real time, over HTTP: perform what the dispatcher asks, tell it what happens.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::client::dispatcher::{Action, Dispatcher, Event};
+use crate::error::{Error, Result};
+pub use crate::http::client::{Bounds, Remote, Transport};
+use crate::http::client::{Client, Counts};
+use crate::http::pacer::{Lateness, Pacer};
+use crate::http::{raise_descriptor_limit, runtime};
+use crate::outcome::{End, Outcome};
+use crate::simulate::Flow;
+use crate::time::Instant;
+
+/// What a run needs beside the dispatcher.
+pub struct Input {
+    /// The endpoints, in the scenario's order.
+    pub remotes: Vec<Remote>,
+    pub transport: Transport,
+    /// After the first interrupt, what is under way may go on for so long.
+    pub grace: Duration,
+    pub interrupts: Interrupts,
+}
+
+/// How a person stops a run. The first interrupt ends the arrivals, the second ends everything.
+pub enum Interrupts {
+    /// Ctrl-C. From then on the process no longer dies of it by itself.
+    CtrlC,
+    /// Each message is one interrupt.
+    Given(UnboundedReceiver<()>),
+    None,
+}
+
+/// How a run went.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Requests asked, each of which was recorded.
+    pub requests: u64,
+    /// When the last of them was done.
+    pub ended: Instant,
+    pub ending: Ending,
+    pub connections: Counts,
+    /// How late the loop did what was due.
+    pub lateness: Lateness,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    Complete,
+    /// Interrupted once: what was under way could end within the grace period.
+    Interrupted,
+    /// Interrupted twice: the process is to leave at once.
+    Left,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Progress {
+    pub now: Instant,
+    /// Requests begun.
+    pub asked: u64,
+    pub in_flight: u64,
+    /// Requests answered whole.
+    pub done: u64,
+    /// Requests whose last attempt was refused, or that no endpoint could take.
+    pub refused: u64,
+    /// Requests that ended in any other way.
+    pub failed: u64,
+}
+
+/// Runs to the end. Each request's outcome is handed to `record`, in the order of their ends; `record` may
+/// stop the arrivals by saying so. `show` is told about four times a second where the run stands.
+pub fn run(
+    input: Input,
+    dispatcher: Dispatcher,
+    record: impl FnMut(Outcome) -> Flow,
+    show: impl FnMut(Progress),
+) -> Result<Ran> {
+    raise_descriptor_limit();
+    let runtime = runtime().map_err(|cause| Error::failed(format!("could not start the run: {cause}")))?;
+    let ran = runtime.block_on(drive(input, dispatcher, record, show));
+    // A name being resolved may take long to give up; nobody waits for it any more.
+    runtime.shutdown_background();
+    ran
+}
+
+async fn drive(
+    input: Input,
+    dispatcher: Dispatcher,
+    record: impl FnMut(Outcome) -> Flow,
+    mut show: impl FnMut(Progress),
+) -> Result<Ran> {
+    let clock = input.transport.clock;
+    let (client, mut events) = Client::new(input.remotes, &input.transport)?;
+    let mut interrupts = listen(input.interrupts);
+    let mut pacer =
+        Pacer::new(clock).map_err(|cause| Error::failed(format!("could not make a timer: {cause}")))?;
+    let mut driver = Driver {
+        dispatcher,
+        client,
+        record,
+        grace: input.grace,
+        aborts: None,
+        ending: Ending::Complete,
+        progress: Progress::default(),
+        lateness: Lateness::new(),
+    };
+    let mut shows = Instant::START;
+    while !driver.dispatcher.is_idle() {
+        let wakes = driver.dispatcher.deadline().into_iter().chain(driver.aborts).fold(shows, Instant::min);
+        let mut heard = None;
+        tokio::select! {
+            biased;
+            Some(()) = interrupts.recv() => driver.interrupt(clock.now()),
+            () = pacer.until(Some(wakes)) => {}
+            Some(event) = events.recv() => heard = Some(event),
+        }
+        // What else has come meanwhile is taken in the same turn, up to a turn's worth.
+        let more = std::iter::from_fn(|| events.try_recv().ok());
+        let now = clock.now();
+        driver.turn(now, heard.into_iter().chain(more).take(TURN_MAX));
+        if shows <= now {
+            shows = now + SHOW_EVERY;
+            show(driver.progress(now));
+        }
+    }
+    let progress = driver.progress(clock.now());
+    show(progress);
+    let recorded = progress.done + progress.refused + progress.failed;
+    assert_eq!(recorded, progress.asked, "every request asked is recorded exactly once");
+    Ok(Ran {
+        requests: progress.asked,
+        ended: progress.now,
+        ending: driver.ending,
+        connections: driver.client.counts(),
+        lateness: driver.lateness,
+    })
+}
+
+/// The dispatcher, and the hands that do what it says.
+struct Driver<R> {
+    dispatcher: Dispatcher,
+    client: Client,
+    record: R,
+    grace: Duration,
+    /// When what is under way is given up.
+    aborts: Option<Instant>,
+    ending: Ending,
+    progress: Progress,
+    lateness: Lateness,
+}
+
+impl<R: FnMut(Outcome) -> Flow> Driver<R> {
+    /// Takes what has come and does what is due.
+    fn turn(&mut self, now: Instant, events: impl Iterator<Item = Event>) {
+        for event in events {
+            if let Event::Reply { id, reply, .. } = &event
+                && reply.is_final()
+            {
+                self.client.forget(*id);
+            }
+            self.feed(now, event);
+        }
+        if let Some(due) = self.dispatcher.deadline().filter(|due| *due <= now) {
+            self.lateness.record(due, now);
+            self.feed(now, Event::Wake);
+        }
+        if self.aborts.is_some_and(|at| at <= now) {
+            self.feed(now, Event::Abort);
+        }
+    }
+
+    fn interrupt(&mut self, now: Instant) {
+        (self.aborts, self.ending) = match self.ending {
+            Ending::Complete => (Some(now + self.grace), Ending::Interrupted),
+            Ending::Interrupted | Ending::Left => (Some(now), Ending::Left),
+        };
+        self.feed(now, Event::Stop);
+    }
+
+    fn feed(&mut self, now: Instant, event: Event) {
+        let mut flow = Flow::Continue;
+        for action in self.dispatcher.on_event(now, event) {
+            match action {
+                Action::Cancel { id, .. } => self.client.cancel(id),
+                Action::Done(outcome) => {
+                    match outcome.end {
+                        End::Done => self.progress.done += 1,
+                        End::Refused | End::Shed => self.progress.refused += 1,
+                        End::Broken | End::Cancelled | End::TimedOut => self.progress.failed += 1,
+                    }
+                    flow = flow.max((self.record)(outcome));
+                }
+                Action::Send { id, endpoint, job } => self.client.send(id, endpoint, &job),
+            }
+        }
+        if flow == Flow::Stop {
+            // Ends the arrivals; no action comes of it.
+            self.dispatcher.on_event(now, Event::Stop);
+        }
+    }
+
+    fn progress(&self, now: Instant) -> Progress {
+        let (asked, in_flight) = (self.dispatcher.requests(), self.dispatcher.in_flight() as u64);
+        Progress { now, asked, in_flight, ..self.progress }
+    }
+}
+
+fn listen(interrupts: Interrupts) -> UnboundedReceiver<()> {
+    match interrupts {
+        Interrupts::CtrlC => {
+            let (sender, receiver) = unbounded_channel();
+            tokio::task::spawn_local(async move {
+                while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).is_ok() {}
+            });
+            receiver
+        }
+        Interrupts::Given(receiver) => receiver,
+        Interrupts::None => unbounded_channel().1,
+    }
+}
+
+/// Gives Ctrl-C its usual meaning again, after the last run of the process.
+pub fn restore_interrupts() {
+    #[cfg(unix)]
+    // SAFETY: the default disposition runs no code of ours.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+    }
+}
+
+/// Events taken in one turn of the loop, between looks at what is due.
+const TURN_MAX: usize = 512;
+
+const SHOW_EVERY: Duration = Duration::from_millis(250);
