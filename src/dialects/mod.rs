@@ -10,9 +10,16 @@ pub mod prompt;
 pub mod sse;
 pub mod wait;
 
+use std::fmt;
+use std::str::FromStr;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::kind;
 use crate::server::limits::Gauge;
 use crate::time::Instant;
 use crate::wire::{Reply, Request};
@@ -20,9 +27,57 @@ use crate::wire::{Reply, Request};
 /// Every dialect, by the name that providers and scenarios call it.
 pub static DIALECTS: [(&str, &dyn Dialect); 1] = [("openai_chat", &openai_chat::OpenaiChat)];
 
-/// The dialect of that name.
-pub fn find(name: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().find(|(known, _)| *known == name).map(|(_, dialect)| *dialect)
+/// A dialect, as a scenario names it.
+#[derive(Clone, Copy)]
+pub struct AnyDialect(&'static (&'static str, &'static dyn Dialect));
+
+impl AnyDialect {
+    pub fn get(self) -> &'static dyn Dialect {
+        self.0.1
+    }
+}
+
+impl Default for AnyDialect {
+    fn default() -> Self {
+        AnyDialect(&DIALECTS[0])
+    }
+}
+
+impl FromStr for AnyDialect {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<AnyDialect, String> {
+        let found = DIALECTS.iter().find(|(known, _)| *known == name);
+        let names: Vec<_> = DIALECTS.iter().map(|(name, _)| *name).collect();
+        found.map(AnyDialect).ok_or_else(|| kind::unknown("dialect", name, &names))
+    }
+}
+
+impl fmt::Debug for AnyDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyDialect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyDialect, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for AnyDialect {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.0)
+    }
+}
+
+impl JsonSchema for AnyDialect {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Dialect".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": DIALECTS.iter().map(|(name, _)| *name).collect::<Vec<_>>()})
+    }
 }
 
 /// One protocol, both sides of it.

@@ -56,6 +56,13 @@ impl Lateness {
         Duration::from_nanos(self.0.value_at_quantile(share))
     }
 
+    /// For people: how late, and of how many deeds.
+    pub fn describe(&self) -> String {
+        let millis = |span: Duration| span.as_secs_f64() * 1e3;
+        let (p50, p99, max) = (millis(self.quantile(0.5)), millis(self.quantile(0.99)), millis(self.max()));
+        format!("{} timers, late by p50 {p50:.3} ms, p99 {p99:.3} ms, max {max:.3} ms", self.count())
+    }
+
     pub fn max(&self) -> Duration {
         Duration::from_nanos(self.0.max())
     }

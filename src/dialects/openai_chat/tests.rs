@@ -157,8 +157,8 @@ fn a_failing_server_says_so_and_a_cut_connection_says_nothing() {
 
 #[test]
 fn the_dialect_is_found_by_its_name() {
-    assert!(crate::dialects::find("openai_chat").is_some());
-    assert!(crate::dialects::find("morse").is_none());
+    assert!("openai_chat".parse::<crate::dialects::AnyDialect>().is_ok());
+    assert!("morse".parse::<crate::dialects::AnyDialect>().is_err());
 }
 
 /// An answer to a streamed request: its chunks, then its end.

@@ -1,5 +1,8 @@
 //! The scenario: one file says what comes, who may serve it, what each allows and charges.
 
+mod check;
+mod read;
+
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -12,7 +15,8 @@ use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
 use crate::collectors::threshold::Threshold;
-use crate::error::{Error, Result};
+use crate::dialects::AnyDialect;
+use crate::error::Result;
 use crate::number::{Positive, Share, Span};
 use crate::price::Price;
 use crate::server::latency::AnyLatency;
@@ -58,6 +62,9 @@ pub struct EndpointSpec {
     pub name: String,
     pub provider: Provider,
     pub model: String,
+    /// How its wire is spelt.
+    #[serde(default)]
+    pub dialect: AnyDialect,
     /// Base URL such as `https://api.openai.com/v1`, or `mock` for an embedded stand-in.
     #[serde(default = "default_url")]
     pub url: String,
@@ -113,19 +120,33 @@ impl Default for FidelityBounds {
 impl Scenario {
     /// Reads and checks a scenario file, with everything it refers to.
     pub fn load(path: &Path) -> Result<Scenario> {
-        let text =
-            std::fs::read_to_string(path).map_err(|cause| Error::file("read the scenario", path, cause))?;
-        Scenario::parse(&text, path)
+        let mut scenario = Scenario::parse(&read::text(path)?, path)?;
+        if scenario.name.is_empty() {
+            scenario.name =
+                path.file_stem().map_or("scenario".into(), |stem| stem.to_string_lossy().into_owned());
+        }
+        Ok(scenario)
     }
 
-    /// Reads and checks a scenario's text. `path` is for messages, and the folder for the files it names.
+    /// Reads and checks a scenario's text. `path` is for messages, and its folder for the files it names.
     pub fn parse(text: &str, path: &Path) -> Result<Scenario> {
-        let mut table = toml::de::DeTable::parse(text).map_err(|error| Error::usage(error.to_string()))?;
-        crate::kind::tag(table.get_mut());
-        let mut scenario: Scenario = serde::Deserialize::deserialize(toml::de::Deserializer::from(table))
-            .map_err(|error: toml::de::Error| Error::usage(error.to_string()))?;
-        scenario.arrivals.load(path.parent().unwrap_or(Path::new(".")))?;
-        Ok(scenario)
+        read::scenario(text, path)
+    }
+}
+
+impl EndpointSpec {
+    /// Whether it is played by an embedded mock.
+    pub fn is_mock(&self) -> bool {
+        self.url == "mock"
+    }
+
+    /// Whether its address is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        let uri: Option<http::Uri> = self.url.parse().ok();
+        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+        let address: Option<std::net::IpAddr> =
+            host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+        host == "localhost" || address.is_some_and(|address| address.is_loopback())
     }
 }
 

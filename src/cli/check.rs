@@ -1,0 +1,60 @@
+//! `tollgate check`: what a scenario says, or what is wrong with it.
+
+use std::path::PathBuf;
+
+use tollgate::client::lengths::AnyLength;
+use tollgate::error::{ExitCode, Result};
+use tollgate::report::format::number_text;
+use tollgate::scenario::{EndpointSpec, Scenario};
+
+use super::output;
+
+/// Check a scenario and say in short what it asks
+#[derive(clap::Args)]
+#[command(after_help = "Example: tollgate check scenarios/first-light.toml")]
+pub struct Args {
+    /// The scenario file
+    scenario: PathBuf,
+}
+
+pub fn execute(args: Args) -> Result<ExitCode> {
+    let scenario = Scenario::load(&args.scenario)?;
+    let duration = scenario.duration;
+    let expected = scenario.arrivals.expected(duration.get());
+    let expected = expected
+        .map_or("as many as the answers allow".into(), |n| format!("about {} requests", number_text(n)));
+    let mut text =
+        format!("{}: {} arrivals for {duration}, {expected}\n", scenario.name, scenario.arrivals.kind());
+    for class in &scenario.classes {
+        let tokens = |length: &Option<AnyLength>| match length {
+            Some(length) => format!("{} tokens", number_text(length.mean())),
+            None => "lengths from the trace".into(),
+        };
+        let (input, output) = (tokens(&class.input), tokens(&class.output));
+        text += &format!("  class {:<16} in {input}, out {output} on average\n", class.name);
+    }
+    for spec in &scenario.endpoints {
+        text += &format!("  endpoint {:<13} {}\n", spec.name, describe(spec));
+    }
+    text += &format!(
+        "  router {}, retry {}, {} thresholds\nOK\n",
+        scenario.router.kind(),
+        scenario.retry.kind(),
+        scenario.thresholds.len()
+    );
+    output::say(&text)?;
+    Ok(ExitCode::Fine)
+}
+
+fn describe(spec: &EndpointSpec) -> String {
+    let limits = spec.limits.iter().map(|limit| limit.kind()).collect::<Vec<_>>().join(" and ");
+    let limits = if limits.is_empty() { "no limits".into() } else { format!("limits on {limits}") };
+    let latency = spec.latency.as_ref().map_or("no latency (cannot be simulated)".to_string(), |latency| {
+        format!("{} latency", latency.kind())
+    });
+    let rate = |name: &str, rate: Option<tollgate::price::Rate>| rate.map(|rate| format!("{name} ${rate}/M"));
+    let price = &spec.price;
+    let hourly = price.per_hour.map(|amount| format!("${amount} an hour"));
+    let prices = [rate("in", price.input), rate("out", price.output), hourly].into_iter().flatten();
+    format!("{} at {}: {limits}, {latency}, {}", spec.model, spec.url, prices.collect::<Vec<_>>().join(", "))
+}

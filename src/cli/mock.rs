@@ -1,0 +1,80 @@
+//! `tollgate mock`: the server half behind HTTP, for anybody's client.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tollgate::error::{Error, ExitCode, Result};
+use tollgate::http::clock::Clock;
+use tollgate::machines;
+use tollgate::mock::{Mock, Part};
+use tollgate::rng::Rng;
+use tollgate::scenario::{EndpointSpec, Scenario};
+use tollgate::server::endpoint::Detail;
+
+use super::output;
+
+/// Serve a scenario's endpoints over HTTP, for any client to try
+#[derive(clap::Args)]
+#[command(after_help = "Example: tollgate mock scenarios/first-light.toml --listen 127.0.0.1:8080")]
+pub struct Args {
+    /// The scenario file
+    scenario: PathBuf,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    listen: SocketAddr,
+    /// Listen on an address that others can reach
+    #[arg(long)]
+    expose: bool,
+    /// Root of all chance, instead of the scenario's
+    #[arg(long)]
+    seed: Option<u32>,
+}
+
+pub fn execute(args: Args) -> Result<ExitCode> {
+    if !args.listen.ip().is_loopback() && !args.expose {
+        return Err(Error::usage(format!(
+            "{} can be reached from other machines; add --expose to mean it, or listen on 127.0.0.1",
+            args.listen
+        )));
+    }
+    let mut scenario = Scenario::load(&args.scenario)?;
+    scenario.seed = args.seed.unwrap_or(scenario.seed);
+    let mock = mock(&scenario, |_| true)?;
+    let clock = Clock::starting_in(std::time::Duration::ZERO);
+    let failed = |cause: std::io::Error| {
+        Error::failed(format!("could not listen on {}: {cause}; give --listen another address", args.listen))
+    };
+    let bound = mock.bind(args.listen, clock).map_err(failed)?;
+    for (spec, url) in scenario.endpoints.iter().zip(bound.urls()) {
+        output::say(&format!("{:<20} {url}/v1\n", spec.name))?;
+    }
+    if scenario.endpoints.len() == 1 {
+        output::say(&format!("{:<20} http://{}/v1\n", "", bound.addr()))?;
+    }
+    output::say("ready; Ctrl-C stops it\n")?;
+    let lateness = bound.serve(async {
+        // Without signals there is nothing to wait for, and it serves until it is killed.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    });
+    let lateness = lateness.map_err(failed)?;
+    output::say(&format!("\n{}\n", lateness.describe()))?;
+    Ok(ExitCode::Fine)
+}
+
+/// A mock of the endpoints that `is_wanted`, in the scenario's order.
+pub fn mock(scenario: &Scenario, is_wanted: impl Fn(&EndpointSpec) -> bool) -> Result<Mock> {
+    let wanted = scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
+    let parts = wanted.map(|(index, spec)| {
+        Ok(Part {
+            name: spec.name.clone(),
+            model: spec.model.clone(),
+            dialect: spec.dialect.get(),
+            key: None,
+            machine: machines::endpoint(scenario, index, Detail::EachToken)?,
+        })
+    });
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    Ok(Mock { parts, classes: scenario.classes.clone(), rng: Rng::new(u64::from(scenario.seed)) })
+}

@@ -1,0 +1,74 @@
+//! The command line: one small file per verb.
+
+mod check;
+mod init;
+mod interrupt;
+#[cfg(feature = "net")]
+mod mock;
+mod output;
+mod report;
+#[cfg(feature = "net")]
+mod run;
+mod schema;
+mod simulate;
+mod subject;
+
+use clap::{Parser, Subcommand};
+use tollgate::error::{ExitCode, Result};
+
+/// What will this LLM traffic cost, how fast will it be, and where will it be refused?
+#[derive(Parser)]
+#[command(name = "tollgate", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Check(check::Args),
+    Init(init::Args),
+    #[cfg(feature = "net")]
+    Mock(mock::Args),
+    Report(report::Args),
+    #[cfg(feature = "net")]
+    Run(run::Args),
+    Schema(schema::Args),
+    Simulate(simulate::Args),
+}
+
+/// Does what the command line says and gives the process's exit code.
+pub fn main() -> std::process::ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Fine };
+            // A closed pipe is nobody's error.
+            let _ = error.print();
+            return (code as u8).into();
+        }
+    };
+    let code = execute(cli.verb).unwrap_or_else(|error| {
+        output::complain(&format!("error: {error}"));
+        error.code
+    });
+    (code as u8).into()
+}
+
+fn execute(verb: Verb) -> Result<ExitCode> {
+    match verb {
+        Verb::Check(args) => check::execute(args),
+        Verb::Init(args) => init::execute(args),
+        #[cfg(feature = "net")]
+        Verb::Mock(args) => mock::execute(args),
+        Verb::Report(args) => report::execute(args),
+        #[cfg(feature = "net")]
+        Verb::Run(args) => run::execute(args),
+        Verb::Schema(args) => schema::execute(args),
+        Verb::Simulate(args) => simulate::execute(args),
+    }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 fine · 1 could not complete · 2 bad command line or scenario · \
+3 no verdict · 99 a threshold failed · 130 interrupted, partial results saved";

@@ -1,0 +1,38 @@
+//! `tollgate report`: every report of a results folder, made again from its files.
+
+use std::path::PathBuf;
+
+use tollgate::error::{ExitCode, Result};
+use tollgate::report::{self, json, markdown, terminal};
+
+use super::output;
+use super::subject::{self, Format};
+
+/// Make the reports of a results folder again, and print the summary
+#[derive(clap::Args)]
+#[command(after_help = "Example: tollgate report results/first-light/2026-11-21T08-00-00Z --format markdown")]
+pub struct Args {
+    /// The folder that run or simulate wrote
+    folder: PathBuf,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    format: Format,
+    /// Only errors and the exit code
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn execute(args: Args) -> Result<ExitCode> {
+    let summary = report::render_again(&args.folder)?;
+    let text = match args.format {
+        Format::Json => String::from_utf8_lossy(&json::write(&summary)?).into_owned(),
+        Format::Markdown => markdown::page(&summary),
+        Format::Terminal => {
+            format!("{}\n{}\n", terminal::view(&summary, output::style()), subject::files(&args.folder))
+        }
+    };
+    if !args.quiet {
+        output::say(&text)?;
+    }
+    Ok(subject::exit_code(&summary))
+}

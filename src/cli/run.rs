@@ -1,0 +1,160 @@
+//! `tollgate run`: the client half in real time, against mocks or real endpoints.
+
+use std::time::Duration;
+
+use tollgate::collectors::Collectors;
+use tollgate::dialects::Target;
+use tollgate::error::{Error, ExitCode, Result};
+use tollgate::http::clock::Clock;
+use tollgate::http::tls::Roots;
+use tollgate::machines;
+use tollgate::mock::Embedded;
+use tollgate::run::{Bounds, Ending, Input, Interrupts, Remote, Transport, run};
+use tollgate::scenario::{EndpointSpec, Scenario};
+use tollgate::simulate::Flow;
+
+use super::mock;
+use super::output::{self, Progress};
+use super::subject::{self, Found, Subject};
+
+/// Play a scenario in real time over HTTP, against embedded mocks or real endpoints
+#[derive(clap::Args)]
+#[command(after_help = "Example: tollgate run scenarios/first-light.toml --duration 10s")]
+pub struct Args {
+    #[command(flatten)]
+    subject: subject::Args,
+    /// No row for every attempt in requests.csv
+    #[arg(long)]
+    no_rows: bool,
+    /// Send to hosts beyond this machine; it may cost money
+    #[arg(long)]
+    live: bool,
+    /// How long what is under way may go on after the first Ctrl-C
+    #[arg(long, default_value = "5s")]
+    grace: tollgate::number::Span,
+}
+
+pub fn execute(args: Args) -> Result<ExitCode> {
+    let scenario = Scenario::load(&args.subject.scenario)?;
+    let keys = scenario.endpoints.iter().map(key).collect::<Result<Vec<_>>>()?;
+    guard(&scenario, args.live)?;
+    let subject = Subject::new(&args.subject, "run", false)?;
+    let mut log = if args.no_rows { None } else { Some(subject.log()?) };
+    let mut collectors = Collectors::new(&subject.setup);
+    let clock = Clock::starting_in(LEAD);
+    let embedded = embed(&subject.scenario, clock)?;
+    let input = Input {
+        remotes: remotes(&subject.scenario, &keys, embedded.as_ref()),
+        transport: Transport { clock, roots: Roots::System, bounds: Bounds::default() },
+        grace: args.grace.get(),
+        interrupts: Interrupts::CtrlC,
+    };
+    let millis = subject.scenario.duration.get().as_millis();
+    let mut progress = Progress::new(u64::try_from(millis).unwrap_or(u64::MAX), args.subject.quiet);
+    let dispatcher = machines::dispatcher(&subject.scenario);
+    // Two hands on one log: a row at each outcome, and a flush while nothing happens.
+    let log_cell = std::cell::RefCell::new(&mut log);
+    let ran = run(
+        input,
+        dispatcher,
+        |outcome| {
+            collectors.collect(&outcome);
+            if let Some(log) = log_cell.borrow_mut().as_mut() {
+                log.collect(&outcome);
+            }
+            Flow::Continue
+        },
+        |now| {
+            if let Some(log) = log_cell.borrow_mut().as_mut() {
+                log.flush();
+            }
+            let message = || {
+                let secs = now.now.as_secs_f64().max(1e-3);
+                let rate = now.asked as f64 / secs;
+                format!(
+                    "{secs:.1} s · asked {} ({rate:.1}/s) · in flight {} · done {} · refused {} · failed {}",
+                    now.asked, now.in_flight, now.done, now.refused, now.failed
+                )
+            };
+            progress.set(now.now.as_nanos() / 1_000_000, message);
+        },
+    )?;
+    progress.finish();
+    drop(embedded);
+    if ran.ending == Ending::Left {
+        // Asked twice to go: what is buffered is saved, nothing more is made of it.
+        let _ = log.map(|log| log.finish());
+        return Ok(ExitCode::Interrupted);
+    }
+    tollgate::run::restore_interrupts();
+    let found = Found {
+        collectors,
+        ended: ran.ended,
+        is_interrupted: ran.ending == Ending::Interrupted,
+        log_failure: log.and_then(|log| log.finish().err()),
+    };
+    subject.conclude(&args.subject, found, subject::threads())
+}
+
+/// From the start of the process's work to the start of the plan: connections and threads are ready by then.
+const LEAD: Duration = Duration::from_millis(50);
+
+/// Hosts beyond this machine are only asked with `--live`.
+fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
+    let remote: Vec<_> =
+        scenario.endpoints.iter().filter(|spec| !spec.is_mock() && !spec.is_loopback()).collect();
+    if remote.is_empty() {
+        return Ok(());
+    }
+    let expected = scenario.arrivals.expected(scenario.duration.get());
+    let expected = expected.map_or("an unknown number of".into(), |expected| format!("about {expected:.0}"));
+    let hosts =
+        remote.iter().map(|spec| format!("{} ({})", spec.name, spec.url)).collect::<Vec<_>>().join(", ");
+    if !is_live {
+        return Err(Error::usage(format!(
+            "this would send {expected} requests to {hosts}, which may cost money; add --live to mean it"
+        )));
+    }
+    output::complain(&format!("sending {expected} requests to {hosts}"));
+    Ok(())
+}
+
+/// The API key, from the environment variable that the scenario names.
+fn key(spec: &EndpointSpec) -> Result<Option<String>> {
+    let Some(name) = spec.key_env.as_ref().filter(|_| !spec.is_mock()) else { return Ok(None) };
+    match std::env::var(name) {
+        Ok(key) if !key.is_empty() => Ok(Some(key)),
+        _ => Err(Error::usage(format!(
+            "endpoint '{}' needs its API key in ${name}, which is not set",
+            spec.name
+        ))),
+    }
+}
+
+/// One mock for all endpoints that want one, on a socket and a thread of its own.
+fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
+    let mock = mock::mock(scenario, EndpointSpec::is_mock)?;
+    if mock.parts.is_empty() {
+        return Ok(None);
+    }
+    let bound = mock.bind((std::net::Ipv4Addr::LOCALHOST, 0).into(), clock).and_then(|bound| bound.embed());
+    bound.map(Some).map_err(|cause| Error::failed(format!("could not start the embedded mock: {cause}")))
+}
+
+fn remotes(scenario: &Scenario, keys: &[Option<String>], embedded: Option<&Embedded>) -> Vec<Remote> {
+    let mut mocks = embedded.map_or(&[] as &[String], Embedded::urls).iter();
+    let remote = |(spec, key): (&EndpointSpec, &Option<String>)| {
+        let base_url = match spec.is_mock() {
+            true => format!("{}/v1", mocks.next().expect("each mock has its URL")),
+            false => spec.url.clone(),
+        };
+        Remote {
+            name: spec.name.clone(),
+            base_url,
+            dialect: spec.dialect.get(),
+            target: Target { model: spec.model.clone(), key: key.clone() },
+            hints: spec.hints || spec.is_mock(),
+        }
+    };
+    scenario.endpoints.iter().zip(keys).map(remote).collect()
+}
