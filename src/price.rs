@@ -165,6 +165,7 @@ impl JsonSchema for Rate {
 }
 
 /// What an endpoint charges. A token class without a rate is unknown, not free: meeting it is an error.
+/// Only a price by the hour and for nothing else includes the tokens.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
@@ -194,6 +195,7 @@ impl Price {
         let part = |name, tokens: u32, rate: Option<Rate>| match (tokens, rate) {
             (0, _) => Ok(Money::ZERO),
             (tokens, Some(rate)) => Ok(rate.times(u64::from(tokens))),
+            (_, None) if self.includes_tokens() => Ok(Money::ZERO),
             (_, None) => Err(name),
         };
         Ok(Parts {
@@ -203,6 +205,13 @@ impl Price {
             output: part("output", usage.output, self.output)?,
             reasoning: part("reasoning", usage.reasoning, self.reasoning.or(self.output))?,
         })
+    }
+
+    /// Whether capacity is paid for, and with it every token it serves.
+    fn includes_tokens(&self) -> bool {
+        let Price { input, cache_read, cache_write, output, reasoning, per_hour } = self;
+        let rates = [input, cache_read, cache_write, output, reasoning];
+        per_hour.is_some() && rates.iter().all(|rate| rate.is_none())
     }
 
     /// What the capacity costs from the start of a run up to `span`, rounded down.
@@ -324,6 +333,15 @@ mod tests {
         let usage = Usage { input: 3, output: 5, reasoning: 7, ..Usage::default() };
         assert_eq!(price.metered(&usage).unwrap().total(), Money(3_000_000 + 2 * 12_000_000));
         assert_eq!(price.metered(&Usage { cache_read: 1, ..usage }), Err("cache_read"));
+    }
+
+    #[test]
+    fn a_price_by_the_hour_alone_includes_the_tokens() {
+        let usage = Usage { input: 3, output: 5, ..Usage::default() };
+        let hourly = Price { per_hour: "1".parse().ok(), ..Price::default() };
+        assert_eq!(hourly.metered(&usage), Ok(Parts::default()));
+        assert_eq!(Price { input: "1".parse().ok(), ..hourly }.metered(&usage), Err("output"));
+        assert_eq!(Price::default().metered(&usage), Err("input"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! One endpoint: what it admits, and when its answers come. A machine without a clock.
 
-use std::collections::VecDeque;
-use std::collections::vec_deque;
+use std::collections::{VecDeque, vec_deque};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::latency::{AnyLatency, Load, Pace, Speed};
-use super::limits::{AnyLimit, Gauge, Slots, Verdict};
+use super::latency::{AnyLatency, Load, Pace};
+use super::limits::{Admitted, AnyLimit, Gauge, Slots, Verdict};
+use super::work::{Speed, WorkClock};
 use crate::index::Ring;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, Timeline, nanos};
@@ -44,13 +44,15 @@ pub struct Endpoint {
     limits: Vec<AnyLimit>,
     latency: AnyLatency,
     slots: Vec<Slots>,
+    /// The slowest that work time ever runs: with every place taken.
+    slowest: Speed,
     detail: Detail,
     rng: Rng,
     /// Jobs in service, by ticket: tickets are given out in the order of service.
     running: Ring<Running>,
     tickets: FxHashMap<AttemptId, u64>,
     next_ticket: u64,
-    waiting: VecDeque<(AttemptId, Job)>,
+    waiting: VecDeque<(AttemptId, Admitted)>,
     /// The next token of each job in service, in work time.
     steps: Timeline<u64>,
     work: WorkClock,
@@ -61,7 +63,7 @@ pub struct Endpoint {
 #[derive(Clone, Debug)]
 struct Running {
     id: AttemptId,
-    job: Job,
+    admitted: Admitted,
     pace: Pace,
     /// Work time when service began.
     began: Instant,
@@ -75,12 +77,16 @@ impl Endpoint {
         for (index, limit) in limits.iter_mut().enumerate() {
             limit.start(rng.child(index as u64));
         }
-        let slots = limits.iter().filter_map(|limit| limit.slots()).chain(latency.slots()).collect();
+        let slots: Vec<Slots> =
+            limits.iter().filter_map(|limit| limit.slots()).chain(latency.slots()).collect();
+        let running_max = slots.iter().map(|slots| slots.max).min().unwrap_or(u32::MAX);
+        let slowest = latency.speed(running_max);
         let next_break = limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min();
         Endpoint {
             limits,
             latency,
             slots,
+            slowest,
             detail,
             rng,
             running: Ring::new(),
@@ -124,58 +130,65 @@ impl Endpoint {
     }
 
     fn offer(&mut self, now: Instant, id: AttemptId, job: Job) {
-        let refusal = self.check(now, &job);
-        for limit in &mut self.limits {
-            match refusal {
-                None => limit.take(now, &job),
-                Some(_) => limit.refuse(now, &job),
-            }
+        if let Some(rejection) = self.refusal(now, &job) {
+            self.actions.push_back((id, Reply::Rejected(rejection)));
+            return;
         }
-        match refusal {
-            Some(rejection) => self.actions.push_back((id, Reply::Rejected(rejection))),
-            None if self.has_free_slot() => self.serve(now, id, job),
-            None => self.waiting.push_back((id, job)),
+        for limit in &mut self.limits {
+            limit.take(now, &job);
+        }
+        let admitted = Admitted { at: now, job };
+        if self.has_free_slot() {
+            self.serve(now, id, admitted);
+        } else {
+            self.waiting.push_back((id, admitted));
         }
     }
 
-    /// The refusal with the longest promise, since waiting any less would meet that limit again.
-    fn check(&mut self, now: Instant, job: &Job) -> Option<Rejection> {
-        let full = self.slots.iter().find(|slots| {
-            self.running.len() as u64 + self.waiting.len() as u64
-                >= u64::from(slots.max) + u64::from(slots.queue_max)
-        });
-        let full = full.map(|_| Rejection {
-            status: 429,
-            limit: "concurrency",
-            retry_after: None,
-            is_retryable: true,
-        });
-        let verdicts = self.limits.iter_mut().filter_map(|limit| match limit.check(now, job) {
-            Verdict::Admit => None,
-            Verdict::Refuse(rejection) => Some(rejection),
-        });
-        let mut worst = None::<Rejection>;
-        for rejection in verdicts.chain(full) {
-            let is_worse = |than: &Rejection| rejection.retry_after > than.retry_after;
-            if worst.as_ref().is_none_or(is_worse) {
-                worst = Some(rejection);
+    /// The refusal with the longest promise, since waiting any less would meet that limit again; none if
+    /// all admit. Limits that count refusals are charged, and the promise covers what they charge.
+    fn refusal(&mut self, now: Instant, job: &Job) -> Option<Rejection> {
+        let mut refusal = self.is_full().then_some(FULL);
+        for limit in &mut self.limits {
+            match limit.check(now, job) {
+                Verdict::Admit => {}
+                Verdict::Down(rejection) => return Some(rejection),
+                Verdict::Refuse(rejection) => {
+                    let than = refusal.get_or_insert(rejection);
+                    if rejection.retry_after > than.retry_after {
+                        *than = rejection;
+                    }
+                }
             }
         }
-        worst
+        let mut refusal = refusal?;
+        for limit in &mut self.limits {
+            limit.refuse(now, job);
+            if let (Verdict::Refuse(charged), Some(promise)) = (limit.check(now, job), refusal.retry_after) {
+                refusal.retry_after = charged.retry_after.max(Some(promise));
+            }
+        }
+        Some(refusal)
+    }
+
+    /// Whether all places, and all places in the queue, are taken.
+    fn is_full(&self) -> bool {
+        let inside = self.running.len() as u64 + self.waiting.len() as u64;
+        self.slots.iter().any(|slots| inside >= u64::from(slots.max) + u64::from(slots.queue_max))
     }
 
     fn has_free_slot(&self) -> bool {
         self.slots.iter().all(|slots| self.running.len() < slots.max as usize)
     }
 
-    fn serve(&mut self, now: Instant, id: AttemptId, job: Job) {
+    fn serve(&mut self, now: Instant, id: AttemptId, admitted: Admitted) {
         let load = Load { running: self.running.len() as u32 + 1, queued: self.waiting.len() as u32 };
         let mut draws = self.rng.of(Purpose::Latency, id.request.0, u32::from(id.nth));
-        let pace = self.latency.pace(&job, load, &mut draws);
+        let pace = self.latency.pace(&admitted.job, load, &mut draws);
         debug_assert!(pace.jitter <= pace.gap, "tokens stay in order");
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let running = Running { id, job, pace, began: self.work.at(now), sent: 0 };
+        let running = Running { id, admitted, pace, began: self.work.at(now), sent: 0 };
         self.steps.push(running.next_step(self.detail, &self.rng), ticket);
         self.running.insert(ticket, running);
         self.tickets.insert(id, ticket);
@@ -202,14 +215,17 @@ impl Endpoint {
     /// The next token, or stretch of tokens, of a job is out.
     fn step(&mut self, at: Instant, ticket: u64) {
         let Some(running) = self.running.get_mut(ticket) else { return };
-        let (reasoning, answer) = running.job.generated();
-        let total = reasoning + answer;
-        let is_told = running.job.request.stream;
+        let (reasoning, total) = running.tokens();
         let until = running.next_sent(self.detail);
-        if is_told && until > running.sent {
+        if running.is_told() && until > running.sent {
             let kind = if running.sent < reasoning { Kind::Reasoning } else { Kind::Text };
             let is_steady = self.detail == Detail::Stretches && until < total;
-            let steady = is_steady.then(|| self.work.steady(&running.pace));
+            // The mean at the present speed, the bound at the slowest there is.
+            let real = |speed: Speed, work: Duration| Duration::from_nanos(speed.real(nanos(work)));
+            let steady = is_steady.then(|| Steady {
+                gap: real(self.work.speed(), running.pace.gap),
+                gap_max: real(self.slowest, running.pace.gap_max()),
+            });
             let tokens = Tokens { kind, count: until - running.sent, steady };
             self.actions.push_back((running.id, Reply::Tokens(tokens)));
         }
@@ -219,8 +235,9 @@ impl Endpoint {
             self.steps.push(next, ticket);
             return;
         }
-        let usage = used(&running.job, total);
-        let finish = Finish { usage, is_cut: running.job.is_cut() };
+        let job = &running.admitted.job;
+        let usage = used(job, total);
+        let finish = Finish { usage, is_cut: job.is_cut() };
         self.actions.push_back((running.id, Reply::Finished(finish)));
         self.end(at, ticket, usage);
     }
@@ -230,61 +247,80 @@ impl Endpoint {
         let running = self.running.remove(ticket).expect("an ended job was in service");
         self.tickets.remove(&running.id);
         for limit in &mut self.limits {
-            limit.settle(now, &running.job, &used);
+            limit.settle(now, &running.admitted, &used);
         }
         self.work.set_speed(now, self.latency.speed(self.running.len() as u32));
         while self.has_free_slot() {
-            let Some((id, job)) = self.waiting.pop_front() else { break };
-            self.serve(now, id, job);
+            let Some((id, admitted)) = self.waiting.pop_front() else { break };
+            self.serve(now, id, admitted);
         }
     }
 
     fn cancel(&mut self, now: Instant, id: AttemptId) {
         if let Some(ticket) = self.tickets.get(&id).copied() {
-            let running = self.running.get(ticket).expect("a ticket is for a job in service");
-            let used = used(&running.job, running.sent_by(self.work.at(now), &self.rng));
-            self.end(now, ticket, used);
+            self.stop(now, ticket);
         } else if let Some(index) = self.waiting.iter().position(|(waiting, _)| *waiting == id) {
-            let (_, job) = self.waiting.remove(index).expect("the position was just found");
-            for limit in &mut self.limits {
-                limit.settle(now, &job, &Usage::default());
-            }
+            let (_, admitted) = self.waiting.remove(index).expect("the position was just found");
+            self.give_back(now, &admitted);
         }
     }
 
+    /// Ends a job in service before its time, having used what it has generated.
+    fn stop(&mut self, now: Instant, ticket: u64) {
+        let running = self.running.get(ticket).expect("a ticket is for a job in service");
+        let sent = running.sent_by(self.work.at(now), &self.rng);
+        let used = used(&running.admitted.job, sent);
+        self.end(now, ticket, used);
+    }
+
+    /// A job leaves the queue unserved.
+    fn give_back(&mut self, now: Instant, admitted: &Admitted) {
+        for limit in &mut self.limits {
+            limit.settle(now, admitted, &Usage::default());
+        }
+    }
+
+    /// Everything inside breaks, in the order it came.
     fn break_streams(&mut self, at: Instant) {
         self.next_break = self.limits.iter_mut().filter_map(|limit| limit.next_break(at)).min();
+        let waiting = std::mem::take(&mut self.waiting);
         let tickets: Vec<u64> = self.running.keys().collect();
-        let waiting: Vec<_> = self.waiting.drain(..).collect();
         for ticket in tickets {
             let running = self.running.get(ticket).expect("the key was just listed");
-            let fault = Fault::new(FaultKind::Truncated, "the endpoint went down");
-            let used = used(&running.job, running.sent_by(self.work.at(at), &self.rng));
-            self.actions.push_back((running.id, Reply::Broken(fault)));
-            self.end(at, ticket, used);
+            let is_begun = running.is_told() && running.sent > 0;
+            let kind = if is_begun { FaultKind::Truncated } else { FaultKind::Reset };
+            self.actions.push_back((running.id, Reply::Broken(Fault::new(kind, WENT_DOWN))));
+            self.stop(at, ticket);
         }
-        for (id, job) in waiting {
-            for limit in &mut self.limits {
-                limit.settle(at, &job, &Usage::default());
-            }
-            self.actions
-                .push_back((id, Reply::Broken(Fault::new(FaultKind::Reset, "the endpoint went down"))));
+        for (id, admitted) in waiting {
+            self.actions.push_back((id, Reply::Broken(Fault::new(FaultKind::Reset, WENT_DOWN))));
+            self.give_back(at, &admitted);
         }
     }
 }
 
 impl Running {
+    /// Reasoning tokens, and all tokens.
+    fn tokens(&self) -> (u32, u32) {
+        let (reasoning, answer) = self.admitted.job.generated();
+        (reasoning, reasoning.saturating_add(answer))
+    }
+
+    /// Whether tokens are told of as they come: not where the answer comes in one piece.
+    fn is_told(&self) -> bool {
+        self.admitted.job.request.stream
+    }
+
     /// How many tokens are out after the next step.
     fn next_sent(&self, detail: Detail) -> u32 {
-        let (reasoning, answer) = self.job.generated();
-        let total = reasoning + answer;
-        if !self.job.request.stream {
+        let (reasoning, total) = self.tokens();
+        if !self.is_told() {
             return total;
         }
         match detail {
-            Detail::EachToken => (self.sent + 1).min(total),
+            Detail::EachToken => self.sent.saturating_add(1).min(total),
             Detail::Stretches => {
-                let marks = [1, reasoning, reasoning + 1, total];
+                let marks = [1, reasoning, reasoning.saturating_add(1), total];
                 marks.into_iter().find(|mark| *mark > self.sent).unwrap_or(total).min(total)
             }
         }
@@ -300,9 +336,8 @@ impl Running {
 
     /// How many tokens were generated by `work`, whether told or not.
     fn sent_by(&self, work: Instant, rng: &Rng) -> u32 {
-        let (reasoning, answer) = self.job.generated();
         let is_out = |k: u32| self.began + self.pace.token(k, self.id, rng) <= work;
-        let (mut low, mut high) = (0, reasoning + answer);
+        let (mut low, mut high) = (0, self.tokens().1);
         while low < high {
             let middle = low + (high - low) / 2;
             if is_out(middle) { low = middle + 1 } else { high = middle }
@@ -323,42 +358,8 @@ fn used(job: &Job, sent: u32) -> Usage {
     }
 }
 
-/// Work time: runs at the speed of the load, so that jobs sharing a machine slow each other down.
-#[derive(Clone, Debug)]
-struct WorkClock {
-    real: Instant,
-    work: Instant,
-    speed: Speed,
-}
+/// No place is free, and nobody knows when one will be.
+const FULL: Rejection =
+    Rejection { status: 429, limit: "concurrency", retry_after: None, is_retryable: true };
 
-impl WorkClock {
-    fn new() -> WorkClock {
-        WorkClock { real: Instant::START, work: Instant::START, speed: Speed::ONE }
-    }
-
-    fn set_speed(&mut self, now: Instant, speed: Speed) {
-        if speed != self.speed {
-            *self = WorkClock { real: now, work: self.at(now), speed };
-        }
-    }
-
-    /// The work time at the real time `now`, rounded down.
-    fn at(&self, now: Instant) -> Instant {
-        let real = u128::from(nanos(now.since(self.real)));
-        let work = real * u128::from(self.speed.0) / u128::from(Speed::ONE.0);
-        self.work + Duration::from_nanos(work as u64)
-    }
-
-    /// How tokens flow at the present speed, in real time.
-    fn steady(&self, pace: &Pace) -> Steady {
-        let real = |work: Duration| self.real(self.work + work).since(self.real);
-        Steady { gap: real(pace.gap), gap_max: real(pace.gap_max()) }
-    }
-
-    /// The earliest real time at which the work time has come.
-    fn real(&self, work: Instant) -> Instant {
-        let left = u128::from(nanos(work.since(self.work)));
-        let real = (left * u128::from(Speed::ONE.0)).div_ceil(u128::from(self.speed.0));
-        self.real + Duration::from_nanos(u64::try_from(real).unwrap_or(u64::MAX))
-    }
-}
+const WENT_DOWN: &str = "the endpoint went down";

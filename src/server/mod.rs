@@ -4,3 +4,5 @@ pub mod endpoint;
 pub mod latency;
 pub mod limits;
 pub mod quota;
+pub mod units;
+pub mod work;

@@ -1,8 +1,9 @@
 //! The same times for every job.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 use super::{Latency, Load, Pace};
 use crate::number::Span;

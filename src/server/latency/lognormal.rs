@@ -1,9 +1,16 @@
-//! A hosted service: lognormal time to first token, longer for longer prompts, then a steady jittered flow.
+//! Times that scatter as those of hosted models do: many near the median, some far above it.
+//!
+//! ```text
+//!  first = ttft_median · exp(ttft_sigma · z) + per_1k_input · input tokens / 1000
+//!  gap   = itl · exp(itl_sigma · z′)                       z, z′ standard normal, drawn for the attempt
+//! ```
+//!
+//! Within an answer each token is late by up to `jitter · gap`, uniformly.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Latency, Load, Pace};
+use super::{Latency, Load, Pace, prefill};
 use crate::number::{NonNegative, Share, Span};
 use crate::rng::Draws;
 use crate::time::span_from_secs;
@@ -12,43 +19,89 @@ use crate::wire::Job;
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lognormal {
-    /// Median time to first token of an empty prompt.
+    /// Start of service to first token, for an empty prompt: the median.
     pub ttft_median: Span,
-    /// Standard deviation of its logarithm: 0.2 for a healthy service, 0.5 and more for an uneven one.
-    #[serde(default)]
+    /// Its spread: the standard deviation of its logarithm. 0.5 puts the p95 at 2.3 medians.
     pub ttft_sigma: NonNegative,
-    /// Added for each thousand prompt tokens.
+    /// Added to the first token for every 1000 prompt tokens.
     #[serde(default)]
     pub per_1k_input: Span,
-    /// Median time between tokens.
-    #[serde(default)]
+    /// Between tokens: the median over requests.
     pub itl: Span,
-    /// Standard deviation of the logarithm of a request's own time between tokens.
+    /// Its spread over requests: the standard deviation of its logarithm.
     #[serde(default)]
     pub itl_sigma: NonNegative,
-    /// How far a token may lag behind the request's steady flow, as a share of the time between tokens.
+    /// How irregular the tokens of one answer are, as a share of the time between them.
     #[serde(default = "default_jitter")]
     pub jitter: Share,
 }
 
-impl Latency for Lognormal {
-    fn pace(&mut self, job: &Job, _load: Load, draws: &mut Draws) -> Pace {
-        self.draw(job, 1.0, draws)
+impl Lognormal {
+    /// The pace of a job that takes `factor` times as long as it would alone.
+    pub(super) fn slowed(&self, job: &Job, factor: f64, draws: &mut Draws) -> Pace {
+        let ttft = self.ttft_median.as_secs_f64() * draws.lognormal(0.0, self.ttft_sigma.get());
+        let gap = self.itl.as_secs_f64() * draws.lognormal(0.0, self.itl_sigma.get()) * factor;
+        let prefill = prefill(self.per_1k_input, job).as_secs_f64();
+        Pace::jittered(span_from_secs((ttft + prefill) * factor), span_from_secs(gap), self.jitter)
     }
 }
 
-impl Lognormal {
-    /// A pace with all its times stretched by `factor`.
-    pub(super) fn draw(&self, job: &Job, factor: f64, draws: &mut Draws) -> Pace {
-        let spread = |sigma: NonNegative, draws: &mut Draws| draws.lognormal(0.0, sigma.get());
-        let prompt = self.per_1k_input.as_secs_f64() * f64::from(job.request.input_tokens) / 1000.0;
-        let first = self.ttft_median.as_secs_f64() * spread(self.ttft_sigma, draws) + prompt;
-        let gap = span_from_secs(self.itl.as_secs_f64() * spread(self.itl_sigma, draws) * factor);
-        let jitter = span_from_secs(gap.as_secs_f64() * self.jitter.get()).min(gap);
-        Pace { first: span_from_secs(first * factor), gap, jitter }
+impl Latency for Lognormal {
+    fn pace(&mut self, job: &Job, _load: Load, draws: &mut Draws) -> Pace {
+        self.slowed(job, 1.0, draws)
     }
 }
 
 fn default_jitter() -> Share {
     Share::new(0.2).expect("20 % is a share")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Purpose, Rng};
+    use crate::server::latency::tests::{ALONE, job};
+
+    fn lognormal(text: &str) -> Lognormal {
+        toml::from_str(text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The logarithms have the mean ln(median) and the spread sigma: within 4.5 standard errors, seed fixed.
+    #[test]
+    fn the_median_and_the_spread_are_those_of_the_settings() {
+        let mut latency = lognormal("ttft_median = '400ms'\nttft_sigma = 0.5\nitl = '20ms'\nitl_sigma = 0.1");
+        const N: u64 = 10_000;
+        let (mut firsts, mut squares, mut gaps) = (0.0, 0.0, 0.0);
+        for key in 0..N {
+            let pace = latency.pace(&job(0), ALONE, &mut Rng::new(3).of(Purpose::Latency, key, 0));
+            let first = (pace.first.as_secs_f64() / 0.4).ln();
+            firsts += first;
+            squares += first * first;
+            gaps += (pace.gap.as_secs_f64() / 0.02).ln();
+        }
+        let n = N as f64;
+        assert!((firsts / n).abs() < 4.5 * 0.5 / n.sqrt());
+        assert!((squares / n - 0.25).abs() < 4.5 * 0.25 * (2.0 / n).sqrt());
+        assert!((gaps / n).abs() < 4.5 * 0.1 / n.sqrt());
+    }
+
+    #[test]
+    fn the_prompt_adds_its_term_exactly() {
+        let mut latency =
+            lognormal("ttft_median = '400ms'\nttft_sigma = 0\nitl = '20ms'\nper_1k_input = '50ms'");
+        let pace = latency.pace(&job(3500), ALONE, &mut Rng::new(3).of(Purpose::Latency, 0, 0));
+        let millis = |millis| std::time::Duration::from_millis(millis);
+        assert_eq!(pace, Pace { first: millis(575), gap: millis(20), jitter: millis(4) });
+    }
+
+    #[test]
+    fn a_wild_spread_saturates() {
+        let mut latency = lognormal(
+            "ttft_median = '400ms'\nttft_sigma = 1e6\nitl = '1w'\nitl_sigma = 1e300\njitter = '100%'",
+        );
+        for key in 0..100 {
+            let pace = latency.pace(&job(0), ALONE, &mut Rng::new(3).of(Purpose::Latency, key, 0));
+            assert!(pace.jitter <= pace.gap);
+        }
+    }
 }

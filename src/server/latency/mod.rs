@@ -17,15 +17,18 @@ pub use lognormal::Lognormal;
 use std::time::Duration;
 
 use super::limits::Slots;
+use super::work::Speed;
 use crate::kinds;
-use crate::rng::{Draws, Purpose, Rng};
+use crate::number::{Share, Span};
+use crate::rng::{Draws, Purpose, Rng, mix};
+use crate::time::{nanos, span_from_secs};
 use crate::wire::{AttemptId, Job};
 
 pub trait Latency: Send {
     /// When the job's tokens come, counted in work time from the start of service.
     fn pace(&mut self, job: &Job, load: Load, draws: &mut Draws) -> Pace;
 
-    /// How fast work time runs with `running` jobs in service, in units of [`Speed::ONE`].
+    /// How fast work time runs with `running` jobs in service. More jobs are never faster.
     fn speed(&self, _running: u32) -> Speed {
         Speed::ONE
     }
@@ -48,7 +51,7 @@ pub struct Load {
 /// When a job's tokens come: the k-th (from 0) at
 ///
 /// ```text
-/// t(k) = first + k · gap + displacement(k),   displacement(0) = 0, displacement(k) < jitter · gap
+/// t(k) = first + k · gap + displacement(k),   displacement(0) = 0, displacement(k) < jitter
 /// ```
 ///
 /// The displacement is keyed by (attempt, k), so any token's time is known without drawing those
@@ -62,34 +65,26 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// A pace whose tokens are late by up to a share of the gap.
+    pub fn jittered(first: Duration, gap: Duration, jitter: Share) -> Pace {
+        let jitter = span_from_secs(gap.as_secs_f64() * jitter.get()).min(gap);
+        Pace { first, gap, jitter }
+    }
+
     /// The time of the k-th token.
     pub fn token(&self, k: u32, id: AttemptId, rng: &Rng) -> Duration {
-        let steady = self.first + self.gap * k;
+        let steady = self.first.saturating_add(self.gap.saturating_mul(k));
         if k == 0 || self.jitter.is_zero() {
             return steady;
         }
-        let key = id.request.0 << 24 ^ u64::from(k);
-        let displacement =
-            rng.of(Purpose::Jitter, key, u32::from(id.nth)).below(self.jitter.as_nanos() as u64);
-        steady + Duration::from_nanos(displacement)
+        let key = mix(id.request.0) ^ u64::from(k);
+        let displacement = rng.of(Purpose::Jitter, key, u32::from(id.nth)).below(nanos(self.jitter));
+        steady.saturating_add(Duration::from_nanos(displacement))
     }
 
     /// No two neighbouring tokens are further apart.
     pub fn gap_max(&self) -> Duration {
         self.gap + self.jitter
-    }
-}
-
-/// The rate of work time against real time, in parts of 2²⁰.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Speed(pub u32);
-
-impl Speed {
-    pub const ONE: Speed = Speed(1 << 20);
-
-    /// The nearest speed to `ratio`, at least the smallest there is.
-    pub fn from_ratio(ratio: f64) -> Speed {
-        Speed(((ratio * f64::from(Speed::ONE.0)) as u32).max(1))
     }
 }
 
@@ -100,5 +95,47 @@ kinds! {
         Fixed = "fixed",
         Loaded = "loaded",
         Lognormal = "lognormal",
+    }
+}
+
+/// The time to read a job's prompt, at `per_1k_input` for 1000 tokens, rounded down to the nanosecond.
+fn prefill(per_1k_input: Span, job: &Job) -> Duration {
+    let total = per_1k_input.get().as_nanos() * u128::from(job.request.input_tokens) / 1000;
+    Duration::from_nanos(u64::try_from(total).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{ClassId, Request, RequestId};
+
+    /// The first job of an idle endpoint.
+    pub const ALONE: Load = Load { running: 1, queued: 0 };
+
+    pub fn job(input_tokens: u32) -> Job {
+        let request =
+            Request { id: RequestId(0), class: ClassId(0), input_tokens, max_tokens: None, stream: true };
+        Job { request, answer_tokens: 10, reasoning_tokens: 0 }
+    }
+
+    #[test]
+    fn tokens_stay_in_order_and_within_the_largest_gap() {
+        let pace =
+            Pace::jittered(Duration::from_secs(1), Duration::from_millis(20), Share::new(1.0).unwrap());
+        let id = AttemptId { request: RequestId(7), nth: 1 };
+        let times: Vec<_> = (0..1000).map(|k| pace.token(k, id, &Rng::new(1))).collect();
+        assert_eq!(times[0], pace.first);
+        for pair in times.windows(2) {
+            let gap = pair[1].checked_sub(pair[0]).expect("tokens stay in order");
+            assert!(gap <= pace.gap_max());
+        }
+    }
+
+    #[test]
+    fn the_longest_times_saturate() {
+        let longest = Duration::from_nanos(u64::MAX);
+        let pace = Pace { first: Duration::MAX, gap: longest, jitter: longest };
+        let id = AttemptId { request: RequestId(u64::MAX), nth: u16::MAX };
+        assert_eq!(pace.token(u32::MAX, id, &Rng::new(1)), Duration::MAX);
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs served at once, with a queue for those that come too many.
+//! Jobs at once: a number of places, and a queue for who finds none.
 
 use std::num::NonZeroU32;
 
@@ -9,18 +9,18 @@ use super::{Limit, Slots, Verdict};
 use crate::time::Instant;
 use crate::wire::Job;
 
+/// The endpoint counts who is inside, so this limit only says how many may be.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Concurrency {
     /// Jobs served at once.
     pub max: NonZeroU32,
-    /// Jobs that may wait, first come first served; more are refused with 429.
+    /// Jobs that may wait for a place, first come first served; beyond it they are refused.
     #[serde(default)]
     pub queue_max: u32,
 }
 
 impl Limit for Concurrency {
-    /// The endpoint counts places itself.
     fn check(&mut self, _now: Instant, _job: &Job) -> Verdict {
         Verdict::Admit
     }

@@ -8,11 +8,11 @@ mod tokens;
 pub use concurrency::Concurrency;
 pub use outage::Outage;
 pub use requests::Requests;
-pub use tokens::{Offered, Settled, Tokens};
+pub use tokens::Tokens;
 
 use std::time::Duration;
 
-use super::quota::{Quota, Room, promise};
+use super::quota::promise;
 use crate::kinds;
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -21,7 +21,7 @@ use crate::wire::{Job, Rejection, Usage};
 /// A rule that may refuse a job. All of an endpoint's limits are checked first; only when every one
 /// admits does each of them `take`, else each is told to `refuse`.
 pub trait Limit: Send {
-    /// Draws chance for a run: the endpoint's own root.
+    /// Draws chance for a run: the limit's own root.
     fn start(&mut self, _rng: Rng) {}
 
     /// Whether the job may come in now. Changes nothing but what the passing of time changes.
@@ -34,7 +34,7 @@ pub trait Limit: Send {
     fn refuse(&mut self, _now: Instant, _job: &Job) {}
 
     /// An admitted job has ended, having used `used`: correct the charge where the vendor does.
-    fn settle(&mut self, _now: Instant, _job: &Job, _used: &Usage) {}
+    fn settle(&mut self, _now: Instant, _admitted: &Admitted, _used: &Usage) {}
 
     /// How many jobs may be served at once, and how many may wait; `None` for no such bound.
     fn slots(&self) -> Option<Slots> {
@@ -55,7 +55,27 @@ pub trait Limit: Send {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     Admit,
+    /// The endpoint is not there: no other limit has a say, none charges the refusal.
+    Down(Rejection),
     Refuse(Rejection),
+}
+
+impl Verdict {
+    /// What a quota says: admit when there is nothing to wait for, else refuse with that promise.
+    fn after(wait: Duration, limit: &'static str) -> Verdict {
+        if wait.is_zero() {
+            return Verdict::Admit;
+        }
+        let retry_after = Some(promise(wait));
+        Verdict::Refuse(Rejection { status: 429, limit, retry_after, is_retryable: true })
+    }
+}
+
+/// A job with the instant at which every limit took it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Admitted {
+    pub at: Instant,
+    pub job: Job,
 }
 
 /// Places at the counter and in the queue.
@@ -72,35 +92,11 @@ pub struct Slots {
 pub struct Gauge {
     /// `requests` or `tokens`.
     pub name: &'static str,
+    /// The most that can be left: a minute's quota, or the burst.
     pub limit: u64,
     pub remaining: u64,
     /// Until it is full again.
     pub reset: Duration,
-}
-
-impl Gauge {
-    fn of(name: &'static str, quota: &mut Quota, now: Instant) -> Gauge {
-        let (remaining, reset) = (quota.remaining(now), quota.time_to_full(now));
-        Gauge { name, limit: quota.burst(), remaining, reset }
-    }
-}
-
-/// What a job asks of a quota.
-struct Metered {
-    name: &'static str,
-    units: u64,
-    room: Room,
-}
-
-impl Metered {
-    fn check(&self, now: Instant, quota: &mut Quota) -> Verdict {
-        let wait = quota.wait(now, self.units, self.room);
-        if wait.is_zero() {
-            return Verdict::Admit;
-        }
-        let retry_after = Some(promise(wait));
-        Verdict::Refuse(Rejection { status: 429, limit: self.name, retry_after, is_retryable: true })
-    }
 }
 
 kinds! {

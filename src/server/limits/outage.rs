@@ -1,9 +1,18 @@
-//! Times when the endpoint is dark: planned ones, or random ones that come and go.
+//! Times at which an endpoint is down: scheduled ones, seeded random ones, or both.
+//!
+//! The random ones alternate up and down for exponential times:
+//!
+//! ```text
+//!  up   ‾‾‾‾‾‾‾‾‾‾|     |‾‾‾‾‾‾|  |‾‾‾‾‾‾‾‾‾
+//!  down           |_____|      |__|
+//!       mean_up · e₀    mean_down · e′₀      eₖ, e′ₖ exponential with mean 1, drawn for the k-th outage
+//! ```
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Limit, Verdict};
 use crate::number::Span;
@@ -14,114 +23,127 @@ use crate::wire::{Job, Rejection};
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {
-    /// Planned dark times, in order and apart from each other.
+    /// Outages at known times.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub windows: Vec<Window>,
-    /// Random dark times, beside the planned ones.
+    pub windows: Vec<Scheduled>,
+    /// Outages at random times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random: Option<Random>,
-    /// What requests are refused with while it is dark.
-    #[serde(default = "default_status")]
+    /// The HTTP status that jobs are refused with meanwhile.
+    #[serde(default = "default_status", deserialize_with = "status")]
+    #[schemars(range(min = 400, max = 599))]
     pub status: u16,
-    /// Whether streams under way break when it gets dark.
+    /// The wait that such a refusal asks for, whether it suffices or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Span>,
+    /// Answers under way, and jobs in the queue, break when an outage begins; else they go on to their end.
     #[serde(default)]
     pub break_streams: bool,
     #[serde(skip)]
-    renewal: Option<Renewal>,
+    course: Option<Course>,
 }
 
-/// One dark time.
+/// One outage.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Window {
-    /// When it begins, from the start of the run.
+pub struct Scheduled {
+    /// Start, counted from the start of the run.
     pub from: Span,
-    /// How long it lasts.
+    /// Length.
     #[serde(rename = "for")]
-    pub lasts: Span,
+    pub length: Span,
 }
 
-/// Light and dark in turn, each for an exponentially distributed time.
+/// Outages without end, at random.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Random {
-    /// Mean time between dark times.
+    /// Mean time from the end of an outage to the start of the next; at least a second.
+    #[serde(deserialize_with = "mean_up")]
     pub mean_up: Span,
-    /// Mean length of a dark time.
+    /// Mean length of an outage.
     pub mean_down: Span,
-}
-
-/// The dark time that has not ended yet.
-#[derive(Clone, Debug)]
-struct Renewal {
-    rng: Rng,
-    drawn: u64,
-    from: Instant,
-    until: Instant,
-}
-
-impl Outage {
-    fn is_dark(&mut self, now: Instant) -> bool {
-        let is_planned = self.windows.iter().any(|window| {
-            let from = Instant::START + window.from.get();
-            from <= now && now < from + window.lasts.get()
-        });
-        let random = self.current(now);
-        is_planned || random.is_some_and(|(from, until)| from <= now && now < until)
-    }
-
-    /// The random dark time that contains `now` or follows it.
-    fn current(&mut self, now: Instant) -> Option<(Instant, Instant)> {
-        let random = self.random?;
-        self.renewal.as_mut().map(|renewal| renewal.seek(random, now))
-    }
-}
-
-impl Renewal {
-    fn seek(&mut self, random: Random, now: Instant) -> (Instant, Instant) {
-        while self.until <= now {
-            let mut draws = self.rng.of(Purpose::Outage, self.drawn, 0);
-            let mut draw = |mean: Span| span_from_secs(draws.exponential() * mean.as_secs_f64());
-            self.from = self.until + draw(random.mean_up);
-            // At least a nanosecond, so that a mean of nothing does not stand still.
-            self.until = self.from + draw(random.mean_down).max(Duration::from_nanos(1));
-            self.drawn += 1;
-        }
-        (self.from, self.until)
-    }
 }
 
 impl Limit for Outage {
     fn start(&mut self, rng: Rng) {
-        self.renewal = Some(Renewal { rng, drawn: 0, from: Instant::START, until: Instant::START });
+        self.course = self.random.map(|random| Course::new(random, rng));
     }
 
     fn check(&mut self, now: Instant, _job: &Job) -> Verdict {
-        if self.is_dark(now) {
-            let is_retryable = true;
-            Verdict::Refuse(Rejection {
+        let is_scheduled = self.windows.iter().any(|window| window.contains(now));
+        if is_scheduled || self.course.as_mut().is_some_and(|course| course.is_down(now)) {
+            return Verdict::Down(Rejection {
                 status: self.status,
                 limit: "outage",
-                retry_after: None,
-                is_retryable,
-            })
-        } else {
-            Verdict::Admit
+                retry_after: self.retry_after.map(Span::get),
+                is_retryable: true,
+            });
         }
+        Verdict::Admit
     }
 
     fn next_break(&mut self, now: Instant) -> Option<Instant> {
         if !self.break_streams {
             return None;
         }
-        let planned = self.windows.iter().map(|window| Instant::START + window.from.get());
-        let planned = planned.filter(|from| *from > now).min();
-        let random = self.current(now).and_then(|(from, until)| {
-            // Dark already: the next dark time is looked up on a copy, since this one is not over.
-            let ahead = || Some(self.renewal.clone()?.seek(self.random?, until).0);
-            if from > now { Some(from) } else { ahead() }
-        });
-        planned.into_iter().chain(random).min()
+        let starts = self.windows.iter().map(Scheduled::start).filter(|start| *start > now);
+        starts.chain(self.course.as_mut().map(|course| course.next_start(now))).min()
+    }
+}
+
+impl Scheduled {
+    fn start(&self) -> Instant {
+        Instant::START + self.from.get()
+    }
+
+    fn contains(&self, now: Instant) -> bool {
+        (self.start()..self.start() + self.length.get()).contains(&now)
+    }
+}
+
+/// Random outages as they unroll: the next one, and the end of the one before.
+#[derive(Clone, Debug)]
+struct Course {
+    random: Random,
+    rng: Rng,
+    drawn: u64,
+    /// End of the last outage that has begun.
+    end: Instant,
+    /// Start and end of the next.
+    next: (Instant, Instant),
+}
+
+impl Course {
+    fn new(random: Random, rng: Rng) -> Course {
+        let mut course = Course { random, rng, drawn: 0, end: Instant::START, next: Default::default() };
+        course.draw();
+        course
+    }
+
+    fn is_down(&mut self, now: Instant) -> bool {
+        self.advance(now);
+        now < self.end
+    }
+
+    fn next_start(&mut self, now: Instant) -> Instant {
+        self.advance(now);
+        self.next.0
+    }
+
+    fn advance(&mut self, now: Instant) {
+        while self.next.0 <= now && self.next.0 < Instant::MAX {
+            self.end = self.next.1;
+            self.draw();
+        }
+    }
+
+    fn draw(&mut self) {
+        let mut draws = self.rng.of(Purpose::Outage, self.drawn, 0);
+        self.drawn += 1;
+        let mut span = |mean: Span| span_from_secs(mean.as_secs_f64() * draws.exponential());
+        let start = self.end + span(self.random.mean_up).max(Duration::from_nanos(1));
+        self.next = (start, start + span(self.random.mean_down));
     }
 }
 
@@ -129,56 +151,97 @@ fn default_status() -> u16 {
     503
 }
 
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    let bad = || D::Error::custom(format!("{status} is not an HTTP error status, from 400 to 599"));
+    (400..=599).contains(&status).then_some(status).ok_or_else(bad)
+}
+
+/// Shorter means would make a long run little else than outages to draw.
+fn mean_up<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let mean = Span::deserialize(deserializer)?;
+    let bad = || D::Error::custom(format!("{mean} is too short a time between outages; the least is 1s"));
+    (mean.get() >= Duration::from_secs(1)).then_some(mean).ok_or_else(bad)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::{ClassId, Request, RequestId};
 
+    const JOB: Job = Job {
+        request: Request {
+            id: RequestId(0),
+            class: ClassId(0),
+            input_tokens: 1,
+            max_tokens: None,
+            stream: true,
+        },
+        answer_tokens: 1,
+        reasoning_tokens: 0,
+    };
+
     fn outage(text: &str) -> Outage {
-        let mut outage: Outage = toml::from_str(text).unwrap();
-        outage.start(Rng::new(3));
+        let mut outage: Outage = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
+        outage.start(Rng::new(5));
         outage
     }
 
-    fn job() -> Job {
-        let request =
-            Request { id: RequestId(0), class: ClassId(0), input_tokens: 1, max_tokens: None, stream: true };
-        Job { request, answer_tokens: 1, reasoning_tokens: 0 }
+    fn secs(secs: u64) -> Instant {
+        Instant::from_nanos(secs * 1_000_000_000)
     }
 
     #[test]
-    fn a_window_is_dark_from_its_first_nanosecond_to_before_its_last() {
-        let mut outage = outage("windows = [{ from = \"10s\", for = \"5s\" }]\nbreak_streams = true");
-        let mut is_dark = |nanos| outage.check(Instant::from_nanos(nanos), &job()) != Verdict::Admit;
-        assert_eq!(
-            [9_999_999_999, 10_000_000_000, 14_999_999_999, 15_000_000_000].map(&mut is_dark),
-            [false, true, true, false]
+    fn a_scheduled_outage_refuses_from_its_start_until_its_end() {
+        let mut outage = outage("windows = [{ from = '10s', for = '5s' }]\nstatus = 529\nretry_after = '2s'");
+        let mut is_down = |now| outage.check(now, &JOB) != Verdict::Admit;
+        let before_end = Instant::from_nanos(secs(15).as_nanos() - 1);
+        assert!(!is_down(secs(9)) && is_down(secs(10)) && is_down(before_end) && !is_down(secs(15)));
+        let Verdict::Down(rejection) = outage.check(secs(10), &JOB) else { panic!("it is down") };
+        assert_eq!((rejection.status, rejection.retry_after), (529, Some(Duration::from_secs(2))));
+        assert_eq!(outage.next_break(secs(0)), None);
+    }
+
+    #[test]
+    fn streams_break_at_the_next_start_strictly_after_now() {
+        let mut outage = outage(
+            "windows = [{ from = '20s', for = '5s' }, { from = '10s', for = '30s' }]\nbreak_streams = true",
         );
-        assert_eq!(outage.next_break(Instant::START), Some(Instant::from_secs_f64(10.0)));
-        assert_eq!(outage.next_break(Instant::from_secs_f64(10.0)), None);
+        assert_eq!(outage.next_break(secs(0)), Some(secs(10)));
+        assert_eq!(outage.next_break(secs(10)), Some(secs(20)));
+        assert_eq!(outage.next_break(secs(20)), None);
+        assert!(outage.check(secs(26), &JOB) != Verdict::Admit, "the longer one goes on");
+    }
+
+    /// The share of time down tends to mean_down / (mean_up + mean_down). Over n cycles its relative
+    /// standard error is √(2 / n) · up share (delta method for a renewal process), here with a bound of 4.5 of it.
+    #[test]
+    fn random_outages_take_their_share_of_a_long_run() {
+        let mut outage = outage("random = { mean_up = '55m', mean_down = '5m' }\nbreak_streams = true");
+        let cycles = 20_000;
+        let (mut now, mut down) = (Instant::START, Duration::ZERO);
+        for _ in 0..cycles {
+            now = outage.next_break(now).unwrap();
+            assert!(outage.check(now, &JOB) != Verdict::Admit);
+            let course = outage.course.as_ref().unwrap();
+            down += course.end.since(now);
+            assert!(course.next.0 > course.end);
+        }
+        let share = down.as_secs_f64() / now.as_secs_f64();
+        let expected = 5.0 / 60.0;
+        let bound = 4.5 * expected * (1.0 - expected) * (2.0 / f64::from(cycles)).sqrt();
+        assert!((share - expected).abs() < bound, "{share} is not {expected} ± {bound}");
     }
 
     #[test]
-    fn random_outages_are_dark_for_their_share_of_the_time() {
-        let mut outage = outage("random = { mean_up = \"9s\", mean_down = \"1s\" }");
-        let dark = (0..1_000_000u64)
-            .filter(|step| outage.is_dark(Instant::START + Duration::from_millis(step * 100)));
-        let share = dark.count() as f64 / 1e6;
-        // 10,000 cycles: the share's standard deviation is about 0.1·0.9·√(2/10,000) = 0.0013.
-        assert!((share - 0.1).abs() < 0.006, "{share}");
-    }
-
-    #[test]
-    fn the_next_break_is_when_it_gets_dark_next() {
-        let mut outage = outage("random = { mean_up = \"9s\", mean_down = \"1s\" }\nbreak_streams = true");
-        let mut now = Instant::START;
-        for _ in 0..100 {
-            let was_dark = outage.clone().is_dark(now);
-            let next = outage.next_break(now).expect("random outages never end");
-            assert_eq!(outage.is_dark(now), was_dark, "looking ahead changes nothing");
-            assert!(next > now && !outage.is_dark(Instant::from_nanos(next.as_nanos() - 1)));
-            assert!(outage.is_dark(next));
-            now = next;
+    fn what_cannot_be_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("status = 200", "not an HTTP error status"),
+            ("random = { mean_up = '1ms', mean_down = '1s' }", "the least is 1s"),
+            ("windows = [{ from = '1s' }]", "for"),
+        ] {
+            let error = toml::from_str::<Outage>(text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
         }
     }
 }

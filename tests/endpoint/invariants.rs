@@ -1,0 +1,243 @@
+//! What holds for every sequence of events, under random settings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use tollgate::server::endpoint::{Detail, Endpoint, Event};
+use tollgate::time::Instant;
+use tollgate::wire::{AttemptId, ClassId, Job, Kind, Reply, Request, RequestId};
+
+use crate::drive::{Told, endpoint, id, job, play};
+
+fn latencies() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "{ kind = 'fixed', ttft = '0s' }",
+        "{ kind = 'fixed', ttft = '30ms', itl = '7ms' }",
+        "{ kind = 'lognormal', ttft_median = '40ms', ttft_sigma = 1, itl = '5ms', itl_sigma = 0.5, jitter = 1 }",
+        "{ kind = 'loaded', capacity = 2, slope = 3, base = { ttft_median = '9ms', ttft_sigma = 1, itl = '3ms' } }",
+        "{ kind = 'batched', batch_max = 3, queue_max = 4, per_1k_input = '9ms', itl = '3ms', itl_per_sequence = '1ms', jitter = 0.5 }",
+    ])
+}
+
+fn limits() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::sample::subsequence(
+        vec![
+            "{ kind = 'concurrency', max = 2, queue_max = 3 }",
+            "{ kind = 'outage', random = { mean_up = '1s', mean_down = '100ms' }, break_streams = true }",
+            "{ kind = 'outage', windows = [{ from = '100ms', for = '20ms' }] }",
+            "{ kind = 'requests', per_minute = 300, burst = 4, count_refused = true }",
+            "{ kind = 'requests', per_minute = 600, window = 'second' }",
+            "{ kind = 'tokens', per_minute = 90_000, burst = 2000, count_refused = true }",
+            "{ kind = 'tokens', per_minute = 60_000, window = 'ten_seconds', settled = { output = 5 }, room = 'below' }",
+        ],
+        0..=7,
+    )
+}
+
+fn jobs() -> impl Strategy<Value = Job> {
+    let cap = prop::option::of(prop_oneof![0..40u32, Just(u32::MAX)]);
+    (0..1500u32, cap, any::<bool>(), 0..25u32, prop_oneof![Just(0), 0..12u32]).prop_map(
+        |(input_tokens, max_tokens, stream, answer_tokens, reasoning_tokens)| Job {
+            request: Request { id: RequestId(0), class: ClassId(0), input_tokens, max_tokens, stream },
+            answer_tokens,
+            reasoning_tokens,
+        },
+    )
+}
+
+/// A job offered after a gap in microseconds, with a cancel so many microseconds later for some.
+fn arrivals() -> impl Strategy<Value = Vec<(u64, Job, Option<u64>)>> {
+    let cancel = prop::option::weighted(0.3, 0..200_000u64);
+    prop::collection::vec((0..40_000u64, jobs(), cancel), 1..25)
+}
+
+/// Numbers the jobs and puts all events in order of time, ties in order of numbers.
+fn events(arrivals: &[(u64, Job, Option<u64>)]) -> Vec<(Instant, Event)> {
+    let (mut events, mut now) = (Vec::new(), Instant::START);
+    for (number, (gap, job, cancel)) in (0..).zip(arrivals) {
+        now = now + Duration::from_micros(*gap);
+        let id = id(number);
+        let job = Job { request: Request { id: id.request, ..job.request }, ..*job };
+        events.push((now, Event::Offer(id, job)));
+        events.extend(cancel.map(|after| (now + Duration::from_micros(after), Event::Cancel(id))));
+    }
+    events.sort_by_key(|(at, _)| *at);
+    events
+}
+
+/// What was told of one attempt.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Summary {
+    first_token: Option<Instant>,
+    first_text: Option<Instant>,
+    last_token: Option<Instant>,
+    end: Option<(Instant, Reply)>,
+    reasoning: u32,
+    text: u32,
+}
+
+fn summaries(told: &[Told]) -> BTreeMap<AttemptId, Summary> {
+    let mut summaries: BTreeMap<AttemptId, Summary> = BTreeMap::new();
+    for (at, id, reply) in told {
+        let summary = summaries.entry(*id).or_default();
+        assert!(summary.end.is_none(), "{id:?} is told {reply:?} after its end");
+        let Reply::Tokens(tokens) = reply else {
+            summary.end = Some((*at, reply.clone()));
+            continue;
+        };
+        assert!(tokens.count > 0);
+        summary.first_token.get_or_insert(*at);
+        summary.last_token = Some(*at);
+        match tokens.kind {
+            Kind::Reasoning => summary.reasoning += tokens.count,
+            Kind::Text => {
+                summary.first_text.get_or_insert(*at);
+                summary.text += tokens.count;
+            }
+        }
+    }
+    summaries
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_job_ends_exactly_once(limits in limits(), latency in latencies(), arrivals in arrivals()) {
+        let mut endpoint = endpoint(&limits, latency, Detail::EachToken);
+        let events = events(&arrivals);
+        let told = play(&mut endpoint, events.clone());
+        let ended = summaries(&told);
+        for (number, (_, _, cancel)) in (0..).zip(&arrivals) {
+            let end = ended.get(&id(number)).and_then(|summary| summary.end.as_ref());
+            prop_assert!(end.is_some() || cancel.is_some(), "request {} has no end", number);
+        }
+        for (at, event) in &events {
+            if let Event::Cancel(id) = event {
+                prop_assert!(told.iter().all(|(when, of, _)| of != id || when <= at));
+            }
+        }
+        for (number, (_, job, _)) in (0..).zip(&arrivals) {
+            let Some(summary) = ended.get(&id(number)) else { continue };
+            if let Some((_, Reply::Finished(finish))) = &summary.end {
+                let (reasoning, answer) = job.generated();
+                let told = if job.request.stream { (reasoning, answer) } else { (0, 0) };
+                prop_assert_eq!((finish.usage.reasoning, finish.usage.output), (reasoning, answer));
+                prop_assert_eq!((summary.reasoning, summary.text), told);
+                prop_assert_eq!(finish.is_cut, job.is_cut());
+            }
+        }
+        prop_assert_eq!((endpoint.load().running, endpoint.load().queued), (0, 0));
+    }
+
+    #[test]
+    fn the_next_deadline_is_after_now(limits in limits(), latency in latencies(), arrivals in arrivals()) {
+        let mut endpoint = endpoint(&limits, latency, Detail::Stretches);
+        for (now, event) in events(&arrivals) {
+            endpoint.on_event(now, event);
+            prop_assert!(endpoint.deadline().is_none_or(|deadline| deadline > now || endpoint.load().running > 0));
+            endpoint.on_event(now, Event::Wake);
+            prop_assert!(endpoint.deadline().is_none_or(|deadline| deadline > now));
+        }
+    }
+
+    /// One quota gives all of a reservation back, so a job never settled leaves it short; the other charges
+    /// a job's prompt when it is settled, so a job settled twice leaves it too short.
+    #[test]
+    fn all_that_was_admitted_is_settled_once(limits in limits(), latency in latencies(), arrivals in arrivals()) {
+        let free = "input = 0, cache_read = 0, cache_write = 0, output = 0";
+        let back = format!("{{ kind = 'tokens', per_minute = 900_000_000_000, window = 'minute', settled = {{ {free} }} }}");
+        let once = "{ kind = 'tokens', per_minute = 900_000_000_000, window = 'minute', offered = { input = 0, max_tokens = 0 }, settled = { output = 0 } }";
+        let all: Vec<&str> = [back.as_str(), once].into_iter().chain(limits).collect();
+        let mut endpoint = endpoint(&all, latency, Detail::Stretches);
+        let told = play(&mut endpoint, events(&arrivals));
+        let at = told.last().map_or(Instant::START, |(at, ..)| *at);
+        let ended = summaries(&told);
+        let is_refused = |number| matches!(ended.get(&id(number)), Some(Summary { end: Some((_, Reply::Rejected(_))), .. }));
+        let admitted = (0..).zip(&arrivals).filter(|(number, _)| !is_refused(*number));
+        let prompts: u64 = admitted.map(|(_, (_, job, _))| u64::from(job.request.input_tokens)).sum();
+        let gauges: Vec<_> = endpoint.gauges(at).take(2).collect();
+        prop_assert_eq!(gauges[0].remaining, gauges[0].limit);
+        prop_assert!(gauges[1].remaining >= gauges[1].limit - prompts);
+    }
+
+    /// Parity by construction: the mock's tokens and the simulation's stretches agree to the nanosecond.
+    #[test]
+    fn each_token_and_stretches_agree(limits in limits(), latency in latencies(), arrivals in arrivals()) {
+        let told = |detail| play(&mut endpoint(&limits, latency, detail), events(&arrivals));
+        let (tokens, stretches) = (told(Detail::EachToken), told(Detail::Stretches));
+        let comparable = |told: &[Told]| -> Vec<_> {
+            let all = summaries(told).into_iter();
+            all.map(|(id, summary)| match summary.end {
+                Some((_, Reply::Finished(_))) => (id, summary),
+                // A job given up midway was told of different parts, but the same marks.
+                _ => (id, Summary { last_token: None, reasoning: 0, text: 0, ..summary }),
+            })
+            .collect()
+        };
+        prop_assert_eq!(comparable(&tokens), comparable(&stretches));
+    }
+
+    /// While a stretch lasts, no two tokens are further apart than it says, however the load changes.
+    #[test]
+    fn tokens_of_a_stretch_are_as_steady_as_it_says(latency in latencies(), arrivals in arrivals()) {
+        let events: Vec<_> = events(&arrivals);
+        let tokens = play(&mut endpoint(&[], latency, Detail::EachToken), events.clone());
+        let stretches = play(&mut endpoint(&[], latency, Detail::Stretches), events);
+        for (number, _) in (0..).zip(&arrivals) {
+            let mut times = tokens.iter().filter(|(_, of, reply)| *of == id(number) && !reply.is_final());
+            let steady = stretches.iter().find_map(|(_, of, reply)| match reply {
+                Reply::Tokens(tokens) if *of == id(number) => tokens.steady,
+                _ => None,
+            });
+            let mut last = times.next().map(|(at, ..)| *at);
+            for (at, ..) in times {
+                let gap = at.since(last.replace(*at).expect("there was a first"));
+                prop_assert!(steady.is_some_and(|steady| gap <= steady.gap_max), "{:?} > {:?}", gap, steady);
+            }
+        }
+    }
+
+    /// The invariant `quota`, for a whole endpoint: the wait a refusal promises suffices, a millisecond less does not.
+    #[test]
+    fn a_refusals_promise_is_exact(
+        requests in (1..500u64, prop::option::of(1..20u64), prop::sample::select(vec!["bucket", "minute", "second"]), any::<bool>()),
+        tokens in (1..50_000u64, prop::sample::select(vec!["bucket", "ten_seconds"]), any::<bool>(), prop::sample::select(vec!["fits", "below"])),
+        jobs in prop::collection::vec((0..3_000_000_000u64, 0..3000u32), 1..20),
+    ) {
+        let (per_minute, burst, window, count) = requests;
+        let burst = burst.map_or(String::new(), |burst| format!(", burst = {burst}"));
+        let requests = format!("{{ kind = 'requests', per_minute = {per_minute}{burst}, window = '{window}', count_refused = {count} }}");
+        let (per_minute, window, count, room) = tokens;
+        let tokens = format!("{{ kind = 'tokens', per_minute = {per_minute}, window = '{window}', count_refused = {count}, room = '{room}' }}");
+        let mut endpoint = endpoint(&[&requests, &tokens], "{ kind = 'fixed', ttft = '0s' }", Detail::Stretches);
+        let admits = |endpoint: &Endpoint, now, job: Job| {
+            let mut endpoint = endpoint.clone();
+            !endpoint.on_event(now, Event::Offer(id(job.request.id.0), job)).any(|(_, reply)| matches!(reply, Reply::Rejected(_)))
+        };
+        let mut now = Instant::START;
+        for (number, (gap, input_tokens)) in (0..).zip(jobs) {
+            now = now + Duration::from_nanos(gap);
+            let job = job(number, input_tokens, 1);
+            let reply = endpoint.on_event(now, Event::Offer(id(number), job)).next();
+            if let Some((_, Reply::Rejected(rejection))) = reply {
+                let promise = rejection.retry_after.expect("a quota promises");
+                prop_assert!(admits(&endpoint, now + promise, job));
+                prop_assert!(!admits(&endpoint, now + (promise - Duration::from_millis(1)), job));
+            }
+        }
+    }
+}
+
+#[test]
+fn draws_do_not_depend_on_the_other_jobs() {
+    let latency = "{ kind = 'lognormal', ttft_median = '40ms', ttft_sigma = 1, itl = '5ms' }";
+    let told = |numbers: &[u64]| {
+        let offers = numbers.iter().map(|number| crate::drive::offer(Instant::START, job(*number, 1, 20)));
+        let told = play(&mut endpoint(&[], latency, Detail::EachToken), offers);
+        told.into_iter().filter(|(_, of, _)| *of == id(5)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&[5]), told(&[9, 3, 5, 1]));
+}

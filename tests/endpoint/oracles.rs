@@ -1,0 +1,183 @@
+//! Closed forms of queueing theory that limits and latencies must meet.
+//!
+//! Each test runs a fixed seed and asks for the closed form within 4.5 standard errors, estimated from the
+//! run itself by 40 batch means (autocorrelation is far shorter than a batch). Chance alone would
+//! fail a seed in about 15,000; a bound that has grown too wide to mean anything fails as well.
+
+use std::time::Duration;
+
+use tollgate::rng::{Draws, Purpose, Rng};
+use tollgate::server::endpoint::{Detail, Event};
+use tollgate::server::limits::{AnyLimit, Verdict};
+use tollgate::time::{Instant, span_from_secs};
+
+use crate::drive::{Told, endpoint, finishes, id, job, offer, play, read};
+
+const BATCHES: usize = 40;
+
+/// The mean of the batches is `expected` within 4.5 standard errors, which are within `bound_max` of it.
+fn assert_mean(name: &str, samples: &[f64], expected: f64, bound_max: f64) {
+    let size = samples.len() / BATCHES;
+    let means: Vec<f64> =
+        samples.chunks_exact(size).map(|batch| batch.iter().sum::<f64>() / size as f64).collect();
+    let n = means.len() as f64;
+    let mean = means.iter().sum::<f64>() / n;
+    let variance = means.iter().map(|batch| (batch - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let bound = 4.5 * (variance / n).sqrt();
+    assert!((mean - expected).abs() <= bound, "{name}: {mean} is not {expected} ± {bound}");
+    assert!(bound <= bound_max * expected, "{name}: ± {bound} says too little of {expected}");
+}
+
+/// `n` arrival times of a Poisson process.
+fn poisson(rate: f64, n: u64) -> impl Iterator<Item = (Instant, Draws)> {
+    let rng = Rng::new(20);
+    let mut elapsed = 0.0;
+    (0..n).map(move |number| {
+        let mut draws = rng.of(Purpose::Arrival, number, 0);
+        elapsed += draws.exponential() / rate;
+        (Instant::from_secs_f64(elapsed), draws)
+    })
+}
+
+/// Offers a limit Poisson arrivals whose prompt is drawn by `input_tokens`; 1 for each refusal.
+fn refused(limit: &str, rate: f64, n: u64, input_tokens: impl Fn(&mut Draws) -> u32) -> Vec<f64> {
+    let mut limit: AnyLimit = read(limit);
+    let refused = poisson(rate, n).map(|(now, mut draws)| {
+        let job = job(0, input_tokens(&mut draws), 1);
+        let is_admitted = limit.check(now, &job) == Verdict::Admit;
+        if is_admitted {
+            limit.take(now, &job);
+        }
+        f64::from(u8::from(!is_admitted))
+    });
+    refused.collect()
+}
+
+/// E[(N − L)⁺] / m with N Poisson of mean m: at 100 % of its quota a fixed window still refuses 5 %.
+#[test]
+fn a_fixed_window_refuses_what_poisson_arrivals_bring_beyond_it() {
+    let limit = "{ kind = 'requests', per_minute = 60, window = 'minute' }";
+    for (per_minute, expected) in [(60.0, 0.05143174499), (80.0, 0.2503436433)] {
+        let refused = refused(limit, per_minute / 60.0, 200_000, |_| 1);
+        assert_mean("fixed window", &refused, expected, 0.15);
+    }
+}
+
+/// The deficit of a bucket of B is the workload of an M/D/1/B queue, so refusals are its losses.
+#[test]
+fn a_bucket_refuses_as_an_md1k_queue_loses() {
+    for (burst, rate, expected) in
+        [(5, 0.9, 0.06436189719), (10, 1.0, 0.05084745763), (60, 1.2, 0.1666666667)]
+    {
+        let limit = format!("{{ kind = 'requests', per_minute = 60, burst = {burst} }}");
+        assert_mean("bucket", &refused(&limit, rate, 200_000, |_| 1), expected, 0.15);
+    }
+}
+
+/// Utilisation drains at 1000 tokens a second, costs are exponential with mean 1000, admitted below B of
+/// those. With a = 1 − rho, P₀ = 1 / (1 + rho/(1 − rho)·(1 − e^(−aB)) + rho·e^(−aB)), P₄₂₉ = rho·e^(−aB)·P₀.
+#[test]
+fn provisioned_capacity_refuses_only_above_full_utilisation() {
+    for (rho, burst, expected) in
+        [(0.7, 5, 0.05260930806), (0.9, 5, 0.107306209), (1.0, 5, 0.1428571429), (1.2, 20, 0.1688138426)]
+    {
+        let limit = format!(
+            "{{ kind = 'tokens', per_minute = 60_000_000, burst = {burst}_000_000, room = 'below' }}"
+        );
+        // Rounded to a millionth of the mean, so that the law stays exponential to well below the bound.
+        let cost = |draws: &mut Draws| (draws.exponential() * 1e6).round() as u32;
+        assert_mean("provisioned", &refused(&limit, rho, 200_000, cost), expected, 0.2);
+    }
+}
+
+/// Erlang B: with c places and a erlangs offered, the share lost depends on service by its mean only.
+#[test]
+fn losses_of_a_concurrency_limit_depend_on_the_mean_service_only() {
+    // A lognormal with coefficient of variation 3 has sigma² = ln 10, and its mean is median · √10.
+    let lognormal = format!(
+        "{{ kind = 'lognormal', ttft_median = '{}ns', ttft_sigma = {}, itl = '0s' }}",
+        (1e9 / 10f64.sqrt()) as u64,
+        10f64.ln().sqrt()
+    );
+    for latency in ["{ kind = 'fixed', ttft = '1s' }", &lognormal] {
+        let limits = ["{ kind = 'concurrency', max = 10 }"];
+        let n = 80_000;
+        let offers = poisson(8.0, n).zip(0..).map(|((at, _), number)| offer(at, job(number, 1, 1)));
+        let told = play(&mut endpoint(&limits, latency, Detail::Stretches), offers);
+        let lost: Vec<f64> =
+            finishes(&told, n).iter().map(|end| f64::from(u8::from(end.is_none()))).collect();
+        assert_mean(latency, &lost, 0.1216610643, 0.2);
+    }
+}
+
+/// One place and a queue is M/D/1: each wait follows from the one before exactly (Lindley), and their mean
+/// is rho · D / (2 (1 − rho)).
+#[test]
+fn a_queue_waits_as_lindleys_recursion_says() {
+    let service = Duration::from_secs(1);
+    let limits = ["{ kind = 'concurrency', max = 1, queue_max = 4_000_000_000 }"];
+    let n = 40_000;
+    let arrivals: Vec<Instant> = poisson(0.8, n).map(|(at, _)| at).collect();
+    let offers = (0..).zip(&arrivals).map(|(number, at)| offer(*at, job(number, 1, 1)));
+    let told = play(
+        &mut endpoint(&limits, "{ kind = 'fixed', ttft = '1s' }", Detail::Stretches),
+        offers.collect::<Vec<_>>(),
+    );
+    let mut free = Instant::START;
+    let mut waits = Vec::new();
+    for (arrival, end) in arrivals.iter().zip(finishes(&told, n)) {
+        let begin = free.max(*arrival);
+        waits.push(begin.since(*arrival).as_secs_f64());
+        free = begin + service;
+        assert_eq!(end, Some(free));
+    }
+    assert_mean("M/D/1", &waits, 2.0, 0.2);
+}
+
+/// A batch whose sequences each add a whole step is processor sharing: a job of size x stays x / (1 − rho)
+/// in the mean, whatever the law of sizes.
+#[test]
+fn a_shared_batch_slows_each_job_in_proportion_to_its_size() {
+    // Work is prefill alone: a job of size 1 has 100,000 prompt tokens, at 10 ms for 1000.
+    let latency = "{ kind = 'batched', batch_max = 4_000_000_000, itl = '1ms', itl_per_sequence = '1ms', per_1k_input = '10ms' }";
+    let rho = 0.5;
+    let n = 30_000;
+    let exponential = |draws: &mut Draws| draws.exponential();
+    let lognormal = |draws: &mut Draws| draws.lognormal(-0.5, 1.0);
+    for size in [&exponential as &dyn Fn(&mut Draws) -> f64, &lognormal] {
+        let jobs: Vec<_> = (0..)
+            .zip(poisson(rho, n))
+            .map(|(number, (at, mut draws))| (at, job(number, (size(&mut draws) * 1e5) as u32, 1)))
+            .collect();
+        let told: Vec<Told> = play(
+            &mut endpoint(&[], latency, Detail::Stretches),
+            jobs.iter().map(|(at, job)| (*at, Event::Offer(id(job.request.id.0), *job))),
+        );
+        let ends = finishes(&told, n);
+        let stays = jobs.iter().zip(&ends).map(|((at, _), end)| end.unwrap().since(*at).as_secs_f64());
+        let stays: Vec<f64> = stays.collect();
+        assert_mean("processor sharing", &stays, 1.0 / (1.0 - rho), 0.15);
+        let small = |index: &usize| jobs[*index].1.request.input_tokens < 50_000;
+        let (mut slow, mut alone) = (Vec::new(), 0.0);
+        for index in (0..jobs.len()).filter(small) {
+            let size = f64::from(jobs[index].1.request.input_tokens) / 1e5;
+            slow.push(stays[index]);
+            alone += size;
+        }
+        let mean_alone = alone / slow.len() as f64;
+        assert_mean("small jobs", &slow, mean_alone / (1.0 - rho), 0.15);
+    }
+}
+
+#[test]
+fn two_jobs_in_a_shared_batch_take_twice_as_long_to_the_nanosecond() {
+    let latency =
+        "{ kind = 'batched', batch_max = 9, ttft = '100ms', itl = '10ms', itl_per_sequence = '10ms' }";
+    let told = play(
+        &mut endpoint(&[], latency, Detail::Stretches),
+        [offer(Instant::START, job(0, 1, 11)), offer(Instant::START + span_from_secs(0.1), job(1, 1, 1))],
+    );
+    let at = |millis| Some(Instant::START + Duration::from_millis(millis));
+    // Alone for 100 ms; then both at half speed, each with 100 ms of work left.
+    assert_eq!(finishes(&told, 2), [at(300), at(300)]);
+}
