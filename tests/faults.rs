@@ -1,6 +1,8 @@
 //! Whatever a server does, an attempt ends: in bounded time, once, and as what it was.
 #![cfg(all(feature = "net", unix))]
 
+#[path = "support/attempt.rs"]
+mod attempt;
 #[path = "support/rogue.rs"]
 mod rogue;
 
@@ -10,12 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use attempt::*;
 use rogue::*;
 use tokio_rustls::rustls::RootCertStore;
 use tollgate::client::dispatcher::Event;
-use tollgate::dialects::{self, Target};
-use tollgate::http::client::{Bounds, Client, Counts, Remote, Transport};
-use tollgate::http::clock::Clock;
+use tollgate::http::client::{Client, Counts};
 use tollgate::http::runtime;
 use tollgate::http::tls::Roots;
 use tollgate::machines;
@@ -23,10 +24,7 @@ use tollgate::outcome::{End, Ended, Outcome};
 use tollgate::run::{Ending, Input, Interrupts, Ran, run};
 use tollgate::scenario::Scenario;
 use tollgate::simulate::Flow;
-use tollgate::wire::{AttemptId, ClassId, EndpointId, FaultKind, Job, Reply, Request, RequestId};
-
-/// Far more than any of these needs.
-const PATIENCE: Duration = Duration::from_secs(20);
+use tollgate::wire::{EndpointId, FaultKind};
 
 #[test]
 fn a_server_that_is_down_is_a_connect_fault() {
@@ -58,12 +56,12 @@ fn a_certificate_is_believed_only_when_its_authority_is() {
     let url = format!("https://localhost:{}/v1", addr.port());
     let mut transport = transport();
     transport.roots = Roots::Given(Arc::new(roots));
-    assert_eq!(ask_with(&url, &transport, true, 1).end(), "done");
+    assert_eq!(ask_with(&url, &transport, 1).end(), "done");
     // Another authority, whose key is not the server's.
     transport.roots = Roots::Given(Arc::new(tls_server().1));
-    assert_eq!(ask_with(&url, &transport, true, 1).end(), "tls");
+    assert_eq!(ask_with(&url, &transport, 1).end(), "tls");
     transport.roots = Roots::System;
-    assert_eq!(ask_with(&url, &transport, true, 1).end(), "tls");
+    assert_eq!(ask_with(&url, &transport, 1).end(), "tls");
 }
 
 #[test]
@@ -157,7 +155,7 @@ fn an_endless_answer_is_too_large() {
     });
     let mut transport = transport();
     transport.bounds.answer_max = 1 << 20;
-    let asked = ask_with(&format!("http://{addr}"), &transport, true, 1);
+    let asked = ask_with(&format!("http://{addr}"), &transport, 1);
     assert_eq!(asked.end(), "too_large");
     assert!(asked.tokens() > 0);
 }
@@ -206,7 +204,7 @@ fn a_kept_connection_is_used_again() {
             send(&mut stream, good_stream().as_bytes());
         }
     });
-    let asked = ask_with(&format!("http://{addr}"), &transport(), true, 3);
+    let asked = ask_with(&format!("http://{addr}"), &transport(), 3);
     assert_eq!((asked.end().as_str(), asked.tokens()), ("done", 6));
     assert_eq!(asked.counts, Counts { opened: 1, resent: 0 });
 }
@@ -220,7 +218,7 @@ fn a_kept_connection_that_closes_under_a_request_is_replaced_once() {
             read_request(&mut stream);
         }
     });
-    let asked = ask_with(&format!("http://{addr}"), &transport(), true, 3);
+    let asked = ask_with(&format!("http://{addr}"), &transport(), 3);
     assert_eq!(asked.end(), "done");
     assert_eq!(asked.counts, Counts { opened: 3, resent: 2 });
 }
@@ -239,7 +237,7 @@ fn a_cancelled_attempt_closes_its_connection_and_says_nothing_more() {
     runtime.block_on(async {
         let (mut client, mut events) =
             Client::new(vec![remote(&format!("http://{addr}"))], &transport()).unwrap();
-        let (id, job) = job(0, true);
+        let (id, job) = job(0);
         client.send(id, EndpointId(0), &job);
         while !matches!(events.recv().await, Some(Event::Reply { .. })) {}
         client.cancel(id);
@@ -318,79 +316,6 @@ fn the_first_interrupt_gives_what_is_under_way_its_grace_and_the_second_none() {
     }
 }
 
-/// What became of attempts that were made one after the other.
-struct Asked {
-    events: Vec<Event>,
-    counts: Counts,
-}
-
-impl Asked {
-    fn replies(&self) -> impl DoubleEndedIterator<Item = &Reply> {
-        self.events.iter().filter_map(|event| match event {
-            Event::Reply { reply, .. } => Some(reply),
-            _ => None,
-        })
-    }
-
-    /// How the last one ended.
-    fn end(&self) -> String {
-        match self.replies().next_back() {
-            Some(Reply::Broken(fault)) => fault.kind.name().into(),
-            Some(Reply::Finished(_)) => "done".into(),
-            Some(Reply::Rejected(rejection)) => format!("rejected {}", rejection.status),
-            other => format!("{other:?}"),
-        }
-    }
-
-    fn detail(&self) -> &str {
-        match self.replies().next_back() {
-            Some(Reply::Broken(fault)) => &fault.detail,
-            _ => "",
-        }
-    }
-
-    fn tokens(&self) -> u32 {
-        let tokens = self.replies().filter_map(|reply| match reply {
-            Reply::Tokens(tokens) => Some(tokens.count),
-            _ => None,
-        });
-        tokens.sum()
-    }
-}
-
-fn ask(url: &str) -> Asked {
-    ask_with(url, &transport(), true, 1)
-}
-
-/// Makes `times` attempts, one after the other.
-fn ask_with(url: &str, transport: &Transport, stream: bool, times: u64) -> Asked {
-    let runtime = runtime().unwrap();
-    let asked = runtime.block_on(async {
-        let (mut client, mut heard) = Client::new(vec![remote(url)], transport).unwrap();
-        let mut events = Vec::new();
-        for nth in 0..times {
-            let (id, job) = job(nth, stream);
-            client.send(id, EndpointId(0), &job);
-            let play = async {
-                while let Some(event) = heard.recv().await {
-                    let is_final = matches!(&event, Event::Reply { reply, .. } if reply.is_final());
-                    events.push(event);
-                    if is_final {
-                        client.forget(id);
-                        return;
-                    }
-                }
-            };
-            tokio::time::timeout(PATIENCE, play).await.expect("every attempt ends");
-            // The attempt may still have its connection to give back.
-            tokio::task::yield_now().await;
-        }
-        Asked { events, counts: client.counts() }
-    });
-    runtime.shutdown_background();
-    asked
-}
-
 /// Runs a load of five requests in a tenth of a second against one endpoint.
 fn load(addr: SocketAddr, class: &str, interrupts: Interrupts) -> (Ran, Vec<Outcome>) {
     let text = format!(
@@ -417,30 +342,6 @@ fn load(addr: SocketAddr, class: &str, interrupts: Interrupts) -> (Ran, Vec<Outc
 }
 
 const GRACE: Duration = Duration::from_millis(400);
-
-fn remote(url: &str) -> Remote {
-    Remote {
-        name: "rogue".into(),
-        base_url: url.into(),
-        dialect: dialects::find("openai_chat").expect("it is in the table"),
-        target: Target { model: "m".into(), key: Some("secret".into()) },
-        hints: false,
-    }
-}
-
-fn transport() -> Transport {
-    Transport {
-        clock: Clock::starting_in(Duration::ZERO),
-        roots: Roots::Given(Arc::new(RootCertStore::empty())),
-        bounds: Bounds::default(),
-    }
-}
-
-fn job(id: u64, stream: bool) -> (AttemptId, Job) {
-    let id = RequestId(id);
-    let request = Request { id, class: ClassId(0), input_tokens: 20, max_tokens: None, stream };
-    (AttemptId { request: id, nth: 0 }, Job { request, answer_tokens: 2, reasoning_tokens: 0 })
-}
 
 /// A good server behind TLS, and the authority that signed its certificate.
 fn tls_server() -> (SocketAddr, RootCertStore) {

@@ -14,7 +14,7 @@ use tollgate::machines;
 use tollgate::mock::{Embedded, Mock, Part};
 use tollgate::outcome::{End, Ended, Outcome};
 use tollgate::rng::Rng;
-use tollgate::run::{Ending, Input, Interrupts, run};
+use tollgate::run::{Ending, Input, Interrupts, Progress, Ran, run};
 use tollgate::scenario::Scenario;
 use tollgate::server::endpoint::Detail;
 use tollgate::simulate::{Flow, simulate};
@@ -79,6 +79,19 @@ fn refusals_fail_over_and_outages_cut_streams() {
     let is_cut = |ended: &&Ended| matches!(ended, Ended::Broken(fault) if fault.kind == FaultKind::Truncated);
     let cut = first.iter().filter(|ended| is_cut(ended)).count();
     assert!(cut > 0, "streams under way at 100 ms break: {first:?}");
+}
+
+#[test]
+fn a_run_shows_where_it_stands_and_stops_its_arrivals_when_told() {
+    let scenario = scenario("arrivals = { kind = \"constant\", rate = 100 }", OUTPUT, &[""]);
+    let mut shown = Vec::new();
+    let ran = play_with(&scenario, |_| Flow::Continue, |progress| shown.push(progress));
+    assert!(shown.len() >= 3, "at the start, in between and at the end: {shown:?}");
+    let last = shown.last().unwrap();
+    assert_eq!((last.asked, last.done, last.in_flight, last.now), (ran.requests, ran.requests, 0, ran.ended));
+    let stopped = play_with(&scenario, |_| Flow::Stop, |_| {});
+    assert_eq!(stopped.ending, Ending::Complete);
+    assert!((1..ran.requests).contains(&stopped.requests), "{} of {}", stopped.requests, ran.requests);
 }
 
 #[test]
@@ -202,6 +215,17 @@ fn embed_on(scenario: &Scenario, clock: Clock) -> Embedded {
 
 /// Runs the scenario against its own mock.
 fn play(scenario: &Scenario) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let record = |outcome| {
+        outcomes.push(outcome);
+        Flow::Continue
+    };
+    let ran = play_with(scenario, record, |_| {});
+    assert_eq!((ran.requests, ran.ending), (outcomes.len() as u64, Ending::Complete));
+    outcomes
+}
+
+fn play_with(scenario: &Scenario, record: impl FnMut(Outcome) -> Flow, show: impl FnMut(Progress)) -> Ran {
     let clock = Clock::starting_in(Duration::from_millis(50));
     let mock = embed_on(scenario, clock);
     let remote = |url: &String| Remote {
@@ -217,14 +241,7 @@ fn play(scenario: &Scenario) -> Vec<Outcome> {
         grace: Duration::from_secs(5),
         interrupts: Interrupts::None,
     };
-    let mut outcomes = Vec::new();
-    let record = |outcome| {
-        outcomes.push(outcome);
-        Flow::Continue
-    };
-    let ran = run(input, machines::dispatcher(scenario), record, |_| {}).unwrap();
-    assert_eq!((ran.requests, ran.ending), (outcomes.len() as u64, Ending::Complete));
-    outcomes
+    run(input, machines::dispatcher(scenario), record, show).unwrap()
 }
 
 /// Status and text of the answer to a call of a client that knows nothing of us.
