@@ -1,0 +1,113 @@
+//! Attempts made with the client alone, and what they were told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_rustls::rustls::RootCertStore;
+use tollgate::client::dispatcher::Event;
+use tollgate::dialects::{self, Target};
+use tollgate::http::client::{Bounds, Client, Counts, Remote, Transport};
+use tollgate::http::clock::Clock;
+use tollgate::http::runtime;
+use tollgate::http::tls::Roots;
+use tollgate::wire::{AttemptId, ClassId, EndpointId, Job, Reply, Request, RequestId};
+
+/// Far more than any of these needs.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What became of attempts that were made one after the other.
+pub struct Asked {
+    pub events: Vec<Event>,
+    pub counts: Counts,
+}
+
+impl Asked {
+    pub fn replies(&self) -> impl DoubleEndedIterator<Item = &Reply> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Reply { reply, .. } => Some(reply),
+            _ => None,
+        })
+    }
+
+    /// How the last one ended.
+    pub fn end(&self) -> String {
+        match self.replies().next_back() {
+            Some(Reply::Broken(fault)) => fault.kind.name().into(),
+            Some(Reply::Finished(_)) => "done".into(),
+            Some(Reply::Rejected(rejection)) => format!("rejected {}", rejection.status),
+            other => format!("{other:?}"),
+        }
+    }
+
+    pub fn detail(&self) -> &str {
+        match self.replies().next_back() {
+            Some(Reply::Broken(fault)) => &fault.detail,
+            _ => "",
+        }
+    }
+
+    pub fn tokens(&self) -> u32 {
+        let tokens = self.replies().filter_map(|reply| match reply {
+            Reply::Tokens(tokens) => Some(tokens.count),
+            _ => None,
+        });
+        tokens.sum()
+    }
+}
+
+pub fn ask(url: &str) -> Asked {
+    ask_with(url, &transport(), 1)
+}
+
+/// Makes `times` attempts, one after the other.
+pub fn ask_with(url: &str, transport: &Transport, times: u64) -> Asked {
+    let runtime = runtime().unwrap();
+    let asked = runtime.block_on(async {
+        let (mut client, mut heard) = Client::new(vec![remote(url)], transport).unwrap();
+        let mut events = Vec::new();
+        for nth in 0..times {
+            let (id, job) = job(nth);
+            client.send(id, EndpointId(0), &job);
+            let play = async {
+                while let Some(event) = heard.recv().await {
+                    let is_final = matches!(&event, Event::Reply { reply, .. } if reply.is_final());
+                    events.push(event);
+                    if is_final {
+                        client.forget(id);
+                        return;
+                    }
+                }
+            };
+            tokio::time::timeout(PATIENCE, play).await.expect("every attempt ends");
+            // The attempt may still have its connection to give back.
+            tokio::task::yield_now().await;
+        }
+        Asked { events, counts: client.counts() }
+    });
+    runtime.shutdown_background();
+    asked
+}
+
+pub fn remote(url: &str) -> Remote {
+    Remote {
+        name: "rogue".into(),
+        base_url: url.into(),
+        dialect: dialects::find("openai_chat").expect("it is in the table"),
+        target: Target { model: "m".into(), key: Some("secret".into()) },
+        hints: false,
+    }
+}
+
+pub fn transport() -> Transport {
+    Transport {
+        clock: Clock::starting_in(Duration::ZERO),
+        roots: Roots::Given(Arc::new(RootCertStore::empty())),
+        bounds: Bounds::default(),
+    }
+}
+
+pub fn job(id: u64) -> (AttemptId, Job) {
+    let id = RequestId(id);
+    let request = Request { id, class: ClassId(0), input_tokens: 20, max_tokens: None, stream: true };
+    (AttemptId { request: id, nth: 0 }, Job { request, answer_tokens: 2, reasoning_tokens: 0 })
+}
