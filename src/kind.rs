@@ -5,8 +5,9 @@
 //! ([`tag`]), and the enums made by [`kinds!`] read that form. A kind that needs no settings can be
 //! written as a bare string: `router = "priority"`.
 
-use serde::Serialize;
+use serde::de::{DeserializeSeed, Error as _};
 use serde::ser::{Error as _, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -139,12 +140,11 @@ macro_rules! kinds {
 
                     fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> std::result::Result<$name, M::Error> {
                         use serde::de::Error as _;
-                        let key: Option<String> = map.next_key()?;
-                        let kind = key.as_deref().and_then(|key| key.strip_prefix($crate::kind::TAG));
+                        // The key is checked as it is read, so that the error points at it.
+                        let kind = map.next_key_seed($crate::kind::Tagged { what: $what, kinds: $name::KINDS })?;
                         match kind {
                             $(Some($kind) => map.next_value().map($name::$variant),)+
-                            Some(kind) => Err(M::Error::custom($crate::kind::unknown($what, kind, $name::KINDS))),
-                            None => Err(M::Error::custom($crate::kind::missing($what, $name::KINDS))),
+                            _ => Err(M::Error::custom($crate::kind::missing($what, $name::KINDS))),
                         }
                     }
                 }
@@ -164,6 +164,23 @@ macro_rules! kinds {
             }
         }
     };
+}
+
+/// Reads the key of a tagged table: one of the kinds.
+pub struct Tagged {
+    pub what: &'static str,
+    pub kinds: &'static [&'static str],
+}
+
+impl<'de> DeserializeSeed<'de> for Tagged {
+    type Value = &'static str;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
+        let key = String::deserialize(deserializer)?;
+        let kind = key.strip_prefix(TAG).ok_or_else(|| D::Error::custom(missing(self.what, self.kinds)))?;
+        let known = self.kinds.iter().find(|known| **known == kind);
+        known.copied().ok_or_else(|| D::Error::custom(unknown(self.what, kind, self.kinds)))
+    }
 }
 
 /// A kind's own schema with its `kind` required.

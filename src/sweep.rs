@@ -49,9 +49,12 @@ pub fn load_sweep(scenario: &Scenario, threads: NonZeroUsize) -> Result<Section>
             })
             .collect(),
     };
+    let mut good = curve("cost_per_1k_good_by_load", "cost", "cost_per_good_request");
+    good.points.iter_mut().for_each(|(_, cost)| *cost *= 1000.0);
     let mut sweep = Section::new("load_sweep");
     sweep.curves = vec![
         curve("cost_per_1k_by_load", "cost", "cost_per_1k_requests"),
+        good,
         curve("refused_share_by_load", "refusals", "refused_share"),
         curve("throttled_share_by_load", "refusals", "throttled_share"),
         curve("ttft_p95_by_load", "latency", "ttft_p95"),

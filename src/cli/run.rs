@@ -22,7 +22,7 @@ use super::subject::{self, Found, Subject};
 #[command(after_help = "Example: tollgate run scenarios/first-light.toml --duration 10s")]
 pub struct Args {
     #[command(flatten)]
-    subject: subject::Args,
+    subject: subject::Common,
     /// No row for every attempt in requests.csv
     #[arg(long)]
     no_rows: bool,

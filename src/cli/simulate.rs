@@ -16,7 +16,7 @@ use super::subject::{self, Found, Subject};
 #[command(after_help = "Example: tollgate simulate scenarios/first-light.toml --scale 2")]
 pub struct Args {
     #[command(flatten)]
-    subject: subject::Args,
+    subject: subject::Common,
     /// Write a row for every attempt to requests.csv
     #[arg(long)]
     rows: bool,

@@ -23,7 +23,7 @@ use tollgate::time::Instant as RunInstant;
 use super::output;
 
 #[derive(clap::Args)]
-pub struct Args {
+pub struct Common {
     /// The scenario file
     pub scenario: PathBuf,
     /// Root of all chance, instead of the scenario's
@@ -69,7 +69,7 @@ pub struct Subject {
 
 impl Subject {
     /// Reads the scenario, applies what the command line changes, and makes the results folder.
-    pub fn new(args: &Args, verb: &'static str, is_virtual: bool) -> Result<Subject> {
+    pub fn new(args: &Common, verb: &'static str, is_virtual: bool) -> Result<Subject> {
         let mut scenario = Scenario::load(&args.scenario)?;
         scenario.seed = args.seed.unwrap_or(scenario.seed);
         scenario.duration = args.duration.unwrap_or(scenario.duration);
@@ -108,7 +108,7 @@ impl Subject {
     }
 
     /// Writes the results, prints the summary, and says how it ends.
-    pub fn conclude(self, args: &Args, found: Found, threads: NonZeroUsize) -> Result<ExitCode> {
+    pub fn conclude(self, args: &Common, found: Found, threads: NonZeroUsize) -> Result<ExitCode> {
         let mut sections = found.collectors.finish(found.ended);
         if !args.no_sweep && self.can_sweep() {
             sections.push(sweep::load_sweep(&self.scenario, threads)?);
@@ -189,7 +189,7 @@ pub fn threads() -> NonZeroUsize {
 }
 
 /// Prints a summary and where its files are.
-pub fn show(summary: &Summary, args: &Args, folder: &Path) -> Result<()> {
+pub fn show(summary: &Summary, args: &Common, folder: &Path) -> Result<()> {
     let text = match args.format {
         Format::Json => String::from_utf8_lossy(&json::write(summary)?).into_owned(),
         Format::Markdown => markdown::page(summary),

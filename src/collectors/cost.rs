@@ -47,6 +47,14 @@ impl Cost {
         })
     }
 
+    /// Why no class has a total of its own: capacity serves them all.
+    fn shared_capacity(&self) -> Option<String> {
+        let paid = self.setup.endpoints.iter().find(|(_, price)| price.per_hour.is_some());
+        paid.map(|(name, _)| {
+            format!("endpoint '{name}' is paid by the hour for all classes together; see cost_metered")
+        })
+    }
+
     /// Capacity paid for by the hour over the measured window.
     fn reserved(&self, scope: &Scope, ended: Instant) -> Money {
         let until = self.setup.warmup + self.setup.window(ended);
@@ -105,15 +113,21 @@ impl Collector for Cost {
             let (unknown, reserved) = (self.unknown(&scope), self.reserved(&scope, ended));
             let known = |money: Money| unknown.clone().map_or(Value::from(money), Value::Unknown);
             let total = bill.metered.total() + reserved;
+            let shared = (scope.kind == ScopeKind::Class).then(|| self.shared_capacity()).flatten();
+            let whole = |money: Money| shared.clone().map_or_else(|| known(money), Value::Unknown);
             // A month is 730 hours, the mean of twelve.
             let month = 730 * 3_600_000_000_000i128;
             let nanos = i128::try_from(window.as_nanos()).unwrap_or(i128::MAX);
-            let monthly = (nanos > 0).then(|| known(total.scaled(month, nanos)));
+            let monthly = (nanos > 0).then(|| whole(total.scaled(month, nanos)));
             let [input, cache_read, cache_write, output, reasoning] = bill.tokens;
             scope
-                .with("cost_total", known(total), Unit::Usd)
+                .with("cost_total", whole(total), Unit::Usd)
                 .with("cost_metered", known(bill.metered.total()), Unit::Usd)
-                .with("cost_reserved", reserved, Unit::Usd)
+                .with(
+                    "cost_reserved",
+                    shared.clone().map_or_else(|| reserved.into(), Value::Unknown),
+                    Unit::Usd,
+                )
                 .with("cost_wasted", known(bill.wasted), Unit::Usd)
                 .with("cost_warmup", known(bill.warmup), Unit::Usd)
                 .with("cost_input", known(bill.metered.input), Unit::Usd)

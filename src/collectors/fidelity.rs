@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 
 use super::latency::{histogram, quantile, record};
 use super::{Collector, Setup, rate, ratio};
-use crate::outcome::{End, Outcome};
+use crate::outcome::{Cause, End, Outcome};
 use crate::section::{Scope, ScopeKind, Section, Unit, Value};
 use crate::time::Instant;
 
@@ -54,7 +54,10 @@ impl Collector for Fidelity {
         match outcome.attempts.first() {
             Some(first) => {
                 self.sent += 1;
-                record(&mut self.send_lag, first.sent.since(outcome.intended));
+                // One that first found every endpoint resting was late by policy.
+                if first.cause == Cause::First {
+                    record(&mut self.send_lag, first.sent.since(outcome.intended));
+                }
             }
             // No endpoint could take it: the policy's doing, not the harness's.
             None if outcome.end == End::Shed => self.sent += 1,

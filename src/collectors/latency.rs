@@ -63,7 +63,7 @@ impl Collector for Latency {
                 }
             }
             for gap in &answer.gaps {
-                stamps.0[CHUNK_GAP].saturating_record(u64::from(*gap).max(1));
+                stamps.0[CHUNK_GAP].saturating_record(u64::from(*gap));
             }
         }
     }
@@ -140,7 +140,7 @@ pub fn histogram() -> Histogram<u32> {
 /// Records a span, rounded to the microsecond; longer than an hour counts as an hour.
 pub fn record(histogram: &mut Histogram<u32>, span: Duration) {
     let micros = (span.as_nanos() + 500) / 1_000;
-    histogram.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX).max(1));
+    histogram.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
 }
 
 /// The quantile in seconds, where there are samples enough to say.

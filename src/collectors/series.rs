@@ -41,7 +41,7 @@ impl Series {
     pub fn new(setup: &Setup) -> Series {
         // Wide enough from the start for the planned duration, so that buckets rarely need merging.
         let mut width = WIDTH_MIN;
-        while nanos(setup.duration) / width > BUCKETS_MAX as u64 / 2 && width < u64::MAX / 4 {
+        while nanos(setup.duration) / width > BUCKETS_MAX as u64 / 8 && width < u64::MAX / 4 {
             width *= 2;
         }
         Series { setup: setup.clone(), width, buckets: Vec::new() }

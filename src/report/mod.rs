@@ -1,5 +1,6 @@
 //! How findings are shown: each form is one file, and all of them can be made again from `summary.json`.
 
+mod axis;
 pub mod canvas;
 pub mod csv;
 pub mod format;

@@ -1,9 +1,10 @@
 //! The plots: latency, throughput, money over time, money against load.
 
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{KeyPointHint, Ranged};
 use plotters::prelude::*;
 
+use super::axis::{Points, TAILS, log, log_ticks, percentile_label, plain, tail};
 use super::format;
 use super::summary::Summary;
 use crate::section::Curve;
@@ -64,8 +65,12 @@ impl Plot {
             curves.map(|(index, curve)| (curve.series.clone(), colour(index))).collect()
         };
         match self.kind {
-            Kind::CostOverTime => series("cost_over_time"),
-            Kind::CostVsLoad => names(&["per 1,000 requests", "attempts throttled", "requests refused"]),
+            // Endpoints have the colours they have in the latency plots, where the first is the whole run's.
+            Kind::CostOverTime => {
+                let curves = (1..).zip(summary.curves("cost_over_time"));
+                curves.map(|(index, curve)| (curve.series.clone(), colour(index))).collect()
+            }
+            Kind::CostVsLoad => names(&LOAD),
             Kind::Latency(measure) => series(&format!("{measure}_percentiles")),
             Kind::Throughput => names(&THROUGHPUT),
         }
@@ -74,6 +79,10 @@ impl Plot {
 
 /// The series of the throughput plot, the widest line first.
 const THROUGHPUT: [&str; 4] = ["offered", "achieved", "good", "refused"];
+
+/// The series of the plot against load: two of money, two of shares.
+const LOAD: [&str; 4] =
+    ["cost per 1,000 requests", "cost per 1,000 good requests", "attempts throttled", "requests refused"];
 
 /// Okabe and Ito's colours (2008), told apart by the colour-blind; black first, for the whole.
 const COLOURS: [RGBColor; 8] = [
@@ -124,25 +133,16 @@ fn latency<DB: DrawingBackend>(summary: &Summary, measure: &str, body: &Area<DB>
     let Some((low, high)) = seconds(&histograms, |point| point.0) else { return no_data(body) };
 
     let tallest = seconds(&histograms, |point| point.1).map_or(1.0, |(_, tallest)| tallest);
-    let mut chart = ChartBuilder::on(&left)
-        .margin(12)
-        .margin_right(24)
-        .x_label_area_size(52)
-        .y_label_area_size(76)
-        .build_cartesian_2d(
-            Points(log(low * 0.8), log(high * 1.1), log_ticks(low * 0.8, high * 1.1)),
-            Points::linear(0.0, tallest * 1.08, 6),
-        )?;
-    chart
-        .configure_mesh()
+    let mut chart = framed(&left, 76).build_cartesian_2d(
+        Points(log(low * 0.8), log(high * 1.1), log_ticks(low * 0.8, high * 1.1)),
+        Points::linear(0.0, tallest * 1.08, 6),
+    )?;
+    let mut mesh = chart.configure_mesh();
+    axes(&mut mesh)
         .x_desc("latency (log scale)")
         .y_desc("requests in the bin")
         .x_label_formatter(&|x| format::seconds(libm::exp10(*x)))
         .y_label_formatter(&|y| format::number_text(*y))
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 16))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(225, 225, 225))
         .draw()?;
     for (index, curve) in histograms.iter().enumerate() {
         chart.draw_series(std::iter::once(PathElement::new(
@@ -155,25 +155,16 @@ fn latency<DB: DrawingBackend>(summary: &Summary, measure: &str, body: &Area<DB>
     let reach = reach.fold(1.0, f64::max);
     let (low, high) = seconds(&percentiles, |point| point.1).unwrap_or((low, high));
     let ticks = TAILS.iter().map(|percentile| tail(*percentile)).filter(|at| *at <= reach + 1e-9).collect();
-    let mut chart = ChartBuilder::on(&right)
-        .margin(12)
-        .margin_right(28)
-        .x_label_area_size(52)
-        .y_label_area_size(84)
-        .build_cartesian_2d(
-            Points(0.0, reach * 1.02, ticks),
-            Points(log(low * 0.8), log(high * 1.15), log_ticks(low * 0.8, high * 1.15)),
-        )?;
-    chart
-        .configure_mesh()
+    let mut chart = framed(&right, 84).build_cartesian_2d(
+        Points(0.0, reach * 1.02, ticks),
+        Points(log(low * 0.8), log(high * 1.15), log_ticks(low * 0.8, high * 1.15)),
+    )?;
+    let mut mesh = chart.configure_mesh();
+    axes(&mut mesh)
         .x_desc("percentile of answered requests")
         .y_desc("latency (log scale)")
         .x_label_formatter(&|x| percentile_label(*x))
         .y_label_formatter(&|y| format::seconds(libm::exp10(*y)))
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 16))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(225, 225, 225))
         .draw()?;
     for (index, curve) in percentiles.iter().enumerate() {
         let points = curve.points.iter().map(|(percentile, secs)| (tail(*percentile), log(*secs)));
@@ -222,8 +213,9 @@ fn cost_over_time<DB: DrawingBackend>(summary: &Summary, body: &Area<DB>) -> Dra
         let upper = (0..longest).map(|at| (x(at), above[at]));
         let lower = (0..longest).rev().map(|at| (x(at), below[at]));
         let area: Vec<_> = upper.clone().chain(lower).collect();
-        chart.draw_series(std::iter::once(Polygon::new(area, colour(index).mix(0.55))))?;
-        chart.draw_series(LineSeries::new(upper, colour(index).stroke_width(2)))?;
+        let colour = colour(index + 1);
+        chart.draw_series(std::iter::once(Polygon::new(area, colour.mix(0.55))))?;
+        chart.draw_series(LineSeries::new(upper, colour.stroke_width(2)))?;
         below = above;
     }
     Ok(())
@@ -231,58 +223,59 @@ fn cost_over_time<DB: DrawingBackend>(summary: &Summary, body: &Area<DB>) -> Dra
 
 fn cost_vs_load<DB: DrawingBackend>(summary: &Summary, body: &Area<DB>) -> Drawn<DB> {
     let find = |name| summary.curves(name).next().filter(|curve| !curve.points.is_empty());
-    let Some(cost) = find("cost_per_1k_by_load") else { return no_data(body) };
+    let money = [find("cost_per_1k_by_load"), find("cost_per_1k_good_by_load")];
     let shares = [find("throttled_share_by_load"), find("refused_share_by_load")];
+    let Some(cost) = money[0] else { return no_data(body) };
     let end = bounds(cost.points.iter().map(|point| point.0)).map_or(1.0, |(_, end)| end) * 1.04;
-    let top = bounds(cost.points.iter().map(|point| point.1)).map_or(1.0, |(_, top)| top).max(1e-12) * 1.08;
+    let highest = |curves: &[Option<&Curve>], least: f64| {
+        curves.iter().flatten().flat_map(|curve| &curve.points).map(|point| point.1).fold(least, f64::max)
+    };
     let (upper, lower) = body.split_vertically(body.dim_in_pixel().1 * 11 / 20);
-    let mut chart = ChartBuilder::on(&upper)
-        .margin(12)
-        .margin_right(28)
-        .x_label_area_size(30)
-        .y_label_area_size(92)
-        .build_cartesian_2d(Points::linear(0.0, end, 10), Points::linear(0.0, top, 5))?;
-    chart
-        .configure_mesh()
-        .y_desc("$ per 1,000 requests")
-        .x_label_formatter(&|x| format::number_text(*x))
-        .y_label_formatter(&|y| format::dollars(*y))
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 16))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(225, 225, 225))
-        .draw()?;
-    chart.draw_series(LineSeries::new(cost.points.iter().copied(), colour(0).stroke_width(3)))?;
-    chart.draw_series(cost.points.iter().map(|point| Circle::new(*point, 5, colour(0).filled())))?;
+    let top = highest(&money, 1e-12) * 1.08;
+    load_panel(&upper, "$ per 1,000", Points::linear(0.0, top, 5), end, &|y| format::dollars(*y), &money, 0)?;
+    let top = (highest(&shares, 0.05) * 1.1).min(1.0);
+    let percent = |y: &f64| format!("{:.0} %", y * 100.0);
+    load_panel(&lower, "share", Points::linear(0.0, top, 4), end, &percent, &shares, money.len())
+}
 
-    let highest =
-        shares.iter().flatten().flat_map(|curve| &curve.points).map(|point| point.1).fold(0.05, f64::max);
-    let mut chart = ChartBuilder::on(&lower)
-        .margin(12)
-        .margin_right(28)
-        .x_label_area_size(52)
-        .y_label_area_size(92)
-        .build_cartesian_2d(Points::linear(0.0, end, 10), Points::linear(0.0, (highest * 1.1).min(1.0), 4))?;
-    chart
-        .configure_mesh()
-        .x_desc("offered load (requests per second)")
-        .y_desc("share")
-        .x_label_formatter(&|x| format::number_text(*x))
-        .y_label_formatter(&|y| format!("{:.0} %", y * 100.0))
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 16))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(225, 225, 225))
-        .draw()?;
-    for (index, curve) in shares.iter().enumerate() {
+/// One of the panels against load. Its first curve has the colour `first`.
+fn load_panel<DB: DrawingBackend>(
+    area: &Area<DB>,
+    unit: &str,
+    y: Points,
+    end: f64,
+    label: &dyn Fn(&f64) -> String,
+    curves: &[Option<&Curve>],
+    first: usize,
+) -> Drawn<DB> {
+    let mut chart = framed(area, 92).build_cartesian_2d(Points::linear(0.0, end, 10), y)?;
+    let mut mesh = chart.configure_mesh();
+    axes(&mut mesh).x_desc("offered load (requests per second)").y_desc(unit);
+    mesh.x_label_formatter(&|x| plain(*x)).y_label_formatter(label).draw()?;
+    for (index, curve) in curves.iter().enumerate() {
         let Some(curve) = curve else { continue };
-        chart
-            .draw_series(LineSeries::new(curve.points.iter().copied(), colour(index + 1).stroke_width(3)))?;
-        chart.draw_series(
-            curve.points.iter().map(|point| Circle::new(*point, 4, colour(index + 1).filled())),
-        )?;
+        let colour = colour(first + index);
+        chart.draw_series(LineSeries::new(curve.points.iter().copied(), colour.stroke_width(3)))?;
+        chart.draw_series(curve.points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
     }
     Ok(())
+}
+
+/// A chart with room for its labels, `left` pixels of it for those of the y axis.
+fn framed<'a, 'b, DB: DrawingBackend>(area: &'a Area<DB>, left: u32) -> ChartBuilder<'a, 'b, DB> {
+    let mut chart = ChartBuilder::on(area);
+    chart.margin(12).margin_right(28).x_label_area_size(52).y_label_area_size(left);
+    chart
+}
+
+/// How axes look.
+fn axes<'a, 'b, 'c, DB: DrawingBackend>(
+    mesh: &'a mut MeshStyle<'b, 'c, Points, Points, DB>,
+) -> &'a mut MeshStyle<'b, 'c, Points, Points, DB> {
+    mesh.label_style(("sans-serif", 15))
+        .axis_desc_style(("sans-serif", 16))
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(RGBColor(225, 225, 225))
 }
 
 type TimeChart<'a, DB> = ChartContext<'a, DB, Cartesian2d<Points, Points>>;
@@ -296,22 +289,14 @@ fn time_chart<'a, DB: DrawingBackend>(
     label: &dyn Fn(&f64) -> String,
 ) -> Result<TimeChart<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
     let (size, name) = TIME_UNITS.into_iter().find(|(size, _)| end >= 3.0 * size).unwrap_or((1.0, "seconds"));
-    let mut chart = ChartBuilder::on(body)
-        .margin(12)
-        .margin_right(28)
-        .x_label_area_size(52)
-        .y_label_area_size(92)
+    let mut chart = framed(body, 92)
         .build_cartesian_2d(Points::scaled(0.0, end, 10, size), Points::linear(0.0, top.max(1e-12), 6))?;
-    chart
-        .configure_mesh()
+    let mut mesh = chart.configure_mesh();
+    axes(&mut mesh)
         .x_desc(format!("time since the start ({name})"))
         .y_desc(unit)
         .x_label_formatter(&|x| plain(x / size))
         .y_label_formatter(label)
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 16))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(225, 225, 225))
         .draw()?;
     Ok(chart)
 }
@@ -323,82 +308,6 @@ fn no_data<DB: DrawingBackend>(body: &Area<DB>) -> Drawn<DB> {
     let style = ("sans-serif", 20).into_text_style(body).color(&RGBColor(110, 110, 110));
     let (width, height) = body.dim_in_pixel();
     body.draw_text("no data", &style, (width as i32 / 2 - 40, height as i32 / 2 - 30))
-}
-
-/// A linear axis with ticks where we want them.
-struct Points(f64, f64, Vec<f64>);
-
-impl Points {
-    /// About `count` round ticks.
-    fn linear(low: f64, high: f64, count: usize) -> Points {
-        Points::scaled(low, high, count, 1.0)
-    }
-
-    /// Ticks that are round in units of `size`.
-    fn scaled(low: f64, high: f64, count: usize, size: f64) -> Points {
-        let span = ((high - low) / size).max(f64::MIN_POSITIVE);
-        let rough = span / count as f64;
-        let magnitude = libm::exp10(libm::floor(libm::log10(rough)));
-        let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * magnitude).find(|step| *step >= rough);
-        let step = step.unwrap_or(magnitude * 10.0);
-        let ticks = (0..)
-            .map(|nth| low + f64::from(nth) * step * size)
-            .take_while(|at| *at <= high + step * size * 1e-9);
-        Points(low, high, ticks.collect())
-    }
-}
-
-impl Ranged for Points {
-    type FormatOption = plotters::coord::ranged1d::NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let share = ((value - self.0) / (self.1 - self.0)).clamp(0.0, 1.0);
-        limit.0 + libm::round(f64::from(limit.1 - limit.0) * share) as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
-        self.2.clone()
-    }
-
-    fn range(&self) -> std::ops::Range<f64> {
-        self.0..self.1
-    }
-}
-
-impl plotters::coord::ranged1d::ValueFormatter<f64> for Points {
-    fn format(value: &f64) -> String {
-        plain(*value)
-    }
-}
-
-/// The percentiles named on an axis that stretches towards 100.
-const TAILS: [f64; 6] = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99];
-
-/// Decades from 100 %: 0 for the minimum, 1 for p90, 2 for p99, 3 for p99.9.
-fn tail(percentile: f64) -> f64 {
-    -log((1.0 - percentile / 100.0).max(1e-9))
-}
-
-fn percentile_label(at: f64) -> String {
-    let nearest = TAILS.iter().find(|percentile| (tail(**percentile) - at).abs() < 1e-6);
-    nearest.map_or(
-        String::new(),
-        |percentile| if *percentile == 0.0 { "min".into() } else { format!("p{percentile}") },
-    )
-}
-
-/// 1, 2 and 5 in each decade, or only 1 where there are many.
-fn log_ticks(low: f64, high: f64) -> Vec<f64> {
-    let (first, last) = (libm::floor(log(low)) as i32, libm::ceil(log(high)) as i32);
-    let steps: &[f64] = if last - first > 4 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-    let ticks =
-        (first..=last).flat_map(|decade| steps.iter().map(move |step| f64::from(decade) + log(*step)));
-    ticks.filter(|tick| (log(low)..=log(high)).contains(tick)).collect()
-}
-
-fn log(number: f64) -> f64 {
-    libm::log10(number.max(1e-9))
 }
 
 /// The outline of a histogram whose points are upper edges on a log axis.
@@ -414,12 +323,6 @@ fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         outline.push((last.0, 0.0));
     }
     outline
-}
-
-/// Without trailing noise: 0.3 and not 0.30000000000000004.
-fn plain(number: f64) -> String {
-    let text = format!("{number:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
 fn bounds(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::secret::is_variable;
 use super::{EndpointSpec, Scenario};
 use crate::client::lengths::AnyLength;
 use crate::client::retry::AnyRetry;
@@ -182,9 +183,7 @@ impl Findings {
             );
         }
         if let Some(name) = &spec.key_env {
-            let is_name = !name.is_empty()
-                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-            if !is_name {
+            if !is_variable(name.as_bytes()) {
                 // It may be the key itself: it is not repeated.
                 let message =
                     format!("key_env of '{}' is not the name of an environment variable", spec.name);

@@ -2,6 +2,7 @@
 
 mod check;
 mod read;
+mod secret;
 
 use std::path::Path;
 

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::Scenario;
 use super::check::{Problem, check};
+use super::secret;
 use crate::error::{Error, Result, nearest};
 use crate::kind;
 
@@ -40,7 +41,7 @@ pub fn text(path: &Path) -> Result<String> {
 /// Reads and checks a scenario. All problems of one kind are told at once: of syntax, else the first of type,
 /// else of meaning.
 pub fn scenario(text: &str, path: &Path) -> Result<Scenario> {
-    let source = Source { text, path };
+    let source = Source { text: &secret::covered(text), path };
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let problems = errors.iter().map(|error| Found {
@@ -131,7 +132,10 @@ fn explain(error: &toml::de::Error) -> Found {
         message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
     {
         let message = format!("this is {}; it must be {}", in_words(found), in_words(expected));
-        return Found { message, span, help: None };
+        let is_single = in_words(expected) == "a list" && in_words(found) == "a table";
+        let help =
+            is_single.then(|| "a table in a list is headed with two brackets on each side: [[name]]".into());
+        return Found { message, span, help };
     }
     if let Some((found, expected)) =
         message.strip_prefix("invalid value: ").and_then(|rest| rest.split_once(", expected "))

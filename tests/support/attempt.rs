@@ -92,7 +92,7 @@ pub fn remote(url: &str) -> Remote {
     Remote {
         name: "rogue".into(),
         base_url: url.into(),
-        dialect: dialects::find("openai_chat").expect("it is in the table"),
+        dialect: dialects::AnyDialect::default().get(),
         target: Target { model: "m".into(), key: Some("secret".into()) },
         hints: false,
     }
