@@ -159,3 +159,22 @@ pub struct Curve {
     /// Points (x, y) in ascending x, in the units docs/metrics.md gives for the name.
     pub points: Vec<(f64, f64)>,
 }
+
+/// What a threshold found.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Judgement {
+    /// The threshold as it was written.
+    pub threshold: String,
+    pub verdict: Verdict,
+    pub value: Value,
+    pub unit: Unit,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Pass,
+    /// There is no figure to judge, or too few samples for one.
+    NoVerdict,
+    Fail,
+}

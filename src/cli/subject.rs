@@ -9,14 +9,13 @@ use std::time::Instant;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use tollgate::collectors::log::Log;
-use tollgate::collectors::threshold::Verdict;
 use tollgate::collectors::{Collectors, Setup};
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Span};
 use tollgate::report::summary::{Host, SCHEMA, Summary};
 use tollgate::report::{self, hdr, json, markdown, terminal};
 use tollgate::scenario::Scenario;
-use tollgate::section::Value;
+use tollgate::section::{Value, Verdict};
 use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
 

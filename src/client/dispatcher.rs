@@ -186,7 +186,7 @@ impl Dispatcher {
     }
 
     fn arrive(&mut self, now: Instant) {
-        let (intended, job) = self.plan.workload.next().expect("an arrival is due only when one is planned");
+        let (intended, job) = self.plan.workload.take().expect("an arrival is due only when one is planned");
         let (id, class) = (job.request.id, job.request.class);
         let timeout = self.plan.workload.class(class).timeout.get();
         let flight = Flight::new(job, intended, timeout);

@@ -101,7 +101,7 @@ impl Workload {
     }
 
     /// Takes the next request, with its intended start.
-    pub fn next(&mut self) -> Option<(Instant, Job)> {
+    pub fn take(&mut self) -> Option<(Instant, Job)> {
         let arrival = self.arrivals.next(&self.rng)?;
         let id = RequestId(self.next_id);
         self.next_id += 1;

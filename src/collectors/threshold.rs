@@ -11,7 +11,7 @@ use super::metric;
 use crate::error::nearest;
 use crate::number::{Share, Span};
 use crate::price::Money;
-use crate::section::{Section, Unit, Value};
+use crate::section::{Judgement, Section, Unit, Value, Verdict};
 
 /// A bound on a figure of the whole run.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,25 +29,6 @@ enum Comparison {
     AtLeast,
     AtMost,
     Below,
-}
-
-/// What a threshold found.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
-pub struct Judgement {
-    /// The threshold as it was written.
-    pub threshold: String,
-    pub verdict: Verdict,
-    pub value: Value,
-    pub unit: Unit,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    Pass,
-    /// There is no figure to judge, or too few samples for one.
-    NoVerdict,
-    Fail,
 }
 
 impl Threshold {

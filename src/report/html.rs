@@ -4,9 +4,8 @@ use minijinja::{Environment, context};
 
 use super::summary::Summary;
 use super::{canvas, format, plot};
-use crate::collectors::threshold::Verdict;
 use crate::error::{Error, Result};
-use crate::section::{Scope, ScopeKind};
+use crate::section::{Scope, ScopeKind, Verdict};
 
 /// The page; `scenario` is its text.
 pub fn page(summary: &Summary, scenario: &str) -> Result<Vec<u8>> {

@@ -3,8 +3,7 @@
 use super::format::{self, figure};
 use super::summary::Summary;
 use super::terminal::{Style, verdict_line};
-use crate::collectors::threshold::Verdict;
-use crate::section::ScopeKind;
+use crate::section::{ScopeKind, Verdict};
 
 pub fn page(summary: &Summary) -> String {
     let mut text = format!("## {} ({})\n\n", escaped(&summary.scenario), summary.verb);

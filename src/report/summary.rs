@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::collectors::threshold::{Judgement, Verdict};
-use crate::section::{Curve, Figure, Scope, ScopeKind, Section, Value};
+use crate::section::{Curve, Figure, Judgement, Scope, ScopeKind, Section, Value, Verdict};
 
 /// The version of the form of `summary.json`; raised when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 1;

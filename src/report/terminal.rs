@@ -2,8 +2,7 @@
 
 use super::format::{self, figure};
 use super::summary::Summary;
-use crate::collectors::threshold::Verdict;
-use crate::section::ScopeKind;
+use crate::section::{ScopeKind, Verdict};
 
 /// How the terminal is written on.
 #[derive(Clone, Copy, Debug)]

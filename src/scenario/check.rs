@@ -182,13 +182,12 @@ impl Findings {
                 "name the model or deployment to ask for",
             );
         }
-        if let Some(name) = &spec.key_env {
-            if !is_variable(name.as_bytes()) {
-                // It may be the key itself: it is not repeated.
-                let message =
-                    format!("key_env of '{}' is not the name of an environment variable", spec.name);
-                self.add(&at("key_env"), message, "put the key into a variable such as OPENAI_API_KEY and name that; if a key stood here, replace it");
-            }
+        if let Some(name) = &spec.key_env
+            && !is_variable(name.as_bytes())
+        {
+            // It may be the key itself: it is not repeated.
+            let message = format!("key_env of '{}' is not the name of an environment variable", spec.name);
+            self.add(&at("key_env"), message, "put the key into a variable such as OPENAI_API_KEY and name that; if a key stood here, replace it");
         }
         let price = &spec.price;
         if price.per_hour.is_none() && (price.input.is_none() || price.output.is_none()) {

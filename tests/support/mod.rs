@@ -79,7 +79,7 @@ fn endpoint() -> impl Strategy<Value = String> {
 }
 
 fn policy() -> impl Strategy<Value = String> {
-    let router = prop::sample::select(&tollgate::client::routers::AnyRouter::KINDS[..]);
+    let router = prop::sample::select(tollgate::client::routers::AnyRouter::KINDS);
     let retry = (1u32..7, 1u32..900, any::<bool>());
     (router, retry, any::<bool>(), 0u32..4).prop_map(|(router, (attempts, base, has_retry), hedges, failures)| {
         let retry = match has_retry {

@@ -1,0 +1,122 @@
+//! Real traces read and replayed agree with independently computed statistics.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tollgate::client::arrivals::{AnyArrivals, Arrival};
+use tollgate::rng::Rng;
+use tollgate::scenario::Scenario;
+use tollgate::simulate::{Flow, simulate};
+
+/// The folder of traces beside the repository, or a printed reason to skip.
+fn traces() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/traces");
+    let folder = std::env::var_os("TOLLGATE_TRACES").map_or(beside, PathBuf::from);
+    if folder.join("expected_stats.json").is_file() {
+        return Some(folder);
+    }
+    println!("skipped: there are no traces at {}; set TOLLGATE_TRACES to their folder", folder.display());
+    None
+}
+
+fn expected(folder: &Path, file: &str) -> Value {
+    let text =
+        std::fs::read_to_string(folder.join("expected_stats.json")).expect("the statistics are readable");
+    let all: Value = serde_json::from_str(&text).expect("the statistics are JSON");
+    all[file].clone()
+}
+
+/// A scenario that replays `file` against an endpoint without limits.
+fn replay(folder: &Path, file: &str, settings: &str) -> Scenario {
+    let text = format!(
+        "duration = \"1h\"\n[arrivals]\nkind = \"trace\"\nfile = \"{file}\"\n{settings}\n[[classes]]\nname = \"all\"\n\
+         [[endpoints]]\nname = \"e\"\nprovider = \"openai\"\nmodel = \"m\"\n\
+         latency = {{ kind = \"fixed\", ttft = \"1s\" }}\nprice = {{ input = \"1\", output = \"1\" }}\n"
+    );
+    Scenario::parse(&text, &folder.join("replay.toml")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn arrivals(mut arrivals: AnyArrivals) -> Vec<Arrival> {
+    let rng = Rng::new(1);
+    std::iter::from_fn(move || arrivals.next(&rng)).collect()
+}
+
+/// The most arrivals in any bin of `secs`, counted from the first.
+fn peak(arrivals: &[Arrival], secs: u64) -> u64 {
+    let mut bins = std::collections::BTreeMap::<u64, u64>::new();
+    for arrival in arrivals {
+        *bins.entry(arrival.at.as_nanos() / (secs * 1_000_000_000)).or_default() += 1;
+    }
+    bins.into_values().max().unwrap_or(0)
+}
+
+#[test]
+fn every_layout_of_the_azure_hour_reads_to_its_published_statistics() {
+    let Some(folder) = traces() else { return };
+    for file in [
+        "azure_llm_2023/AzureLLMInferenceTrace_code.csv",
+        "azure_llm_2023/AzureLLMInferenceTrace_conv.until_1856.csv",
+        "azure_llm_2023/vidur_splitwise_code.csv",
+    ] {
+        let stats = expected(&folder, file);
+        let arrivals = arrivals(replay(&folder, file, "").arrivals);
+        let lengths =
+            |of: fn(&Arrival) -> u32| arrivals.iter().map(|arrival| u64::from(of(arrival))).sum::<u64>();
+        assert_eq!(Some(arrivals.len() as u64), stats["rows"].as_u64(), "{file}: rows");
+        assert_eq!(
+            Some(lengths(|arrival| arrival.lengths.map_or(0, |lengths| lengths.input))),
+            stats["sum_input_tokens"].as_u64(),
+            "{file}: prompt tokens"
+        );
+        assert_eq!(
+            Some(lengths(|arrival| arrival.lengths.map_or(0, |lengths| lengths.output))),
+            stats["sum_output_tokens"].as_u64(),
+            "{file}: answer tokens"
+        );
+        assert_eq!(
+            Some(peak(&arrivals, 1)),
+            stats["peak_requests_in_1s_bin"].as_u64(),
+            "{file}: busiest second"
+        );
+        assert_eq!(
+            Some(peak(&arrivals, 60)),
+            stats["peak_requests_in_60s_bin"].as_u64(),
+            "{file}: busiest minute"
+        );
+        let span = arrivals.last().expect("there are rows").at.as_secs_f64();
+        let published = stats["first_to_last_s"].as_f64().expect("the span is a number");
+        assert!((span - published).abs() < 1e-6, "{file}: {span} s and not {published} s");
+    }
+}
+
+#[test]
+fn the_code_hour_plays_in_full_and_every_token_is_billed() {
+    let Some(folder) = traces() else { return };
+    let file = "azure_llm_2023/AzureLLMInferenceTrace_code.csv";
+    let stats = expected(&folder, file);
+    let (mut requests, mut input, mut output) = (0u64, 0u64, 0u64);
+    let played = simulate(&replay(&folder, file, ""), |outcome| {
+        let usage = outcome.answer().expect("nothing is refused").usage;
+        (requests, input, output) = (requests + 1, input + usage.prompt(), output + usage.generated());
+        Flow::Continue
+    });
+    assert_eq!(played.map(|played| played.requests).ok(), stats["rows"].as_u64());
+    assert_eq!(Some(requests), stats["rows"].as_u64());
+    assert_eq!(Some(input), stats["sum_input_tokens"].as_u64());
+    assert_eq!(Some(output), stats["sum_output_tokens"].as_u64());
+}
+
+#[test]
+fn a_slice_played_faster_keeps_its_rows_and_shrinks_its_time() {
+    let Some(folder) = traces() else { return };
+    let file = "azure_llm_2023/AzureLLMInferenceTrace_code.csv";
+    let slice = "from = \"10m\"\nuntil = \"20m\"";
+    let as_recorded = arrivals(replay(&folder, file, slice).arrivals);
+    let fast = arrivals(replay(&folder, file, &format!("{slice}\nspeed = 60")).arrivals);
+    assert_eq!(fast.len(), as_recorded.len());
+    let pairs = as_recorded.iter().zip(&fast);
+    for (slow, fast) in pairs {
+        assert_eq!(slow.lengths, fast.lengths);
+        assert!(slow.at.as_nanos().abs_diff(fast.at.as_nanos() * 60) <= 60, "{slow:?} and {fast:?}");
+    }
+}
