@@ -61,9 +61,9 @@ impl Draws {
         self.0.next_u64()
     }
 
-    /// Uniform in the open interval (0, 1): a multiple of 2⁻⁵³ plus half a step.
+    /// Uniform in the open interval (0, 1): a multiple of 2⁻⁵² plus half a step, so that neither end is met.
     pub fn unit(&mut self) -> f64 {
-        ((self.u64() >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64)
+        ((self.u64() >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
     }
 
     /// Uniform in 0..n, by multiplication (bias below n / 2⁶⁴). `n` of zero gives zero.
@@ -128,6 +128,12 @@ mod tests {
     fn the_generator_gives_its_published_values() {
         let first = |stream| Pcg64Dxsm::new(0xDEADBEEF, stream).next_u64();
         assert_eq!([first(0), first(1)], [0x1452_b391_44f3_260b, 0x3810_d14a_9382_5cf9]);
+    }
+
+    #[test]
+    fn a_unit_draw_meets_neither_end() {
+        let unit = |bits: u64| ((bits >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64);
+        assert!(unit(0) > 0.0 && unit(u64::MAX) < 1.0);
     }
 
     #[test]

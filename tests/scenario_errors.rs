@@ -48,6 +48,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("an unknown kind deep inside", "kind = \"fixed\", tokens", "kind = \"fix\", tokens"),
     ("a rate of nothing", "rate = 20", "rate = 0"),
     ("a negative rate", "rate = 20", "rate = -3"),
+    ("more requests than can be meant", "rate = 20", "rate = 1e300"),
     ("a rate in words", "rate = 20", "rate = \"twenty\""),
     ("a rate is missing", "rate = 20\n", ""),
     ("a duration without a unit", "duration = \"60s\"", "duration = 60"),

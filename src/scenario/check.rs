@@ -20,6 +20,7 @@ pub struct Problem {
 pub fn check(scenario: &Scenario) -> Vec<Problem> {
     let mut found = Findings(Vec::new());
     found.times(scenario);
+    found.volume(scenario);
     found.policies(scenario);
     found.names("classes", scenario.classes.iter().map(|class| class.name.as_str()));
     found.names("endpoints", scenario.endpoints.iter().map(|spec| spec.name.as_str()));
@@ -31,6 +32,9 @@ pub fn check(scenario: &Scenario) -> Vec<Problem> {
     }
     found.0
 }
+
+/// Ten billion: 100 a second for three years.
+const REQUESTS_MAX: f64 = 1e10;
 
 struct Findings(Vec<Problem>);
 
@@ -51,6 +55,17 @@ impl Findings {
         } else if warmup >= duration {
             let message = format!("the warm-up of {warmup} leaves nothing of the duration of {duration}");
             self.add(&["warmup"], message, "shorten the warm-up or lengthen the duration");
+        }
+    }
+
+    /// More requests than anybody can mean would never end.
+    fn volume(&mut self, scenario: &Scenario) {
+        let expected = scenario.arrivals.expected(scenario.duration.get());
+        if let Some(expected) = expected.filter(|expected| !(*expected <= REQUESTS_MAX)) {
+            let message = format!(
+                "these arrivals ask for {expected:.3e} requests, more than the {REQUESTS_MAX:.0e} there can be"
+            );
+            self.add(&["arrivals"], message, "lower the rate or shorten the duration");
         }
     }
 
