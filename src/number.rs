@@ -26,7 +26,7 @@ impl Positive {
 
 impl<'de> Deserialize<'de> for Positive {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Positive, D::Error> {
-        let number = f64::deserialize(deserializer)?;
+        let number = deserializer.deserialize_any(Number("a number above 0"))?;
         Positive::new(number).ok_or_else(|| D::Error::custom(format!("{number} is not a number above 0")))
     }
 }
@@ -58,7 +58,7 @@ impl NonNegative {
 
 impl<'de> Deserialize<'de> for NonNegative {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NonNegative, D::Error> {
-        let number = f64::deserialize(deserializer)?;
+        let number = deserializer.deserialize_any(Number("a number of at least 0"))?;
         NonNegative::new(number)
             .ok_or_else(|| D::Error::custom(format!("{number} is not a number of at least 0")))
     }
@@ -70,6 +70,25 @@ impl JsonSchema for NonNegative {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "number", "minimum": 0})
+    }
+}
+
+/// Reads any number; what is expected is said in the words given.
+struct Number(&'static str);
+
+impl Visitor<'_> for Number {
+    type Value = f64;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<f64, E> {
+        Ok(number)
+    }
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<f64, E> {
+        Ok(number as f64)
+    }
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<f64, E> {
+        Ok(number as f64)
     }
 }
 

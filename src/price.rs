@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::time::nanos;
@@ -280,7 +279,7 @@ where
             text.parse().map_err(E::custom)
         }
     }
-    deserializer.deserialize_str(Text(expected, std::marker::PhantomData)).map_err(D::Error::custom)
+    deserializer.deserialize_str(Text(expected, std::marker::PhantomData))
 }
 
 /// Division rounded half away from zero.

@@ -1,17 +1,27 @@
 //! The scenario: one file says what comes, who may serve it, what each allows and charges.
 
+mod check;
+mod diagnostic;
+mod explain;
+mod read;
+pub mod schema;
+mod secret;
+mod tree;
+pub mod url;
+
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::diagnostic::Diagnostic;
 use crate::client::arrivals::AnyArrivals;
 use crate::client::fleet::Cooling;
 use crate::client::hedge::Hedge;
 use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::number::{Positive, Share, Span};
 use crate::price::Price;
 use crate::server::latency::AnyLatency;
@@ -32,17 +42,25 @@ pub struct Scenario {
     /// Requests of this first part count in no latency, goodput or refusal figure.
     #[serde(default)]
     pub warmup: Span,
+    /// When requests come.
     pub arrivals: AnyArrivals,
+    /// What comes: kinds of requests.
     pub classes: Vec<Class>,
+    /// Who may serve them.
     pub endpoints: Vec<EndpointSpec>,
+    /// Which endpoint gets a request.
     #[serde(default)]
     pub router: AnyRouter,
+    /// Whether and when a failed request is tried again.
     #[serde(default)]
     pub retry: AnyRetry,
+    /// When a slow request gets a second attempt; never, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedge: Option<Hedge>,
+    /// When an endpoint is given a rest.
     #[serde(default)]
     pub cooling: Cooling,
+    /// How faithful a run must be for a verdict.
     #[serde(default)]
     pub fidelity: FidelityBounds,
     /// What must hold, such as `"ttft_p99 < 2s"`.
@@ -54,8 +72,11 @@ pub struct Scenario {
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
+    /// Its name in reports, and the mock's path to it: letters, digits, `-`, `_` and `.`.
     pub name: String,
+    /// Whose it is: openai, azure, …
     pub provider: Provider,
+    /// The model asked for.
     pub model: String,
     /// Base URL such as `https://api.openai.com/v1`, or `mock` for an embedded stand-in.
     #[serde(default = "default_url")]
@@ -73,8 +94,10 @@ pub struct EndpointSpec {
     /// How fast it answers: needed by `simulate` and `mock`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<AnyLatency>,
+    /// What it refuses: its quotas and outages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<AnyLimit>,
+    /// What it charges.
     pub price: Price,
 }
 
@@ -112,14 +135,55 @@ impl Default for FidelityBounds {
 impl Scenario {
     /// Reads and checks a scenario file, with everything it refers to.
     pub fn load(path: &Path) -> Result<Scenario> {
-        let text =
-            std::fs::read_to_string(path).map_err(|cause| Error::file("read the scenario", path, cause))?;
-        let mut table = toml::de::DeTable::parse(&text).map_err(|error| Error::usage(error.to_string()))?;
-        crate::kind::tag(table.get_mut());
-        let scenario: Scenario = serde::Deserialize::deserialize(toml::de::Deserializer::from(table))
-            .map_err(|error: toml::de::Error| Error::usage(error.to_string()))?;
+        Scenario::read(&read::text(path)?, path, |scenario| {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            scenario.arrivals.load(folder)
+        })
+    }
+
+    /// Checks the text of a scenario and reads nothing else; `path` names it in messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Scenario> {
+        Scenario::read(text, path, |_| Ok(()))
+    }
+
+    /// Finds all mistakes of one sort before it looks for the next: of TOML, of type, between the parts,
+    /// and at last in the files referred to.
+    fn read(text: &str, path: &Path, load: impl FnOnce(&mut Scenario) -> Result<()>) -> Result<Scenario> {
+        let shown = path.display().to_string();
+        let fail = |mistakes: Vec<Diagnostic>| diagnostic::error(&shown, text, &mistakes);
+        let tree = read::tree(text).map_err(fail)?;
+        let mut scenario = read::types(&tree).map_err(fail)?;
+        if !tree.get_ref().contains_key("name") {
+            scenario.name = name_of(path);
+        }
+        let mistakes = check::check(&scenario, tree.get_ref());
+        if !mistakes.is_empty() {
+            return Err(fail(mistakes));
+        }
+        load(&mut scenario).map_err(|error| {
+            let at = tree::span_of(tree.get_ref(), "arrivals.file");
+            fail(vec![Diagnostic::new(at, error.to_string())])
+        })?;
         Ok(scenario)
     }
+}
+
+/// The question a scenario file asks: its first comment, without the editor's `#:schema` line.
+pub fn question(text: &str) -> String {
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let comment = lines
+        .skip_while(|line| line.is_empty() || line.starts_with("#:"))
+        .map_while(|line| line.strip_prefix('#'))
+        .map(str::trim);
+    comment.collect::<Vec<_>>().join(" ").trim().into()
+}
+
+/// A name for a scenario that gives none: its file's, with `-` for what a folder cannot hold.
+fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = stem.chars().take(100).map(plain).collect();
+    if name.trim_matches('.').is_empty() { "scenario".into() } else { name }
 }
 
 fn default_seed() -> u32 {

@@ -1,0 +1,263 @@
+//! What types cannot say of a scenario: every rule between its parts, all that are broken at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::diagnostic::Diagnostic;
+use super::url::{self, Url};
+use super::{EndpointSpec, Scenario, secret, tree};
+use crate::client::retry::AnyRetry;
+use crate::client::workload::Class;
+use crate::number::Span;
+use crate::price::Price;
+
+/// Every rule the scenario breaks, in the order of its text.
+pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
+    let mut check = Check { tree, found: Vec::new() };
+    check.name(&scenario.name);
+    check.times(scenario);
+    check.names("classes", scenario.classes.iter().map(|class| class.name.as_str()));
+    check.names("endpoints", scenario.endpoints.iter().map(|endpoint| endpoint.name.as_str()));
+    let has_lengths = scenario.arrivals.kind() == "trace";
+    for (index, class) in scenario.classes.iter().enumerate() {
+        check.class(&format!("classes.{index}"), class, has_lengths);
+    }
+    for (index, endpoint) in scenario.endpoints.iter().enumerate() {
+        check.endpoint(&format!("endpoints.{index}"), endpoint);
+    }
+    check.policies(scenario);
+    for (index, threshold) in scenario.thresholds.iter().enumerate() {
+        check.threshold(&format!("thresholds.{index}"), threshold);
+    }
+    check.found.sort_by_key(Diagnostic::start);
+    check.found
+}
+
+struct Check<'a, 'i> {
+    tree: &'a DeTable<'i>,
+    found: Vec<Diagnostic>,
+}
+
+impl Check<'_, '_> {
+    /// A rule is broken at `path`, or where `path` would be.
+    fn say(&mut self, path: &str, message: impl Into<String>, label: &str, help: &str) {
+        let diagnostic = Diagnostic::new(tree::span_of(self.tree, path), message);
+        self.found.push(diagnostic.label(label).help(help));
+    }
+
+    fn name(&mut self, name: &str) {
+        if !is_file_name(name) {
+            let help = "use letters, digits, `-`, `_` and `.`: it names the folder of the results";
+            self.say("name", format!("the scenario's name \"{name}\" cannot name a folder"), "", help);
+        }
+    }
+
+    fn times(&mut self, scenario: &Scenario) {
+        let (duration, warmup) = (scenario.duration, scenario.warmup);
+        if duration.get().is_zero() {
+            self.say(
+                "duration",
+                "`duration` is zero",
+                "no request would come",
+                "write such as duration = \"30s\"",
+            );
+        } else if warmup >= duration {
+            self.say(
+                "warmup",
+                "the warm-up leaves nothing to measure",
+                &format!("not shorter than the duration of {duration}"),
+                "make `warmup` shorter or `duration` longer",
+            );
+        }
+    }
+
+    /// The rules for the names of a list: there are some, not too many, and each is its own.
+    fn names<'n>(&mut self, list: &str, names: impl ExactSizeIterator<Item = &'n str>) {
+        let count = names.len();
+        if count == 0 {
+            let help = format!("add at least one [[{list}]] table");
+            self.say(list, format!("the scenario has no {list}"), "empty", &help);
+        }
+        if count > usize::from(u16::MAX) {
+            let message = format!("the scenario has {count} {list}");
+            self.say(list, message, "", "there may be 65535 at most");
+        }
+        let mut first = BTreeMap::new();
+        for (index, name) in names.enumerate() {
+            let path = format!("{list}.{index}.name");
+            let Some(earlier) = first.insert(name, index) else { continue };
+            let message = format!("two {list} are named \"{name}\"");
+            let mut diagnostic =
+                Diagnostic::new(tree::span_of(self.tree, &path), message).label("again here");
+            if let Some(span) = tree::span_of(self.tree, &format!("{list}.{earlier}.name")) {
+                diagnostic = diagnostic.also(span, "first here");
+            }
+            self.found.push(diagnostic.help("give each its own name: reports go by it"));
+        }
+    }
+
+    fn class(&mut self, path: &str, class: &Class, has_lengths: bool) {
+        if class.name.trim().is_empty() {
+            self.say(&format!("{path}.name"), "a class has an empty name", "", "name it: reports go by it");
+        }
+        for (key, length) in [("input", &class.input), ("output", &class.output)] {
+            if length.is_none() && !has_lengths {
+                self.say(
+                    &format!("{path}.{key}"),
+                    format!("class `{}` does not say how long its {key} is", class.name),
+                    &format!("this needs `{key}`"),
+                    &format!("add such as {key} = {{ kind = \"fixed\", tokens = 500 }}; only a trace brings its own"),
+                );
+            }
+        }
+        if class.max_tokens == Some(0) {
+            let help = "leave `max_tokens` out for no cap";
+            self.say(
+                &format!("{path}.max_tokens"),
+                "`max_tokens` is zero",
+                "nothing could be answered",
+                help,
+            );
+        }
+        self.above_zero(&format!("{path}.timeout"), Some(class.timeout));
+        self.above_zero(&format!("{path}.stall_timeout"), class.stall_timeout);
+        if class.stall_timeout.is_some_and(|stall| stall > class.timeout) {
+            self.say(
+                &format!("{path}.stall_timeout"),
+                "`stall_timeout` is longer than `timeout`",
+                &format!("the whole request may take {}", class.timeout),
+                "make `stall_timeout` shorter or `timeout` longer",
+            );
+        }
+        let slo = class.slo;
+        for (key, limit) in [("e2e", slo.e2e), ("tpot", slo.tpot), ("ttfo", slo.ttfo), ("ttft", slo.ttft)] {
+            self.above_zero(&format!("{path}.slo.{key}"), limit);
+        }
+    }
+
+    fn above_zero(&mut self, path: &str, span: Option<Span>) {
+        let key = path.rsplit('.').next().unwrap_or(path);
+        if span.is_some_and(|span| span.get() == Duration::ZERO) {
+            let help = format!("write such as {key} = \"10s\", or leave it out");
+            self.say(path, format!("`{key}` is zero"), "nothing could meet it", &help);
+        }
+    }
+
+    fn endpoint(&mut self, path: &str, endpoint: &EndpointSpec) {
+        let name = &endpoint.name;
+        if !is_file_name(name) {
+            let help = "use letters, digits, `-`, `_` and `.`: it becomes part of the mock's address";
+            self.say(&format!("{path}.name"), format!("\"{name}\" cannot name an endpoint"), "", help);
+        }
+        match url::parse(&endpoint.url) {
+            Err(problem) => {
+                let help = "write \"mock\", or an address such as \"https://api.openai.com/v1\"";
+                self.say(&format!("{path}.url"), "`url` is no address to send requests to", &problem, help);
+            }
+            Ok(Url::Mock) if endpoint.latency.is_none() => self.say(
+                &format!("{path}.latency"),
+                format!("endpoint `{name}` is a mock and does not say how fast it answers"),
+                "this needs `latency`",
+                "add such as latency = { kind = \"fixed\", ttft = \"400ms\", itl = \"15ms\" }, or a real `url`",
+            ),
+            Ok(Url::Remote) if endpoint.hints => self.say(
+                &format!("{path}.hints"),
+                format!("endpoint `{name}` would send hints to a real service"),
+                "only for a Tollgate mock on this machine",
+                "remove `hints`",
+            ),
+            Ok(Url::Local | Url::Mock | Url::Remote) => {}
+        }
+        if let Some(key) = &endpoint.key_env {
+            self.key_env(&format!("{path}.key_env"), key);
+        }
+        self.price(&format!("{path}.price"), name, &endpoint.price);
+    }
+
+    fn key_env(&mut self, path: &str, name: &str) {
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+        if secret::is_likely(name) {
+            self.say(
+                path,
+                "`key_env` holds what looks like a key itself",
+                "not shown here",
+                "put the key into an environment variable and its name here, such as key_env = \"OPENAI_API_KEY\"; \
+                 take this key for leaked if the file was ever shared",
+            );
+        } else if !is_name {
+            self.say(
+                path,
+                "`key_env` is no name of an environment variable",
+                "letters, digits and `_` only, and no digit first",
+                "write such as key_env = \"OPENAI_API_KEY\"",
+            );
+        }
+    }
+
+    fn price(&mut self, path: &str, endpoint: &str, price: &Price) {
+        let is_metered = [price.input, price.cache_read, price.cache_write, price.output, price.reasoning]
+            .iter()
+            .any(Option::is_some);
+        if !is_metered && price.per_hour.is_none() {
+            return self.say(
+                path,
+                format!("the price of endpoint `{endpoint}` is not given"),
+                "nothing in it",
+                "an unknown price is not $0: give `input` and `output` in dollars per million tokens, or `per_hour`; \
+                 write \"0\" where it is free",
+            );
+        }
+        for (key, rate) in [("input", price.input), ("output", price.output)] {
+            if is_metered && rate.is_none() {
+                let help = format!("add `{key}` in dollars per million tokens; write \"0\" if it is free");
+                let message =
+                    format!("the price of endpoint `{endpoint}` meters tokens but not {key} tokens");
+                self.say(&format!("{path}.{key}"), message, &format!("this needs `{key}`"), &help);
+            }
+        }
+        if price.per_hour.is_some_and(|hourly| hourly.picos() < 0) {
+            let help = "write what an hour of the capacity costs, in dollars";
+            self.say(&format!("{path}.per_hour"), "a price is not negative", "", help);
+        }
+    }
+
+    fn policies(&mut self, scenario: &Scenario) {
+        if let AnyRetry::Exponential(retry) = &scenario.retry
+            && retry.base > retry.cap
+        {
+            self.say(
+                "retry.base",
+                "the first retry's wait is above the cap on all of them",
+                &format!("`base` is {}, `cap` is {}", retry.base, retry.cap),
+                "make `base` shorter or `cap` longer",
+            );
+        }
+        if scenario.hedge.is_some() && scenario.endpoints.len() == 1 {
+            let label = "a hedge goes to another endpoint";
+            self.say(
+                "hedge",
+                "there is no endpoint to hedge with",
+                label,
+                "add an endpoint, or remove `hedge`",
+            );
+        }
+    }
+
+    /// The one place where a threshold's text is checked.
+    fn threshold(&mut self, path: &str, threshold: &str) {
+        let figure = threshold.split(['<', '>']).next().unwrap_or_default().trim();
+        if figure.is_empty() || !threshold.contains(['<', '>']) {
+            let help = "write a figure, < or >, and a bound: \"ttft_p99 < 2s\", \"throttled_share < 1%\"";
+            self.say(path, "this threshold says no bound", "", help);
+        }
+    }
+}
+
+/// Whether a name can be a folder and a part of an address on every system.
+fn is_file_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=100).contains(&name.len()) && name.bytes().all(is_plain) && name.bytes().any(|byte| byte != b'.')
+}
