@@ -71,23 +71,21 @@ pub fn expected(kinds: &[&str]) -> String {
     format!("a table with a kind, such as {{ kind = \"{}\", … }}; there are: {}", kinds[0], kinds.join(", "))
 }
 
-/// Reads a tagged table's key into the kind's place in the list: an error here is at the kind itself,
-/// not at the table around it.
+/// Reads a tagged table's key into the kind's place in the list, `None` for the key of a table without
+/// a kind. That a kind is unknown is said here, and so at the kind itself and not at the table around it.
 pub struct Pick {
     pub what: &'static str,
     pub kinds: &'static [&'static str],
 }
 
 impl<'de> DeserializeSeed<'de> for Pick {
-    type Value = usize;
+    type Value = Option<usize>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
         let key = String::deserialize(deserializer)?;
-        let Some(kind) = key.strip_prefix(TAG) else {
-            return Err(D::Error::custom(missing(self.what, self.kinds)));
-        };
+        let Some(kind) = key.strip_prefix(TAG) else { return Ok(None) };
         let place = self.kinds.iter().position(|known| *known == kind);
-        place.ok_or_else(|| D::Error::custom(unknown(self.what, kind, self.kinds)))
+        place.map(Some).ok_or_else(|| D::Error::custom(unknown(self.what, kind, self.kinds)))
     }
 }
 
@@ -177,7 +175,7 @@ macro_rules! kinds {
                     fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> std::result::Result<$name, M::Error> {
                         use serde::de::Error as _;
                         let pick = $crate::kind::Pick { what: $what, kinds: $name::KINDS };
-                        match map.next_key_seed(pick)?.map(|place| $name::KINDS[place]) {
+                        match map.next_key_seed(pick)?.flatten().map(|place| $name::KINDS[place]) {
                             $(Some($kind) => map.next_value().map($name::$variant),)+
                             _ => Err(M::Error::custom($crate::kind::missing($what, $name::KINDS))),
                         }

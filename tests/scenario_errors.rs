@@ -80,7 +80,7 @@ fn a_file_that_cannot_be_a_scenario_is_refused_with_its_reason() {
     );
     assert_eq!(
         message("empty.toml", Some(b"")),
-        "error: the scenario is empty\n --> empty.toml\n  |\n  = help: `tollgate init` writes a scenario to start from"
+        "error: the scenario is empty\n--> empty.toml\n = help: `tollgate init` writes a scenario to start from"
     );
 }
 

@@ -13,7 +13,7 @@ use crate::client::workload::Class;
 use crate::number::Span;
 use crate::price::Price;
 
-/// Every rule the scenario breaks, in the order of its text.
+/// Every rule the scenario breaks.
 pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     let mut check = Check { tree, found: Vec::new() };
     check.name(&scenario.name);
@@ -31,7 +31,6 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     for (index, threshold) in scenario.thresholds.iter().enumerate() {
         check.threshold(&format!("thresholds.{index}"), threshold);
     }
-    check.found.sort_by_key(Diagnostic::start);
     check.found
 }
 

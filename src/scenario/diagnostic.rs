@@ -40,16 +40,14 @@ impl Diagnostic {
         self.help.push(help.into());
         self
     }
-
-    /// Where it is, for putting several in the order of the file.
-    pub fn start(&self) -> usize {
-        self.at.as_ref().map_or(0, |at| at.start)
-    }
 }
 
-/// The error that shows `diagnostics` of the scenario `text` read from `path`; secrets in it are masked.
+/// The error that shows `diagnostics` of the scenario `text` read from `path`, in the order of the text;
+/// secrets in it are masked.
 pub fn error(path: &str, text: &str, diagnostics: &[Diagnostic]) -> Error {
     let text = secret::mask(text);
+    let mut diagnostics = diagnostics.iter().collect::<Vec<_>>();
+    diagnostics.sort_by_key(|diagnostic| diagnostic.at.as_ref().map_or(0, |at| at.start));
     let render = |renderer: &Renderer| {
         let shown =
             diagnostics.iter().take(SHOWN_MAX).map(|diagnostic| show(path, &text, diagnostic, renderer));

@@ -20,44 +20,56 @@ pub fn syntax(error: &Error, text: &str) -> Diagnostic {
         "string values must be quoted" => diagnostic
             .label("text without quotes")
             .help(format!("write \"{found}\" (only numbers, true and false stand without quotes)")),
+        "invalid basic string" | "invalid literal string" if found.is_empty() => {
+            diagnostic.label("the closing quote is missing")
+        }
+        "invalid unquoted key" if found == ":" => diagnostic.help("write key = value, with = and not :"),
+        "missing escaped value" => diagnostic.help("write \\\\ for one backslash, or put the text in '…'"),
         "invalid boolean" => diagnostic.help("write true or false, in small letters"),
         "duplicate key" => diagnostic.label("this is already there").help(
             "a key or [table] comes once; for several classes or endpoints write [[classes]] and [[endpoints]]",
         ),
-        "key with no value" => diagnostic.help("write key = value"),
+        "key with no value" => diagnostic.help("write key = value, with = between them"),
         "unexpected key or value" => diagnostic.label("the line should end here"),
         _ if expected.is_empty() || expected == "nothing" => diagnostic,
         _ => diagnostic.label(format!("expected {expected}")),
     }
 }
 
-/// A value that is not what its key asks for; `path` leads to where the error stands.
-pub fn shape(error: &Error, root: &DeTable<'_>, path: &[Step]) -> Diagnostic {
+/// A value that is not what its key asks for; `path` leads to where the error stands. `None` where all
+/// that is wrong `is_settled`: keys whose absence has been explained.
+pub fn shape(
+    error: &Error,
+    root: &DeTable<'_>,
+    path: &[Step],
+    is_settled: impl Fn(&str) -> bool,
+) -> Option<Diagnostic> {
     let message = error.message().trim_end();
     let (about, known) = message.split_once(", expected ").unwrap_or((message, ""));
     let subject = Subject { root, path, at: error.span(), node: tree::get(root, path) };
-    if let Some(key) = about.strip_prefix("unknown field ").and_then(first_quoted) {
-        return subject.unknown_key(key, &quoted(known));
-    }
     if let Some(key) = about.strip_prefix("missing field ").and_then(first_quoted) {
-        return subject.missing_key(key);
+        return subject.missing_keys(key, is_settled);
+    }
+    if let Some(key) = about.strip_prefix("unknown field ").and_then(first_quoted) {
+        return Some(subject.unknown_key(key, &quoted(known)));
     }
     if let Some(value) = about.strip_prefix("unknown variant ").and_then(first_quoted) {
-        return subject.unknown_value(value, &quoted(known).join(", "), nearest(value, quoted(known)));
+        return Some(subject.unknown_value(value, &quoted(known)));
     }
     if about.starts_with("invalid type") || about.starts_with("invalid value") {
-        return subject.wrong_type(known);
+        return Some(subject.wrong_type(known));
     }
     if about == "wanted string or table" {
         let values = schema::property(path).map(|property| property.values.join(", ")).unwrap_or_default();
-        return subject.wrong_type(&format!("one word in quotes; there are: {values}"));
+        return Some(subject.wrong_type(&format!("one word in quotes; there are: {values}")));
     }
-    let (title, help) = message.split_once("; ").unwrap_or((message, ""));
-    let diagnostic = Diagnostic::new(subject.at.clone(), title);
-    if !help.is_empty() {
-        return diagnostic.help(help);
-    }
-    diagnostic.label(subject.key().map(|key| format!("given for `{key}`")).unwrap_or_default())
+    Some(subject.said(message))
+}
+
+/// The key that was meant by an unknown one.
+pub fn meant(error: &Error) -> Option<&str> {
+    let (about, known) = error.message().strip_prefix("unknown field ")?.split_once(", expected ")?;
+    nearest(first_quoted(about)?, quoted(known))
 }
 
 /// What an error is about.
@@ -89,39 +101,64 @@ impl Subject<'_, '_> {
         diagnostic
     }
 
-    fn missing_key(&self, key: &str) -> Diagnostic {
+    /// `first` and whatever else is missing beside it, but for what `is_settled`; `None` if that is all.
+    fn missing_keys(&self, first: &str, is_settled: impl Fn(&str) -> bool) -> Option<Diagnostic> {
         let is_whole = self.at.as_ref().is_none_or(|at| at.is_empty());
-        let path = if is_whole { &[] } else { self.path };
-        let place = place(self.root, path);
-        let at = self.at.clone().filter(|_| !is_whole);
-        let diagnostic = Diagnostic::new(at, format!("`{key}` is missing in {place}"));
-        let bare = self.node.and_then(|node| node.get_ref().as_str()).filter(|_| !is_whole);
-        let mut below = path.to_vec();
-        below.extend(bare.map(|kind| Step::Key(format!("{TAG}{kind}"))));
-        below.push(Step::Key(key.into()));
-        let property = schema::property(&below);
-        let example = property.as_ref().map_or("…", |property| property.example.as_str());
-        let purpose = property.as_ref().and_then(|property| property.purpose.as_deref());
-        let purpose = purpose.map(|purpose| format!(" ({})", lowercase_first(purpose))).unwrap_or_default();
-        match (key, bare) {
-            ("classes" | "endpoints", _) => diagnostic.help(format!("add at least one [[{key}]] table")),
-            (_, Some(kind)) => diagnostic
-                .label(format!("kind \"{kind}\" needs settings"))
-                .help(format!("write {{ kind = \"{kind}\", {key} = {example} }}{purpose}")),
-            _ if is_whole => diagnostic.help(format!(
-                "add `{key} = {example}` at the top of the file, above the first [table]{purpose}"
-            )),
-            _ => diagnostic
-                .label(format!("this needs `{key}`"))
-                .help(format!("add `{key} = {example}`{purpose}")),
+        let (path, node) = if is_whole { (&[][..], None) } else { (self.path, self.node) };
+        let bare = node.and_then(|node| node.get_ref().as_str());
+        let mut table = path.to_vec();
+        table.extend(bare.map(|kind| Step::Key(format!("{TAG}{kind}"))));
+        let is_there = |key: &str| match node.map(|node| node.get_ref()) {
+            Some(value) => value.as_table().is_some_and(|table| table.contains_key(key)),
+            None => self.root.contains_key(key),
+        };
+        let mut keys = schema::required(&table);
+        if !keys.iter().any(|key| key == first) {
+            keys.push(first.into());
         }
+        keys.retain(|key| !is_there(key) && !is_settled(key));
+        if keys.is_empty() {
+            return None;
+        }
+        let names = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let verb = if keys.len() > 1 { "are" } else { "is" };
+        let message = format!("{names} {verb} missing in {}", place(self.root, path));
+        let diagnostic = Diagnostic::new(self.at.clone().filter(|_| !is_whole), message);
+        if let Some(kind) = bare {
+            let settings = keys.iter().map(|key| assignment(&table, key).0).collect::<Vec<_>>().join(", ");
+            let help = format!("write {{ kind = \"{kind}\", {settings} }}");
+            return Some(diagnostic.label(format!("kind \"{kind}\" needs settings")).help(help));
+        }
+        let place = if is_whole { " at the top of the file, above the first [table]" } else { "" };
+        let diagnostic = diagnostic.label(format!("this needs {names}"));
+        Some(keys.iter().fold(diagnostic, |diagnostic, key| match key.as_str() {
+            "classes" | "endpoints" => diagnostic.help(format!("add at least one [[{key}]] table")),
+            key => {
+                let (assignment, purpose) = assignment(&table, key);
+                diagnostic.help(format!("add `{assignment}`{place}{purpose}"))
+            }
+        }))
     }
 
-    fn unknown_value(&self, value: &str, known: &str, meant: Option<&str>) -> Diagnostic {
+    fn unknown_value(&self, value: &str, known: &[&str]) -> Diagnostic {
         let key = self.key().unwrap_or("this");
         let diagnostic = Diagnostic::new(self.at.clone(), format!("`{key}` cannot be \"{value}\""));
-        let label = meant.map(|meant| format!("did you mean \"{meant}\"?")).unwrap_or_default();
-        diagnostic.label(label).help(format!("there are: {known}"))
+        let meant = nearest(value, known.iter().copied()).map(|meant| format!("did you mean \"{meant}\"?"));
+        diagnostic.label(meant.unwrap_or_default()).help(format!("there are: {}", known.join(", ")))
+    }
+
+    /// The message of one of our own readers: what is wrong; what to do.
+    fn said(&self, message: &str) -> Diagnostic {
+        let (title, help) = message.split_once("; ").unwrap_or((message, ""));
+        let diagnostic = Diagnostic::new(self.at.clone(), title);
+        match (help.split_once("? There are: "), self.key()) {
+            (Some((meant, known)), _) => {
+                diagnostic.label(format!("{meant}?")).help(format!("there are: {known}"))
+            }
+            (None, Some(key)) if help.is_empty() => diagnostic.label(format!("given for `{key}`")),
+            (None, _) if help.is_empty() => diagnostic,
+            (None, _) => diagnostic.help(help),
+        }
     }
 
     fn wrong_type(&self, expected: &str) -> Diagnostic {
@@ -147,6 +184,15 @@ impl Subject<'_, '_> {
     }
 }
 
+/// How `key` could be written in the table at `path`, and what it is for.
+fn assignment(path: &[Step], key: &str) -> (String, String) {
+    let property = schema::property(&[path, &[Step::Key(key.into())]].concat());
+    let example = property.as_ref().map_or("…", |property| property.example.as_str());
+    let purpose = property.as_ref().and_then(|property| property.purpose.as_deref());
+    let purpose = purpose.map(|purpose| format!(": {}", lowercase_first(purpose)));
+    (format!("{key} = {example}"), purpose.unwrap_or_default())
+}
+
 /// What to write instead, where it can be told from what is there.
 fn mend(key: &str, value: &DeValue<'_>, expected: &str) -> Option<String> {
     let wants = |what: &str| expected.contains(what);
@@ -161,7 +207,7 @@ fn mend(key: &str, value: &DeValue<'_>, expected: &str) -> Option<String> {
             "say the unit: {key} = \"{}s\" for seconds, \"{0}ms\" for milliseconds",
             number.as_str()
         )),
-        DeValue::Integer(number) if wants("in quotes") => {
+        DeValue::Integer(number) if wants("in quotes") && !wants("one word") => {
             Some(format!("write {key} = \"{}\"", number.as_str()))
         }
         DeValue::Float(number) if wants("in quotes") && !wants("length of time") => {
@@ -207,13 +253,13 @@ fn describe(value: &DeValue<'_>) -> String {
 
 /// The table at `path`, in words.
 fn place(root: &DeTable<'_>, path: &[Step]) -> String {
-    let kind = path.last().and_then(Step::kind).map(|kind| format!(" of kind {kind}")).unwrap_or_default();
+    let kind = path.last().and_then(Step::kind).map(|kind| format!(" ({kind})")).unwrap_or_default();
     let path = path.iter().filter(|step| step.kind().is_none()).cloned().collect::<Vec<_>>();
     let outer = |above: &[Step]| match above {
         [] | [Step::Index(_)] => String::new(),
         above => format!(" of {}", place(root, above)),
     };
-    let words = match path.as_slice() {
+    match path.as_slice() {
         [] => "the scenario".into(),
         [Step::Key(list), Step::Index(index)] => {
             let what = match list.as_str() {
@@ -228,12 +274,11 @@ fn place(root: &DeTable<'_>, path: &[Step]) -> String {
             }
         }
         [above @ .., Step::Key(list), Step::Index(index)] => {
-            format!("number {} of `{list}`{}", index + 1, outer(above))
+            format!("number {}{kind} of `{list}`{}", index + 1, outer(above))
         }
-        [above @ .., Step::Key(key)] => format!("`{key}`{}", outer(above)),
+        [above @ .., Step::Key(key)] => format!("`{key}`{kind}{}", outer(above)),
         [.., Step::Index(index)] => format!("number {}", index + 1),
-    };
-    words + &kind
+    }
 }
 
 fn lowercase_first(text: &str) -> String {

@@ -49,29 +49,39 @@ pub fn text(path: &Path) -> Result<String> {
 
 /// The tree of a text, its kinds tagged; or everything that makes it no TOML.
 pub fn tree(text: &str) -> Found<Spanned<DeTable<'_>>> {
-    if text.trim_start_matches('\u{feff}').trim().is_empty() {
-        let empty = Diagnostic::new(None, "the scenario is empty");
-        return Err(vec![empty.help("`tollgate init` writes a scenario to start from")]);
+    if text.trim_start().starts_with('{') {
+        let start = text.find('{').unwrap_or_default();
+        let json = Diagnostic::new(Some(start..start + 1), "this is JSON; a scenario is TOML");
+        return Err(vec![json.help("write key = value, and [table] before the keys of a table")]);
     }
     let (mut table, mut errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
+        if table.get_ref().is_empty() {
+            let empty = Diagnostic::new(None, "the scenario is empty");
+            return Err(vec![empty.help("`tollgate init` writes a scenario to start from")]);
+        }
         kind::tag(table.get_mut());
         return Ok(table);
     }
     errors.sort_by_key(|error| error.span().map(|span| (span.start, span.end)));
-    errors.dedup_by(|a, b| a.span().map(|span| span.start) == b.span().map(|span| span.start));
+    errors.dedup_by_key(|error| line_start(text, error.span().unwrap_or_default().start));
     Err(errors.iter().map(|error| explain::syntax(error, text)).collect())
+}
+
+/// Where the line of `at` begins. A line's later mistakes mostly follow from its first.
+fn line_start(text: &str, at: usize) -> usize {
+    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
 }
 
 /// The scenario a tree says, or everything in it that is not of the type it should be.
 ///
 /// The type reader stops at the first mistake. So the entry that is wrong is noted, taken out of the
-/// tree, and what is left is read again, until nothing is wrong any more; a key then missing because
-/// it was taken out is no new mistake. Every round makes the tree smaller.
+/// tree, and what is left is read again, until nothing is wrong any more. A key then missing because it
+/// was taken out, or misspelt, is no new mistake. Every round makes the tree smaller.
 pub fn types(table: &Spanned<DeTable<'_>>) -> Found<Scenario> {
     let mut table = table.clone();
     let mut found = Vec::new();
-    let mut removed: Vec<(Range<usize>, String)> = Vec::new();
+    let mut settled: Vec<(Range<usize>, String)> = Vec::new();
     while found.len() < MISTAKES_MAX {
         let error = match Scenario::deserialize(Deserializer::from(table.clone())) {
             Ok(scenario) if found.is_empty() => return Ok(scenario),
@@ -80,16 +90,15 @@ pub fn types(table: &Spanned<DeTable<'_>>) -> Found<Scenario> {
         };
         let span = error.span().unwrap_or_default();
         let path = tree::find(table.get_ref(), &span).unwrap_or_default();
-        let missing =
-            error.message().strip_prefix("missing field `").map(|rest| rest.trim_end().trim_end_matches('`'));
-        let is_ours = missing.is_some_and(|key| removed.iter().any(|(at, gone)| *at == span && gone == key));
-        if !is_ours {
-            found.push(explain::shape(&error, table.get_ref(), &path));
-        }
+        let is_settled = |key: &str| settled.iter().any(|(at, gone)| *at == span && gone == key);
+        found.extend(explain::shape(&error, table.get_ref(), &path, is_settled));
         let is_untagged =
             error.message().starts_with("unknown field `kind=") && tree::untag(&mut table, &path);
         if !is_untagged {
-            removed.extend(entry(table.get_ref(), &path));
+            if let Some((around, key)) = entry(table.get_ref(), &path) {
+                settled.extend(explain::meant(&error).map(|meant| (around.clone(), meant.into())));
+                settled.push((around, key));
+            }
             if !tree::remove(&mut table, &path) {
                 break;
             }
@@ -107,4 +116,4 @@ fn entry(root: &DeTable<'_>, path: &[Step]) -> Option<(Range<usize>, String)> {
 }
 
 /// Mistakes after which reading stops.
-const MISTAKES_MAX: usize = 100;
+const MISTAKES_MAX: usize = 40;

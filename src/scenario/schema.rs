@@ -17,7 +17,7 @@ pub fn text() -> String {
 
 /// What the schema says of one key.
 pub struct Property {
-    /// Its doc comment's first sentence, without the full stop.
+    /// Its doc comment's first sentence, up to the first stop.
     pub purpose: Option<String>,
     /// A value it could have.
     pub example: String,
@@ -32,10 +32,20 @@ pub fn property(path: &[Step]) -> Option<Property> {
         path.iter().try_fold(vec![root.as_value()], |at, step| descend(root.as_value(), &at, step))?;
     let node = *found.first()?;
     let purpose = node["description"].as_str().map(|text| {
-        let sentence = text.split(". ").next().unwrap_or(text);
+        let sentence = text.split(['.', ';']).next().unwrap_or(text);
         sentence.trim_end_matches('.').replace('\n', " ")
     });
     Some(Property { purpose, example: example(node, path), values: values(&root, node) })
+}
+
+/// The keys that the table at `path` must have.
+pub fn required(path: &[Step]) -> Vec<String> {
+    let root = schema();
+    let found = path.iter().try_fold(vec![root.as_value()], |at, step| descend(root.as_value(), &at, step));
+    let found = found.unwrap_or_default();
+    let tables = found.iter().flat_map(|node| forms(root.as_value(), node));
+    let keys = tables.filter_map(|table| table["required"].as_array()).take(1).flatten();
+    keys.filter_map(|key| key.as_str().filter(|key| *key != "kind").map(String::from)).collect()
 }
 
 /// Whether `key` may stand at the top of a scenario.

@@ -23,11 +23,16 @@ pub fn parse(text: &str) -> Result<Url, String> {
     if text.eq_ignore_ascii_case("mock") {
         return Err("did you mean \"mock\"?".into());
     }
+    if !text.contains("://") {
+        return Err("it does not begin with https:// or http://".into());
+    }
     let uri: Uri = text.parse().map_err(|cause| format!("{cause}"))?;
     match uri.scheme_str() {
         Some("http" | "https") => {}
-        Some(scheme) => return Err(format!("{scheme}:// is not spoken, only http:// and https://")),
-        None => return Err("it does not begin with https:// or http://".into()),
+        other => {
+            let scheme = other.unwrap_or_default();
+            return Err(format!("{scheme}:// is not spoken, only http:// and https://"));
+        }
     }
     let Some(authority) = uri.authority() else { return Err("it names no host".into()) };
     if authority.as_str().contains('@') {
