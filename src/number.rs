@@ -209,7 +209,8 @@ impl fmt::Display for Span {
     /// Exact, in the largest unit that leaves a whole number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
-        let (unit, size) = UNITS.iter().find(|(_, size)| nanos > 0 && nanos % size == 0).unwrap_or(&UNITS[4]);
+        let (unit, size) =
+            UNITS.iter().find(|(_, size)| nanos > 0 && nanos.is_multiple_of(*size)).unwrap_or(&UNITS[4]);
         write!(f, "{}{unit}", nanos / size)
     }
 }

@@ -85,6 +85,14 @@ fn a_file_that_cannot_be_a_scenario_is_refused_with_its_reason() {
 }
 
 #[test]
+fn of_many_mistakes_the_first_are_shown() {
+    let text = VALID.replace("seed = 1", &(0..50).map(|n| format!("x{n:02} = 1\n")).collect::<String>());
+    let shown = Scenario::parse(&text, Path::new("x.toml")).unwrap_err().show(false);
+    assert_eq!(shown.matches("error: unknown key").count(), 20);
+    assert!(shown.ends_with("error: there is more wrong; it is shown when these are mended"), "{shown}");
+}
+
+#[test]
 fn every_scenario_of_ours_is_sound_and_asks_a_question() {
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")).unwrap() {
         let path = entry.unwrap().path();

@@ -168,13 +168,14 @@ impl Scenario {
     }
 }
 
-/// The question a scenario file asks: its first comment, without the editor's `#:schema` line.
+/// The question a scenario file asks: its first comment's first paragraph, after the editor's `#:schema` line.
 pub fn question(text: &str) -> String {
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let comment = lines
         .skip_while(|line| line.is_empty() || line.starts_with("#:"))
         .map_while(|line| line.strip_prefix('#'))
-        .map(str::trim);
+        .map(str::trim)
+        .take_while(|line| !line.is_empty());
     comment.collect::<Vec<_>>().join(" ").trim().into()
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, SHOWN_MAX};
 use super::tree::{self, Step};
 use super::{Scenario, explain};
 use crate::error::{Error, Result};
@@ -82,7 +82,7 @@ pub fn types(table: &Spanned<DeTable<'_>>) -> Found<Scenario> {
     let mut table = table.clone();
     let mut found = Vec::new();
     let mut settled: Vec<(Range<usize>, String)> = Vec::new();
-    while found.len() < MISTAKES_MAX {
+    while found.len() <= SHOWN_MAX {
         let error = match Scenario::deserialize(Deserializer::from(table.clone())) {
             Ok(scenario) if found.is_empty() => return Ok(scenario),
             Ok(_) => break,
@@ -114,6 +114,3 @@ fn entry(root: &DeTable<'_>, path: &[Step]) -> Option<(Range<usize>, String)> {
     let around = tree::get(root, above).map(Spanned::span).unwrap_or_default();
     Some((around, key.clone()))
 }
-
-/// Mistakes after which reading stops.
-const MISTAKES_MAX: usize = 40;

@@ -154,8 +154,9 @@ fn without_null(schema: &mut Map<String, Value>) {
         }
     }
     if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        let before = choices.len();
         choices.retain(|choice| choice["type"] != "null");
-        if let [Value::Object(only)] = choices.as_slice() {
+        if let ([Value::Object(only)], true) = (choices.as_slice(), choices.len() < before) {
             let only = only.clone();
             schema.shift_remove("anyOf");
             schema.extend(only);

@@ -127,3 +127,26 @@ pub fn span_of(root: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
     }
     Some(node.span())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_below_nested_kinds_are_exact() {
+        let text = "a = { kind = 'outer', parts = [{ kind = 'inner', x = 1 }, { kind = 'inner', y.z = 2 }] }";
+        let mut root = DeTable::parse(text).unwrap();
+        crate::kind::tag(root.get_mut());
+        let at = |path: &str| span_of(root.get_ref(), path).map(|span| &text[span]);
+        assert_eq!(at("a.parts.0.x"), Some("1"));
+        assert_eq!(at("a.parts.1.y.z"), Some("2"));
+        assert_eq!(at("a.parts.1.missing"), Some("{ kind = 'inner', y.z = 2 }"));
+        assert_eq!(at("missing"), None);
+
+        let kind = text.rfind("'inner'").unwrap();
+        let path = find(root.get_ref(), &(kind..kind + "'inner'".len())).unwrap();
+        assert_eq!(path.last().and_then(Step::kind), Some("inner"));
+        assert!(remove(&mut root, &path));
+        assert_eq!(span_of(root.get_ref(), "a.parts.1"), span_of(root.get_ref(), "a.parts"));
+    }
+}
