@@ -27,3 +27,6 @@ pub mod report;
 // Floor 3: clocks.
 pub mod scenario;
 pub mod simulate;
+
+// The door, above all floors: the command line.
+pub mod cli;
