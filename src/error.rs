@@ -7,6 +7,8 @@ use std::fmt;
 pub struct Error {
     pub code: ExitCode,
     message: String,
+    /// The message as a terminal with colours shows it, where it is more than a sentence.
+    styled: Option<String>,
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -31,12 +33,26 @@ pub enum ExitCode {
 impl Error {
     /// It could not be completed.
     pub fn failed(message: impl Into<String>) -> Error {
-        Error { code: ExitCode::Failed, message: message.into() }
+        Error { code: ExitCode::Failed, message: message.into(), styled: None }
     }
 
     /// The command line or the scenario is wrong.
     pub fn usage(message: impl Into<String>) -> Error {
-        Error { code: ExitCode::Usage, message: message.into() }
+        Error { code: ExitCode::Usage, message: message.into(), styled: None }
+    }
+
+    /// The scenario is wrong, and its message already has the form in which it is shown.
+    pub fn shown(plain: String, styled: String) -> Error {
+        Error { code: ExitCode::Usage, message: plain, styled: Some(styled) }
+    }
+
+    /// What a person sees on the terminal.
+    pub fn show(&self, with_colour: bool) -> String {
+        match &self.styled {
+            Some(styled) if with_colour => styled.clone(),
+            Some(_) => self.message.clone(),
+            None => format!("error: {}", self.message),
+        }
     }
 
     /// A file operation failed: says which file and what was being done.

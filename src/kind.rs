@@ -5,10 +5,11 @@
 //! ([`tag`]), and the enums made by [`kinds!`] read that form. A kind that needs no settings can be
 //! written as a bare string: `router = "priority"`.
 
+use schemars::{Schema, json_schema};
 use serde::de::{DeserializeSeed, Error as _};
 use serde::ser::{Error as _, Serializer};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -17,11 +18,17 @@ use crate::error::nearest;
 /// What marks a tagged table's only key.
 pub const TAG: &str = "kind=";
 
-/// Rewrites every table with a textual `kind` key, at any depth, into its tagged form.
+/// Rewrites every table with a `kind` key, at any depth, into its tagged form.
 pub fn tag(table: &mut DeTable<'_>) {
     for (_, value) in table.iter_mut() {
         tag_value(value);
     }
+}
+
+/// A table's tagged form taken back: its kind's name and settings.
+pub fn tagged<'a, 'i>(value: &'a DeValue<'i>) -> Option<(&'a str, &'a Spanned<DeValue<'i>>)> {
+    let (key, settings) = value.as_table()?.iter().next()?;
+    Some((key.get_ref().strip_prefix(TAG)?, settings))
 }
 
 fn tag_value(value: &mut Spanned<DeValue<'_>>) {
@@ -30,10 +37,14 @@ fn tag_value(value: &mut Spanned<DeValue<'_>>) {
         DeValue::Array(items) => items.iter_mut().for_each(tag_value),
         DeValue::Table(table) => {
             tag(table);
-            let Some(kind) = table.get("kind").filter(|kind| kind.get_ref().is_str()) else { return };
-            let key = format!("{TAG}{}", kind.get_ref().as_str().unwrap_or_default());
-            let key = Spanned::new(kind.span(), key.into());
-            table.remove("kind");
+            let Some(kind) = table.remove("kind") else { return };
+            let name = match kind.get_ref() {
+                DeValue::Boolean(flag) => flag.to_string(),
+                DeValue::Integer(number) => number.as_str().into(),
+                DeValue::String(name) => name.to_string(),
+                other => other.type_str().into(),
+            };
+            let key = Spanned::new(kind.span(), format!("{TAG}{name}").into());
             let settings = Spanned::new(span, DeValue::Table(std::mem::take(table)));
             table.insert(key, settings);
         }
@@ -53,6 +64,29 @@ pub fn unknown(what: &str, kind: &str, kinds: &[&str]) -> String {
 /// The message for a table that names no kind.
 pub fn missing(what: &str, kinds: &[&str]) -> String {
     format!("{what} needs a kind, such as kind = \"{}\"; there are: {}", kinds[0], kinds.join(", "))
+}
+
+/// What is expected where a kind belongs.
+pub fn expected(kinds: &[&str]) -> String {
+    format!("a table with a kind, such as {{ kind = \"{}\", … }}; there are: {}", kinds[0], kinds.join(", "))
+}
+
+/// Reads a tagged table's key into the kind's place in the list, `None` for the key of a table without
+/// a kind. That a kind is unknown is said here, and so at the kind itself and not at the table around it.
+pub struct Pick {
+    pub what: &'static str,
+    pub kinds: &'static [&'static str],
+}
+
+impl<'de> DeserializeSeed<'de> for Pick {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        let key = String::deserialize(deserializer)?;
+        let Some(kind) = key.strip_prefix(TAG) else { return Ok(None) };
+        let place = self.kinds.iter().position(|known| *known == kind);
+        place.map(Some).ok_or_else(|| D::Error::custom(unknown(self.what, kind, self.kinds)))
+    }
 }
 
 /// Writes `settings` as a table with its `kind` first.
@@ -126,7 +160,7 @@ macro_rules! kinds {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str(&$crate::kind::missing($what, $name::KINDS))
+                        f.write_str(&$crate::kind::expected($name::KINDS))
                     }
 
                     fn visit_str<E: serde::de::Error>(self, kind: &str) -> std::result::Result<$name, E> {
@@ -140,9 +174,8 @@ macro_rules! kinds {
 
                     fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> std::result::Result<$name, M::Error> {
                         use serde::de::Error as _;
-                        // The key is checked as it is read, so that the error points at it.
-                        let kind = map.next_key_seed($crate::kind::Tagged { what: $what, kinds: $name::KINDS })?;
-                        match kind {
+                        let pick = $crate::kind::Pick { what: $what, kinds: $name::KINDS };
+                        match map.next_key_seed(pick)?.flatten().map(|place| $name::KINDS[place]) {
                             $(Some($kind) => map.next_value().map($name::$variant),)+
                             _ => Err(M::Error::custom($crate::kind::missing($what, $name::KINDS))),
                         }
@@ -158,41 +191,37 @@ macro_rules! kinds {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                let kinds = [$($crate::kind::schema($kind, <$variant as schemars::JsonSchema>::json_schema(generator))),+];
-                let names = schemars::json_schema!({"type": "string", "enum": Self::KINDS});
-                schemars::json_schema!({"anyOf": kinds.into_iter().chain([names]).collect::<Vec<_>>()})
+                $crate::kind::schema([
+                    $(($kind, <$variant as schemars::JsonSchema>::json_schema(generator))),+
+                ])
             }
         }
     };
 }
 
-/// Reads the key of a tagged table: one of the kinds.
-pub struct Tagged {
-    pub what: &'static str,
-    pub kinds: &'static [&'static str],
-}
-
-impl<'de> DeserializeSeed<'de> for Tagged {
-    type Value = &'static str;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'static str, D::Error> {
-        let key = String::deserialize(deserializer)?;
-        let kind = key.strip_prefix(TAG).ok_or_else(|| D::Error::custom(missing(self.what, self.kinds)))?;
-        let known = self.kinds.iter().find(|known| **known == kind);
-        known.copied().ok_or_else(|| D::Error::custom(unknown(self.what, kind, self.kinds)))
+/// The schema of any of the kinds: a table with its `kind`, or the bare name of one that needs no settings.
+pub fn schema(kinds: impl IntoIterator<Item = (&'static str, Schema)>) -> Schema {
+    let mut forms = Vec::new();
+    let mut bare = Vec::new();
+    for (kind, mut settings) in kinds {
+        let table = settings.ensure_object();
+        table.entry("title").or_insert_with(|| kind.into());
+        table.insert("type".into(), "object".into());
+        table.insert("additionalProperties".into(), false.into());
+        if let Value::Object(fields) = table.entry("properties").or_insert_with(|| Map::new().into()) {
+            fields.insert("kind".into(), json!({"const": kind}));
+        }
+        let required = table.entry("required").or_insert_with(|| Vec::<Value>::new().into());
+        if let Value::Array(required) = required {
+            if required.is_empty() {
+                bare.push(kind);
+            }
+            required.push("kind".into());
+        }
+        forms.push(settings.to_value());
     }
-}
-
-/// A kind's own schema with its `kind` required.
-pub fn schema(kind: &str, mut settings: schemars::Schema) -> schemars::Schema {
-    let object = settings.ensure_object();
-    object.insert("type".into(), "object".into());
-    let properties = object.entry("properties").or_insert_with(|| Map::new().into());
-    if let Value::Object(fields) = properties {
-        fields.insert("kind".into(), serde_json::json!({"const": kind}));
+    if !bare.is_empty() {
+        forms.push(json!({"title": "a kind that needs no settings", "type": "string", "enum": bare}));
     }
-    if let Value::Array(required) = object.entry("required").or_insert_with(|| Vec::<Value>::new().into()) {
-        required.push("kind".into());
-    }
-    settings
+    json_schema!({"anyOf": forms})
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error as _, Visitor};
+use serde::de::{Error as _, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A finite number above zero.
@@ -26,8 +26,9 @@ impl Positive {
 
 impl<'de> Deserialize<'de> for Positive {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Positive, D::Error> {
-        let number = f64::deserialize(deserializer)?;
-        Positive::new(number).ok_or_else(|| D::Error::custom(format!("{number} is not a number above 0")))
+        let expected = "a number above 0";
+        let number = deserializer.deserialize_any(Number(expected))?;
+        Positive::new(number).ok_or_else(|| D::Error::invalid_value(Unexpected::Float(number), &expected))
     }
 }
 
@@ -58,9 +59,9 @@ impl NonNegative {
 
 impl<'de> Deserialize<'de> for NonNegative {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NonNegative, D::Error> {
-        let number = f64::deserialize(deserializer)?;
-        NonNegative::new(number)
-            .ok_or_else(|| D::Error::custom(format!("{number} is not a number of at least 0")))
+        let expected = "a number of at least 0";
+        let number = deserializer.deserialize_any(Number(expected))?;
+        NonNegative::new(number).ok_or_else(|| D::Error::invalid_value(Unexpected::Float(number), &expected))
     }
 }
 
@@ -70,6 +71,25 @@ impl JsonSchema for NonNegative {
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "number", "minimum": 0})
+    }
+}
+
+/// Reads any number; what is expected is said in the words given.
+struct Number(&'static str);
+
+impl Visitor<'_> for Number {
+    type Value = f64;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<f64, E> {
+        Ok(number)
+    }
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<f64, E> {
+        Ok(number as f64)
+    }
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<f64, E> {
+        Ok(number as f64)
     }
 }
 
@@ -114,7 +134,7 @@ impl<'de> Deserialize<'de> for Share {
                 text.parse().map_err(E::custom)
             }
             fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Share, E> {
-                number.to_string().parse().map_err(E::custom)
+                Share::new(number).ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
             }
             fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Share, E> {
                 self.visit_f64(number as f64)

@@ -1,182 +1,188 @@
-//! Broken scenarios, each with the whole message that a person sees.
-//!
-//! Each case is a change to one good scenario. The messages are kept in `tests/golden/scenario_errors.txt`; read them as
-//! text, and after a change write them again with `UPDATE_GOLDEN=1 cargo test --test scenario_errors`.
+//! Broken scenarios, each with the exact message a user sees. `UPDATE_GOLDEN=1` writes the messages anew.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tollgate::error::ExitCode;
 use tollgate::scenario::Scenario;
 
-const GOOD: &str = r#"duration = "60s"
-warmup = "5s"
+const VALID: &str = include_str!("../scenarios/first-light.toml");
 
-[arrivals]
-kind = "poisson"
-rate = 20
-
-[[classes]]
-name = "chat"
-input = { kind = "lognormal", median = 600, sigma = 0.9 }
-output = { kind = "fixed", tokens = 100 }
-timeout = "60s"
-stall_timeout = "10s"
-
-[[endpoints]]
-name = "openai"
-provider = "openai"
-model = "gpt-6-sol"
-limits = [{ kind = "requests", per_minute = 600 }]
-latency = { kind = "fixed", ttft = "400ms", itl = "12ms" }
-price = { input = "2", output = "10" }
-"#;
-
-/// (what is wrong, what is replaced, by what). An empty original adds the text at the end.
-const CASES: &[(&str, &str, &str)] = &[
-    ("nothing at all", GOOD, ""),
-    ("a quote is not closed", "\"poisson\"", "\"poisson"),
-    ("two mistakes of syntax are told at once", "rate = 20", "rate = = 20\nrate2 20"),
-    ("a key stands twice", "rate = 20", "rate = 20\nrate = 30"),
-    ("an unknown key", "rate = 20", "rat = 20"),
-    ("an unknown key at the top", "warmup =", "warm_up ="),
-    ("an unknown key that resembles none", "rate = 20", "rate = 20\ncolour = \"blue\""),
-    ("an unknown kind", "\"poisson\"", "\"poison\""),
-    ("a kind is missing", "kind = \"poisson\"\n", ""),
-    ("arrivals are missing", "[arrivals]\nkind = \"poisson\"\nrate = 20\n", ""),
-    ("an unknown kind deep inside", "kind = \"fixed\", tokens", "kind = \"fix\", tokens"),
-    ("a rate of nothing", "rate = 20", "rate = 0"),
-    ("a negative rate", "rate = 20", "rate = -3"),
-    ("more requests than can be meant", "rate = 20", "rate = 1e300"),
-    ("a rate in words", "rate = 20", "rate = \"twenty\""),
-    ("a rate is missing", "rate = 20\n", ""),
-    ("a duration without a unit", "duration = \"60s\"", "duration = 60"),
-    ("a duration in an unknown unit", "\"60s\"\nwarmup", "\"60 seconds\"\nwarmup"),
-    ("a duration of nothing", "duration = \"60s\"", "duration = \"0s\""),
-    ("a warm-up as long as the run", "warmup = \"5s\"", "warmup = \"60s\""),
-    ("no endpoints", "[[endpoints]]", "[endpoints]"),
-    ("an unknown provider", "provider = \"openai\"", "provider = \"opanai\""),
-    ("an unknown dialect", "model = \"gpt-6-sol\"", "model = \"gpt-6-sol\"\ndialect = \"morse\""),
-    ("a name that cannot stand in a URL", "name = \"openai\"", "name = \"my endpoint\""),
-    (
-        "a name given twice",
-        "",
-        "[[classes]]\nname = \"chat\"\ninput = { kind = \"fixed\", tokens = 1 }\noutput = { kind = \"fixed\", tokens = 1 }\n",
-    ),
-    ("a length is missing", "output = { kind = \"fixed\", tokens = 100 }\n", ""),
-    (
-        "an unknown table of lengths",
-        "kind = \"fixed\", tokens = 100",
-        "kind = \"empirical\", table = \"azure23-code-outptu\"",
-    ),
-    ("bounds the wrong way round", "kind = \"fixed\", tokens = 100", "kind = \"uniform\", min = 9, max = 3"),
-    ("a stall timeout above the timeout", "stall_timeout = \"10s\"", "stall_timeout = \"90s\""),
-    ("no time to answer", "timeout = \"60s\"\nstall_timeout = \"10s\"", "timeout = \"0s\""),
-    ("no tokens to answer with", "timeout = \"60s\"", "timeout = \"60s\"\nmax_tokens = 0"),
-    ("tokens below zero", "timeout = \"60s\"", "timeout = \"60s\"\nmax_tokens = -1"),
-    ("a price as a number", "input = \"2\"", "input = 2"),
-    ("a price with a sign", "input = \"2\"", "input = \"$2\""),
-    ("a price too fine to be exact", "input = \"2\"", "input = \"2.0000001\""),
-    ("a price below zero", "input = \"2\"", "input = \"-2\""),
-    ("no price", "price = { input = \"2\", output = \"10\" }", "price = {}"),
-    ("half a price", ", output = \"10\"", ""),
-    ("a url that is none", "limits =", "url = \"api.openai.com\"\nlimits ="),
-    ("a mock without a latency", "latency = { kind = \"fixed\", ttft = \"400ms\", itl = \"12ms\" }\n", ""),
-    ("a key where its variable's name belongs", "limits =", "key_env = \"sk-proj-1234567890\"\nlimits ="),
-    ("hints for a real service", "limits =", "url = \"https://api.openai.com/v1\"\nhints = true\nlimits ="),
-    ("a quota of nothing", "per_minute = 600", "per_minute = 0"),
-    ("a limit of a kind that does not exist", "kind = \"requests\"", "kind = \"request\""),
-    ("a hedge with nowhere to go", "[arrivals]", "hedge = { after = \"1s\" }\n\n[arrivals]"),
-    ("a share above one", "[arrivals]", "hedge = { after = \"1s\", share_max = \"150%\" }\n\n[arrivals]"),
-    (
-        "a cap below the first wait",
-        "[arrivals]",
-        "retry = { kind = \"exponential\", base = \"9s\", cap = \"1s\" }\n\n[arrivals]",
-    ),
-    ("an unknown router", "[arrivals]", "router = \"fastet\"\n\n[arrivals]"),
-    ("a threshold on nothing", "[arrivals]", "thresholds = [\"ttft_99 < 2s\"]\n\n[arrivals]"),
-    ("a threshold without a unit", "[arrivals]", "thresholds = [\"ttft_p99 < 2\"]\n\n[arrivals]"),
-    (
-        "a trace that is not there",
-        "kind = \"poisson\"\nrate = 20",
-        "kind = \"trace\"\nfile = \"nowhere.csv\"",
-    ),
-    (
-        "several mistakes of meaning are told at once",
-        "timeout = \"60s\"\nstall_timeout = \"10s\"",
-        "timeout = \"0s\"\nmax_tokens = 0",
-    ),
-];
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/scenario_errors")
+}
 
 #[test]
-fn every_broken_scenario_is_told_what_where_and_what_to_do() {
-    let mut told = String::new();
-    for (name, original, replacement) in CASES {
-        let text = match *original {
-            "" => format!("{GOOD}{replacement}"),
-            original => {
-                assert!(GOOD.contains(original), "the case '{name}' changes nothing");
-                GOOD.replacen(original, replacement, 1)
-            }
+fn every_broken_scenario_is_explained() {
+    let mut broken: Vec<PathBuf> =
+        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    broken.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    broken.sort();
+    assert!(broken.len() >= 35, "{} broken scenarios", broken.len());
+    let is_update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut changed = Vec::new();
+    for path in broken {
+        let name = path.file_name().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let Err(error) = Scenario::parse(&text, Path::new(name)) else {
+            panic!("{} is not broken", path.display());
         };
-        let error = Scenario::parse(&text, Path::new("scenario.toml")).expect_err(name);
-        assert_eq!(error.code, ExitCode::Usage, "{name}");
-        assert!(!error.to_string().contains("sk-proj"), "a key is never repeated");
-        writeln!(told, "# {name}\nerror: {error}\n").expect("text can be written");
+        assert_eq!(error.code, ExitCode::Usage, "{}", path.display());
+        let shown = error.show(false) + "\n";
+        let golden = path.with_extension("txt");
+        if is_update {
+            std::fs::write(&golden, shown).unwrap();
+        } else if std::fs::read_to_string(&golden).ok().as_ref() != Some(&shown) {
+            changed.push(format!("{}\n{shown}", golden.display()));
+        }
     }
-    let golden = golden();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&golden, &told).expect("the golden file can be written");
+    assert!(changed.is_empty(), "{} (UPDATE_GOLDEN=1 accepts)\n{}", changed.len(), changed.join("\n"));
+}
+
+#[test]
+fn a_secret_put_where_its_variable_belongs_is_not_shown() {
+    for secret in ["sk-proj-abcdefghijklmnop1234", "0123456789abcdef0123456789abcdef"] {
+        let text =
+            VALID.replace("provider = \"openai\"", &format!("provider = \"openai\"\nkey_env = \"{secret}\""));
+        for text in [text.clone(), text.replace("seed = 1", "sed = 1"), format!("{text}\n= {secret}")] {
+            let shown = Scenario::parse(&text, Path::new("x.toml")).unwrap_err().show(true);
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
-    let expected = std::fs::read_to_string(&golden).expect("the golden file is there");
-    assert!(
-        told == expected,
-        "messages differ from {}; with UPDATE_GOLDEN=1 they are:\n{told}",
-        golden.display()
+}
+
+#[test]
+fn a_file_that_cannot_be_a_scenario_is_refused_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = |name: &str, bytes: Option<&[u8]>| {
+        let path = folder.path().join(name);
+        if let Some(bytes) = bytes {
+            std::fs::write(&path, bytes).unwrap();
+        }
+        let error = Scenario::load(&path).unwrap_err();
+        assert_eq!(error.code, ExitCode::Usage);
+        error.show(false).replace(&format!("{}/", folder.path().display()), "")
+    };
+    std::fs::create_dir(folder.path().join("dir")).unwrap();
+    assert_eq!(message("dir", None), "error: dir is a folder; name the scenario file in it");
+    assert_eq!(
+        message("none.toml", None),
+        "error: could not read the scenario none.toml: No such file or directory (os error 2); \
+         `tollgate init` writes a scenario to start from"
+    );
+    assert_eq!(
+        message("bytes.toml", Some(b"seed = 1\nx = \"\xff\"\n")),
+        "error: bytes.toml:2:6: this is not UTF-8 text; save the file as UTF-8"
+    );
+    assert_eq!(
+        message("huge.toml", Some(&vec![b'#'; (16 << 20) + 1])),
+        "error: huge.toml is larger than 16 MiB; that is no scenario file"
+    );
+    assert_eq!(
+        message("empty.toml", Some(b"")),
+        "error: the scenario is empty\n--> empty.toml\n = help: `tollgate init` writes a scenario to start from"
     );
 }
 
 #[test]
-fn the_good_scenario_is_good() {
-    Scenario::parse(GOOD, Path::new("scenario.toml")).unwrap_or_else(|error| panic!("{error}"));
+fn of_many_mistakes_the_first_are_shown() {
+    let text = VALID.replace("seed = 1", &(0..50).map(|n| format!("x{n:02} = 1\n")).collect::<String>());
+    let shown = Scenario::parse(&text, Path::new("x.toml")).unwrap_err().show(false);
+    assert_eq!(shown.matches("error: unknown key").count(), 20);
+    assert!(shown.ends_with("error: there is more wrong; it is shown when these are mended"), "{shown}");
 }
 
 #[test]
-fn files_that_are_no_scenarios_are_said_to_be_none() {
-    let folder = tempfile::tempdir().expect("there is room for files");
-    let path = folder.path().join("scenario.toml");
-    let error = |path: &Path| Scenario::load(path).expect_err("it is no scenario").to_string();
-    assert!(error(&path).contains("tollgate init"), "a missing file");
-    assert!(error(folder.path()).contains("it is a folder"));
-    std::fs::write(&path, [0x64, 0xff, 0x00]).expect("a file can be written");
-    assert!(error(&path).contains("byte 1 is not UTF-8"));
-    let large = std::fs::File::create(&path).and_then(|file| file.set_len(17 << 20));
-    large.expect("a sparse file can be made");
-    assert!(error(&path).contains("17 MiB"));
+fn every_scenario_of_ours_is_sound_and_asks_a_question() {
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            // Parsed and not loaded: the files a scenario refers to are its user's.
+            let text = std::fs::read_to_string(&path).unwrap();
+            Scenario::parse(&text, &path).unwrap_or_else(|error| panic!("{error}"));
+            let question = tollgate::scenario::question(&text);
+            assert!(question.ends_with('?'), "{}: {question}", path.display());
+        }
+    }
+}
+
+/// A scenario with a piece taken out, doubled, or replaced by another piece of it or by anything.
+fn mutated() -> impl Strategy<Value = String> {
+    let cut = || (0..VALID.len(), 0usize..40);
+    (cut(), cut(), prop::option::of(".{0,12}"), any::<bool>()).prop_map(|(from, to, other, is_kept)| {
+        let piece = |(start, length): (usize, usize)| {
+            let start = VALID.floor_char_boundary(start);
+            start..VALID.ceil_char_boundary((start + length).min(VALID.len()))
+        };
+        let (from, to) = (piece(from), piece(to));
+        let new = other.unwrap_or_else(|| VALID[from].to_string());
+        let rest = if is_kept { to.start } else { to.end };
+        format!("{}{new}{}", &VALID[..to.start], &VALID[rest..])
+    })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_text_makes_the_reader_panic(text in "\\PC{0,200}") {
-        let _ = Scenario::parse(&text, Path::new("random.toml"));
+    fn no_text_makes_it_panic(text in "(?s).{0,200}") {
+        let _ = Scenario::parse(&text, Path::new("x.toml")).map_err(|error| error.show(true));
     }
 
     #[test]
-    fn no_mutation_of_a_good_scenario_makes_the_reader_panic(
-        cuts in prop::collection::vec((0usize..GOOD.len(), 0usize..12, "[ -~\\n]{0,6}"), 1..4),
-    ) {
-        let mut text = GOOD.to_string();
-        for (at, length, insert) in cuts {
-            let at = at.min(text.len());
-            text.replace_range(at..(at + length).min(text.len()), &insert);
+    fn no_mutation_makes_it_panic_and_no_mistake_is_without_words(text in mutated()) {
+        if let Err(error) = Scenario::parse(&text, Path::new("x.toml")) {
+            let shown = error.show(false);
+            prop_assert!(shown.starts_with("error: ") && shown.contains("x.toml"), "{shown}");
         }
-        let _ = Scenario::parse(&text, Path::new("mutated.toml"));
+    }
+
+    #[test]
+    fn no_tokens_in_any_order_make_it_panic(words in prop::collection::vec(prop::sample::select(TOKENS), 0..60)) {
+        let _ = Scenario::parse(&words.concat(), Path::new("x.toml")).map_err(|error| error.show(true));
     }
 }
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/scenario_errors.txt")
-}
+const TOKENS: &[&str] = &[
+    "\n",
+    "\n",
+    "=",
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    ",",
+    ".",
+    "\"",
+    "'''",
+    "# é\n",
+    " ",
+    "\t",
+    "1",
+    "-2.5",
+    "\"3s\"",
+    "\"\"",
+    "true",
+    "1979-05-27",
+    "kind",
+    "\"kind=fixed\"",
+    "name",
+    "arrivals",
+    "classes",
+    "endpoints",
+    "duration",
+    "input",
+    "price",
+    "limits",
+    "poisson",
+    "\"poisson\"",
+    "\"fixed\"",
+    "\"exponential\"",
+    "retry",
+    "ttft",
+    "\u{1b}[31m",
+    "\u{feff}",
+    "\r\n",
+];

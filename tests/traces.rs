@@ -29,11 +29,14 @@ fn expected(folder: &Path, file: &str) -> Value {
 /// A scenario that replays `file` against an endpoint without limits.
 fn replay(folder: &Path, file: &str, settings: &str) -> Scenario {
     let text = format!(
-        "duration = \"1h\"\n[arrivals]\nkind = \"trace\"\nfile = \"{file}\"\n{settings}\n[[classes]]\nname = \"all\"\n\
+        "duration = \"1h\"\n[arrivals]\nkind = \"trace\"\nfile = \"{file}\"\n{settings}\n[[classes]]\nname = \"code\"\n\
          [[endpoints]]\nname = \"e\"\nprovider = \"openai\"\nmodel = \"m\"\n\
          latency = {{ kind = \"fixed\", ttft = \"1s\" }}\nprice = {{ input = \"1\", output = \"1\" }}\n"
     );
-    Scenario::parse(&text, &folder.join("replay.toml")).unwrap_or_else(|error| panic!("{error}"))
+    let mut scenario =
+        Scenario::parse(&text, Path::new("replay.toml")).unwrap_or_else(|error| panic!("{error}"));
+    scenario.arrivals.load(folder).unwrap_or_else(|error| panic!("{error}"));
+    scenario
 }
 
 fn arrivals(mut arrivals: AnyArrivals) -> Vec<Arrival> {

@@ -50,7 +50,7 @@ pub fn main() -> std::process::ExitCode {
         }
     };
     let code = execute(cli.verb).unwrap_or_else(|error| {
-        output::complain(&format!("error: {error}"));
+        output::complain(&error.show(output::is_coloured(&std::io::stderr())));
         error.code
     });
     (code as u8).into()

@@ -23,10 +23,15 @@ pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Colour where standard output is a terminal and nobody asked for none (https://no-color.org).
+/// The style of standard output.
 pub fn style() -> Style {
+    Style { is_coloured: is_coloured(&io::stdout()) }
+}
+
+/// Colour where a stream is a terminal and nobody asked for none (https://no-color.org).
+pub fn is_coloured(stream: &impl IsTerminal) -> bool {
     let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    Style { is_coloured: is_wanted && io::stdout().is_terminal() }
+    is_wanted && stream.is_terminal()
 }
 
 /// A line that says how far it is, on a terminal; nothing elsewhere.

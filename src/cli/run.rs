@@ -101,8 +101,7 @@ const LEAD: Duration = Duration::from_millis(50);
 
 /// Hosts beyond this machine are only asked with `--live`.
 fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
-    let remote: Vec<_> =
-        scenario.endpoints.iter().filter(|spec| !spec.is_mock() && !spec.is_loopback()).collect();
+    let remote: Vec<_> = scenario.endpoints.iter().filter(|spec| spec.is_remote()).collect();
     if remote.is_empty() {
         return Ok(());
     }

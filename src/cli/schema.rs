@@ -1,8 +1,7 @@
 //! `tollgate schema`: the scenario's JSON Schema, for editors.
 
-use schemars::generate::SchemaSettings;
-use tollgate::error::{Error, ExitCode, Result};
-use tollgate::scenario::Scenario;
+use tollgate::error::{ExitCode, Result};
+use tollgate::scenario::schema;
 
 use super::output;
 
@@ -14,9 +13,6 @@ use super::output;
 pub struct Args {}
 
 pub fn execute(_args: Args) -> Result<ExitCode> {
-    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Scenario>();
-    let text = serde_json::to_string_pretty(&schema);
-    let text = text.map_err(|cause| Error::failed(format!("the schema cannot be written: {cause}")))?;
-    output::say(&(text + "\n"))?;
+    output::say(&schema::text())?;
     Ok(ExitCode::Fine)
 }

@@ -14,7 +14,7 @@ use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Span};
 use tollgate::report::summary::{Host, SCHEMA, Summary};
 use tollgate::report::{self, hdr, json, markdown, terminal};
-use tollgate::scenario::Scenario;
+use tollgate::scenario::{self, Scenario};
 use tollgate::section::{Value, Verdict};
 use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
@@ -90,7 +90,8 @@ impl Subject {
             }
         };
         let setup = tollgate::machines::setup(&scenario, is_virtual);
-        let question = question(&args.scenario);
+        let text = std::fs::read_to_string(&args.scenario).unwrap_or_default();
+        let question = scenario::question(&text);
         Ok(Subject { scenario, setup, question, folder, verb, started: Instant::now(), calendar })
     }
 
@@ -212,13 +213,6 @@ pub fn exit_code(summary: &Summary) -> ExitCode {
         Verdict::NoVerdict => ExitCode::NoVerdict,
         Verdict::Pass => ExitCode::Fine,
     }
-}
-
-/// The scenario's first comment, up to its first blank line.
-fn question(path: &Path) -> String {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let comment = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
-    comment.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 fn positive(text: &str) -> std::result::Result<Positive, String> {

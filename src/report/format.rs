@@ -70,7 +70,7 @@ fn digits(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),
         below if below < 9.995 => {
-            let decimals = 2 - libm::floor(libm::log10(below)).max(-6.0) as i32;
+            let decimals = 2 - libm::floor(libm::log10(below * 1.0005)).max(-6.0) as i32;
             format!("{number:.*}", decimals.clamp(0, 8) as usize)
         }
         below if below < 99.95 => format!("{number:.1}"),

@@ -1,214 +1,281 @@
-//! What a scenario can say wrong although each of its settings is right in itself.
+//! What types cannot say of a scenario: every rule between its parts, all that are broken at once.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::secret::is_variable;
-use super::{EndpointSpec, Scenario};
+use toml::de::DeTable;
+
+use super::diagnostic::Diagnostic;
+use super::url::{self, Url};
+use super::{EndpointSpec, Scenario, secret, tree};
 use crate::client::lengths::AnyLength;
 use crate::client::retry::AnyRetry;
 use crate::client::workload::Class;
+use crate::number::Span;
+use crate::price::Price;
 
-/// Something wrong, where (keys and positions), and what to do about it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Problem {
-    pub at: Vec<String>,
-    pub message: String,
-    pub help: String,
-}
-
-/// Everything that is wrong.
-pub fn check(scenario: &Scenario) -> Vec<Problem> {
-    let mut found = Findings(Vec::new());
-    found.times(scenario);
-    found.volume(scenario);
-    found.policies(scenario);
-    found.names("classes", scenario.classes.iter().map(|class| class.name.as_str()));
-    found.names("endpoints", scenario.endpoints.iter().map(|spec| spec.name.as_str()));
+/// Every rule the scenario breaks.
+pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
+    let mut check = Check { tree, found: Vec::new() };
+    check.name(&scenario.name);
+    check.times(scenario);
+    check.names("classes", scenario.classes.iter().map(|class| class.name.as_str()));
+    check.names("endpoints", scenario.endpoints.iter().map(|endpoint| endpoint.name.as_str()));
+    let has_lengths = scenario.arrivals.brings_lengths();
     for (index, class) in scenario.classes.iter().enumerate() {
-        found.class(index, class, scenario.arrivals.brings_lengths());
+        check.class(&format!("classes.{index}"), class, has_lengths);
     }
-    for (index, spec) in scenario.endpoints.iter().enumerate() {
-        found.endpoint(index, spec);
+    for (index, endpoint) in scenario.endpoints.iter().enumerate() {
+        check.endpoint(&format!("endpoints.{index}"), endpoint);
     }
-    found.0
+    check.policies(scenario);
+    check.volume(scenario);
+    check.found
 }
 
-/// Ten billion: 100 a second for three years.
-const REQUESTS_MAX: f64 = 1e10;
+struct Check<'a, 'i> {
+    tree: &'a DeTable<'i>,
+    found: Vec<Diagnostic>,
+}
 
-struct Findings(Vec<Problem>);
+impl Check<'_, '_> {
+    /// A rule is broken at `path`, or where `path` would be.
+    fn say(&mut self, path: &str, message: impl Into<String>, label: &str, help: &str) {
+        let diagnostic = Diagnostic::new(tree::span_of(self.tree, path), message);
+        self.found.push(diagnostic.label(label).help(help));
+    }
 
-impl Findings {
-    fn add(&mut self, at: &[&str], message: impl Into<String>, help: impl Into<String>) {
-        let at = at.iter().map(ToString::to_string).collect();
-        self.0.push(Problem { at, message: message.into(), help: help.into() });
+    fn name(&mut self, name: &str) {
+        if !is_file_name(name) {
+            let help = "use letters, digits, `-`, `_` and `.`: it names the folder of the results";
+            self.say("name", format!("the scenario's name \"{name}\" cannot name a folder"), "", help);
+        }
     }
 
     fn times(&mut self, scenario: &Scenario) {
         let (duration, warmup) = (scenario.duration, scenario.warmup);
         if duration.get().is_zero() {
-            self.add(
-                &["duration"],
-                "a run of no length asks nothing",
-                "say how long requests come, such as \"60s\"",
+            self.say(
+                "duration",
+                "`duration` is zero",
+                "no request would come",
+                "write such as duration = \"30s\"",
             );
         } else if warmup >= duration {
-            let message = format!("the warm-up of {warmup} leaves nothing of the duration of {duration}");
-            self.add(&["warmup"], message, "shorten the warm-up or lengthen the duration");
+            self.say(
+                "warmup",
+                "the warm-up leaves nothing to measure",
+                &format!("not shorter than the duration of {duration}"),
+                "make `warmup` shorter or `duration` longer",
+            );
+        }
+    }
+
+    /// The rules for the names of a list: there are some, not too many, and each is its own.
+    fn names<'n>(&mut self, list: &str, names: impl ExactSizeIterator<Item = &'n str>) {
+        let count = names.len();
+        if count == 0 {
+            let help = format!("add at least one [[{list}]] table");
+            self.say(list, format!("the scenario has no {list}"), "empty", &help);
+        }
+        if count > usize::from(u16::MAX) {
+            let message = format!("the scenario has {count} {list}");
+            self.say(list, message, "", "there may be 65535 at most");
+        }
+        let mut first = BTreeMap::new();
+        for (index, name) in names.enumerate() {
+            let path = format!("{list}.{index}.name");
+            if name == "all" {
+                self.say(
+                    &path,
+                    "the name \"all\" is taken",
+                    "",
+                    "reports call the whole run so; use another",
+                );
+            }
+            let Some(earlier) = first.insert(name, index) else { continue };
+            let message = format!("two {list} are named \"{name}\"");
+            let mut diagnostic =
+                Diagnostic::new(tree::span_of(self.tree, &path), message).label("again here");
+            if let Some(span) = tree::span_of(self.tree, &format!("{list}.{earlier}.name")) {
+                diagnostic = diagnostic.also(span, "first here");
+            }
+            self.found.push(diagnostic.help("give each its own name: reports go by it"));
+        }
+    }
+
+    fn class(&mut self, path: &str, class: &Class, has_lengths: bool) {
+        if class.name.trim().is_empty() {
+            self.say(&format!("{path}.name"), "a class has an empty name", "", "name it: reports go by it");
+        }
+        for (key, length) in [("input", &class.input), ("output", &class.output)] {
+            if length.is_none() && !has_lengths {
+                self.say(
+                    &format!("{path}.{key}"),
+                    format!("class `{}` does not say how long its {key} is", class.name),
+                    &format!("this needs `{key}`"),
+                    &format!("add such as {key} = {{ kind = \"fixed\", tokens = 500 }}; only a trace brings its own"),
+                );
+            }
+            self.length(&format!("{path}.{key}"), length.as_ref());
+        }
+        self.length(&format!("{path}.reasoning"), class.reasoning.as_ref());
+        if class.max_tokens == Some(0) {
+            let help = "leave `max_tokens` out for no cap";
+            self.say(
+                &format!("{path}.max_tokens"),
+                "`max_tokens` is zero",
+                "nothing could be answered",
+                help,
+            );
+        }
+        self.above_zero(&format!("{path}.timeout"), Some(class.timeout));
+        self.above_zero(&format!("{path}.stall_timeout"), class.stall_timeout);
+        if class.stall_timeout.is_some_and(|stall| stall > class.timeout) {
+            self.say(
+                &format!("{path}.stall_timeout"),
+                "`stall_timeout` is longer than `timeout`",
+                &format!("the whole request may take {}", class.timeout),
+                "make `stall_timeout` shorter or `timeout` longer",
+            );
+        }
+        let slo = class.slo;
+        for (key, limit) in [("e2e", slo.e2e), ("tpot", slo.tpot), ("ttfo", slo.ttfo), ("ttft", slo.ttft)] {
+            self.above_zero(&format!("{path}.slo.{key}"), limit);
+        }
+    }
+
+    fn above_zero(&mut self, path: &str, span: Option<Span>) {
+        let key = path.rsplit('.').next().unwrap_or(path);
+        if span.is_some_and(|span| span.get() == Duration::ZERO) {
+            let help = format!("write such as {key} = \"10s\", or leave it out");
+            self.say(path, format!("`{key}` is zero"), "nothing could meet it", &help);
+        }
+    }
+
+    fn endpoint(&mut self, path: &str, endpoint: &EndpointSpec) {
+        let name = &endpoint.name;
+        if !is_file_name(name) {
+            let help = "use letters, digits, `-`, `_` and `.`: it becomes part of the mock's address";
+            self.say(&format!("{path}.name"), format!("\"{name}\" cannot name an endpoint"), "", help);
+        }
+        match url::parse(&endpoint.url) {
+            Err(problem) => {
+                let help = "write \"mock\", or an address such as \"https://api.openai.com/v1\"";
+                self.say(&format!("{path}.url"), "`url` is no address to send requests to", &problem, help);
+            }
+            Ok(Url::Mock) if endpoint.latency.is_none() => self.say(
+                &format!("{path}.latency"),
+                format!("endpoint `{name}` is a mock and does not say how fast it answers"),
+                "this needs `latency`",
+                "add such as latency = { kind = \"fixed\", ttft = \"400ms\", itl = \"15ms\" }, or a real `url`",
+            ),
+            Ok(Url::Remote) if endpoint.hints => self.say(
+                &format!("{path}.hints"),
+                format!("endpoint `{name}` would send hints to a real service"),
+                "only for a Tollgate mock on this machine",
+                "remove `hints`",
+            ),
+            Ok(Url::Local | Url::Mock | Url::Remote) => {}
+        }
+        if let Some(key) = &endpoint.key_env {
+            self.key_env(&format!("{path}.key_env"), key);
+        }
+        self.price(&format!("{path}.price"), name, &endpoint.price);
+    }
+
+    fn key_env(&mut self, path: &str, name: &str) {
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+        if secret::is_likely(name) {
+            self.say(
+                path,
+                "`key_env` holds what looks like a key itself",
+                "not shown here",
+                "put the key into an environment variable and its name here, such as key_env = \"OPENAI_API_KEY\"; \
+                 take this key for leaked if the file was ever shared",
+            );
+        } else if !is_name {
+            self.say(
+                path,
+                "`key_env` is no name of an environment variable",
+                "letters, digits and `_` only, and no digit first",
+                "write such as key_env = \"OPENAI_API_KEY\"",
+            );
+        }
+    }
+
+    fn price(&mut self, path: &str, endpoint: &str, price: &Price) {
+        let is_metered = [price.input, price.cache_read, price.cache_write, price.output, price.reasoning]
+            .iter()
+            .any(Option::is_some);
+        if !is_metered && price.per_hour.is_none() {
+            return self.say(
+                path,
+                format!("the price of endpoint `{endpoint}` is not given"),
+                "nothing in it",
+                "an unknown price is not $0: give `input` and `output` in dollars per million tokens, or `per_hour`; \
+                 write \"0\" where it is free",
+            );
+        }
+        for (key, rate) in [("input", price.input), ("output", price.output)] {
+            if is_metered && rate.is_none() {
+                let help = format!("add `{key}` in dollars per million tokens; write \"0\" if it is free");
+                let message =
+                    format!("the price of endpoint `{endpoint}` meters tokens but not {key} tokens");
+                self.say(&format!("{path}.{key}"), message, &format!("this needs `{key}`"), &help);
+            }
+        }
+        if price.per_hour.is_some_and(|hourly| hourly.picos() < 0) {
+            let help = "write what an hour of the capacity costs, in dollars";
+            self.say(&format!("{path}.per_hour"), "a price is not negative", "", help);
+        }
+    }
+
+    fn policies(&mut self, scenario: &Scenario) {
+        if let AnyRetry::Exponential(retry) = &scenario.retry
+            && retry.base > retry.cap
+        {
+            self.say(
+                "retry.base",
+                "the first retry's wait is above the cap on all of them",
+                &format!("`base` is {}, `cap` is {}", retry.base, retry.cap),
+                "make `base` shorter or `cap` longer",
+            );
+        }
+        if scenario.hedge.is_some() && scenario.endpoints.len() == 1 {
+            let label = "a hedge goes to another endpoint";
+            self.say(
+                "hedge",
+                "there is no endpoint to hedge with",
+                label,
+                "add an endpoint, or remove `hedge`",
+            );
         }
     }
 
     /// More requests than anybody can mean would never end.
     fn volume(&mut self, scenario: &Scenario) {
         let expected = scenario.arrivals.expected(scenario.duration.get());
-        if let Some(expected) = expected.filter(|expected| !(*expected <= REQUESTS_MAX)) {
-            let message = format!(
-                "these arrivals ask for {expected:.3e} requests, more than the {REQUESTS_MAX:.0e} there can be"
-            );
-            self.add(&["arrivals"], message, "lower the rate or shorten the duration");
+        if let Some(expected) = expected.filter(|expected| expected.is_nan() || *expected > REQUESTS_MAX) {
+            let message = format!("these arrivals ask for {expected:.1e} requests");
+            let label = format!("more than {REQUESTS_MAX:.0e}");
+            self.say("arrivals", message, &label, "lower the rate or shorten the duration");
         }
     }
 
-    fn policies(&mut self, scenario: &Scenario) {
-        if scenario.hedge.is_some() && scenario.endpoints.len() == 1 {
-            self.add(
-                &["hedge"],
-                "a hedge needs a second endpoint to go to",
-                "add an endpoint, or take the hedge out",
-            );
-        }
-        if let AnyRetry::Exponential(retry) = &scenario.retry
-            && retry.base > retry.cap
-        {
-            let message = format!("the first wait of {} is above the cap of {}", retry.base, retry.cap);
-            self.add(&["retry", "base"], message, "make base at most cap");
-        }
-    }
-
-    /// Names are there, are unique, and can stand in a URL and a file.
-    fn names<'a>(&mut self, list: &str, names: impl Iterator<Item = &'a str>) {
-        let mut seen = BTreeSet::new();
-        let mut count = 0;
-        for (index, name) in names.enumerate() {
-            count += 1;
-            let at = [list, &index.to_string(), "name"];
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            if name.is_empty() || name.len() > 64 || !name.chars().all(is_plain) || name.starts_with('.') {
-                let message = format!("the name '{}' cannot stand in a URL", name.escape_debug());
-                self.add(
-                    &at,
-                    message,
-                    "use up to 64 letters, digits, '-', '_' and '.', such as \"openai-direct\"",
-                );
-            } else if !seen.insert(name) {
-                self.add(&at, format!("there are two {list} named '{name}'"), "give each a name of its own");
-            } else if ["all", "total"].contains(&name) {
-                self.add(&at, format!("the name '{name}' stands for the whole run"), "use another name");
-            }
-        }
-        match count {
-            0 => self.add(
-                &[list],
-                format!("a scenario needs {list}"),
-                format!("add at least one [[{list}]] table"),
-            ),
-            1..=1024 => {}
-            _ => self.add(
-                &[list],
-                format!("{count} {list} are more than the 1,024 there can be"),
-                "leave some out",
-            ),
-        }
-    }
-
-    fn class(&mut self, index: usize, class: &Class, brings_lengths: bool) {
-        let index = index.to_string();
-        let at = |field| ["classes", &index, field];
-        for (field, length) in [("input", &class.input), ("output", &class.output)] {
-            if length.is_none() && !brings_lengths {
-                let message = format!("class '{}' has no `{field}` length", class.name);
-                let help = format!(
-                    "add, for example, {field} = {{ kind = \"lognormal\", median = 500, sigma = 0.8 }}"
-                );
-                self.add(&at(field), message, help);
-            }
-            self.length(&at(field), length.as_ref());
-        }
-        self.length(&at("reasoning"), class.reasoning.as_ref());
-        if class.max_tokens == Some(0) {
-            self.add(
-                &at("max_tokens"),
-                "an answer of at most 0 tokens is none",
-                "leave max_tokens out, or raise it",
-            );
-        }
-        if class.timeout.get().is_zero() {
-            self.add(&at("timeout"), "no request can be answered in no time", "raise the timeout");
-        }
-        if let Some(stall) = class.stall_timeout {
-            if stall.get().is_zero() {
-                self.add(
-                    &at("stall_timeout"),
-                    "every answer is silent for no time",
-                    "raise the stall timeout",
-                );
-            } else if stall > class.timeout {
-                let message =
-                    format!("the stall timeout of {stall} is above the whole timeout of {}", class.timeout);
-                self.add(&at("stall_timeout"), message, "shorten it, or leave it out");
-            }
-        }
-    }
-
-    fn length(&mut self, at: &[&str], length: Option<&AnyLength>) {
+    fn length(&mut self, path: &str, length: Option<&AnyLength>) {
         if let Some(problem) = length.and_then(|length| length.problem()) {
-            self.add(at, problem, "mend the bounds");
+            self.say(path, problem, "", "mend the bounds");
         }
     }
+}
 
-    fn endpoint(&mut self, index: usize, spec: &EndpointSpec) {
-        let index = index.to_string();
-        let at = |field| ["endpoints", &index, field];
-        let has_scheme = spec.url.starts_with("http://") || spec.url.starts_with("https://");
-        if !spec.is_mock() && !has_scheme {
-            let message = format!("the url of '{}' is neither \"mock\" nor an address", spec.name);
-            self.add(
-                &at("url"),
-                message,
-                "write \"mock\", or a base URL such as \"https://api.openai.com/v1\"",
-            );
-        }
-        if spec.is_mock() && spec.latency.is_none() {
-            let help = "add, for example, latency = { kind = \"lognormal\", ttft_median = \"400ms\", itl = \"12ms\" }";
-            self.add(&at("latency"), format!("the mock '{}' has no latency", spec.name), help);
-        }
-        if spec.hints && !spec.is_mock() && !spec.is_loopback() {
-            let help = "hints are for a Tollgate mock on this machine; take them out";
-            self.add(
-                &at("hints"),
-                format!("'{}' is not on this machine, and would be told of the test", spec.name),
-                help,
-            );
-        }
-        if spec.model.is_empty() {
-            self.add(
-                &at("model"),
-                format!("'{}' has no model", spec.name),
-                "name the model or deployment to ask for",
-            );
-        }
-        if let Some(name) = &spec.key_env
-            && !is_variable(name.as_bytes())
-        {
-            // It may be the key itself: it is not repeated.
-            let message = format!("key_env of '{}' is not the name of an environment variable", spec.name);
-            self.add(&at("key_env"), message, "put the key into a variable such as OPENAI_API_KEY and name that; if a key stood here, replace it");
-        }
-        let price = &spec.price;
-        if price.per_hour.is_none() && (price.input.is_none() || price.output.is_none()) {
-            let message =
-                format!("'{}' has no price for prompt or answer tokens, and none per hour", spec.name);
-            self.add(&at("price"), message, "give input and output in dollars per million tokens, or per_hour; \"0\" says that it is free");
-        }
-    }
+/// Ten billion: 100 a second for three years.
+const REQUESTS_MAX: f64 = 1e10;
+
+/// Whether a name can be a folder and a part of an address on every system.
+fn is_file_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=100).contains(&name.len()) && name.bytes().all(is_plain) && name.bytes().any(|byte| byte != b'.')
 }

@@ -1,14 +1,20 @@
 //! The scenario: one file says what comes, who may serve it, what each allows and charges.
 
 mod check;
+mod diagnostic;
+mod explain;
 mod read;
+pub mod schema;
 mod secret;
+mod tree;
+pub mod url;
 
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::diagnostic::Diagnostic;
 use crate::client::arrivals::AnyArrivals;
 use crate::client::fleet::Cooling;
 use crate::client::hedge::Hedge;
@@ -38,17 +44,25 @@ pub struct Scenario {
     /// Requests of this first part count in no latency, goodput or refusal figure.
     #[serde(default)]
     pub warmup: Span,
+    /// When requests come.
     pub arrivals: AnyArrivals,
+    /// What comes: kinds of requests.
     pub classes: Vec<Class>,
+    /// Who may serve them.
     pub endpoints: Vec<EndpointSpec>,
+    /// Which endpoint gets a request.
     #[serde(default)]
     pub router: AnyRouter,
+    /// Whether and when a failed request is tried again.
     #[serde(default)]
     pub retry: AnyRetry,
+    /// When a slow request gets a second attempt; never, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedge: Option<Hedge>,
+    /// When an endpoint is given a rest.
     #[serde(default)]
     pub cooling: Cooling,
+    /// How faithful a run must be for a verdict.
     #[serde(default)]
     pub fidelity: FidelityBounds,
     /// What must hold, such as `"ttft_p99 < 2s"`.
@@ -60,8 +74,11 @@ pub struct Scenario {
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
+    /// Its name in reports, and the mock's path to it: letters, digits, `-`, `_` and `.`.
     pub name: String,
+    /// Whose it is: openai, azure, …
     pub provider: Provider,
+    /// The model asked for.
     pub model: String,
     /// How its wire is spelt.
     #[serde(default)]
@@ -82,8 +99,10 @@ pub struct EndpointSpec {
     /// How fast it answers: needed by `simulate` and `mock`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<AnyLatency>,
+    /// What it refuses: its quotas and outages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<AnyLimit>,
+    /// What it charges.
     pub price: Price,
 }
 
@@ -118,37 +137,71 @@ impl Default for FidelityBounds {
     }
 }
 
-impl Scenario {
-    /// Reads and checks a scenario file, with everything it refers to.
-    pub fn load(path: &Path) -> Result<Scenario> {
-        let mut scenario = Scenario::parse(&read::text(path)?, path)?;
-        if scenario.name.is_empty() {
-            scenario.name =
-                path.file_stem().map_or("scenario".into(), |stem| stem.to_string_lossy().into_owned());
-        }
-        Ok(scenario)
-    }
-
-    /// Reads and checks a scenario's text. `path` is for messages, and its folder for the files it names.
-    pub fn parse(text: &str, path: &Path) -> Result<Scenario> {
-        read::scenario(text, path)
-    }
-}
-
 impl EndpointSpec {
     /// Whether it is played by an embedded mock.
     pub fn is_mock(&self) -> bool {
-        self.url == "mock"
+        url::parse(&self.url) == Ok(url::Url::Mock)
     }
 
-    /// Whether its address is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        let uri: Option<http::Uri> = self.url.parse().ok();
-        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
-        let address: Option<std::net::IpAddr> =
-            host.trim_start_matches('[').trim_end_matches(']').parse().ok();
-        host == "localhost" || address.is_some_and(|address| address.is_loopback())
+    /// Whether it is beyond this machine, where a request may cost money.
+    pub fn is_remote(&self) -> bool {
+        url::parse(&self.url) == Ok(url::Url::Remote)
     }
+}
+
+impl Scenario {
+    /// Reads and checks a scenario file, with everything it refers to.
+    pub fn load(path: &Path) -> Result<Scenario> {
+        Scenario::read(&read::text(path)?, path, |scenario| {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            scenario.arrivals.load(folder)
+        })
+    }
+
+    /// Checks the text of a scenario and reads nothing else; `path` names it in messages.
+    pub fn parse(text: &str, path: &Path) -> Result<Scenario> {
+        Scenario::read(text, path, |_| Ok(()))
+    }
+
+    /// Finds all mistakes of one sort before it looks for the next: of TOML, of type, between the parts,
+    /// and at last in the files referred to.
+    fn read(text: &str, path: &Path, load: impl FnOnce(&mut Scenario) -> Result<()>) -> Result<Scenario> {
+        let shown = path.display().to_string();
+        let fail = |mistakes: Vec<Diagnostic>| diagnostic::error(&shown, text, &mistakes);
+        let tree = read::tree(text).map_err(fail)?;
+        let mut scenario = read::types(&tree).map_err(fail)?;
+        if !tree.get_ref().contains_key("name") {
+            scenario.name = name_of(path);
+        }
+        let mistakes = check::check(&scenario, tree.get_ref());
+        if !mistakes.is_empty() {
+            return Err(fail(mistakes));
+        }
+        load(&mut scenario).map_err(|error| {
+            let at = tree::span_of(tree.get_ref(), "arrivals.file");
+            fail(vec![Diagnostic::new(at, error.to_string())])
+        })?;
+        Ok(scenario)
+    }
+}
+
+/// The question a scenario file asks: its first comment's first paragraph, after the editor's `#:schema` line.
+pub fn question(text: &str) -> String {
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let comment = lines
+        .skip_while(|line| line.is_empty() || line.starts_with("#:"))
+        .map_while(|line| line.strip_prefix('#'))
+        .map(str::trim)
+        .take_while(|line| !line.is_empty());
+    comment.collect::<Vec<_>>().join(" ").trim().into()
+}
+
+/// A name for a scenario that gives none: its file's, with `-` for what a folder cannot hold.
+fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = stem.chars().take(100).map(plain).collect();
+    if name.trim_matches('.').is_empty() { "scenario".into() } else { name }
 }
 
 fn default_seed() -> u32 {

@@ -1,212 +1,116 @@
-//! From a scenario's text to its final types, or to messages that say what, where and what to do next.
+//! From a file's bytes to final types, with every mistake found on the way and not only the first.
 
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use serde::Deserialize;
-use toml::de::DeTable;
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
-use super::Scenario;
-use super::check::{Problem, check};
-use super::secret;
-use crate::error::{Error, Result, nearest};
+use super::diagnostic::{Diagnostic, SHOWN_MAX};
+use super::tree::{self, Step};
+use super::{Scenario, explain};
+use crate::error::{Error, Result};
 use crate::kind;
 
-/// A scenario larger than this is a mistake.
+/// What was looked for, or every mistake on the way to it.
+pub type Found<T> = std::result::Result<T, Vec<Diagnostic>>;
+
+/// A larger file is no scenario.
 const BYTES_MAX: u64 = 16 << 20;
 
-/// The text of a scenario file.
+/// The text of the scenario file, or why there is none.
 pub fn text(path: &Path) -> Result<String> {
-    let unreadable =
-        |why: String| Error::usage(format!("could not read the scenario {}: {why}", path.display()));
-    let size = std::fs::metadata(path)
-        .map_err(|cause| unreadable(format!("{cause}; tollgate init writes one to start from")))?;
-    if size.is_dir() {
-        return Err(unreadable("it is a folder; name a file in it".into()));
+    let shown = path.display();
+    let fail = |cause: std::io::Error| {
+        let next = match cause.kind() {
+            std::io::ErrorKind::NotFound => "; `tollgate init` writes a scenario to start from",
+            _ => "",
+        };
+        Error::usage(format!("could not read the scenario {shown}: {cause}{next}"))
+    };
+    let file = std::fs::File::open(path).map_err(fail)?;
+    if file.metadata().map_err(fail)?.is_dir() {
+        return Err(Error::usage(format!("{shown} is a folder; name the scenario file in it")));
     }
-    if size.len() > BYTES_MAX {
-        return Err(unreadable(format!(
-            "it has {} MiB, and a scenario is text of a few KiB",
-            size.len() >> 20
-        )));
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(Error::usage(format!("{shown} is larger than 16 MiB; that is no scenario file")));
     }
-    let bytes = std::fs::read(path).map_err(|cause| unreadable(cause.to_string()))?;
     String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        unreadable(format!("byte {at} is not UTF-8; save the file as UTF-8 text"))
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let column = 1 + valid.iter().rev().take_while(|byte| **byte != b'\n').count();
+        Error::usage(format!("{shown}:{line}:{column}: this is not UTF-8 text; save the file as UTF-8"))
     })
 }
 
-/// Reads and checks a scenario. All problems of one kind are told at once: of syntax, else the first of type,
-/// else of meaning.
-pub fn scenario(text: &str, path: &Path) -> Result<Scenario> {
-    let source = Source { text: &secret::covered(text), path };
-    let (mut table, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let problems = errors.iter().map(|error| Found {
-            message: error.message().into(),
-            span: error.span(),
-            help: None,
-        });
-        return Err(source.report(problems.collect()));
+/// The tree of a text, its kinds tagged; or everything that makes it no TOML.
+pub fn tree(text: &str) -> Found<Spanned<DeTable<'_>>> {
+    if text.trim_start().starts_with('{') {
+        let start = text.find('{').unwrap_or_default();
+        let json = Diagnostic::new(Some(start..start + 1), "this is JSON; a scenario is TOML");
+        return Err(vec![json.help("write key = value, and [table] before the keys of a table")]);
     }
-    let plain = table.clone();
-    kind::tag(table.get_mut());
-    let read = Scenario::deserialize(toml::de::Deserializer::from(table));
-    let mut scenario = read.map_err(|error| source.report(vec![explain(&error)]))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let loaded = scenario.arrivals.load(folder);
-    if let Err(error) = loaded {
-        let span = span_of(plain.get_ref(), &["arrivals", "file"]);
-        return Err(source.report(vec![Found { message: error.to_string(), span, help: None }]));
+    let (mut table, mut errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        if table.get_ref().is_empty() {
+            let empty = Diagnostic::new(None, "the scenario is empty");
+            return Err(vec![empty.help("`tollgate init` writes a scenario to start from")]);
+        }
+        kind::tag(table.get_mut());
+        return Ok(table);
     }
-    let problems = check(&scenario);
-    if problems.is_empty() {
-        return Ok(scenario);
-    }
-    let locate = |problem: Problem| {
-        let path: Vec<&str> = problem.at.iter().map(String::as_str).collect();
-        Found { message: problem.message, span: span_of(plain.get_ref(), &path), help: Some(problem.help) }
-    };
-    Err(source.report(problems.into_iter().map(locate).collect()))
+    errors.sort_by_key(|error| error.span().map(|span| (span.start, span.end)));
+    errors.dedup_by_key(|error| line_start(text, error.span().unwrap_or_default().start));
+    Err(errors.iter().map(|error| explain::syntax(error, text)).collect())
 }
 
-struct Source<'a> {
-    text: &'a str,
-    path: &'a Path,
+/// Where the line of `at` begins. A line's later mistakes mostly follow from its first.
+fn line_start(text: &str, at: usize) -> usize {
+    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
 }
 
-/// A problem, where it is, and what to do about it.
-struct Found {
-    message: String,
-    span: Option<Range<usize>>,
-    help: Option<String>,
-}
-
-impl Source<'_> {
-    fn report(&self, problems: Vec<Found>) -> Error {
-        let path = self.path.display().to_string();
-        let renderer = Renderer::plain();
-        let shown = problems.into_iter().map(|problem| {
-            let end = self.text.len();
-            let span = problem.span.unwrap_or(0..0);
-            // A whole table is shown by its first line.
-            let first_line = self.text[span.start.min(end)..span.end.min(end)].find('\n');
-            let span =
-                span.start.min(end)..first_line.map_or(span.end.min(end), |length| span.start + length);
-            let snippet = Snippet::source(self.text).path(path.as_str());
-            let snippet = snippet.annotation(AnnotationKind::Primary.span(span));
-            let title = Level::ERROR.primary_title(problem.message.as_str()).element(snippet);
-            let mut groups = vec![title];
-            if let Some(help) = &problem.help {
-                groups.push(annotate_snippets::Group::with_title(Level::HELP.secondary_title(help.as_str())));
+/// The scenario a tree says, or everything in it that is not of the type it should be.
+///
+/// The type reader stops at the first mistake. So the entry that is wrong is noted, taken out of the
+/// tree, and what is left is read again, until nothing is wrong any more. A key then missing because it
+/// was taken out, or misspelt, is no new mistake. Every round makes the tree smaller.
+pub fn types(table: &Spanned<DeTable<'_>>) -> Found<Scenario> {
+    let mut table = table.clone();
+    let mut found = Vec::new();
+    let mut settled: Vec<(Range<usize>, String)> = Vec::new();
+    while found.len() <= SHOWN_MAX {
+        let error = match Scenario::deserialize(Deserializer::from(table.clone())) {
+            Ok(scenario) if found.is_empty() => return Ok(scenario),
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        let span = error.span().unwrap_or_default();
+        let path = tree::find(table.get_ref(), &span).unwrap_or_default();
+        let is_settled = |key: &str| settled.iter().any(|(at, gone)| *at == span && gone == key);
+        found.extend(explain::shape(&error, table.get_ref(), &path, is_settled));
+        let is_untagged =
+            error.message().starts_with("unknown field `kind=") && tree::untag(&mut table, &path);
+        if !is_untagged {
+            if let Some((around, key)) = entry(table.get_ref(), &path) {
+                settled.extend(explain::meant(&error).map(|meant| (around.clone(), meant.into())));
+                settled.push((around, key));
             }
-            renderer.render(&groups)
-        });
-        let shown: Vec<_> = shown.collect();
-        let text = shown.join("\n\n");
-        // The caller says "error:" itself.
-        Error::usage(text.strip_prefix("error: ").unwrap_or(&text).to_string())
-    }
-}
-
-/// A reader's error in the words of people who write scenarios.
-fn explain(error: &toml::de::Error) -> Found {
-    let message = error.message();
-    let span = error.span();
-    if let Some((unknown, known)) = unknown_field(message) {
-        let help = match nearest(&unknown, known.iter().map(String::as_str)) {
-            Some(meant) => format!("did you mean `{meant}`? There are: {}", known.join(", ")),
-            None if known.is_empty() => "nothing can be set here".into(),
-            None => format!("there are: {}", known.join(", ")),
-        };
-        return Found { message: format!("there is no setting `{unknown}` here"), span, help: Some(help) };
-    }
-    if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        let help =
-            Some(format!("add `{missing} = …` to this table; tollgate init shows a complete scenario"));
-        return Found { message: format!("`{missing}` is missing"), span, help };
-    }
-    if let Some((found, expected)) =
-        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
-    {
-        let message = format!("this is {}; it must be {}", in_words(found), in_words(expected));
-        let is_single = in_words(expected) == "a list" && in_words(found) == "a table";
-        let help =
-            is_single.then(|| "a table in a list is headed with two brackets on each side: [[name]]".into());
-        return Found { message, span, help };
-    }
-    if let Some((found, expected)) =
-        message.strip_prefix("invalid value: ").and_then(|rest| rest.split_once(", expected "))
-    {
-        return Found {
-            message: format!("{} will not do; it must be {}", in_words(found), in_words(expected)),
-            span,
-            help: None,
-        };
-    }
-    if let Some((unknown, known)) = unknown_variant(message) {
-        let known: Vec<_> = known.iter().map(String::as_str).collect();
-        return Found {
-            message: kind::unknown("this", &unknown, &known).replace("has no kind", "cannot be"),
-            span,
-            help: None,
-        };
-    }
-    Found { message: message.into(), span, help: None }
-}
-
-/// The unknown key and the known ones of serde's "unknown field `a`, expected one of `b`, `c`".
-fn unknown_field(message: &str) -> Option<(String, Vec<String>)> {
-    quoted(message.strip_prefix("unknown field ")?)
-}
-
-fn unknown_variant(message: &str) -> Option<(String, Vec<String>)> {
-    quoted(message.strip_prefix("unknown variant ")?)
-}
-
-/// Words in backticks: the first, and the others.
-fn quoted(text: &str) -> Option<(String, Vec<String>)> {
-    let mut words = text.split('`').skip(1).step_by(2).map(String::from);
-    Some((words.next()?, words.collect()))
-}
-
-/// serde's names of types, in plain words.
-fn in_words(serde: &str) -> String {
-    let plain = match serde {
-        "a sequence" | "sequence" => "a list",
-        "map" | "a map" => "a table",
-        "a string" => "a text",
-        "f64" | "f32" => "a number",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of at least 0",
-        "a nonzero u32" | "a nonzero u64" => "a whole number of at least 1",
-        "a boolean" => "true or false",
-        other => other,
-    };
-    let plain = plain.strip_prefix("string ").map_or(plain.to_string(), |text| format!("the text {text}"));
-    let plain = plain.strip_prefix("integer ").map_or(plain.clone(), |number| format!("the number {number}"));
-    let plain =
-        plain.strip_prefix("floating point ").map_or(plain.clone(), |number| format!("the number {number}"));
-    let plain = plain.strip_prefix("boolean ").map_or(plain.clone(), |value| value.to_string());
-    plain.strip_prefix("struct ").map_or(plain.clone(), |_| "a table".to_string())
-}
-
-/// Where a value stands: keys, and positions in lists. The nearest there is, when it is not there itself.
-fn span_of(table: &DeTable<'_>, path: &[&str]) -> Option<Range<usize>> {
-    use toml::de::DeValue;
-    let (first, rest) = path.split_first()?;
-    let mut value = table.get(*first)?;
-    for step in rest {
-        let next = match value.get_ref() {
-            DeValue::Array(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
-            DeValue::Table(table) => table.get(*step),
-            _ => None,
-        };
-        match next {
-            Some(next) => value = next,
-            None => break,
+            if !tree::remove(&mut table, &path) {
+                break;
+            }
         }
     }
-    Some(value.span())
+    Err(found)
+}
+
+/// The place of the table that holds the entry at `path`, and the entry's key in it.
+fn entry(root: &DeTable<'_>, path: &[Step]) -> Option<(Range<usize>, String)> {
+    let kinds = path.iter().rev().take_while(|step| step.kind().is_some()).count();
+    let (Step::Key(key), above) = path[..path.len() - kinds].split_last()? else { return None };
+    let around = tree::get(root, above).map(Spanned::span).unwrap_or_default();
+    Some((around, key.clone()))
 }

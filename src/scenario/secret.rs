@@ -1,38 +1,53 @@
-//! Keys that stand in a scenario by mistake are not repeated in messages about it.
+//! What looks like a secret is never shown, wherever in a scenario it was put by mistake.
 
-/// How well-known keys begin.
-const PREFIXES: [&str; 8] = ["sk-", "sk_", "AKIA", "ASIA", "AIza", "eyJ", "ghp_", "bedrock-api-key-"];
+use std::ops::Range;
 
-/// The text with every likely key covered by stars of the same length, so that places in it stay where they are.
-pub fn covered(text: &str) -> String {
-    let mut bytes = text.as_bytes().to_vec();
-    let mut start = 0;
-    for (at, byte) in text.bytes().chain([b' ']).enumerate() {
-        if byte.is_ascii_alphanumeric() || b"-_.+/=".contains(&byte) {
-            continue;
-        }
-        let word = &text.as_bytes()[start..at];
-        let is_key = word.len() >= 12 && PREFIXES.iter().any(|prefix| word.starts_with(prefix.as_bytes()));
-        if is_key || (is_value_of_key_env(&text.as_bytes()[..start]) && !is_variable(word)) {
-            bytes[start..at].fill(b'*');
-        }
-        start = at + 1;
+/// How the keys of well-known services begin.
+const PREFIXES: [&str; 12] =
+    ["ABSK", "AIza", "AKIA", "ASIA", "eyJ", "ghp_", "github_pat_", "glpat-", "hf_", "sk-", "sk_", "xox"];
+
+/// Whether a word is more likely a key than the name of anything.
+pub fn is_likely(word: &str) -> bool {
+    let has_prefix = PREFIXES.iter().any(|prefix| word.starts_with(prefix));
+    let is_dense = |part: &str| {
+        let digits = part.bytes().filter(u8::is_ascii_digit).count();
+        part.len() >= 32 && digits >= 4 && digits < part.len()
+    };
+    has_prefix && word.len() >= 16 || word.split(['-', '_', '.', '/', '=']).any(is_dense)
+}
+
+/// `text` with every byte of what looks like a secret made a `*`, so that places in it stay.
+pub fn mask(text: &str) -> String {
+    let mut secrets: Vec<_> = credentials(text).collect();
+    secrets.extend(words(text).filter(|word| is_likely(&text[word.clone()])));
+    secrets.sort_by_key(|secret| (secret.start, secret.end));
+    let mut masked = String::with_capacity(text.len());
+    for secret in secrets {
+        let start = secret.start.max(masked.len());
+        masked.push_str(&text[masked.len()..start]);
+        masked.extend(std::iter::repeat_n('*', secret.end.saturating_sub(start)));
     }
-    // Only whole runs of ASCII were replaced, by ASCII.
-    String::from_utf8(bytes).unwrap_or_default()
+    masked.push_str(&text[masked.len()..]);
+    masked
 }
 
-/// Whether what follows `before` is the quoted value of `key_env`.
-fn is_value_of_key_env(before: &[u8]) -> bool {
-    let before = before.trim_ascii_end();
-    let Some(before) = before.strip_suffix(b"\"").or(before.strip_suffix(b"'")) else { return false };
-    let Some(before) = before.trim_ascii_end().strip_suffix(b"=") else { return false };
-    before.trim_ascii_end().ends_with(b"key_env")
+fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.+/=".contains(c);
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + text[from..].find(is_word)?;
+        from = text[start..].find(|c| !is_word(c)).map_or(text.len(), |length| start + length);
+        Some(start..from)
+    })
 }
 
-/// Whether it could be the name of an environment variable.
-pub fn is_variable(name: &[u8]) -> bool {
-    !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+/// The user and password of each address.
+fn credentials(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    text.match_indices("://").filter_map(|(at, mark)| {
+        let start = at + mark.len();
+        let end = start + text[start..].find(['/', '@', '"', '\'', '\n'])?;
+        text[end..].starts_with('@').then_some(start..end)
+    })
 }
 
 #[cfg(test)]
@@ -40,14 +55,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_covered_and_everything_else_stays_where_it_is() {
-        let text = "a = 1 # ü\nkey_env = \"my-private-key\" x = 'sk-proj-1234567890' y = \"sk-short\"\nkey_env = \"OPENAI_API_KEY\"";
-        let covered = covered(text);
-        assert_eq!(covered.len(), text.len());
-        assert!(!covered.contains("private") && !covered.contains("proj"), "{covered}");
-        assert!(
-            covered.starts_with("a = 1 # ü\n")
-                && covered.ends_with("sk-short\"\nkey_env = \"OPENAI_API_KEY\"")
-        );
+    fn secrets_are_masked_and_names_are_not() {
+        for (text, masked) in [
+            ("k = \"sk-proj-abcdefgh1234\"", "k = \"********************\""),
+            ("u = 'https://me:pass wörd@host/v1'", "u = 'https://*************@host/v1'"),
+            ("0123456789abcdef0123456789abcdef é", "******************************** é"),
+        ] {
+            assert_eq!(mask(text), masked);
+        }
+        for name in
+            ["OPENAI_API_KEY", "anthropic.claude-sonnet-4-20250514-v1:0", "https://api.openai.com/v1@2"]
+        {
+            assert_eq!(mask(name), name);
+        }
     }
 }

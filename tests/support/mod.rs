@@ -6,14 +6,16 @@ use tollgate::scenario::Scenario;
 /// A small scenario of any shape the format allows: loads, limits, policies and faults in any mixture.
 pub fn scenarios() -> impl Strategy<Value = Scenario> {
     let text = (load(), classes(), prop::collection::vec(endpoint(), 1..4), policy(), any::<u32>());
-    text.prop_map(|(load, classes, endpoints, policy, seed)| {
+    text.prop_map(|(load, classes, endpoints, (policy, hedge), seed)| {
+        // A hedge needs a second endpoint to go to.
+        let hedge = if endpoints.len() > 1 { hedge } else { "" };
         let endpoints: String = (0..)
             .zip(endpoints)
             .map(|(index, endpoint): (usize, String)| {
                 format!("[[endpoints]]\nname = \"e{index}\"\n{endpoint}")
             })
             .collect();
-        let text = format!("seed = {seed}\nwarmup = \"1s\"\n{policy}\n{load}\n{classes}\n{endpoints}");
+        let text = format!("seed = {seed}\nwarmup = \"1s\"\n{policy}{hedge}\n{load}\n{classes}\n{endpoints}");
         let path = std::path::Path::new("random.toml");
         Scenario::parse(&text, path).unwrap_or_else(|error| panic!("{error}\n{text}"))
     })
@@ -78,7 +80,7 @@ fn endpoint() -> impl Strategy<Value = String> {
     })
 }
 
-fn policy() -> impl Strategy<Value = String> {
+fn policy() -> impl Strategy<Value = (String, &'static str)> {
     let router = prop::sample::select(tollgate::client::routers::AnyRouter::KINDS);
     let retry = (1u32..7, 1u32..900, any::<bool>());
     (router, retry, any::<bool>(), 0u32..4).prop_map(|(router, (attempts, base, has_retry), hedges, failures)| {
@@ -87,9 +89,10 @@ fn policy() -> impl Strategy<Value = String> {
             false => "\"none\"".into(),
         };
         let hedge = if hedges { "hedge = { after = \"100ms\", share_max = \"50%\" }\n" } else { "" };
-        format!(
-            "duration = \"8s\"\nrouter = \"{router}\"\nretry = {retry}\n{hedge}\
+        let policy = format!(
+            "duration = \"8s\"\nrouter = \"{router}\"\nretry = {retry}\n\
              cooling = {{ failures = {failures}, rest = \"1s\", on_retry_after = true }}\n"
-        )
+        );
+        (policy, hedge)
     })
 }

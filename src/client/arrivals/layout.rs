@@ -41,7 +41,10 @@ const LAYOUTS: [Layout; 3] = [
 /// All rows of a file, in order of time, counted from the first.
 pub fn read(path: &Path) -> Result<Vec<Row>> {
     let at_line = |line: u64, what: String| Error::usage(format!("{}:{line}: {what}", path.display()));
-    let file = std::fs::File::open(path).map_err(|cause| Error::file("open the trace", path, cause))?;
+    let file = std::fs::File::open(path).map_err(|cause| {
+        let hint = "`file` is relative to the scenario's folder";
+        Error::usage(format!("could not open the trace {}: {cause}; {hint}", path.display()))
+    })?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
     let headers = reader.headers().map_err(|cause| at_line(1, cause.to_string()))?.clone();
     let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
