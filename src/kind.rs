@@ -2,7 +2,7 @@
 //!
 //! TOML readers lose the place of an error inside an internally tagged enum. So the scenario reader
 //! first turns each table `{ kind = "x", … }` into `{ "kind=x" = { … } }`, keeping every span
-//! ([`tag`]), and the enums made by [`kinds!`] read that form. A kind that needs no settings can be
+//! ([`tag`]), and the enums made by [`kinds!`](crate::kinds) read that form. A kind that needs no settings can be
 //! written as a bare string: `router = "priority"`.
 
 use schemars::{Schema, json_schema};

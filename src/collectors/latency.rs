@@ -9,7 +9,7 @@ use crate::outcome::{Attempt, Outcome};
 use crate::section::{Curve, Figure, Scope, Section, Unit, Value};
 use crate::time::Instant;
 
-/// The measures, in the order of [`Stamps::spans`].
+/// The measures, in the order in which a request's spans are taken.
 pub const MEASURES: [&str; 7] = ["ttft", "ttfo", "e2e", "tpot", "service_ttft", "service_e2e", "chunk_gap"];
 const CHUNK_GAP: usize = 6;
 
@@ -23,7 +23,7 @@ pub struct Latency {
     scopes: Scoped<Stamps>,
 }
 
-/// A histogram for each measure, in microseconds (TPOT in nanoseconds would change nothing: 3 digits are kept).
+/// A histogram for each measure, in microseconds .
 #[derive(Clone, Debug)]
 struct Stamps([Histogram<u32>; MEASURES.len()]);
 

@@ -27,17 +27,17 @@ pub(super) enum Kind {
     Throughput,
 }
 
-/// Every plot of a results folder.
+/// Every plot of a results folder, in the order in which a page shows them.
 pub const PLOTS: [Plot; 5] = [
+    Plot { name: "ttft", title: "Time to first token, from the intended start", kind: Kind::Latency("ttft") },
+    Plot { name: "e2e", title: "End-to-end latency, from the intended start", kind: Kind::Latency("e2e") },
+    Plot { name: "throughput", title: "Requests over time", kind: Kind::Throughput },
     Plot { name: "cost_over_time", title: "Cost over time, stacked by endpoint", kind: Kind::CostOverTime },
     Plot {
         name: "cost_vs_load",
         title: "Cost and refusals against load (simulated)",
         kind: Kind::CostVsLoad,
     },
-    Plot { name: "e2e", title: "End-to-end latency, from the intended start", kind: Kind::Latency("e2e") },
-    Plot { name: "throughput", title: "Requests over time", kind: Kind::Throughput },
-    Plot { name: "ttft", title: "Time to first token, from the intended start", kind: Kind::Latency("ttft") },
 ];
 
 type Area<DB> = DrawingArea<DB, Shift>;
@@ -72,13 +72,18 @@ impl Plot {
             }
             Kind::CostVsLoad => names(&LOAD),
             Kind::Latency(measure) => series(&format!("{measure}_percentiles")),
-            Kind::Throughput => names(&THROUGHPUT),
+            Kind::Throughput => names(&THROUGHPUT.map(|(_, label)| label)),
         }
     }
 }
 
-/// The series of the throughput plot, the widest line first.
-const THROUGHPUT: [&str; 4] = ["offered", "achieved", "good", "refused"];
+/// The series of the throughput plot and what the legend calls them, the widest line first.
+const THROUGHPUT: [(&str, &str); 4] = [
+    ("offered", "requests offered"),
+    ("achieved", "requests sent"),
+    ("good", "good requests"),
+    ("refused", "attempts refused"),
+];
 
 /// The series of the plot against load: two of money, two of shares.
 const LOAD: [&str; 4] =
@@ -142,7 +147,7 @@ fn latency<DB: DrawingBackend>(summary: &Summary, measure: &str, body: &Area<DB>
         .x_desc("latency (log scale)")
         .y_desc("requests in the bin")
         .x_label_formatter(&|x| format::seconds(libm::exp10(*x)))
-        .y_label_formatter(&|y| format::number_text(*y))
+        .y_label_formatter(&|y| count_label(*y))
         .draw()?;
     for (index, curve) in histograms.iter().enumerate() {
         chart.draw_series(std::iter::once(PathElement::new(
@@ -176,14 +181,14 @@ fn latency<DB: DrawingBackend>(summary: &Summary, measure: &str, body: &Area<DB>
 
 fn throughput<DB: DrawingBackend>(summary: &Summary, body: &Area<DB>) -> Drawn<DB> {
     let of = |series: &str| summary.curves("throughput").find(|curve| curve.series == series);
-    let curves: Vec<&Curve> = THROUGHPUT.iter().filter_map(|series| of(series)).collect();
+    let curves: Vec<&Curve> = THROUGHPUT.iter().filter_map(|(series, _)| of(series)).collect();
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let (Some((_, end)), Some((_, top))) = (bounds(points().map(|p| p.0)), bounds(points().map(|p| p.1)))
     else {
         return no_data(body);
     };
     let step = curves[0].points.get(1).map_or(1.0, |point| point.0);
-    let mut chart = time_chart(body, end + step, top * 1.08, "per second", &|y| format::number_text(*y))?;
+    let mut chart = time_chart(body, end + step, top * 1.08, "per second", &|y| count_label(*y))?;
     for (index, curve) in curves.iter().enumerate() {
         // A point stands for its whole bucket, so it is drawn in the bucket's middle.
         let points = curve.points.iter().map(|(at, rate)| (at + step / 2.0, *rate));
@@ -308,6 +313,11 @@ fn no_data<DB: DrawingBackend>(body: &Area<DB>) -> Drawn<DB> {
     let style = ("sans-serif", 20).into_text_style(body).color(&RGBColor(110, 110, 110));
     let (width, height) = body.dim_in_pixel();
     body.draw_text("no data", &style, (width as i32 / 2 - 40, height as i32 / 2 - 30))
+}
+
+/// Whole counts with thousands apart, small rates as they are.
+fn count_label(count: f64) -> String {
+    if count.abs() >= 1000.0 { format::number_text(count) } else { plain(count) }
 }
 
 /// The outline of a histogram whose points are upper edges on a log axis.
