@@ -23,7 +23,7 @@ pub struct Latency {
     scopes: Scoped<Stamps>,
 }
 
-/// A histogram for each measure, in microseconds .
+/// A histogram for each measure, in microseconds.
 #[derive(Clone, Debug)]
 struct Stamps([Histogram<u32>; MEASURES.len()]);
 
