@@ -1,0 +1,298 @@
+//! The plots of a report: which curves of the summary each shows, and how.
+
+use super::axis::{Affix, Axis, PERCENTILE_MAX};
+use super::chart::{Chart, Panel, Series};
+use super::ink::{self, Dash, Ink, Mark, Marker};
+use super::show;
+use super::summary::{Summary, Verb};
+use crate::section::Curve;
+
+/// The series of a latency curve that is about all endpoints together.
+const ALL: &str = "all";
+
+/// More panels than this are left out of a histogram, and a note says how many.
+const PANELS_MAX: usize = 12;
+
+/// The width of a bin that has no neighbour to tell it: the collectors make twenty in each factor of ten.
+const BIN_RATIO: f64 = 1.122;
+
+/// Lines of more points than this are thinner.
+const DENSE: usize = 150;
+
+/// Longer names in headings lose their middle.
+const NAME_MAX: usize = 60;
+
+const DOLLARS: Affix = Affix { prefix: "$", suffix: "" };
+const PERCENT: Affix = Affix { prefix: "", suffix: " %" };
+
+/// All plots, in the order in which a report shows them. One whose curves are missing says "no data".
+pub fn all(summary: &Summary) -> Vec<Chart> {
+    vec![
+        percentiles(summary, "ttft_percentiles", "Time to first token"),
+        histogram(summary, "ttft_histogram", "Time to first token"),
+        percentiles(summary, "e2e_percentiles", "End-to-end latency"),
+        histogram(summary, "e2e_histogram", "End-to-end latency"),
+        throughput(summary),
+        cost_over_time(summary),
+        cost_vs_load(summary),
+    ]
+}
+
+/// Latency by percentile, a line for each endpoint.
+fn percentiles(summary: &Summary, name: &'static str, measure: &str) -> Chart {
+    let series = by_endpoint(summary, name).into_iter().map(|(index, curve)| {
+        let all = Mark::Line { width: 2, dash: Dash::Dashed, marker: Marker::None };
+        let ink = index.map_or(Ink { colour: ink::BLACK, mark: all }, Ink::line);
+        let mut series = line(curve, who(&curve.series), ink);
+        series.points.retain(|point| point.0 <= PERCENTILE_MAX);
+        series
+    });
+    let series: Vec<Series> = series.collect();
+    let (low, high) = extent(series.iter().flat_map(|series| &series.points).map(|point| point.1));
+    let label = format!("{}, from the intended start", measure.to_lowercase());
+    let y = match high / low {
+        ratio if ratio > 20.0 => Axis::spans(&label, low, high),
+        _ => Axis::spans_from_zero(&label, high),
+    };
+    let furthest = series.iter().flat_map(|series| &series.points).map(|point| point.0).fold(0.0, f64::max);
+    Chart {
+        name,
+        title: title(summary, &format!("{measure} by percentile")),
+        x: Axis::tail("percentile of answered requests (logarithmic towards 100 %)", furthest),
+        panels: vec![Panel { heading: String::new(), y, series, height: 380 }],
+        has_legend: true,
+        note: String::new(),
+    }
+}
+
+/// How often which latency came, a panel for each endpoint.
+fn histogram(summary: &Summary, name: &'static str, measure: &str) -> Chart {
+    let mut curves = by_endpoint(summary, name);
+    curves.retain(|(_, curve)| !curve.points.is_empty());
+    let shown = &curves[..curves.len().min(PANELS_MAX)];
+    let used = shown.iter().flat_map(|(_, curve)| &curve.points).filter(|point| point.1 > 0.0);
+    let (low, high) = extent(used.map(|point| point.0));
+    let height = if shown.len() > 1 { (420 / shown.len() as i32).max(84) } else { 380 };
+    let parts = (height / 40) as u32;
+    let panel = |(index, curve): &(Option<usize>, &Curve)| {
+        let all = Ink { colour: ink::GREY, mark: Mark::Bars };
+        let ink = index.map_or(all, |index| Ink::filled(index, Mark::Bars));
+        let most = curve.points.iter().map(|point| point.1).fold(0.0, f64::max);
+        let answers: f64 = curve.points.iter().map(|point| point.1).sum();
+        let name = show::shorten(who(&curve.series), NAME_MAX);
+        let mut series = line(curve, &curve.series, ink);
+        if let [only] = series.points[..] {
+            series.points.insert(0, (only.0 / BIN_RATIO, 0.0));
+        }
+        Panel {
+            heading: format!("{name}: {} answers", show::count_of(answers as u64)),
+            y: Axis::from_zero("requests in a bin", most, parts, Affix::default()),
+            series: vec![series],
+            height,
+        }
+    };
+    let mut panels: Vec<Panel> = shown.iter().map(panel).collect();
+    if panels.is_empty() {
+        let y = Axis::from_zero("requests in a bin", 1.0, parts, Affix::default());
+        panels.push(Panel { heading: String::new(), y, series: Vec::new(), height });
+    }
+    let left_out = curves.len() - shown.len();
+    Chart {
+        name,
+        title: title(summary, &format!("{measure}: how often it was how long")),
+        // A bin's point is its upper edge, and the first bin begins below it.
+        x: Axis::spans(&format!("{} (logarithmic)", measure.to_lowercase()), low / 1.3, high * 1.1),
+        panels,
+        has_legend: false,
+        note: if left_out > 0 { format!("{left_out} more endpoints are not shown.") } else { String::new() },
+    }
+}
+
+/// Requests asked, sent, answered well and refused, by the second.
+fn throughput(summary: &Summary) -> Chart {
+    let styles = [
+        ("offered", "offered requests", ink::GREY, 5u32, Dash::Solid, Marker::None),
+        ("achieved", "achieved (sent) requests", ink::BLACK, 1, Dash::Solid, Marker::None),
+        ("good", "good answers (SLO met)", ink::PALETTE[2], 2, Dash::Solid, Marker::Circle),
+        ("refused", "refused attempts", ink::PALETTE[3], 2, Dash::Solid, Marker::Triangle),
+    ];
+    let series = styles.into_iter().filter_map(|(series, shown, colour, width, dash, marker)| {
+        let curve = curves(summary, "throughput").find(|curve| curve.series == series)?;
+        let width = if curve.points.len() > DENSE { width.div_ceil(2) } else { width };
+        Some(line(curve, shown, Ink { colour, mark: Mark::Line { width, dash, marker } }))
+    });
+    let series: Vec<Series> = series.collect();
+    let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
+    Chart {
+        name: "throughput",
+        title: title(summary, "Throughput: what was asked, sent, answered well and refused"),
+        x: Axis::clock(clock_label(summary), last(&series).max(summary.duration_secs)),
+        panels: vec![Panel {
+            heading: String::new(),
+            y: Axis::from_zero("requests or attempts per second", most, 5, Affix::default()),
+            series,
+            height: 380,
+        }],
+        has_legend: true,
+        note: String::new(),
+    }
+}
+
+/// Dollars spent so far, the endpoints stacked.
+fn cost_over_time(summary: &Summary) -> Chart {
+    let curves: Vec<&Curve> = curves(summary, "cost_over_time").collect();
+    let series = stacked(&curves);
+    let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
+    Chart {
+        name: "cost_over_time",
+        title: title(summary, "Cost so far, endpoints stacked"),
+        x: Axis::clock(clock_label(summary), last(&series).max(summary.duration_secs)),
+        panels: vec![Panel {
+            heading: String::new(),
+            y: Axis::from_zero("US dollars since the start", most, 5, DOLLARS),
+            series,
+            height: 380,
+        }],
+        has_legend: true,
+        note: String::new(),
+    }
+}
+
+/// Dollars per 1,000 requests at other loads, and how much is refused there.
+fn cost_vs_load(summary: &Summary) -> Chart {
+    let lines = |name| -> Vec<Series> {
+        let curves = curves(summary, name);
+        curves.enumerate().map(|(index, curve)| line(curve, who(&curve.series), Ink::line(index))).collect()
+    };
+    let (costs, mut refused) = (lines("cost_per_1k_by_load"), lines("refused_share_by_load"));
+    for series in &mut refused {
+        series.points.iter_mut().for_each(|point| point.1 *= 100.0);
+        series.name = "refused".into();
+        series.ink = Ink { colour: ink::PALETTE[3], ..Ink::line(2) };
+    }
+    let most = |series: &[Series]| {
+        series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max)
+    };
+    let highest = last(&costs).max(last(&refused));
+    let y = Axis::from_zero("US dollars per 1,000 requests", most(&costs), 5, DOLLARS);
+    let mut panels = vec![Panel { heading: String::new(), y, series: costs, height: 340 }];
+    if !refused.is_empty() {
+        let y = Axis::from_zero("requests refused", most(&refused).max(1.0), 4, PERCENT);
+        panels.push(Panel { heading: String::new(), y, series: refused, height: 160 });
+    }
+    Chart {
+        name: "cost_vs_load",
+        title: title(summary, "Cost per 1,000 requests against load (simulated)"),
+        x: Axis::from_zero("offered requests per second", highest, 8, Affix::default()),
+        panels,
+        has_legend: true,
+        note: String::new(),
+    }
+}
+
+/// The latency curves to show, with each endpoint's index; the curve of all has none. With one endpoint,
+/// it stands for all.
+fn by_endpoint<'a>(summary: &'a Summary, name: &'a str) -> Vec<(Option<usize>, &'a Curve)> {
+    let endpoints = curves(summary, name).filter(|curve| curve.series != ALL);
+    let endpoints: Vec<_> = endpoints.enumerate().map(|(index, curve)| (Some(index), curve)).collect();
+    let all = curves(summary, name).find(|curve| curve.series == ALL).filter(|_| endpoints.len() != 1);
+    all.map(|curve| (None, curve)).into_iter().chain(endpoints).collect()
+}
+
+fn curves<'a>(summary: &'a Summary, name: &'a str) -> impl Iterator<Item = &'a Curve> {
+    summary.sections.iter().flat_map(|section| &section.curves).filter(move |curve| curve.name == name)
+}
+
+fn line(curve: &Curve, name: &str, ink: Ink) -> Series {
+    let is_finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
+    Series {
+        name: name.into(),
+        ink,
+        points: curve.points.iter().filter(is_finite).copied().collect(),
+        base: Vec::new(),
+    }
+}
+
+/// Each curve on top of those before it, all at the same times: between its points a curve is a straight
+/// line, after its last it stays.
+fn stacked(curves: &[&Curve]) -> Vec<Series> {
+    let lines: Vec<Series> = curves
+        .iter()
+        .enumerate()
+        .map(|(index, curve)| line(curve, &curve.series, Ink::filled(index, Mark::Area)))
+        .collect();
+    let mut times: Vec<f64> = lines.iter().flat_map(|line| &line.points).map(|point| point.0).collect();
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let mut base = vec![0.0; times.len()];
+    let stack = |line: Series| {
+        let tops: Vec<f64> =
+            times.iter().zip(&base).map(|(at, base)| base + value_at(&line.points, *at)).collect();
+        let points = if line.points.is_empty() {
+            Vec::new()
+        } else {
+            times.iter().copied().zip(tops.clone()).collect()
+        };
+        Series { points, base: std::mem::replace(&mut base, tops), ..line }
+    };
+    lines.into_iter().map(stack).collect()
+}
+
+/// A curve's value at a time, zero before its first point.
+fn value_at(points: &[(f64, f64)], at: f64) -> f64 {
+    let after = points.partition_point(|point| point.0 < at);
+    match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
+        (Some(before), Some(next)) => before.1 + (next.1 - before.1) * (at - before.0) / (next.0 - before.0),
+        (Some(before), None) => before.1,
+        (None, Some(next)) if next.0 == at => next.1,
+        (None, _) => 0.0,
+    }
+}
+
+fn last(series: &[Series]) -> f64 {
+    series.iter().flat_map(|series| &series.points).map(|point| point.0).fold(0.0, f64::max)
+}
+
+/// The least and the greatest of the numbers; 1 and 1 of none.
+fn extent(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
+    let extent = numbers.fold(None, |extent: Option<(f64, f64)>, number| {
+        let (low, high) = extent.unwrap_or((number, number));
+        Some((low.min(number), high.max(number)))
+    });
+    extent.unwrap_or((1.0, 1.0))
+}
+
+fn who(series: &str) -> &str {
+    if series == ALL { "all endpoints" } else { series }
+}
+
+fn title(summary: &Summary, what: &str) -> String {
+    if summary.scenario.is_empty() { what.into() } else { format!("{what} – {}", summary.scenario) }
+}
+
+fn clock_label(summary: &Summary) -> &'static str {
+    match summary.verb {
+        Verb::Run => "time since the start",
+        Verb::Simulate => "virtual time since the start",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stacked_curves_with_different_times_add_up() {
+        let curve = |series: &str, points: &[(f64, f64)]| Curve {
+            name: "cost_over_time".into(),
+            series: series.into(),
+            points: points.to_vec(),
+        };
+        let (a, b) = (curve("a", &[(0.0, 0.0), (2.0, 4.0)]), curve("b", &[(1.0, 1.0), (3.0, 3.0)]));
+        let series = stacked(&[&a, &b]);
+        assert_eq!(series[0].points, [(0.0, 0.0), (1.0, 2.0), (2.0, 4.0), (3.0, 4.0)]);
+        assert_eq!(series[1].points, [(0.0, 0.0), (1.0, 3.0), (2.0, 6.0), (3.0, 7.0)]);
+        assert_eq!(series[1].base, [0.0, 2.0, 4.0, 4.0]);
+        assert!(stacked(&[]).is_empty());
+    }
+}
