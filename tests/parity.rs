@@ -11,7 +11,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use tollgate::report::{Summary, json};
+use tollgate::report::json;
+use tollgate::report::summary::{Summary, Validity};
 
 const LATENCY_BOUND: f64 = 0.05;
 const SHARE_BOUND: f64 = 0.02;
@@ -20,7 +21,7 @@ const SHARE_BOUND: f64 = 0.02;
 fn run_against_mocks_agrees_with_simulate_on_three_seeds() {
     for seed in ["1", "2", "3"] {
         let (simulated, ran) = (play("simulate", seed), play("run", seed));
-        assert!(ran.is_valid(), "seed {seed}: {}", ran.reason());
+        assert!(ran.verdict.validity == Validity::Valid, "seed {seed}: {}", ran.verdict.reason);
         assert_eq!(
             figure(&simulated, "fidelity", "requests"),
             figure(&ran, "fidelity", "requests"),
@@ -53,8 +54,7 @@ fn play(verb: &str, seed: &str) -> Summary {
         .arg(out.path())
         .status();
     assert!(status.is_ok_and(|status| status.success()), "{verb} with seed {seed} did not succeed");
-    let text = std::fs::read_to_string(out.path().join("summary.json")).expect("a summary was written");
-    json::read(&text).unwrap_or_else(|why| panic!("{why}"))
+    json::read(out.path()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn figure(summary: &Summary, section: &str, name: &str) -> f64 {

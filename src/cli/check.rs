@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tollgate::client::lengths::AnyLength;
 use tollgate::error::{ExitCode, Result};
-use tollgate::report::format::number_text;
+use tollgate::report::show;
 use tollgate::scenario::{EndpointSpec, Scenario};
 
 use super::output;
@@ -21,13 +21,14 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let scenario = Scenario::load(&args.scenario)?;
     let duration = scenario.duration;
     let expected = scenario.arrivals.expected(duration.get());
-    let expected = expected
-        .map_or("as many as the answers allow".into(), |n| format!("about {} requests", number_text(n)));
+    let expected = expected.map_or("as many as the answers allow".into(), |n| {
+        format!("about {} requests", show::count_of(n.round() as u64))
+    });
     let mut text =
         format!("{}: {} arrivals for {duration}, {expected}\n", scenario.name, scenario.arrivals.kind());
     for class in &scenario.classes {
         let tokens = |length: &Option<AnyLength>| match length {
-            Some(length) => format!("{} tokens", number_text(length.mean())),
+            Some(length) => format!("{} tokens", show::count_of(length.mean().round() as u64)),
             None => "lengths from the trace".into(),
         };
         let (input, output) = (tokens(&class.input), tokens(&class.output));

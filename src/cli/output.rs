@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tollgate::error::{Error, Result};
-use tollgate::report::terminal::Style;
 
 /// Writes to standard output. A reader that has had enough is no error.
 pub fn say(text: &str) -> Result<()> {
@@ -21,11 +20,6 @@ pub fn say(text: &str) -> Result<()> {
 /// Writes a line to standard error, as well as it can.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
-}
-
-/// The style of standard output.
-pub fn style() -> Style {
-    Style { is_coloured: is_coloured(&io::stdout()) }
 }
 
 /// Colour where a stream is a terminal and nobody asked for none (https://no-color.org).

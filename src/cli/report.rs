@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use tollgate::error::{ExitCode, Result};
-use tollgate::report::{self, json, markdown, terminal};
+use tollgate::report;
 
-use super::output;
 use super::subject::{self, Format};
 
 /// Make the reports of a results folder again, and print the summary
@@ -24,15 +23,8 @@ pub struct Args {
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let summary = report::render_again(&args.folder)?;
-    let text = match args.format {
-        Format::Json => String::from_utf8_lossy(&json::write(&summary)?).into_owned(),
-        Format::Markdown => markdown::page(&summary),
-        Format::Terminal => {
-            format!("{}\n{}\n", terminal::view(&summary, output::style()), subject::files(&args.folder))
-        }
-    };
     if !args.quiet {
-        output::say(&text)?;
+        subject::print(&summary, args.format, &args.folder)?;
     }
     Ok(subject::exit_code(&summary))
 }

@@ -9,6 +9,7 @@ use tollgate::http::clock::Clock;
 use tollgate::http::tls::Roots;
 use tollgate::machines;
 use tollgate::mock::Embedded;
+use tollgate::report::summary::Verb;
 use tollgate::run::{Bounds, Ending, Input, Interrupts, Remote, Transport, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
@@ -38,7 +39,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let scenario = Scenario::load(&args.subject.scenario)?;
     let keys = scenario.endpoints.iter().map(key).collect::<Result<Vec<_>>>()?;
     guard(&scenario, args.live)?;
-    let subject = Subject::new(&args.subject, "run", false)?;
+    let subject = Subject::new(&args.subject, Verb::Run, false)?;
     let mut log = if args.no_rows { None } else { Some(subject.log()?) };
     let mut collectors = Collectors::new(&subject.setup);
     let clock = Clock::starting_in(LEAD);

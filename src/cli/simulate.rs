@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tollgate::collectors::Collectors;
 use tollgate::error::{ExitCode, Result};
+use tollgate::report::summary::Verb;
 use tollgate::simulate::{Flow, simulate};
 
 use super::interrupt;
@@ -26,7 +27,7 @@ pub struct Args {
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
-    let subject = Subject::new(&args.subject, "simulate", true)?;
+    let subject = Subject::new(&args.subject, Verb::Simulate, true)?;
     let mut log = if args.rows { Some(subject.log()?) } else { None };
     let mut collectors = Collectors::new(&subject.setup);
     let mut progress = Progress::new(subject.expected().unwrap_or(0.0) as u64, args.subject.quiet);

@@ -12,10 +12,12 @@ use tollgate::collectors::log::Log;
 use tollgate::collectors::{Collectors, Setup};
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Span};
-use tollgate::report::summary::{Host, SCHEMA, Summary};
-use tollgate::report::{self, hdr, json, markdown, terminal};
+use tollgate::report::summary::{
+    Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
+};
+use tollgate::report::{self, hdr, json, markdown, show, terminal};
 use tollgate::scenario::{self, Scenario};
-use tollgate::section::{Value, Verdict};
+use tollgate::section::{self, Figure, Judgement, Section, Value};
 use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
 
@@ -61,14 +63,14 @@ pub struct Subject {
     pub setup: Setup,
     question: String,
     folder: PathBuf,
-    verb: &'static str,
+    verb: Verb,
     started: Instant,
     calendar: jiff::Timestamp,
 }
 
 impl Subject {
     /// Reads the scenario, applies what the command line changes, and makes the results folder.
-    pub fn new(args: &Common, verb: &'static str, is_virtual: bool) -> Result<Subject> {
+    pub fn new(args: &Common, verb: Verb, is_virtual: bool) -> Result<Subject> {
         let mut scenario = Scenario::load(&args.scenario)?;
         scenario.seed = args.seed.unwrap_or(scenario.seed);
         scenario.duration = args.duration.unwrap_or(scenario.duration);
@@ -83,11 +85,8 @@ impl Subject {
         }
         let calendar = jiff::Timestamp::now();
         let folder = match &args.out {
-            Some(folder) => report::empty_dir(folder).map(|()| folder.clone())?,
-            None => {
-                let time = calendar.strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-                report::results_dir(Path::new("results"), &scenario.name, &time)?
-            }
+            Some(folder) => empty_dir(folder).map(|()| folder.clone())?,
+            None => report::results_dir(Path::new("results"), &scenario.name, calendar)?,
         };
         let setup = tollgate::machines::setup(&scenario, is_virtual);
         let text = std::fs::read_to_string(&args.scenario).unwrap_or_default();
@@ -114,33 +113,34 @@ impl Subject {
             sections.push(sweep::load_sweep(&self.scenario, threads)?);
         }
         let text = self.resolved()?;
-        let mut summary = Summary {
+        let verdict = verdict(&sections);
+        // Where the harness was the limit, nothing it measured is judged.
+        let is_valid = verdict.validity == Validity::Valid;
+        let thresholds = self.scenario.thresholds.iter().map(|threshold| threshold.judge(&sections));
+        let thresholds = thresholds.map(|judgement| result(judgement, is_valid)).collect();
+        let summary = Summary {
             schema: SCHEMA,
-            verb: self.verb.into(),
+            verb: self.verb,
             scenario: self.scenario.name.clone(),
             question: self.question.clone(),
-            seed: self.scenario.seed,
+            seed: u64::from(self.scenario.seed),
             version: env!("CARGO_PKG_VERSION").into(),
             scenario_sha256: Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect(),
             duration_secs: self.scenario.duration.as_secs_f64(),
             warmup_secs: self.scenario.warmup.as_secs_f64(),
             is_interrupted: found.is_interrupted,
-            thresholds: self.scenario.thresholds.iter().map(|threshold| threshold.judge(&sections)).collect(),
+            verdict,
+            thresholds,
             sections,
             host: self.host(),
         };
-        if !summary.is_valid() {
-            // The harness was the limit: nothing it measured is judged.
-            for judgement in &mut summary.thresholds {
-                (judgement.verdict, judgement.value) =
-                    (Verdict::NoVerdict, Value::Unknown("the run is invalid".into()));
-            }
-        }
         report::write_all(&self.folder, &summary, &text)?;
-        let path = self.folder.join("histograms.hlog");
-        let log = hdr::log(found.collectors.latency.histograms(), self.scenario.duration.get())?;
+        let path = self.folder.join(hdr::FILE);
+        let log = hdr::write(found.collectors.latency.histograms(), self.scenario.duration.get())?;
         std::fs::write(&path, log).map_err(|cause| Error::file("write", &path, cause))?;
-        show(&summary, args, &self.folder)?;
+        if !args.quiet {
+            print(&summary, args.format, &self.folder)?;
+        }
         if let Some(failure) = found.log_failure {
             return Err(Error::failed(format!(
                 "requests.csv is incomplete: {failure}; the other results are whole"
@@ -169,7 +169,7 @@ impl Subject {
             wall_secs: self.started.elapsed().as_secs_f64(),
             os: std::env::consts::OS.into(),
             arch: std::env::consts::ARCH.into(),
-            cpus: threads().get(),
+            cpus: threads().get() as u64,
         }
     }
 }
@@ -189,29 +189,60 @@ pub fn threads() -> NonZeroUsize {
 }
 
 /// Prints a summary and where its files are.
-pub fn show(summary: &Summary, args: &Common, folder: &Path) -> Result<()> {
-    let text = match args.format {
-        Format::Json => String::from_utf8_lossy(&json::write(summary)?).into_owned(),
-        Format::Markdown => markdown::page(summary),
-        Format::Terminal => {
-            format!("{}\n{}\n", terminal::view(summary, output::style()), files(folder))
-        }
-    };
-    if args.quiet { Ok(()) } else { output::say(&text) }
-}
-
-pub fn files(folder: &Path) -> String {
-    format!("results in {0}/: open {0}/report.html, or see plots/ and summary.json", folder.display())
+pub fn print(summary: &Summary, format: Format, folder: &Path) -> Result<()> {
+    output::say(&match format {
+        Format::Json => json::write(summary)?,
+        Format::Markdown => markdown::write(summary),
+        Format::Terminal => terminal::view(summary, Some(folder), output::is_coloured(&std::io::stdout())),
+    })
 }
 
 /// How a summary ends the process.
 pub fn exit_code(summary: &Summary) -> ExitCode {
-    match summary.verdict() {
+    let has = |verdict| summary.thresholds.iter().any(|threshold| threshold.verdict == verdict);
+    match summary.verdict.validity {
         _ if summary.is_interrupted => ExitCode::Interrupted,
-        _ if !summary.is_valid() => ExitCode::NoVerdict,
-        Verdict::Fail => ExitCode::Gate,
-        Verdict::NoVerdict => ExitCode::NoVerdict,
-        Verdict::Pass => ExitCode::Fine,
+        Validity::Invalid => ExitCode::NoVerdict,
+        Validity::Valid if has(ThresholdVerdict::Fail) => ExitCode::Gate,
+        Validity::Valid if has(ThresholdVerdict::NoVerdict) => ExitCode::NoVerdict,
+        Validity::Valid => ExitCode::Fine,
+    }
+}
+
+/// Whether the harness kept to its plan, as the fidelity section found.
+fn verdict(sections: &[Section]) -> Verdict {
+    let fidelity = sections.iter().find(|section| section.name == "fidelity");
+    let text = |name| match fidelity.and_then(|section| section.total(name)).map(|figure| &figure.value) {
+        Some(Value::Text(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let validity = if text("verdict") == "INVALID" { Validity::Invalid } else { Validity::Valid };
+    Verdict { validity, reason: text("reason") }
+}
+
+fn result(judgement: Judgement, is_valid: bool) -> ThresholdResult {
+    let Judgement { threshold, verdict, value, unit } = judgement;
+    let verdict = match verdict {
+        _ if !is_valid => ThresholdVerdict::NoVerdict,
+        section::Verdict::Fail => ThresholdVerdict::Fail,
+        section::Verdict::NoVerdict => ThresholdVerdict::NoVerdict,
+        section::Verdict::Pass => ThresholdVerdict::Pass,
+    };
+    let figure = Figure { name: String::new(), value, unit };
+    let shown = if is_valid { show::figure(Some(&figure)) } else { "the run is invalid".into() };
+    ThresholdResult { text: threshold, verdict, shown }
+}
+
+/// Makes `folder` for results, which must not hold anything yet.
+fn empty_dir(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|cause| Error::file("create", folder, cause))?;
+    let mut entries = std::fs::read_dir(folder).map_err(|cause| Error::file("read", folder, cause))?;
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(Error::failed(format!(
+            "{} is not empty, and results are never overwritten; give --out another folder",
+            folder.display()
+        ))),
     }
 }
 

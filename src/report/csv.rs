@@ -1,67 +1,118 @@
-//! Tables for spreadsheets: `timeseries.csv` and `cost.csv`.
+//! `timeseries.csv` and `cost.csv`: curves and bills for other programs.
 
 use super::summary::Summary;
 use crate::error::{Error, Result};
-use crate::section::{ScopeKind, Value};
+use crate::section::{Curve, Section, Value};
 
-/// The throughput, tokens and money over time, a row a bucket.
+/// The curves over time, one row for each time in seconds, one column for each curve: `throughput.offered`.
+/// A cell is empty where a curve has no point.
 pub fn timeseries(summary: &Summary) -> Result<Vec<u8>> {
-    let curves: Vec<_> = ["throughput", "output_tokens_per_second", "cost_over_time"]
-        .into_iter()
-        .flat_map(|name| summary.curves(name).map(move |curve| (name, curve)))
-        .collect();
-    let mut header = vec!["start_s".to_string()];
-    header.extend(curves.iter().map(|(name, curve)| match *name {
-        "throughput" => format!("{}_per_s", curve.series),
-        "cost_over_time" => format!("cost_usd_{}", curve.series),
-        name => name.to_string(),
-    }));
-    let starts = summary.curves("throughput").next().map_or(Vec::new(), |curve| curve.points.clone());
-    let rows = starts.iter().enumerate().map(|(index, (start, _))| {
-        let mut row = vec![start.to_string()];
-        row.extend(curves.iter().map(|(name, curve)| {
-            // Money is a running total at the end of each bucket; its first point is the start of the run.
-            let index = if *name == "cost_over_time" { index + 1 } else { index };
-            curve.points.get(index).map_or(String::new(), |(_, y)| y.to_string())
-        }));
-        row
-    });
-    table(std::iter::once(header).chain(rows))
-}
-
-/// Every cost figure, exact, for the whole run, each endpoint and each class.
-pub fn cost(summary: &Summary) -> Result<Vec<u8>> {
-    let header = ["scope", "name", "figure", "value"].map(String::from).to_vec();
-    let scopes = summary.section("cost").map_or(&[] as &[_], |section| &section.scopes);
-    let rows = scopes.iter().flat_map(|scope| {
-        let kind = match scope.kind {
-            ScopeKind::Total => "total",
-            ScopeKind::Endpoint => "endpoint",
-            ScopeKind::Class => "class",
-            ScopeKind::Limit => "limit",
+    let curves: &[Curve] = summary.section("series").map_or(&[], |section| &section.curves);
+    let header = curves.iter().map(|curve| format!("{}.{}", curve.name, curve.series));
+    let mut rows = vec![std::iter::once("secs".to_string()).chain(header).collect()];
+    let mut times: Vec<f64> = curves.iter().flat_map(|curve| &curve.points).map(|point| point.0).collect();
+    times.retain(|time| time.is_finite());
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    for time in times {
+        let cell = |curve: &Curve| {
+            let index = curve.points.binary_search_by(|point| point.0.total_cmp(&time)).ok();
+            index.map_or(String::new(), |index| curve.points[index].1.to_string())
         };
-        scope.figures.iter().map(move |figure| {
-            let value = match &figure.value {
-                Value::Count(count) => count.to_string(),
-                Value::Money(money) => money.to_string(),
-                Value::Number(number) => number.to_string(),
-                Value::None => String::new(),
-                Value::Text(text) => text.clone(),
-                Value::TooFew { .. } => "too few".into(),
-                Value::Unknown(why) => format!("unknown: {why}"),
-            };
-            vec![kind.to_string(), scope.name.clone(), figure.name.clone(), value]
-        })
-    });
-    table(std::iter::once(header).chain(rows))
+        rows.push(std::iter::once(time.to_string()).chain(curves.iter().map(cell)).collect());
+    }
+    write(&rows)
 }
 
-fn table(rows: impl Iterator<Item = Vec<String>>) -> Result<Vec<u8>> {
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer
-            .write_record(row)
-            .map_err(|cause| Error::failed(format!("a table cannot be written: {cause}")))?;
+/// The bill of the whole run, of every endpoint and of every class, in exact decimal dollars. A cell is
+/// empty where an amount is not known, and `note` says why.
+pub fn cost(summary: &Summary) -> Result<Vec<u8>> {
+    let none = Section::default();
+    let section = summary.section("cost").unwrap_or(&none);
+    let mut names: Vec<&str> = Vec::new();
+    for figure in section.scopes.iter().flat_map(|scope| &scope.figures) {
+        if !names.contains(&figure.name.as_str()) {
+            names.push(&figure.name);
+        }
     }
-    writer.into_inner().map_err(|cause| Error::failed(format!("a table cannot be written: {cause}")))
+    let header = ["scope", "name"].into_iter().chain(names.iter().copied()).chain(["note"]);
+    let mut rows = vec![header.map(str::to_string).collect::<Vec<_>>()];
+    for scope in &section.scopes {
+        let mut row = vec![format!("{:?}", scope.kind).to_lowercase(), scope.name.clone()];
+        let mut note = String::new();
+        for name in &names {
+            let value = scope.figures.iter().find(|figure| figure.name == *name).map(|figure| &figure.value);
+            row.push(value.map_or(String::new(), exact));
+            if let (Some(Value::Unknown(reason)), true) = (value, note.is_empty()) {
+                note.clone_from(reason);
+            }
+        }
+        row.push(note);
+        rows.push(row);
+    }
+    write(&rows)
+}
+
+/// All digits there are; nothing where there is no number.
+fn exact(value: &Value) -> String {
+    match value {
+        Value::Count(count) => count.to_string(),
+        Value::Money(money) => money.to_string(),
+        Value::Number(number) if number.is_finite() => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::None | Value::Number(_) | Value::TooFew { .. } | Value::Unknown(_) => String::new(),
+    }
+}
+
+fn write(rows: &[Vec<String>]) -> Result<Vec<u8>> {
+    let failed = |cause: &dyn std::fmt::Display| Error::failed(format!("could not write CSV: {cause}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).map_err(|cause| failed(&cause))?;
+    }
+    writer.into_inner().map_err(|cause| failed(&cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn lines(csv: Result<Vec<u8>>) -> Vec<String> {
+        String::from_utf8(csv.unwrap()).unwrap().lines().map(str::to_string).collect()
+    }
+
+    #[test]
+    fn curves_of_different_times_stand_side_by_side() {
+        let mut summary = sample::empty();
+        let curve = |series: &str, points: &[(f64, f64)]| Curve {
+            name: "throughput".into(),
+            series: series.into(),
+            points: points.to_vec(),
+        };
+        let curves =
+            vec![curve("offered", &[(0.0, 1.5), (1.0, 2.0)]), curve("a, b", &[(1.0, 3.0), (1.5, 0.1)])];
+        summary.sections = vec![Section { curves, ..Section::new("series") }];
+        assert_eq!(
+            lines(timeseries(&summary)),
+            ["secs,throughput.offered,\"throughput.a, b\"", "0,1.5,", "1,2,3", "1.5,,0.1"]
+        );
+    }
+
+    #[test]
+    fn bills_are_exact_and_an_unknown_amount_is_empty_and_explained() {
+        let lines = lines(cost(&sample::too_few()));
+        assert!(lines[0].starts_with("scope,name,cost_total,cost_metered,"), "{}", lines[0]);
+        assert!(lines[0].ends_with(",note"));
+        assert!(lines[2].starts_with("endpoint,azure-ptu,,"), "{}", lines[2]);
+        assert!(lines[2].ends_with("add price.cache_read"));
+        let exact = cost(&sample::first_light()).unwrap();
+        assert!(String::from_utf8(exact).unwrap().contains("endpoint,openai-direct,3.019500000001,"));
+    }
+
+    #[test]
+    fn an_empty_summary_has_headers_only() {
+        assert_eq!(lines(timeseries(&sample::empty())), ["secs"]);
+        assert_eq!(lines(cost(&sample::empty())), ["scope,name,note"]);
+    }
 }

@@ -1,78 +1,111 @@
-//! `report.html`: everything on one page that needs nothing else.
+//! `report.html`: one self-contained page with every table, plot and the scenario, without network or script.
 
+use minijinja::value::Serde;
 use minijinja::{Environment, context};
+use serde::Serialize;
 
-use super::summary::Summary;
-use super::{canvas, format, plot};
+use super::summary::{Summary, Validity};
+use super::{Report, plot, show, svg, table, terminal};
 use crate::error::{Error, Result};
-use crate::section::{Scope, ScopeKind, Verdict};
 
-/// The page; `scenario` is its text.
-pub fn page(summary: &Summary, scenario: &str) -> Result<Vec<u8>> {
-    let failed = |cause: minijinja::Error| Error::failed(format!("report.html cannot be made: {cause:#}"));
-    let mut environment = Environment::new();
-    environment.add_template("report.html", TEMPLATE).map_err(failed)?;
-    let plots = plot::PLOTS
-        .iter()
-        .map(|plot| Ok(context! { title => plot.title, svg => canvas::svg(*plot, summary)? }));
-    let plots = plots.collect::<Result<Vec<_>>>()?;
-    let thresholds = summary.thresholds.iter().map(|judgement| {
-        let (verdict, class) = match judgement.verdict {
-            Verdict::Pass => ("✓ pass", "pass"),
-            Verdict::Fail => ("✗ fail", "fail"),
-            Verdict::NoVerdict => ("? no verdict", "none"),
-        };
-        context! { text => &judgement.threshold, verdict, class, value => format::value(&judgement.value, judgement.unit) }
-    });
-    let tables = summary.sections.iter().filter(|section| !section.scopes.is_empty()).map(|section| {
-        let (columns, rows) = table(&section.scopes);
-        context! { name => &section.name, columns, rows }
-    });
-    let total = |figure: &str| format::figure(summary.total("fidelity", figure));
-    let page = environment.get_template("report.html").and_then(|template| {
-        template.render(context! {
-            scenario => &summary.scenario,
-            question => &summary.question,
-            verb => &summary.verb,
-            version => &summary.version,
-            seed => summary.seed,
-            sha256 => &summary.scenario_sha256,
-            host => format!("{} {} · {} CPUs", summary.host.os, summary.host.arch, summary.host.cpus),
-            started => &summary.host.started,
-            offered => total("offered_rate"),
-            achieved => total("achieved_rate"),
-            send_lag => total("send_lag_p99"),
-            is_valid => summary.is_valid(),
-            is_interrupted => summary.is_interrupted,
-            reason => summary.reason(),
-            thresholds => thresholds.collect::<Vec<_>>(),
-            plots,
-            tables => tables.collect::<Vec<_>>(),
-            text => scenario,
-        })
-    });
-    Ok(page.map_err(failed)?.into_bytes())
-}
-
-/// Figures as rows and scopes as columns, without the rows in which nothing happened.
-fn table(scopes: &[Scope]) -> (Vec<String>, Vec<Vec<String>>) {
-    let shown: Vec<&Scope> = scopes.iter().filter(|scope| scope.kind != ScopeKind::Limit).collect();
-    let columns =
-        shown.iter().map(|scope| if scope.name.is_empty() { "all".into() } else { scope.name.clone() });
-    let mut names: Vec<&str> = Vec::new();
-    for figure in shown.iter().flat_map(|scope| &scope.figures) {
-        if !names.contains(&figure.name.as_str()) {
-            names.push(&figure.name);
-        }
-    }
-    let row = |name: &&str| {
-        let cells = shown
-            .iter()
-            .map(|scope| format::figure(scope.figures.iter().find(|figure| figure.name == *name)));
-        std::iter::once(name.to_string()).chain(cells).collect::<Vec<_>>()
-    };
-    let rows = names.iter().map(row).filter(|row| row[1..].iter().any(|cell| cell != "–" && cell != "0"));
-    (columns.collect(), rows.collect())
-}
+pub const FILE: &str = "report.html";
 
 const TEMPLATE: &str = include_str!("report.html");
+
+pub fn write(report: &Report) -> Result<String> {
+    let summary = report.summary;
+    let failed = |cause: minijinja::Error| Error::failed(format!("could not write {FILE}: {cause:#}"));
+    let mut environment = Environment::new();
+    environment.add_template(FILE, TEMPLATE).map_err(failed)?;
+    let template = environment.get_template(FILE).map_err(failed)?;
+    let page = template.render(context! {
+        headline => terminal::headline(summary),
+        is_valid => summary.verdict.validity == Validity::Valid,
+        question => &summary.question,
+        scenario => &summary.scenario,
+        scenario_toml => report.scenario_toml,
+        facts => Serde(facts(summary)),
+        thresholds => Serde(thresholds(summary)),
+        tables => Serde(table::main(summary)),
+        lines => Serde(table::lines(summary)),
+        figures => Serde(table::figures(summary)),
+        plots => Serde(plots(summary)?),
+    });
+    page.map_err(failed)
+}
+
+/// What the figures are of, and how they came about.
+fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
+    vec![
+        ("Verb", summary.verb.name().into()),
+        ("Seed", summary.seed.to_string()),
+        ("Requests came for", show::seconds(summary.duration_secs)),
+        ("Warm-up within it", show::seconds(summary.warmup_secs)),
+        ("Verdict rests on", summary.verdict.reason.clone()),
+        ("Started", summary.host.started.clone()),
+        ("Took", show::seconds(summary.host.wall_secs)),
+        ("Host", format!("{} {}, {} CPUs", summary.host.os, summary.host.arch, summary.host.cpus)),
+        ("Tollgate", summary.version.clone()),
+        ("Scenario SHA-256", summary.scenario_sha256.clone()),
+    ]
+}
+
+#[derive(Serialize)]
+struct Threshold<'a> {
+    text: &'a str,
+    sign: char,
+    verdict: &'static str,
+    shown: &'a str,
+}
+
+fn thresholds(summary: &Summary) -> Vec<Threshold<'_>> {
+    let row = |result: &'_ super::summary::ThresholdResult| (result.verdict.sign(), result.verdict.name());
+    let results = summary.thresholds.iter().map(|result| (result, row(result)));
+    results
+        .map(|(result, (sign, verdict))| Threshold {
+            text: &result.text,
+            sign,
+            verdict,
+            shown: &result.shown,
+        })
+        .collect()
+}
+
+#[derive(Serialize)]
+struct Plot {
+    name: &'static str,
+    svg: String,
+}
+
+fn plots(summary: &Summary) -> Result<Vec<Plot>> {
+    let charts = plot::all(summary);
+    charts.iter().map(|chart| Ok(Plot { name: chart.name, svg: svg::write(chart)? })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_page_is_self_contained_and_has_all_parts() {
+        let summary = sample::first_light();
+        let page = write(&Report { summary: &summary, scenario_toml: "seed = 1\n" }).unwrap();
+        for part in ["<!doctype html>", "VALID", "ttft_p95 &lt; 3s", "openai-direct", "seed = 1", "</html>"] {
+            assert!(page.contains(part), "{part}");
+        }
+        assert_eq!(page.matches("<svg ").count(), plot::all(&summary).len());
+        for outside in ["<script", "src=", "<link", "@import", "url(", "href=\"http"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn names_and_the_scenario_are_escaped() {
+        let summary = sample::hostile();
+        let page =
+            write(&Report { summary: &summary, scenario_toml: "# </pre><script>alert(1)</script>" }).unwrap();
+        assert!(!page.contains("<script"));
+        assert!(page.contains("&lt;script"));
+    }
+}

@@ -1,20 +1,85 @@
-//! `summary.json`: the run in one file, for machines.
+//! `summary.json`: the summary as it is kept, from which every other report can be made again.
+
+use std::path::Path;
+
+use serde::Deserialize;
 
 use super::summary::{SCHEMA, Summary};
 use crate::error::{Error, Result};
 
-pub fn write(summary: &Summary) -> Result<Vec<u8>> {
-    let text = serde_json::to_string_pretty(summary);
-    let text =
-        text.map_err(|cause| Error::failed(format!("the summary cannot be written as JSON: {cause}")))?;
-    Ok((text + "\n").into_bytes())
+pub const FILE: &str = "summary.json";
+
+/// Pretty-printed, in the order of the fields, with a newline at the end.
+pub fn write(summary: &Summary) -> Result<String> {
+    let text = serde_json::to_string_pretty(&summary.finite());
+    let mut text = text.map_err(|cause| Error::failed(format!("could not write {FILE}: {cause}")))?;
+    text.push('\n');
+    Ok(text)
 }
 
-/// Reads a summary of this version; the error says what is wrong with it.
-pub fn read(text: &str) -> std::result::Result<Summary, String> {
-    let summary: Summary = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if summary.schema != SCHEMA {
-        return Err(format!("it has schema {}, and this version reads {SCHEMA}", summary.schema));
+/// Reads the `summary.json` of a results folder.
+pub fn read(dir: &Path) -> Result<Summary> {
+    let path = dir.join(FILE);
+    let text = std::fs::read_to_string(&path).map_err(|cause| {
+        let why = format!("{cause}; name a folder that `tollgate run` or `tollgate simulate` has written");
+        Error::file("read", &path, why)
+    })?;
+    parse(&text).map_err(|why| Error::file("read", &path, why))
+}
+
+/// The summary in `text`; or what is wrong with it.
+pub fn parse(text: &str) -> std::result::Result<Summary, String> {
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u32,
     }
-    Ok(summary)
+    let garbled = |cause: serde_json::Error| format!("it is not a summary of Tollgate ({cause})");
+    let Head { schema } = serde_json::from_str(text).map_err(garbled)?;
+    if schema != SCHEMA {
+        return Err(format!("it has schema {schema}, and this version reads schema {SCHEMA}"));
+    }
+    serde_json::from_str(text).map_err(garbled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use crate::section::{ScopeKind, Value};
+
+    #[test]
+    fn a_summary_is_read_back_and_written_again_to_the_byte() {
+        for summary in [sample::first_light(), sample::empty(), sample::many_endpoints(), sample::refused()] {
+            let text = write(&summary).unwrap();
+            let read = parse(&text).unwrap();
+            assert_eq!(read, summary);
+            assert_eq!(write(&read).unwrap(), text);
+            assert!(text.ends_with("}\n"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_never_reaches_json() {
+        let mut summary = sample::first_light();
+        summary.duration_secs = f64::NAN;
+        summary.sections[0].scopes[0].figures[0].value = Value::Number(f64::INFINITY);
+        let name = summary.sections[0].scopes[0].figures[0].name.clone();
+        summary.sections[1].curves[0].points = vec![(1.0, f64::NAN), (2.0, 3.0)];
+        let read = parse(&write(&summary).unwrap()).unwrap();
+        assert_eq!(read.duration_secs, 0.0);
+        let section = &read.sections[0];
+        assert_eq!(section.figure(ScopeKind::Total, "", &name).unwrap().value, Value::None);
+        assert_eq!(read.sections[1].curves[0].points, [(2.0, 3.0)]);
+    }
+
+    #[test]
+    fn a_missing_garbled_or_newer_summary_is_a_clear_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = || read(dir.path()).unwrap_err().to_string();
+        assert!(error().contains("summary.json: ") && error().contains("name a folder"), "{}", error());
+        std::fs::write(dir.path().join(FILE), "{\"schema\": 1, \"verb\": \"ru").unwrap();
+        assert!(error().contains("not a summary of Tollgate (EOF"), "{}", error());
+        std::fs::write(dir.path().join(FILE), "{\"schema\": 9}").unwrap();
+        assert!(error().contains("schema 9, and this version reads schema 1"), "{}", error());
+    }
 }

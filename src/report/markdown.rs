@@ -1,53 +1,97 @@
-//! The summary as Markdown, for a pull request or a CI step summary.
+//! `summary.md`: the summary as Markdown tables, for the step summaries of continuous integration.
 
-use super::format::{self, figure};
+use std::fmt::Write as _;
+
 use super::summary::Summary;
-use super::terminal::{Style, verdict_line};
-use crate::section::{ScopeKind, Verdict};
+use super::table::{self, Table};
+use super::{show, terminal};
 
-pub fn page(summary: &Summary) -> String {
-    let mut text = format!("## {} ({})\n\n", escaped(&summary.scenario), summary.verb);
+pub fn write(summary: &Summary) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "## {}\n", escape(&summary.scenario));
     if !summary.question.is_empty() {
-        text += &format!("{}\n\n", escaped(&summary.question));
+        let _ = writeln!(out, "> {}\n", escape(&summary.question));
     }
-    text += &format!("**{}**\n\n", verdict_line(summary, Style { is_coloured: false }).trim_end());
+    let _ = writeln!(out, "**{}**\n", escape(&terminal::headline(summary)));
+    let _ = writeln!(
+        out,
+        "{} · seed {} · requests for {} · warm-up {} · tollgate {}\n",
+        summary.verb.name(),
+        summary.seed,
+        show::seconds(summary.duration_secs),
+        show::seconds(summary.warmup_secs),
+        escape(&summary.version),
+    );
     if !summary.thresholds.is_empty() {
-        text += "| threshold | verdict | figure |\n|---|---|---|\n";
-        for judgement in &summary.thresholds {
-            let verdict = match judgement.verdict {
-                Verdict::Pass => "✓ pass",
-                Verdict::Fail => "✗ FAIL",
-                Verdict::NoVerdict => "? no verdict",
-            };
-            let value = format::value(&judgement.value, judgement.unit);
-            text += &format!("| `{}` | {verdict} | {value} |\n", judgement.threshold);
+        out.push_str("| Threshold | Verdict | Figure |\n|:--|:--|--:|\n");
+        for result in &summary.thresholds {
+            let (sign, name) = (result.verdict.sign(), result.verdict.name());
+            let _ = writeln!(out, "| {} | {sign} {name} | {} |", escape(&result.text), escape(&result.shown));
         }
-        text += "\n";
+        out.push('\n');
     }
-    text += "| endpoint | attempts | throttled | answered | good | TTFT p50 | TTFT p95 | E2E p95 | cost | per 1k |\n";
-    text += "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
-    let endpoints = summary.names(ScopeKind::Endpoint).into_iter().map(|name| (ScopeKind::Endpoint, name));
-    for (kind, name) in endpoints.chain([(ScopeKind::Total, "")]) {
-        let of = |section, metric| figure(summary.figure(section, kind, name, metric));
-        let name = if name.is_empty() { "**all**".into() } else { escaped(name) };
-        let cells = [
-            name,
-            of("refusals", "attempts"),
-            of("refusals", "throttled_share"),
-            of("goodput", "done"),
-            of("goodput", "good_share"),
-            of("latency", "ttft_p50"),
-            of("latency", "ttft_p95"),
-            of("latency", "e2e_p95"),
-            of("cost", "cost_total"),
-            of("cost", "cost_per_1k_requests"),
-        ];
-        text += &format!("| {} |\n", cells.join(" | "));
+    table::main(summary).iter().for_each(|table| write_table(&mut out, table));
+    for line in table::lines(summary) {
+        let parts: Vec<_> =
+            line.parts.iter().map(|(label, shown)| format!("{label} {}", escape(shown))).collect();
+        let _ = writeln!(out, "- {}: {}", line.name, parts.join(" · "));
     }
-    text
+    out
 }
 
-/// Text that stays text in a table.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
+fn write_table(out: &mut String, table: &Table) {
+    let _ = writeln!(out, "### {}\n", escape(&table.caption));
+    let headings: Vec<_> = table.headings.iter().map(|heading| escape(heading)).collect();
+    let _ = writeln!(out, "| {} |\n|:--{}|", headings.join(" | "), "|--:".repeat(headings.len() - 1));
+    for row in &table.rows {
+        let cells: Vec<_> = row.iter().map(|cell| escape(cell)).collect();
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+    out.push('\n');
+    for note in &table.notes {
+        let _ = writeln!(out, "- {}", escape(note));
+    }
+    if !table.notes.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// Text that no Markdown reader takes for markup, in one line.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\r' => escaped.push(' '),
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => escaped.extend(['\\', letter]),
+            _ => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn every_row_of_a_table_has_as_many_cells_as_its_head() {
+        for summary in sample::all() {
+            let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+            let markdown = write(&summary);
+            let lines: Vec<&str> = markdown.lines().collect();
+            for pair in lines.windows(2).filter(|pair| pair.iter().all(|line| line.starts_with('|'))) {
+                assert_eq!(cells(pair[0]), cells(pair[1]), "{pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        let markdown = write(&sample::hostile());
+        assert!(!markdown.contains("<script>") && !markdown.contains("[x]"));
+        assert!(markdown.contains("&lt;script>"));
+    }
 }

@@ -1,97 +1,145 @@
-//! How findings are shown: each form is one file, and all of them can be made again from `summary.json`.
+//! How sections are shown: one file for each format, all made from the summary and the scenario's text.
+//!
+//! To add a format: its file, its `mod` line and its line in [`FORMATS`].
 
-mod axis;
-pub mod canvas;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use summary::Summary;
+
 pub mod csv;
-pub mod format;
 pub mod hdr;
 pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod plot;
+pub mod png;
+pub mod show;
 pub mod summary;
+pub mod svg;
+pub mod table;
 pub mod terminal;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod axis;
+mod chart;
+mod ink;
+#[cfg(test)]
+mod sample;
 
-pub use summary::Summary;
-
-use crate::error::{Error, Result};
-
-/// A file of a results folder, made from the summary and the scenario's text alone.
-type Form = (&'static str, fn(&Summary, &str) -> Result<Vec<u8>>);
-
-/// Every such file. To add a report form: one file, its `mod` above and its line here.
-const FORMS: [Form; 5] = [
-    ("cost.csv", |summary, _| csv::cost(summary)),
-    ("report.html", html::page),
-    ("summary.json", |summary, _| json::write(summary)),
-    ("summary.md", |summary, _| Ok(markdown::page(summary).into_bytes())),
-    ("timeseries.csv", |summary, _| csv::timeseries(summary)),
-];
-
-/// Writes everything that follows from the summary into `folder`, and says which files it wrote.
-pub fn write_all(folder: &Path, summary: &Summary, scenario: &str) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    let mut write = |path: PathBuf, bytes: &[u8]| {
-        fs::write(&path, bytes).map_err(|cause| Error::file("write", &path, cause))?;
-        written.push(path);
-        Ok::<(), Error>(())
-    };
-    for (name, form) in FORMS {
-        write(folder.join(name), &form(summary, scenario)?)?;
-    }
-    let plots = folder.join("plots");
-    fs::create_dir_all(&plots).map_err(|cause| Error::file("create", &plots, cause))?;
-    for plot in plot::PLOTS {
-        write(plots.join(format!("{}.svg", plot.name)), canvas::svg(plot, summary)?.as_bytes())?;
-        write(plots.join(format!("{}.png", plot.name)), &canvas::png(plot, summary)?)?;
-    }
-    write(folder.join("scenario.toml"), scenario.as_bytes())?;
-    Ok(written)
+/// What a report is made from.
+pub struct Report<'a> {
+    pub summary: &'a Summary,
+    /// The scenario as resolved, secrets redacted.
+    pub scenario_toml: &'a str,
 }
 
-/// Makes every report of a results folder again from its `summary.json` and `scenario.toml`.
-pub fn render_again(folder: &Path) -> Result<Summary> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read_to_string(&path).map_err(|cause| {
-            let hint = "give the folder that run or simulate wrote, such as results/NAME/TIME";
-            Error::failed(format!("could not read {}: {cause}; {hint}", path.display()))
-        })
-    };
-    let summary = json::read(&read("summary.json")?).map_err(|why| {
-        Error::failed(format!("{} is not a summary: {why}", folder.join("summary.json").display()))
-    })?;
-    write_all(folder, &summary, &read("scenario.toml")?)?;
+/// The scenario's file in a results folder.
+pub const SCENARIO_FILE: &str = "scenario.toml";
+
+/// Files of a format: paths within the results folder, and what is in them.
+type Files = Vec<(String, Vec<u8>)>;
+
+/// Makes the files of a format.
+type Format = fn(&Report) -> Result<Files>;
+
+/// Every format that is made from the summary.
+const FORMATS: &[Format] = &[
+    |report| Ok(vec![("cost.csv".into(), csv::cost(report.summary)?)]),
+    |report| Ok(vec![(html::FILE.into(), html::write(report)?.into_bytes())]),
+    |report| plots(report, "png", png::write),
+    |report| plots(report, "svg", |chart| Ok(svg::write(chart)?.into_bytes())),
+    |report| Ok(vec![("summary.md".into(), markdown::write(report.summary).into_bytes())]),
+    |report| Ok(vec![("timeseries.csv".into(), csv::timeseries(report.summary)?)]),
+];
+
+/// Writes every file that is made from the summary, the summary and the scenario themselves included, and
+/// gives their paths. A file that is there already is an error and stays as it is.
+pub fn write_all(dir: &Path, summary: &Summary, scenario_toml: &str) -> Result<Vec<PathBuf>> {
+    // The summary first: whatever happens then, the rest can be made again.
+    let mut paths = vec![
+        write_new(dir, json::FILE, json::write(summary)?.as_bytes())?,
+        write_new(dir, SCENARIO_FILE, scenario_toml.as_bytes())?,
+    ];
+    let report = Report { summary, scenario_toml };
+    for format in FORMATS {
+        for (name, content) in format(&report)? {
+            paths.push(write_new(dir, &name, &content)?);
+        }
+    }
+    Ok(paths)
+}
+
+/// Makes every file but the summary and the scenario again from these two, and gives the summary.
+pub fn render_again(dir: &Path) -> Result<Summary> {
+    let summary = json::read(dir)?;
+    let path = dir.join(SCENARIO_FILE);
+    let scenario_toml = std::fs::read_to_string(&path).map_err(|cause| Error::file("read", &path, cause))?;
+    let report = Report { summary: &summary, scenario_toml: &scenario_toml };
+    for format in FORMATS {
+        for (name, content) in format(&report)? {
+            let path = dir.join(name);
+            make_parent(&path)?;
+            std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
+        }
+    }
     Ok(summary)
 }
 
-/// Makes a new results folder: `base/name/time`, with a number added where that exists.
-pub fn results_dir(base: &Path, name: &str, time: &str) -> Result<PathBuf> {
-    let parent = base.join(name);
-    fs::create_dir_all(&parent).map_err(|cause| Error::file("create", &parent, cause))?;
-    for attempt in 1..1000 {
-        let folder = parent.join(if attempt == 1 { time.into() } else { format!("{time}-{attempt}") });
-        match fs::create_dir(&folder) {
-            Ok(()) => return Ok(folder),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(cause) => return Err(Error::file("create", &folder, cause)),
+/// Makes a new folder `base`/`scenario`/`utc` and gives its path. Where there is one already, the name
+/// gets a number: `-2`, `-3` …
+pub fn results_dir(base: &Path, scenario: &str, utc: jiff::Timestamp) -> Result<PathBuf> {
+    let parent = base.join(folder_name(scenario));
+    let make = |dir: &Path| std::fs::create_dir_all(dir).map_err(|cause| Error::file("make", dir, cause));
+    make(&parent)?;
+    // Windows allows no colon in a name.
+    let time = utc.strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+    for number in 1..=NUMBER_MAX {
+        let name = if number == 1 { time.clone() } else { format!("{time}-{number}") };
+        let dir = parent.join(name);
+        match std::fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(cause) => return Err(Error::file("make", &dir, cause)),
         }
     }
-    Err(Error::failed(format!("{} holds a thousand results of {time}; move some away", parent.display())))
+    Err(Error::failed(format!("{} holds {NUMBER_MAX} results of {time} already", parent.display())))
 }
 
-/// Uses `folder` for results, which must not hold anything yet.
-pub fn empty_dir(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(|cause| Error::file("create", folder, cause))?;
-    let mut entries = fs::read_dir(folder).map_err(|cause| Error::file("read", folder, cause))?;
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(Error::failed(format!(
-            "{} is not empty, and results are never overwritten; give --out another folder",
-            folder.display()
-        ))),
-    }
+/// More results of one second than this are a mistake.
+const NUMBER_MAX: u32 = 1000;
+
+/// A scenario's name as the name of one folder that hides nothing and leads nowhere else.
+fn folder_name(scenario: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_.".contains(letter);
+    let name: String =
+        scenario.chars().take(60).map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
+    let name = name.trim_matches('.');
+    if name.is_empty() { "scenario".into() } else { name.into() }
 }
+
+fn plots(report: &Report, ending: &str, write: fn(&chart::Chart) -> Result<Vec<u8>>) -> Result<Files> {
+    let charts = plot::all(report.summary);
+    charts.iter().map(|chart| Ok((format!("plots/{}.{ending}", chart.name), write(chart)?))).collect()
+}
+
+fn write_new(dir: &Path, name: &str, content: &[u8]) -> Result<PathBuf> {
+    let path = dir.join(name);
+    make_parent(&path)?;
+    let opened = std::fs::File::create_new(&path);
+    let written = opened.and_then(|mut file| std::io::Write::write_all(&mut file, content));
+    written.map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::file("write", &path, "it is there already; choose another folder")
+        }
+        _ => Error::file("write", &path, cause),
+    })?;
+    Ok(path)
+}
+
+fn make_parent(path: &Path) -> Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent).map_err(|cause| Error::file("make", parent, cause))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,344 +1,298 @@
-//! The plots: latency, throughput, money over time, money against load.
+//! The plots of a report: which curves of the summary each shows, and how.
 
-use plotters::chart::MeshStyle;
-use plotters::coord::Shift;
-use plotters::prelude::*;
-
-use super::axis::{Points, TAILS, log, log_ticks, percentile_label, plain, tail};
-use super::format;
-use super::summary::Summary;
+use super::axis::{Affix, Axis, PERCENTILE_MAX};
+use super::chart::{Chart, Panel, Series};
+use super::ink::{self, Dash, Ink, Mark, Marker};
+use super::show;
+use super::summary::{Summary, Verb};
 use crate::section::Curve;
 
-/// A plot, and how to draw it.
-#[derive(Clone, Copy)]
-pub struct Plot {
-    /// The file's name, without its ending.
-    pub name: &'static str,
-    pub title: &'static str,
-    pub(super) kind: Kind,
+/// The series of a latency curve that is about all endpoints together.
+const ALL: &str = "all";
+
+/// More panels than this are left out of a histogram, and a note says how many.
+const PANELS_MAX: usize = 12;
+
+/// The width of a bin that has no neighbour to tell it: the collectors make twenty in each factor of ten.
+const BIN_RATIO: f64 = 1.122;
+
+/// Lines of more points than this are thinner.
+const DENSE: usize = 150;
+
+/// Longer names in headings lose their middle.
+const NAME_MAX: usize = 60;
+
+const DOLLARS: Affix = Affix { prefix: "$", suffix: "" };
+const PERCENT: Affix = Affix { prefix: "", suffix: " %" };
+
+/// All plots, in the order in which a report shows them. One whose curves are missing says "no data".
+pub fn all(summary: &Summary) -> Vec<Chart> {
+    vec![
+        percentiles(summary, "ttft_percentiles", "Time to first token"),
+        histogram(summary, "ttft_histogram", "Time to first token"),
+        percentiles(summary, "e2e_percentiles", "End-to-end latency"),
+        histogram(summary, "e2e_histogram", "End-to-end latency"),
+        throughput(summary),
+        cost_over_time(summary),
+        cost_vs_load(summary),
+    ]
 }
 
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    CostOverTime,
-    CostVsLoad,
-    /// Histogram and percentiles of a measure.
-    Latency(&'static str),
-    Throughput,
+/// Latency by percentile, a line for each endpoint.
+fn percentiles(summary: &Summary, name: &'static str, measure: &str) -> Chart {
+    let series = by_endpoint(summary, name).into_iter().map(|(index, curve)| {
+        let all = Mark::Line { width: 2, dash: Dash::Dashed, marker: Marker::None };
+        let ink = index.map_or(Ink { colour: ink::BLACK, mark: all }, Ink::line);
+        let mut series = line(curve, who(&curve.series), ink);
+        series.points.retain(|point| point.0 <= PERCENTILE_MAX);
+        series
+    });
+    let series: Vec<Series> = series.collect();
+    let (low, high) = extent(series.iter().flat_map(|series| &series.points).map(|point| point.1));
+    let label = format!("{}, from the intended start", measure.to_lowercase());
+    let y = match high / low {
+        ratio if ratio > 20.0 => Axis::spans(&label, low, high),
+        _ => Axis::spans_from_zero(&label, high),
+    };
+    let furthest = series.iter().flat_map(|series| &series.points).map(|point| point.0).fold(0.0, f64::max);
+    Chart {
+        name,
+        title: title(summary, &format!("{measure} by percentile")),
+        x: Axis::tail("percentile of answered requests (logarithmic towards 100 %)", furthest),
+        panels: vec![Panel { heading: String::new(), y, series, height: 380 }],
+        has_legend: true,
+        note: String::new(),
+    }
 }
 
-/// Every plot of a results folder, in the order in which a page shows them.
-pub const PLOTS: [Plot; 5] = [
-    Plot { name: "ttft", title: "Time to first token, from the intended start", kind: Kind::Latency("ttft") },
-    Plot { name: "e2e", title: "End-to-end latency, from the intended start", kind: Kind::Latency("e2e") },
-    Plot { name: "throughput", title: "Requests over time", kind: Kind::Throughput },
-    Plot { name: "cost_over_time", title: "Cost over time, stacked by endpoint", kind: Kind::CostOverTime },
-    Plot {
+/// How often which latency came, a panel for each endpoint.
+fn histogram(summary: &Summary, name: &'static str, measure: &str) -> Chart {
+    let mut curves = by_endpoint(summary, name);
+    curves.retain(|(_, curve)| !curve.points.is_empty());
+    let shown = &curves[..curves.len().min(PANELS_MAX)];
+    let used = shown.iter().flat_map(|(_, curve)| &curve.points).filter(|point| point.1 > 0.0);
+    let (low, high) = extent(used.map(|point| point.0));
+    let height = if shown.len() > 1 { (420 / shown.len() as i32).max(84) } else { 380 };
+    let parts = (height / 40) as u32;
+    let panel = |(index, curve): &(Option<usize>, &Curve)| {
+        let all = Ink { colour: ink::GREY, mark: Mark::Bars };
+        let ink = index.map_or(all, |index| Ink::filled(index, Mark::Bars));
+        let most = curve.points.iter().map(|point| point.1).fold(0.0, f64::max);
+        let answers: f64 = curve.points.iter().map(|point| point.1).sum();
+        let name = show::shorten(who(&curve.series), NAME_MAX);
+        let mut series = line(curve, &curve.series, ink);
+        if let [only] = series.points[..] {
+            series.points.insert(0, (only.0 / BIN_RATIO, 0.0));
+        }
+        Panel {
+            heading: format!("{name}: {} answers", show::count_of(answers as u64)),
+            y: Axis::from_zero("requests in a bin", most, parts, Affix::default()),
+            series: vec![series],
+            height,
+        }
+    };
+    let mut panels: Vec<Panel> = shown.iter().map(panel).collect();
+    if panels.is_empty() {
+        let y = Axis::from_zero("requests in a bin", 1.0, parts, Affix::default());
+        panels.push(Panel { heading: String::new(), y, series: Vec::new(), height });
+    }
+    let left_out = curves.len() - shown.len();
+    Chart {
+        name,
+        title: title(summary, &format!("{measure}: how often it was how long")),
+        // A bin's point is its upper edge, and the first bin begins below it.
+        x: Axis::spans(&format!("{} (logarithmic)", measure.to_lowercase()), low / 1.3, high * 1.1),
+        panels,
+        has_legend: false,
+        note: if left_out > 0 { format!("{left_out} more endpoints are not shown.") } else { String::new() },
+    }
+}
+
+/// Requests asked, sent, answered well and refused, by the second.
+fn throughput(summary: &Summary) -> Chart {
+    let styles = [
+        ("offered", "offered requests", ink::GREY, 5u32, Dash::Solid, Marker::None),
+        ("achieved", "achieved (sent) requests", ink::BLACK, 1, Dash::Solid, Marker::None),
+        ("good", "good answers (SLO met)", ink::PALETTE[2], 2, Dash::Solid, Marker::Circle),
+        ("refused", "refused attempts", ink::PALETTE[3], 2, Dash::Solid, Marker::Triangle),
+    ];
+    let series = styles.into_iter().filter_map(|(series, shown, colour, width, dash, marker)| {
+        let curve = curves(summary, "throughput").find(|curve| curve.series == series)?;
+        let width = if curve.points.len() > DENSE { width.div_ceil(2) } else { width };
+        Some(line(curve, shown, Ink { colour, mark: Mark::Line { width, dash, marker } }))
+    });
+    let series: Vec<Series> = series.collect();
+    let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
+    Chart {
+        name: "throughput",
+        title: title(summary, "Throughput: what was asked, sent, answered well and refused"),
+        x: Axis::clock(clock_label(summary), last(&series).max(summary.duration_secs)),
+        panels: vec![Panel {
+            heading: String::new(),
+            y: Axis::from_zero("requests or attempts per second", most, 5, Affix::default()),
+            series,
+            height: 380,
+        }],
+        has_legend: true,
+        note: String::new(),
+    }
+}
+
+/// Dollars spent so far, the endpoints stacked.
+fn cost_over_time(summary: &Summary) -> Chart {
+    let curves: Vec<&Curve> = curves(summary, "cost_over_time").collect();
+    let series = stacked(&curves);
+    let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
+    Chart {
+        name: "cost_over_time",
+        title: title(summary, "Cost so far, endpoints stacked"),
+        x: Axis::clock(clock_label(summary), last(&series).max(summary.duration_secs)),
+        panels: vec![Panel {
+            heading: String::new(),
+            y: Axis::from_zero("US dollars since the start", most, 5, DOLLARS),
+            series,
+            height: 380,
+        }],
+        has_legend: true,
+        note: String::new(),
+    }
+}
+
+/// Dollars per 1,000 requests at other loads, and how much is refused there.
+fn cost_vs_load(summary: &Summary) -> Chart {
+    let lines = |name| -> Vec<Series> {
+        let curves = curves(summary, name);
+        curves.enumerate().map(|(index, curve)| line(curve, who(&curve.series), Ink::line(index))).collect()
+    };
+    let (costs, mut refused) = (lines("cost_per_1k_by_load"), lines("refused_share_by_load"));
+    for series in &mut refused {
+        series.points.iter_mut().for_each(|point| point.1 *= 100.0);
+        series.name = "refused".into();
+        series.ink = Ink { colour: ink::PALETTE[3], ..Ink::line(2) };
+    }
+    let most = |series: &[Series]| {
+        series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max)
+    };
+    let highest = last(&costs).max(last(&refused));
+    let y = Axis::from_zero("US dollars per 1,000 requests", most(&costs), 5, DOLLARS);
+    let mut panels = vec![Panel { heading: String::new(), y, series: costs, height: 340 }];
+    if !refused.is_empty() {
+        let y = Axis::from_zero("requests refused", most(&refused).max(1.0), 4, PERCENT);
+        panels.push(Panel { heading: String::new(), y, series: refused, height: 160 });
+    }
+    Chart {
         name: "cost_vs_load",
-        title: "Cost and refusals against load (simulated)",
-        kind: Kind::CostVsLoad,
-    },
-];
-
-type Area<DB> = DrawingArea<DB, Shift>;
-type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
-
-impl Plot {
-    pub(super) fn draw<DB: DrawingBackend>(&self, summary: &Summary, root: &Area<DB>) -> Drawn<DB> {
-        root.fill(&WHITE)?;
-        let series: Vec<(String, RGBColor)> = self.legend(summary);
-        let body = header(root, self.title, &series)?;
-        match self.kind {
-            Kind::CostOverTime => cost_over_time(summary, &body),
-            Kind::CostVsLoad => cost_vs_load(summary, &body),
-            Kind::Latency(measure) => latency(summary, measure, &body),
-            Kind::Throughput => throughput(summary, &body),
-        }
+        title: title(summary, "Cost per 1,000 requests against load (simulated)"),
+        x: Axis::from_zero("offered requests per second", highest, 8, Affix::default()),
+        panels,
+        has_legend: true,
+        note: String::new(),
     }
+}
 
-    fn legend(&self, summary: &Summary) -> Vec<(String, RGBColor)> {
-        let names = |names: &[&str]| {
-            (0..).zip(names).map(|(index, name)| (name.to_string(), colour(index))).collect()
+/// The latency curves to show, with each endpoint's index; the curve of all has none. With one endpoint,
+/// it stands for all.
+fn by_endpoint<'a>(summary: &'a Summary, name: &'a str) -> Vec<(Option<usize>, &'a Curve)> {
+    let endpoints = curves(summary, name).filter(|curve| curve.series != ALL);
+    let endpoints: Vec<_> = endpoints.enumerate().map(|(index, curve)| (Some(index), curve)).collect();
+    let all = curves(summary, name).find(|curve| curve.series == ALL).filter(|_| endpoints.len() != 1);
+    all.map(|curve| (None, curve)).into_iter().chain(endpoints).collect()
+}
+
+fn curves<'a>(summary: &'a Summary, name: &'a str) -> impl Iterator<Item = &'a Curve> {
+    summary.sections.iter().flat_map(|section| &section.curves).filter(move |curve| curve.name == name)
+}
+
+fn line(curve: &Curve, name: &str, ink: Ink) -> Series {
+    let is_finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
+    Series {
+        name: name.into(),
+        ink,
+        points: curve.points.iter().filter(is_finite).copied().collect(),
+        base: Vec::new(),
+    }
+}
+
+/// Each curve on top of those before it, all at the same times: between its points a curve is a straight
+/// line, after its last it stays.
+fn stacked(curves: &[&Curve]) -> Vec<Series> {
+    let lines: Vec<Series> = curves
+        .iter()
+        .enumerate()
+        .map(|(index, curve)| line(curve, &curve.series, Ink::filled(index, Mark::Area)))
+        .collect();
+    let mut times: Vec<f64> = lines.iter().flat_map(|line| &line.points).map(|point| point.0).collect();
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let mut base = vec![0.0; times.len()];
+    let stack = |line: Series| {
+        let tops: Vec<f64> =
+            times.iter().zip(&base).map(|(at, base)| base + value_at(&line.points, *at)).collect();
+        let points = if line.points.is_empty() {
+            Vec::new()
+        } else {
+            times.iter().copied().zip(tops.clone()).collect()
         };
-        let series = |curve: &str| {
-            let curves = (0..).zip(summary.curves(curve));
-            curves.map(|(index, curve)| (curve.series.clone(), colour(index))).collect()
-        };
-        match self.kind {
-            // Endpoints have the colours they have in the latency plots, where the first is the whole run's.
-            Kind::CostOverTime => {
-                let curves = (1..).zip(summary.curves("cost_over_time"));
-                curves.map(|(index, curve)| (curve.series.clone(), colour(index))).collect()
-            }
-            Kind::CostVsLoad => names(&LOAD),
-            Kind::Latency(measure) => series(&format!("{measure}_percentiles")),
-            Kind::Throughput => names(&THROUGHPUT.map(|(_, label)| label)),
-        }
-    }
-}
-
-/// The series of the throughput plot and what the legend calls them, the widest line first.
-const THROUGHPUT: [(&str, &str); 4] = [
-    ("offered", "requests offered"),
-    ("achieved", "requests sent"),
-    ("good", "good requests"),
-    ("refused", "attempts refused"),
-];
-
-/// The series of the plot against load: two of money, two of shares.
-const LOAD: [&str; 4] =
-    ["cost per 1,000 requests", "cost per 1,000 good requests", "attempts throttled", "requests refused"];
-
-/// Okabe and Ito's colours (2008), told apart by the colour-blind; black first, for the whole.
-const COLOURS: [RGBColor; 8] = [
-    RGBColor(0, 0, 0),
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(150, 140, 20),
-];
-
-fn colour(index: usize) -> RGBColor {
-    COLOURS[index % COLOURS.len()]
-}
-
-/// Draws the title and under it the legend, in as many lines as it takes; returns what is left.
-fn header<DB: DrawingBackend>(
-    root: &Area<DB>,
-    title: &str,
-    series: &[(String, RGBColor)],
-) -> Result<Area<DB>, DrawingAreaErrorKind<DB::ErrorType>> {
-    let width = root.dim_in_pixel().0 as i32;
-    root.draw_text(title, &("sans-serif", 24, FontStyle::Bold).into_text_style(root), (24, 14))?;
-    let style = ("sans-serif", 16).into_text_style(root);
-    let (mut x, mut y) = (26, 50);
-    for (name, colour) in series {
-        let (text_width, _) = root.estimate_text_size(name, &style)?;
-        if x + 36 + text_width as i32 > width - 20 {
-            (x, y) = (26, y + 24);
-        }
-        root.draw(&Rectangle::new([(x, y + 3), (x + 22, y + 13)], colour.filled()))?;
-        root.draw_text(name, &style, (x + 28, y))?;
-        x += 28 + text_width as i32 + 26;
-    }
-    Ok(root.split_vertically(y as u32 + 30).1)
-}
-
-fn latency<DB: DrawingBackend>(summary: &Summary, measure: &str, body: &Area<DB>) -> Drawn<DB> {
-    let (percentiles, histograms) = (format!("{measure}_percentiles"), format!("{measure}_histogram"));
-    let percentiles: Vec<&Curve> = summary.curves(&percentiles).collect();
-    let histograms: Vec<&Curve> = summary.curves(&histograms).collect();
-    let (left, right) = body.split_horizontally(body.dim_in_pixel().0 / 2);
-    let seconds = |curves: &[&Curve], of: fn(&(f64, f64)) -> f64| {
-        bounds(curves.iter().flat_map(|curve| &curve.points).map(of))
+        Series { points, base: std::mem::replace(&mut base, tops), ..line }
     };
-    let Some((low, high)) = seconds(&histograms, |point| point.0) else { return no_data(body) };
+    lines.into_iter().map(stack).collect()
+}
 
-    let tallest = seconds(&histograms, |point| point.1).map_or(1.0, |(_, tallest)| tallest);
-    let mut chart = framed(&left, 76).build_cartesian_2d(
-        Points(log(low * 0.8), log(high * 1.1), log_ticks(low * 0.8, high * 1.1)),
-        Points::linear(0.0, tallest * 1.08, 6),
-    )?;
-    let mut mesh = chart.configure_mesh();
-    axes(&mut mesh)
-        .x_desc("latency (log scale)")
-        .y_desc("requests in the bin")
-        .x_label_formatter(&|x| format::seconds(libm::exp10(*x)))
-        .y_label_formatter(&|y| count_label(*y))
-        .draw()?;
-    for (index, curve) in histograms.iter().enumerate() {
-        chart.draw_series(std::iter::once(PathElement::new(
-            steps(&curve.points),
-            colour(index).stroke_width(2),
-        )))?;
+/// A curve's value at a time, zero before its first point.
+fn value_at(points: &[(f64, f64)], at: f64) -> f64 {
+    let after = points.partition_point(|point| point.0 < at);
+    match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
+        (Some(before), Some(next)) => before.1 + (next.1 - before.1) * (at - before.0) / (next.0 - before.0),
+        (Some(before), None) => before.1,
+        (None, Some(next)) if next.0 == at => next.1,
+        (None, _) => 0.0,
     }
-
-    let reach = percentiles.iter().flat_map(|curve| &curve.points).map(|(percentile, _)| tail(*percentile));
-    let reach = reach.fold(1.0, f64::max);
-    let (low, high) = seconds(&percentiles, |point| point.1).unwrap_or((low, high));
-    let ticks = TAILS.iter().map(|percentile| tail(*percentile)).filter(|at| *at <= reach + 1e-9).collect();
-    let mut chart = framed(&right, 84).build_cartesian_2d(
-        Points(0.0, reach * 1.02, ticks),
-        Points(log(low * 0.8), log(high * 1.15), log_ticks(low * 0.8, high * 1.15)),
-    )?;
-    let mut mesh = chart.configure_mesh();
-    axes(&mut mesh)
-        .x_desc("percentile of answered requests")
-        .y_desc("latency (log scale)")
-        .x_label_formatter(&|x| percentile_label(*x))
-        .y_label_formatter(&|y| format::seconds(libm::exp10(*y)))
-        .draw()?;
-    for (index, curve) in percentiles.iter().enumerate() {
-        let points = curve.points.iter().map(|(percentile, secs)| (tail(*percentile), log(*secs)));
-        let width = if index == 0 { 3 } else { 2 };
-        chart.draw_series(LineSeries::new(points, colour(index).stroke_width(width)))?;
-    }
-    Ok(())
 }
 
-fn throughput<DB: DrawingBackend>(summary: &Summary, body: &Area<DB>) -> Drawn<DB> {
-    let of = |series: &str| summary.curves("throughput").find(|curve| curve.series == series);
-    let curves: Vec<&Curve> = THROUGHPUT.iter().filter_map(|(series, _)| of(series)).collect();
-    let points = || curves.iter().flat_map(|curve| &curve.points);
-    let (Some((_, end)), Some((_, top))) = (bounds(points().map(|p| p.0)), bounds(points().map(|p| p.1)))
-    else {
-        return no_data(body);
-    };
-    let step = curves[0].points.get(1).map_or(1.0, |point| point.0);
-    let mut chart = time_chart(body, end + step, top * 1.08, "per second", &|y| count_label(*y))?;
-    for (index, curve) in curves.iter().enumerate() {
-        // A point stands for its whole bucket, so it is drawn in the bucket's middle.
-        let points = curve.points.iter().map(|(at, rate)| (at + step / 2.0, *rate));
-        let style = colour(index).stroke_width(if index == 0 { 4 } else { 2 });
-        chart.draw_series(LineSeries::new(points, style))?;
-    }
-    Ok(())
+fn last(series: &[Series]) -> f64 {
+    series.iter().flat_map(|series| &series.points).map(|point| point.0).fold(0.0, f64::max)
 }
 
-fn cost_over_time<DB: DrawingBackend>(summary: &Summary, body: &Area<DB>) -> Drawn<DB> {
-    let curves: Vec<&Curve> = summary.curves("cost_over_time").collect();
-    let longest = curves.iter().map(|curve| curve.points.len()).max().unwrap_or(0);
-    if longest < 2 {
-        return no_data(body);
-    }
-    let value = |curve: &Curve, index: usize| {
-        curve.points.get(index).or(curve.points.last()).map_or(0.0, |point| point.1)
-    };
-    let end = curves[0].points.last().map_or(1.0, |point| point.0);
-    let top: f64 = curves.iter().map(|curve| value(curve, longest - 1)).sum();
-    let mut chart =
-        time_chart(body, end, top.max(1e-12) * 1.08, "US dollars since the start", &|y| format::dollars(*y))?;
-    let mut below = vec![0.0; longest];
-    for (index, curve) in curves.iter().enumerate() {
-        let above: Vec<f64> = (0..longest).map(|at| below[at] + value(curve, at)).collect();
-        let x = |at: usize| curves[0].points[at].0;
-        let upper = (0..longest).map(|at| (x(at), above[at]));
-        let lower = (0..longest).rev().map(|at| (x(at), below[at]));
-        let area: Vec<_> = upper.clone().chain(lower).collect();
-        let colour = colour(index + 1);
-        chart.draw_series(std::iter::once(Polygon::new(area, colour.mix(0.55))))?;
-        chart.draw_series(LineSeries::new(upper, colour.stroke_width(2)))?;
-        below = above;
-    }
-    Ok(())
-}
-
-fn cost_vs_load<DB: DrawingBackend>(summary: &Summary, body: &Area<DB>) -> Drawn<DB> {
-    let find = |name| summary.curves(name).next().filter(|curve| !curve.points.is_empty());
-    let money = [find("cost_per_1k_by_load"), find("cost_per_1k_good_by_load")];
-    let shares = [find("throttled_share_by_load"), find("refused_share_by_load")];
-    let Some(cost) = money[0] else { return no_data(body) };
-    let end = bounds(cost.points.iter().map(|point| point.0)).map_or(1.0, |(_, end)| end) * 1.04;
-    let highest = |curves: &[Option<&Curve>], least: f64| {
-        curves.iter().flatten().flat_map(|curve| &curve.points).map(|point| point.1).fold(least, f64::max)
-    };
-    let (upper, lower) = body.split_vertically(body.dim_in_pixel().1 * 11 / 20);
-    let top = highest(&money, 1e-12) * 1.08;
-    load_panel(&upper, "$ per 1,000", Points::linear(0.0, top, 5), end, &|y| format::dollars(*y), &money, 0)?;
-    let top = (highest(&shares, 0.05) * 1.1).min(1.0);
-    let percent = |y: &f64| format!("{:.0} %", y * 100.0);
-    load_panel(&lower, "share", Points::linear(0.0, top, 4), end, &percent, &shares, money.len())
-}
-
-/// One of the panels against load. Its first curve has the colour `first`.
-fn load_panel<DB: DrawingBackend>(
-    area: &Area<DB>,
-    unit: &str,
-    y: Points,
-    end: f64,
-    label: &dyn Fn(&f64) -> String,
-    curves: &[Option<&Curve>],
-    first: usize,
-) -> Drawn<DB> {
-    let mut chart = framed(area, 92).build_cartesian_2d(Points::linear(0.0, end, 10), y)?;
-    let mut mesh = chart.configure_mesh();
-    axes(&mut mesh).x_desc("offered load (requests per second)").y_desc(unit);
-    mesh.x_label_formatter(&|x| plain(*x)).y_label_formatter(label).draw()?;
-    for (index, curve) in curves.iter().enumerate() {
-        let Some(curve) = curve else { continue };
-        let colour = colour(first + index);
-        chart.draw_series(LineSeries::new(curve.points.iter().copied(), colour.stroke_width(3)))?;
-        chart.draw_series(curve.points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
-    }
-    Ok(())
-}
-
-/// A chart with room for its labels, `left` pixels of it for those of the y axis.
-fn framed<'a, 'b, DB: DrawingBackend>(area: &'a Area<DB>, left: u32) -> ChartBuilder<'a, 'b, DB> {
-    let mut chart = ChartBuilder::on(area);
-    chart.margin(12).margin_right(28).x_label_area_size(52).y_label_area_size(left);
-    chart
-}
-
-/// How axes look.
-fn axes<'a, 'b, 'c, DB: DrawingBackend>(
-    mesh: &'a mut MeshStyle<'b, 'c, Points, Points, DB>,
-) -> &'a mut MeshStyle<'b, 'c, Points, Points, DB> {
-    mesh.label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 16))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(225, 225, 225))
-}
-
-type TimeChart<'a, DB> = ChartContext<'a, DB, Cartesian2d<Points, Points>>;
-
-/// A chart over the run's time, with its axes drawn.
-fn time_chart<'a, DB: DrawingBackend>(
-    body: &'a Area<DB>,
-    end: f64,
-    top: f64,
-    unit: &str,
-    label: &dyn Fn(&f64) -> String,
-) -> Result<TimeChart<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
-    let (size, name) = TIME_UNITS.into_iter().find(|(size, _)| end >= 3.0 * size).unwrap_or((1.0, "seconds"));
-    let mut chart = framed(body, 92)
-        .build_cartesian_2d(Points::scaled(0.0, end, 10, size), Points::linear(0.0, top.max(1e-12), 6))?;
-    let mut mesh = chart.configure_mesh();
-    axes(&mut mesh)
-        .x_desc(format!("time since the start ({name})"))
-        .y_desc(unit)
-        .x_label_formatter(&|x| plain(x / size))
-        .y_label_formatter(label)
-        .draw()?;
-    Ok(chart)
-}
-
-/// Seconds in a unit, and its name; the largest that leaves three of them.
-const TIME_UNITS: [(f64, &str); 3] = [(86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes")];
-
-fn no_data<DB: DrawingBackend>(body: &Area<DB>) -> Drawn<DB> {
-    let style = ("sans-serif", 20).into_text_style(body).color(&RGBColor(110, 110, 110));
-    let (width, height) = body.dim_in_pixel();
-    body.draw_text("no data", &style, (width as i32 / 2 - 40, height as i32 / 2 - 30))
-}
-
-/// Whole counts with thousands apart, small rates as they are.
-fn count_label(count: f64) -> String {
-    if count.abs() >= 1000.0 { format::number_text(count) } else { plain(count) }
-}
-
-/// The outline of a histogram whose points are upper edges on a log axis.
-fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    const BIN: f64 = 1.0 / 20.0;
-    let mut outline = Vec::with_capacity(points.len() * 2 + 2);
-    for (edge, count) in points {
-        outline.push((log(*edge) - BIN, *count));
-        outline.push((log(*edge), *count));
-    }
-    if let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) {
-        outline.insert(0, (first.0, 0.0));
-        outline.push((last.0, 0.0));
-    }
-    outline
-}
-
-fn bounds(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    let numbers = numbers.filter(|number| number.is_finite());
-    numbers.fold(None, |bounds, number| {
-        let (low, high) = bounds.unwrap_or((number, number));
+/// The least and the greatest of the numbers; 1 and 1 of none.
+fn extent(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
+    let extent = numbers.fold(None, |extent: Option<(f64, f64)>, number| {
+        let (low, high) = extent.unwrap_or((number, number));
         Some((low.min(number), high.max(number)))
-    })
+    });
+    extent.unwrap_or((1.0, 1.0))
+}
+
+fn who(series: &str) -> &str {
+    if series == ALL { "all endpoints" } else { series }
+}
+
+fn title(summary: &Summary, what: &str) -> String {
+    if summary.scenario.is_empty() { what.into() } else { format!("{what} – {}", summary.scenario) }
+}
+
+fn clock_label(summary: &Summary) -> &'static str {
+    match summary.verb {
+        Verb::Run => "time since the start",
+        Verb::Simulate => "virtual time since the start",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stacked_curves_with_different_times_add_up() {
+        let curve = |series: &str, points: &[(f64, f64)]| Curve {
+            name: "cost_over_time".into(),
+            series: series.into(),
+            points: points.to_vec(),
+        };
+        let (a, b) = (curve("a", &[(0.0, 0.0), (2.0, 4.0)]), curve("b", &[(1.0, 1.0), (3.0, 3.0)]));
+        let series = stacked(&[&a, &b]);
+        assert_eq!(series[0].points, [(0.0, 0.0), (1.0, 2.0), (2.0, 4.0), (3.0, 4.0)]);
+        assert_eq!(series[1].points, [(0.0, 0.0), (1.0, 3.0), (2.0, 6.0), (3.0, 7.0)]);
+        assert_eq!(series[1].base, [0.0, 2.0, 4.0, 4.0]);
+        assert!(stacked(&[]).is_empty());
+    }
 }

@@ -1,44 +1,123 @@
-//! A run in one value: what `summary.json` holds and every report is made from.
+//! What a run or a simulation comes to, complete: every report is made from this and the scenario's text.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::section::{Curve, Figure, Judgement, Scope, ScopeKind, Section, Value, Verdict};
+use crate::section::{Figure, Scope, ScopeKind, Section, Value};
 
-/// The version of the form of `summary.json`; raised when a field changes its meaning or goes.
+/// The version of the schema of `summary.json` that this program writes and reads.
 pub const SCHEMA: u32 = 1;
 
+/// The content of `summary.json`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Summary {
+    /// [`SCHEMA`].
     pub schema: u32,
-    /// `run` or `simulate`.
-    pub verb: String,
+    pub verb: Verb,
+    /// The scenario's name.
     pub scenario: String,
-    /// The scenario's first comment.
+    /// What the scenario asks: its first comment.
     pub question: String,
-    pub seed: u32,
-    /// Tollgate's own version.
+    pub seed: u64,
+    /// Tollgate's version.
     pub version: String,
-    /// Of the scenario as resolved, in hexadecimal.
+    /// SHA-256 of the resolved scenario, in hexadecimal.
     pub scenario_sha256: String,
+    /// How long requests came, in seconds, the warm-up included.
     pub duration_secs: f64,
+    /// The first part, which counts in no latency, goodput or refusal figure, in seconds.
     pub warmup_secs: f64,
-    /// The run was stopped before its time; the figures are of what there was.
+    /// Stopped before its planned end; the figures are of what there was.
     pub is_interrupted: bool,
-    pub thresholds: Vec<Judgement>,
+    pub verdict: Verdict,
+    pub thresholds: Vec<ThresholdResult>,
     pub sections: Vec<Section>,
-    /// Everything that differs between two runs of the same simulation.
+    /// All that differs between two runs of the same simulation.
     pub host: Host,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+/// How the figures came about.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// In real time, over HTTP.
+    Run,
+    /// In virtual time.
+    Simulate,
+}
+
+impl Verb {
+    pub fn name(self) -> &'static str {
+        match self {
+            Verb::Run => "run",
+            Verb::Simulate => "simulate",
+        }
+    }
+}
+
+/// Whether the figures can be trusted.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Verdict {
+    pub validity: Validity,
+    /// What the validity rests on.
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Validity {
+    /// The harness was the limit: the figures are not the endpoints'.
+    Invalid,
+    Valid,
+}
+
+/// A threshold and what became of it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct ThresholdResult {
+    /// As written in the scenario.
+    pub text: String,
+    pub verdict: ThresholdVerdict,
+    /// The figure it was held against, or why there is no verdict.
+    pub shown: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdVerdict {
+    Fail,
+    NoVerdict,
+    Pass,
+}
+
+impl ThresholdVerdict {
+    pub fn name(self) -> &'static str {
+        match self {
+            ThresholdVerdict::Fail => "fail",
+            ThresholdVerdict::NoVerdict => "no verdict",
+            ThresholdVerdict::Pass => "pass",
+        }
+    }
+
+    /// One character that needs no colour.
+    pub fn sign(self) -> char {
+        match self {
+            ThresholdVerdict::Fail => '✗',
+            ThresholdVerdict::NoVerdict => '?',
+            ThresholdVerdict::Pass => '✓',
+        }
+    }
+}
+
+/// Where and when.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Host {
-    /// Calendar time in UTC.
+    /// RFC 3339, in UTC.
     pub started: String,
+    /// How long the program took, in seconds of real time.
     pub wall_secs: f64,
     pub os: String,
     pub arch: String,
-    pub cpus: usize,
+    pub cpus: u64,
 }
 
 impl Summary {
@@ -46,42 +125,48 @@ impl Summary {
         self.sections.iter().find(|section| section.name == name)
     }
 
+    /// A figure of a section; nothing where the section, scope or figure is not there.
+    pub fn figure(&self, section: &str, kind: ScopeKind, scope: &str, name: &str) -> Option<&Figure> {
+        self.section(section)?.figure(kind, scope, name)
+    }
+
     /// A figure of the whole run.
-    pub fn total(&self, section: &str, figure: &str) -> Option<&Figure> {
-        self.section(section)?.total(figure)
+    pub fn total(&self, section: &str, name: &str) -> Option<&Figure> {
+        self.section(section)?.total(name)
     }
 
-    /// A figure of one endpoint or class.
-    pub fn figure(&self, section: &str, kind: ScopeKind, scope: &str, figure: &str) -> Option<&Figure> {
-        self.section(section)?.figure(kind, scope, figure)
-    }
-
-    /// The names of the scopes of a kind, in the scenario's order.
-    pub fn names(&self, kind: ScopeKind) -> Vec<&str> {
-        let scopes = self.section("latency").map_or(&[] as &[Scope], |section| &section.scopes);
-        scopes.iter().filter(|scope| scope.kind == kind).map(|scope| scope.name.as_str()).collect()
-    }
-
-    /// The curves of a name, wherever they are.
-    pub fn curves<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Curve> {
-        self.sections.iter().flat_map(|section| &section.curves).filter(move |curve| curve.name == name)
-    }
-
-    /// Whether the harness kept to its plan, so that figures may be judged.
-    pub fn is_valid(&self) -> bool {
-        !matches!(self.total("fidelity", "verdict").map(|figure| &figure.value), Some(Value::Text(text)) if text == "INVALID")
-    }
-
-    /// Why it is valid or not.
-    pub fn reason(&self) -> &str {
-        match self.total("fidelity", "reason").map(|figure| &figure.value) {
-            Some(Value::Text(reason)) => reason,
-            _ => "",
+    /// The names of all scopes of a kind, in the order in which the sections first mention them.
+    pub fn scopes(&self, kind: ScopeKind) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for scope in self.sections.iter().flat_map(|section| &section.scopes) {
+            if scope.kind == kind && !names.contains(&scope.name.as_str()) {
+                names.push(&scope.name);
+            }
         }
+        names
     }
 
-    /// The worst of the thresholds' verdicts.
-    pub fn verdict(&self) -> Verdict {
-        self.thresholds.iter().map(|judgement| judgement.verdict).max().unwrap_or(Verdict::Pass)
+    /// This summary with nothing in it that JSON cannot hold: a number that is not finite becomes no
+    /// number, a point that is not finite is left out.
+    pub fn finite(&self) -> Summary {
+        let mut summary = self.clone();
+        for secs in [&mut summary.duration_secs, &mut summary.warmup_secs, &mut summary.host.wall_secs] {
+            *secs = if secs.is_finite() { *secs } else { 0.0 };
+        }
+        for section in &mut summary.sections {
+            section.scopes.iter_mut().for_each(drop_infinite);
+            for curve in &mut section.curves {
+                curve.points.retain(|(x, y)| x.is_finite() && y.is_finite());
+            }
+        }
+        summary
+    }
+}
+
+fn drop_infinite(scope: &mut Scope) {
+    for figure in &mut scope.figures {
+        if matches!(figure.value, Value::Number(number) if !number.is_finite()) {
+            figure.value = Value::None;
+        }
     }
 }

@@ -1,179 +1,247 @@
-//! The summary on one screen: verdict first, then the table of endpoints, then what was refused and paid.
+//! The view for a terminal: the verdict first, then thresholds, tables and where the files are.
 
-use super::format::{self, figure};
-use super::summary::Summary;
-use crate::section::{ScopeKind, Verdict};
+use std::fmt::Write as _;
+use std::path::Path;
 
-/// How the terminal is written on.
-#[derive(Clone, Copy, Debug)]
-pub struct Style {
-    pub is_coloured: bool,
-}
+use super::show;
+use super::summary::{Summary, ThresholdVerdict, Validity, Verb};
+use super::table::{self, Table};
+use crate::section::{Figure, Value};
 
-impl Style {
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.is_coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
-    }
-}
+/// Columns of the screen it fits.
+const WIDTH: usize = 100;
 
-/// The whole view, with a newline at its end.
-pub fn view(summary: &Summary, style: Style) -> String {
-    let mut text = verdict_line(summary, style);
-    for judgement in &summary.thresholds {
-        let (mark, colour) = match judgement.verdict {
-            Verdict::Pass => ("✓", "32"),
-            Verdict::Fail => ("✗", "31"),
-            Verdict::NoVerdict => ("?", "33"),
-        };
-        let value = format::value(&judgement.value, judgement.unit);
-        text += &format!("  {}  {}   {value}\n", style.paint(colour, mark), judgement.threshold);
-    }
-    text += "\n";
-    text += &table(&endpoints(summary), style);
-    text += &table(&classes(summary), style);
-    text += &notes(summary);
-    text
-}
+/// Rows shown of one table; `report.html` has them all.
+const ROWS_MAX: usize = 12;
 
-/// What was asked, what was delivered, how late, and whether it counts.
-pub fn verdict_line(summary: &Summary, style: Style) -> String {
-    let total = |name| figure(summary.total("fidelity", name));
-    let verdict =
-        if summary.is_valid() { style.paint("1;32", "VALID") } else { style.paint("1;31", "INVALID") };
-    let interrupted = if summary.is_interrupted { " · interrupted" } else { "" };
-    format!(
-        "offered {} · achieved {} · send lag p99 {} · {verdict} ({}){interrupted}\n",
-        total("offered_rate"),
-        total("achieved_rate"),
-        total("send_lag_p99"),
-        summary.reason(),
-    )
-}
-
-fn endpoints(summary: &Summary) -> Vec<Vec<String>> {
-    let header = [
-        "endpoint",
-        "attempts",
-        "throttled",
-        "answered",
-        "good",
-        "TTFT p50",
-        "p95",
-        "p99",
-        "TPOT p50",
-        "E2E p95",
-        "cost",
-        "per 1k",
+/// The view, each line ended. `dir` is where the files are; colour only where `is_coloured`.
+pub fn view(summary: &Summary, dir: Option<&Path>, is_coloured: bool) -> String {
+    let paint = Paint { is_coloured };
+    let mut out = String::new();
+    out.push_str(&first_line(summary, paint));
+    out.push('\n');
+    let scenario = if summary.scenario.is_empty() { "unnamed" } else { &summary.scenario };
+    let about = [
+        scenario.into(),
+        summary.verb.name().into(),
+        format!("seed {}", summary.seed),
+        format!("requests for {}", show::seconds(summary.duration_secs)),
+        format!("warm-up {}", show::seconds(summary.warmup_secs)),
     ];
-    let mut rows = vec![header.map(String::from).to_vec()];
-    let mut names: Vec<(ScopeKind, &str)> =
-        summary.names(ScopeKind::Endpoint).into_iter().map(|name| (ScopeKind::Endpoint, name)).collect();
-    names.push((ScopeKind::Total, ""));
-    for (kind, name) in names {
-        let of = |section, metric| figure(summary.figure(section, kind, name, metric));
-        rows.push(vec![
-            if name.is_empty() { "all".into() } else { name.into() },
-            of("refusals", "attempts"),
-            of("refusals", "throttled_share"),
-            of("goodput", "done"),
-            of("goodput", "good_share"),
-            of("latency", "ttft_p50"),
-            of("latency", "ttft_p95"),
-            short(of("latency", "ttft_p99")),
-            of("latency", "tpot_p50"),
-            of("latency", "e2e_p95"),
-            of("cost", "cost_total"),
-            of("cost", "cost_per_1k_requests"),
-        ]);
+    wrap(&mut out, "", &about);
+    thresholds(&mut out, summary, paint);
+    for table in table::main(summary) {
+        out.push('\n');
+        aligned(&mut out, &table, paint);
     }
-    rows
+    let lines = table::lines(summary);
+    let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
+    if !lines.is_empty() {
+        out.push('\n');
+    }
+    for line in lines {
+        let parts: Vec<String> = line.parts.iter().map(|(label, shown)| format!("{label} {shown}")).collect();
+        wrap(&mut out, &format!("{:width$}  ", line.name), &parts);
+    }
+    if let Some(dir) = dir {
+        let _ = write!(out, "\n{}\n", dir.display());
+        out.push_str("  report.html · summary.json · plots/\n");
+    }
+    out
 }
 
-fn classes(summary: &Summary) -> Vec<Vec<String>> {
-    let header = ["class", "requests", "good", "TTFT p50", "p95", "p99", "E2E p50", "p95", "p99", "metered"];
-    let mut rows = vec![header.map(String::from).to_vec()];
-    for name in summary.names(ScopeKind::Class) {
-        let of = |section, metric| figure(summary.figure(section, ScopeKind::Class, name, metric));
-        rows.push(vec![
-            name.into(),
-            of("goodput", "requests"),
-            of("goodput", "good_share"),
-            of("latency", "ttft_p50"),
-            of("latency", "ttft_p95"),
-            short(of("latency", "ttft_p99")),
-            of("latency", "e2e_p50"),
-            of("latency", "e2e_p95"),
-            short(of("latency", "e2e_p99")),
-            of("cost", "cost_metered"),
-        ]);
-    }
-    rows
+/// `offered 120.0/s · achieved 119.8/s · send lag p99 0.4 ms · VALID`
+pub fn headline(summary: &Summary) -> String {
+    let (facts, verdict) = headline_parts(summary);
+    facts + &verdict
 }
 
-fn notes(summary: &Summary) -> String {
-    let refusals = |name| figure(summary.total("refusals", name));
-    let cost = |name| figure(summary.total("cost", name));
-    let mut text = format!(
-        "requests   refused {} ({}) · broken {} · timed out {} · cancelled {} · spilled {} · hedged {}\n",
-        refusals("refused_requests"),
-        refusals("refused_share"),
-        refusals("broken_requests"),
-        refusals("timed_out_requests"),
-        refusals("cancelled_requests"),
-        refusals("spill_share"),
-        refusals("hedge_share"),
-    );
-    text += &format!(
-        "attempts   {} · throttled {} · retries {} · broken {} · stalled {}\n",
-        refusals("attempts"),
-        refusals("throttled_share"),
-        refusals("retries"),
-        refusals("broken"),
-        refusals("stalled"),
-    );
-    let limits = summary.section("refusals").into_iter().flat_map(|section| &section.scopes);
-    let limits = limits.filter(|scope| scope.kind == ScopeKind::Limit).map(|scope| {
-        let of = |name| figure(scope.figures.iter().find(|figure| figure.name == name));
-        format!("{} {} × {}", scope.name, of("rejected"), of("status"))
-    });
-    let limits: Vec<_> = limits.collect();
-    if !limits.is_empty() {
-        text += &format!("refused by {}\n", limits.join(" · "));
-    }
-    text += &format!(
-        "cost       {} = metered {} (wasted {}) + reserved {} · {} per good request · {} a month\n",
-        cost("cost_total"),
-        cost("cost_metered"),
-        cost("cost_wasted"),
-        cost("cost_reserved"),
-        cost("cost_per_good_request"),
-        cost("cost_per_month"),
-    );
-    let unknown = summary.total("cost", "cost_total").map(|figure| &figure.value);
-    if let Some(crate::section::Value::Unknown(why)) = unknown {
-        text += &format!("           unknown: {why}\n");
-    }
-    text
+fn first_line(summary: &Summary, paint: Paint) -> String {
+    let (facts, verdict) = headline_parts(summary);
+    let colour = match summary.verdict.validity {
+        Validity::Valid if summary.is_interrupted => YELLOW,
+        Validity::Valid => GREEN,
+        Validity::Invalid => RED,
+    };
+    facts + &paint.with(colour, &verdict)
 }
 
-/// A table cell has no room for a reason.
-fn short(text: String) -> String {
-    if text.starts_with("too few") { "too few".into() } else { text }
+/// What was asked and delivered; and what to make of it.
+fn headline_parts(summary: &Summary) -> (String, String) {
+    let shown = |name| show::figure(summary.total("fidelity", name));
+    let mut facts = format!("offered {} · achieved {} · ", shown("offered_rate"), shown("achieved_rate"));
+    match summary.verb {
+        Verb::Run => {
+            let _ = write!(facts, "send lag p99 {} · ", send_lag(summary));
+        }
+        Verb::Simulate => facts.push_str("virtual time · "),
+    }
+    let mut verdict = match summary.verdict.validity {
+        Validity::Valid => "VALID".to_string(),
+        Validity::Invalid => format!("INVALID: {}", summary.verdict.reason),
+    };
+    if summary.is_interrupted {
+        verdict.push_str(" · INTERRUPTED, the figures are of what there was");
+    }
+    (facts, verdict)
 }
 
-/// Columns two spaces apart, the first to the left and the others to the right.
-fn table(rows: &[Vec<String>], style: Style) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for (index, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text += &if index == 0 { style.paint("1", line.trim_end()) } else { line.trim_end().to_string() };
-        text += "\n";
+/// The p99; where there are too few samples for it, the maximum with a word that it is.
+fn send_lag(summary: &Summary) -> String {
+    let p99 = summary.total("fidelity", "send_lag_p99");
+    match (p99, summary.total("fidelity", "send_lag_max")) {
+        (Some(Figure { value: Value::TooFew { .. }, .. }), Some(max)) => {
+            format!("too few samples (max {})", show::figure(Some(max)))
+        }
+        _ => show::figure(p99),
     }
-    text + "\n"
+}
+
+fn thresholds(out: &mut String, summary: &Summary, paint: Paint) {
+    let width =
+        summary.thresholds.iter().map(|result| result.text.chars().count()).max().unwrap_or(0).min(60);
+    for result in &summary.thresholds {
+        let colour = match result.verdict {
+            ThresholdVerdict::Fail => RED,
+            ThresholdVerdict::NoVerdict => YELLOW,
+            ThresholdVerdict::Pass => GREEN,
+        };
+        let sign = paint.with(colour, &result.verdict.sign().to_string());
+        let text = show::shorten(&result.text, width);
+        let shown = show::shorten(&result.shown, WIDTH - width - 4);
+        let _ = writeln!(out, "{sign} {text:width$}  {shown}");
+    }
+}
+
+/// The first column to the left, numbers to the right, with the widest gap that fits the screen.
+fn aligned(out: &mut String, table: &Table, paint: Paint) {
+    let rows = &table.rows[..table.rows.len().min(ROWS_MAX)];
+    let parted: Vec<(&str, &str)> =
+        table.headings.iter().map(|heading| heading.split_once('\n').unwrap_or(("", heading))).collect();
+    let length = |text: &str| text.chars().count();
+    let width = |column: usize| {
+        let (upper, lower) = parted[column];
+        let cells = rows.iter().map(|row| length(&row[column]));
+        cells.chain([length(upper), length(lower)]).max().unwrap_or(0)
+    };
+    let mut widths: Vec<usize> = (0..table.headings.len()).map(width).collect();
+    let numbers: usize = widths[1..].iter().sum();
+    let gaps = widths.len() - 1;
+    let gap = if widths[0] + numbers + 2 * gaps <= WIDTH { 2 } else { 1 };
+    widths[0] = widths[0].min(WIDTH.saturating_sub(numbers + gap * gaps)).max(8);
+    let mut line = |cells: &[&str], style: &str| {
+        let mut text = format!("{:width$}", show::shorten(cells[0], widths[0]), width = widths[0]);
+        for (cell, width) in cells[1..].iter().zip(&widths[1..]) {
+            let _ = write!(text, "{:gap$}{cell:>width$}", "");
+        }
+        out.push_str(&paint.with(style, text.trim_end()));
+        out.push('\n');
+    };
+    let upper: Vec<&str> = parted.iter().map(|(upper, _)| *upper).collect();
+    if upper.iter().any(|heading| !heading.is_empty()) {
+        line(&upper, BOLD);
+    }
+    line(&parted.iter().map(|(_, lower)| *lower).collect::<Vec<_>>(), BOLD);
+    for row in rows {
+        line(&row.iter().map(String::as_str).collect::<Vec<_>>(), PLAIN);
+    }
+    if table.rows.len() > ROWS_MAX {
+        let _ = writeln!(out, "… and {} more in report.html", table.rows.len() - ROWS_MAX);
+    }
+    for note in &table.notes {
+        wrap(out, "  ", &[note.as_str()]);
+    }
+}
+
+/// Writes `parts` joined by dots, wrapped between parts and indented by the width of `name`.
+fn wrap(out: &mut String, name: &str, parts: &[impl AsRef<str>]) {
+    let indent = name.chars().count();
+    let mut column = indent;
+    out.push_str(name);
+    for (index, part) in parts.iter().enumerate() {
+        let length = part.as_ref().chars().count();
+        if index > 0 && column + 3 + length > WIDTH {
+            let _ = write!(out, "\n{:indent$}", "");
+            column = indent;
+        } else if index > 0 {
+            out.push_str(" · ");
+            column += 3;
+        }
+        out.push_str(part.as_ref());
+        column += length;
+    }
+    out.push('\n');
+}
+
+/// Colours text, or leaves it alone.
+#[derive(Clone, Copy)]
+struct Paint {
+    is_coloured: bool,
+}
+
+impl Paint {
+    fn with(self, style: &str, text: &str) -> String {
+        if self.is_coloured && !style.is_empty() {
+            format!("\x1b[{style}m{text}\x1b[0m")
+        } else {
+            text.into()
+        }
+    }
+}
+
+const BOLD: &str = "1";
+const GREEN: &str = "32";
+const PLAIN: &str = "";
+const RED: &str = "31";
+const YELLOW: &str = "33";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_view_of_first_light_is_as_committed() {
+        let dir = Path::new("results/first-light/2026-01-02T03-04-05Z");
+        let view = view(&sample::first_light(), Some(dir), false);
+        sample::assert_golden("terminal.txt", &view);
+    }
+
+    #[test]
+    fn the_verdict_is_the_first_line() {
+        let first = |summary: &Summary| view(summary, None, false).lines().next().unwrap_or("").to_string();
+        assert_eq!(
+            first(&sample::first_light()),
+            "offered 120.0/s · achieved 119.8/s · send lag p99 0.4 ms · VALID"
+        );
+        let mut summary = sample::first_light();
+        summary.verb = Verb::Simulate;
+        summary.is_interrupted = true;
+        assert_eq!(
+            first(&summary),
+            "offered 120.0/s · achieved 119.8/s · virtual time · VALID · INTERRUPTED, the figures are of what there was"
+        );
+        assert_eq!(
+            first(&sample::refused()),
+            "offered 4.0/s · achieved 4.0/s · send lag p99 too few samples (max 31.0 ms) · INVALID: send lag p99 31.000 ms is above the bound of 20ms"
+        );
+        assert_eq!(first(&sample::empty()), "offered – · achieved – · virtual time · VALID");
+    }
+
+    #[test]
+    fn every_line_but_the_first_fits_the_screen_however_long_the_names() {
+        for summary in sample::all() {
+            for line in view(&summary, None, false).lines().skip(1) {
+                assert!(line.chars().count() <= WIDTH, "{} columns: {line}", line.chars().count());
+            }
+        }
+    }
+
+    #[test]
+    fn colour_is_only_there_when_asked_for() {
+        let summary = sample::first_light();
+        assert!(!view(&summary, None, false).contains('\x1b'));
+        let coloured = view(&summary, None, true);
+        assert!(coloured.contains("\x1b[32mVALID\x1b[0m") && coloured.contains("\x1b[31m✗\x1b[0m"));
+    }
 }

@@ -1,0 +1,232 @@
+//! The tables and lines of a report, whatever the format that shows them.
+
+use serde::Serialize;
+
+use super::show;
+use super::summary::Summary;
+use crate::section::{Figure, Scope, ScopeKind, Section, Value};
+
+/// A table of text, ready to be aligned, escaped or marked up.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    pub caption: String,
+    /// The first column names the row; all others are numbers. A line break parts a heading.
+    pub headings: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+    /// Why some cells hold no number, where the cells do not say.
+    pub notes: Vec<String>,
+}
+
+/// Figures told in one line: `retries 312 · hedges 0`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    pub name: &'static str,
+    /// Labels and figures.
+    pub parts: Vec<(&'static str, String)>,
+}
+
+/// A column: its heading, and the section and name of its figure.
+type Column = (&'static str, &'static str, &'static str);
+
+const ENDPOINTS: &[Column] = &[
+    ("attempts", "refusals", "attempts"),
+    ("answered", "goodput", "done"),
+    ("throttled", "refusals", "throttled"),
+    ("TTFT\np50", "latency", "ttft_p50"),
+    ("TTFT\np95", "latency", "ttft_p95"),
+    ("TTFT\np99", "latency", "ttft_p99"),
+    ("TPOT\np50", "latency", "tpot_p50"),
+    ("E2E\np95", "latency", "e2e_p95"),
+    ("cost", "cost", "cost_total"),
+    ("cost\nper 1k", "cost", "cost_per_1k_requests"),
+];
+
+const CLASSES: &[Column] = &[
+    ("requests", "goodput", "requests"),
+    ("answered", "goodput", "done"),
+    ("good", "goodput", "good_share"),
+    ("goodput", "goodput", "goodput"),
+    ("failed", "goodput", "error_share"),
+    ("TTFT\np95", "latency", "ttft_p95"),
+    ("E2E\np95", "latency", "e2e_p95"),
+    ("metered\ncost", "cost", "cost_metered"),
+];
+
+const LIMITS: &[Column] = &[("refused", "refusals", "rejected"), ("by quota", "refusals", "throttled")];
+
+const WAYS: &[Column] = &[
+    ("retries", "refusals", "retries"),
+    ("hedges", "refusals", "hedges"),
+    ("spilled", "refusals", "spill_share"),
+    ("throttled", "refusals", "throttled_share"),
+    ("refused requests", "refusals", "refused_share"),
+    ("broken", "refusals", "broken"),
+    ("stalled", "refusals", "stalled"),
+    ("timed out", "refusals", "timed_out"),
+    ("cancelled", "refusals", "cancelled"),
+];
+
+const SERVICE: &[Column] = &[
+    ("good", "goodput", "good_share"),
+    ("goodput", "goodput", "goodput"),
+    ("failed", "goodput", "error_share"),
+    ("output tokens", "goodput", "output_tokens_per_second"),
+];
+
+const COST: &[Column] = &[
+    ("total", "cost", "cost_total"),
+    ("metered", "cost", "cost_metered"),
+    ("reserved", "cost", "cost_reserved"),
+    ("wasted", "cost", "cost_wasted"),
+    ("warm-up", "cost", "cost_warmup"),
+];
+
+const UNIT_COST: &[Column] = &[
+    ("1k requests", "cost", "cost_per_1k_requests"),
+    ("good request", "cost", "cost_per_good_request"),
+    ("million tokens", "cost", "cost_per_million_tokens"),
+    ("month", "cost", "cost_per_month"),
+];
+
+/// The tables of a report's first page: endpoints, classes, limits. One without rows is left out.
+pub fn main(summary: &Summary) -> Vec<Table> {
+    let endpoints = table(summary, "Endpoints", "endpoint", ScopeKind::Endpoint, ENDPOINTS);
+    let classes = table(summary, "Classes", "class", ScopeKind::Class, CLASSES);
+    let limits = table(summary, "Refusals by limit", "limit", ScopeKind::Limit, LIMITS);
+    [endpoints, classes, limits].into_iter().filter(|table| !table.rows.is_empty()).collect()
+}
+
+/// What is told of the whole run beside the tables.
+pub fn lines(summary: &Summary) -> Vec<Line> {
+    let lines = [("service", SERVICE), ("attempts", WAYS), ("cost", COST), ("cost per", UNIT_COST)];
+    let line = |(name, columns): (&'static str, &[Column])| {
+        let part = |(label, section, figure): &Column| {
+            let figure = summary.total(section, figure)?;
+            Some((*label, show::compact(Some(figure))))
+        };
+        Line { name, parts: columns.iter().filter_map(part).collect() }
+    };
+    lines.into_iter().map(line).filter(|line| !line.parts.is_empty()).collect()
+}
+
+/// Every figure there is: a table for each section, its figures down, its scopes across. Limits are left
+/// to their own table.
+pub fn figures(summary: &Summary) -> Vec<Table> {
+    let has_figures = |section: &&Section| section.scopes.iter().any(|scope| !scope.figures.is_empty());
+    summary.sections.iter().filter(has_figures).map(section_table).collect()
+}
+
+fn table(
+    summary: &Summary,
+    caption: &str,
+    heading: &str,
+    kind: ScopeKind,
+    columns: &'static [Column],
+) -> Table {
+    let names = columns.iter().map(|(name, ..)| name.to_string());
+    let mut table = Table::new(caption, std::iter::once(heading.to_string()).chain(names));
+    let scopes = summary.scopes(kind);
+    let is_summed = kind == ScopeKind::Endpoint && scopes.len() > 1;
+    let rows = scopes.iter().map(|scope| (*scope, kind, *scope));
+    for (name, kind, scope) in rows.chain(is_summed.then_some(("all", ScopeKind::Total, ""))) {
+        let mut row = vec![name.to_string()];
+        for (heading, section, figure) in columns {
+            let figure = summary.figure(section, kind, scope, figure);
+            table.note(&heading.replace('\n', " "), figure);
+            row.push(show::compact(figure));
+        }
+        table.rows.push(row);
+    }
+    table
+}
+
+fn section_table(section: &Section) -> Table {
+    let scopes: Vec<&Scope> = section.scopes.iter().filter(|scope| scope.kind != ScopeKind::Limit).collect();
+    let heading = |scope: &&Scope| match scope.kind {
+        ScopeKind::Total => "whole run".to_string(),
+        ScopeKind::Class | ScopeKind::Endpoint | ScopeKind::Limit => scope.name.clone(),
+    };
+    let headings = std::iter::once("figure".to_string()).chain(scopes.iter().map(heading));
+    let mut table = Table::new(&section.name, headings);
+    let mut names: Vec<&str> = Vec::new();
+    for figure in scopes.iter().flat_map(|scope| &scope.figures) {
+        if !names.contains(&figure.name.as_str()) {
+            names.push(&figure.name);
+        }
+    }
+    for name in names {
+        let mut row = vec![name.to_string()];
+        for scope in &scopes {
+            let figure = scope.figures.iter().find(|figure| figure.name == name);
+            row.push(match figure.map(|figure| &figure.value) {
+                Some(Value::Unknown(_)) => {
+                    table.note(name, figure);
+                    show::compact(figure)
+                }
+                _ => show::figure(figure),
+            });
+        }
+        table.rows.push(row);
+    }
+    table
+}
+
+impl Table {
+    fn new(caption: &str, headings: impl Iterator<Item = String>) -> Table {
+        let headings = headings.collect();
+        Table { caption: caption.into(), headings, rows: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Notes why `figure` has no number, once for each reason.
+    fn note(&mut self, heading: &str, figure: Option<&Figure>) {
+        let note = match figure.map(|figure| &figure.value) {
+            Some(Value::TooFew { needed, .. }) => {
+                format!("too few: {heading} needs {} samples", show::count_of(*needed))
+            }
+            Some(Value::Unknown(reason)) => format!("unknown: {reason}"),
+            _ => return,
+        };
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn each_reason_for_a_missing_number_is_noted_once() {
+        let tables = main(&sample::too_few());
+        let endpoints = &tables[0];
+        assert_eq!(endpoints.rows[0][5], "too few");
+        assert_eq!(endpoints.rows[0][9], "unknown");
+        assert_eq!(
+            endpoints.notes,
+            [
+                "too few: TTFT p95 needs 59 samples",
+                "too few: TTFT p99 needs 299 samples",
+                "too few: E2E p95 needs 59 samples",
+                "unknown: no price for cache_read at endpoint azure-ptu; add price.cache_read",
+            ]
+        );
+    }
+
+    #[test]
+    fn several_endpoints_have_a_row_for_all_and_one_has_not() {
+        let rows = |summary: &Summary| -> Vec<String> {
+            main(summary)[0].rows.iter().map(|row| row[0].clone()).collect()
+        };
+        assert_eq!(rows(&sample::first_light()), ["azure-ptu", "openai-direct", "bedrock-us", "all"]);
+        assert_eq!(rows(&sample::one_endpoint()), ["solo"]);
+    }
+
+    #[test]
+    fn an_empty_summary_has_no_tables_and_no_lines() {
+        assert!(main(&sample::empty()).is_empty());
+        assert!(lines(&sample::empty()).is_empty());
+        assert!(figures(&sample::empty()).is_empty());
+    }
+}
