@@ -14,6 +14,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Positive(f64);
 
 impl Positive {
+    /// Times `factor`; as it was where that is not such a number.
+    pub fn times(self, factor: f64) -> Positive {
+        Positive::new(self.0 * factor).unwrap_or(self)
+    }
+
     /// `None` for zero, negative, infinite or not a number.
     pub fn new(number: f64) -> Option<Positive> {
         (number.is_finite() && number > 0.0).then_some(Positive(number))
@@ -41,12 +46,50 @@ impl JsonSchema for Positive {
     }
 }
 
+/// A coefficient of variation: standard deviation over mean, between 0.01 and 100.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Variation(f64);
+
+impl Variation {
+    /// `None` outside 0.01..=100.
+    pub fn new(number: f64) -> Option<Variation> {
+        (0.01..=100.0).contains(&number).then_some(Variation(number))
+    }
+
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Variation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Variation, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        Variation::new(number)
+            .ok_or_else(|| D::Error::custom(format!("must be a number from 0.01 to 100, not {number}")))
+    }
+}
+
+impl JsonSchema for Variation {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Variation".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number", "minimum": 0.01, "maximum": 100})
+    }
+}
+
 /// A finite number of at least zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct NonNegative(f64);
 
 impl NonNegative {
+    /// Times `factor`; as it was where that is not such a number.
+    pub fn times(self, factor: f64) -> NonNegative {
+        NonNegative::new(self.0 * factor).unwrap_or(self)
+    }
+
     /// `None` for negative, infinite or not a number.
     pub fn new(number: f64) -> Option<NonNegative> {
         (number.is_finite() && number >= 0.0).then_some(NonNegative(number))

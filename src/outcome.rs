@@ -68,8 +68,10 @@ impl End {
 pub struct Attempt {
     pub endpoint: EndpointId,
     pub cause: Cause,
-    /// When the first byte of it went out.
+    /// When the first byte of it went out; while none has, when it was asked to.
     pub sent: Instant,
+    /// Whether any byte of it went out.
+    pub is_sent: bool,
     /// First non-empty token of any kind; for an answer in one piece, when it was whole.
     pub first_token: Option<Instant>,
     /// First token that is not reasoning.

@@ -40,7 +40,13 @@ impl Money {
 
     /// `self · numerator / denominator`, rounded half away from zero.
     pub fn scaled(self, numerator: i128, denominator: i128) -> Money {
-        Money(div_round(self.0 * numerator, denominator))
+        // The whole part first, so that a product of large amounts and long times does not overflow.
+        let (whole, rest) = (self.0 / denominator, self.0 % denominator);
+        Money(
+            whole
+                .saturating_mul(numerator)
+                .saturating_add(div_round(rest.saturating_mul(numerator), denominator)),
+        )
     }
 }
 

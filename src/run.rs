@@ -40,6 +40,8 @@ pub struct Ran {
     pub requests: u64,
     /// When the last of them was done.
     pub ended: Instant,
+    /// When the arrivals were stopped: [`Instant::MAX`] where the plan came to its end.
+    pub stopped: Instant,
     pub ending: Ending,
     pub connections: Counts,
     /// How late the loop did what was due.
@@ -104,6 +106,7 @@ async fn drive(
         grace: input.grace,
         aborts: None,
         ending: Ending::Complete,
+        stopped: Instant::MAX,
         progress: Progress::default(),
         lateness: Lateness::new(),
     };
@@ -133,6 +136,7 @@ async fn drive(
     Ok(Ran {
         requests: progress.asked,
         ended: progress.now,
+        stopped: driver.stopped,
         ending: driver.ending,
         connections: driver.client.counts(),
         lateness: driver.lateness,
@@ -148,6 +152,7 @@ struct Driver<R> {
     /// When what is under way is given up.
     aborts: Option<Instant>,
     ending: Ending,
+    stopped: Instant,
     progress: Progress,
     lateness: Lateness,
 }
@@ -177,6 +182,7 @@ impl<R: FnMut(Outcome) -> Flow> Driver<R> {
             Ending::Complete => (Some(now + self.grace), Ending::Interrupted),
             Ending::Interrupted | Ending::Left => (Some(now), Ending::Left),
         };
+        self.stopped = self.stopped.min(now);
         self.feed(now, Event::Stop);
     }
 
@@ -197,6 +203,7 @@ impl<R: FnMut(Outcome) -> Flow> Driver<R> {
             }
         }
         if flow == Flow::Stop {
+            self.stopped = self.stopped.min(now);
             // Ends the arrivals; no action comes of it.
             self.dispatcher.on_event(now, Event::Stop);
         }

@@ -18,6 +18,8 @@ pub struct Played {
     pub requests: u64,
     /// When the last of them was done.
     pub ended: Instant,
+    /// When the arrivals were stopped: [`Instant::MAX`] where the plan came to its end.
+    pub stopped: Instant,
     /// Times at which something was due.
     pub events: u64,
 }
@@ -29,7 +31,7 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
         .map(|index| machines::endpoint(scenario, index, Detail::Stretches))
         .collect::<Result<Vec<_>>>()?;
     let mut world = World { client: machines::dispatcher(scenario), endpoints, crossing: VecDeque::new() };
-    let mut played = Played { requests: 0, ended: Instant::START, events: 0 };
+    let mut played = Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, events: 0 };
     let mut recorded = 0u64;
     while let Some(now) = world.wake_next() {
         played.events += 1;
@@ -42,6 +44,7 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
             }
         }
         if flow == Flow::Stop {
+            played.stopped = played.stopped.min(now);
             world.client.on_event(now, dispatcher::Event::Stop);
         }
         if world.client.is_idle() {
@@ -104,7 +107,10 @@ impl World {
                 let actions = self.client.on_event(now, dispatcher::Event::Reply { id, at: now, reply });
                 self.crossing.extend(actions.map(Crossing::from));
             }
-            Crossing::Send(id, endpoint, job) => self.serve(now, endpoint, endpoint::Event::Offer(id, job)),
+            Crossing::Send(id, endpoint, job) => {
+                self.client.on_event(now, dispatcher::Event::Sent { id, at: now });
+                self.serve(now, endpoint, endpoint::Event::Offer(id, job));
+            }
         }
         None
     }

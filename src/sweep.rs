@@ -64,13 +64,13 @@ pub fn load_sweep(scenario: &Scenario, threads: NonZeroUsize) -> Result<Section>
 
 fn play(scenario: &Scenario, factor: f64) -> Result<Vec<Section>> {
     let mut scenario = scenario.clone();
-    scenario.arrivals.scale(factor);
+    scenario.scale(factor);
     let mut collectors = Collectors::new(&machines::setup(&scenario, true));
     let played = simulate(&scenario, |outcome| {
         collectors.collect(&outcome);
         Flow::Continue
     })?;
-    Ok(collectors.finish(played.ended))
+    Ok(collectors.finish(played.stopped))
 }
 
 fn figure_of(sections: &[Section], section: &str, figure: &str) -> Option<f64> {

@@ -79,17 +79,9 @@ impl Reply {
 pub struct Tokens {
     pub kind: Kind,
     pub count: u32,
-    /// Set where replies are summaries: more tokens of this kind flow until the next reply.
-    pub steady: Option<Steady>,
-}
-
-/// How tokens flow between two replies that summarise them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Steady {
-    /// Mean time from token to token.
-    pub gap: Duration,
-    /// No two tokens are further apart: a client need not watch for a stall below it.
-    pub gap_max: Duration,
+    /// Set where replies are summaries: until the next reply more tokens of this kind flow unseen, this far apart
+    /// on average at the present load.
+    pub steady: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

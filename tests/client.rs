@@ -67,6 +67,13 @@ impl Client {
         }
     }
 
+    /// The first byte of the n-th attempt has left.
+    fn sent(&mut self, nth: usize) -> &mut Client {
+        let (id, at) = (self.sent[nth].0, self.now);
+        self.event(at, Event::Sent { id, at });
+        self
+    }
+
     /// A reply to the n-th attempt sent.
     fn reply(&mut self, nth: usize, reply: Reply) -> &mut Client {
         let (id, at) = (self.sent[nth].0, self.now);
@@ -188,7 +195,7 @@ fn a_silence_is_a_stall_and_a_sign_of_life_ends_the_silence() {
 #[test]
 fn a_hedge_goes_elsewhere_and_the_first_token_decides() {
     let mut client = Client::new("[hedge]\nafter = \"2s\"\nshare_max = 1");
-    client.at(2.999);
+    client.sent(0).at(2.999);
     assert_eq!(client.endpoints(), [0]);
     client.at(3.0);
     assert_eq!(client.endpoints(), [0, 1]);
@@ -286,4 +293,25 @@ fn a_request_that_meets_only_resting_endpoints_is_shed_when_its_tries_are_over()
     client.reply(0, broken()).reply(1, broken()).reply(2, broken()).at(3.0);
     let outcome = client.only_outcome();
     assert_eq!((outcome.end, outcome.attempts.len()), (End::Shed, 3));
+}
+
+#[test]
+fn an_attempt_that_never_left_is_not_billed() {
+    let mut client = Client::new("");
+    client.at(20.0);
+    let outcome = client.only_outcome();
+    assert_eq!(outcome.attempts[0].ended, Ended::Stalled);
+    assert!(!outcome.attempts[0].is_sent && outcome.attempts[0].usage.prompt() == 0);
+}
+
+#[test]
+fn nothing_is_sent_when_the_whole_time_is_over() {
+    let both = retry(5) + "[hedge]\nafter = \"60s\"\nshare_max = 1\n";
+    let mut client = Client::new(&both);
+    client.reply(0, token());
+    for nth in 1..=10 {
+        client.at(1.0 + 5.9 * f64::from(nth)).reply(0, token());
+    }
+    client.at(61.0);
+    assert_eq!((client.only_outcome().end, client.sent.len()), (End::TimedOut, 1));
 }

@@ -90,7 +90,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     tollgate::run::restore_interrupts();
     let found = Found {
         collectors,
-        ended: ran.ended,
+        until: ran.stopped,
         is_interrupted: ran.ending == Ending::Interrupted,
         log_failure: log.and_then(|log| log.finish().err()),
     };

@@ -47,7 +47,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     progress.finish();
     let found = Found {
         collectors,
-        ended: played.ended,
+        until: played.stopped,
         is_interrupted: stop.load(Ordering::Relaxed),
         log_failure: log.and_then(|log| log.finish().err()),
     };

@@ -81,7 +81,7 @@ impl Subject {
             )));
         }
         if let Some(factor) = args.scale {
-            scenario.arrivals.scale(factor.get());
+            scenario.scale(factor.get());
         }
         let calendar = jiff::Timestamp::now();
         let folder = match &args.out {
@@ -108,7 +108,7 @@ impl Subject {
 
     /// Writes the results, prints the summary, and says how it ends.
     pub fn conclude(self, args: &Common, found: Found, threads: NonZeroUsize) -> Result<ExitCode> {
-        let mut sections = found.collectors.finish(found.ended);
+        let mut sections = found.collectors.finish(found.until);
         if !args.no_sweep && self.can_sweep() {
             sections.push(sweep::load_sweep(&self.scenario, threads)?);
         }
@@ -177,7 +177,8 @@ impl Subject {
 /// What playing a scenario has brought.
 pub struct Found {
     pub collectors: Collectors,
-    pub ended: RunInstant,
+    /// When the arrivals were stopped; the end of time where nobody did.
+    pub until: RunInstant,
     pub is_interrupted: bool,
     /// Why requests.csv is incomplete, if it is.
     pub log_failure: Option<String>,

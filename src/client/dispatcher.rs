@@ -28,7 +28,7 @@ pub enum Event {
     Abort,
     /// A reply, with the instant at which it was read.
     Reply { id: AttemptId, at: Instant, reply: Reply },
-    /// The first byte of an attempt left later than it was asked to.
+    /// The first byte of an attempt has left.
     Sent { id: AttemptId, at: Instant },
     /// No more arrivals; what is under way goes on to its end.
     Stop,
@@ -202,6 +202,9 @@ impl Dispatcher {
     fn send(&mut self, now: Instant, id: RequestId, cause: Cause) -> bool {
         let Dispatcher { plan, flights, tried, .. } = self;
         let flight = flights.get_mut(id.0).expect("only a request under way is sent");
+        if cause != Cause::First && now >= flight.deadline {
+            return false;
+        }
         tried.clear();
         tried.extend(flight.tried());
         let mut draws = plan.rng.of(Purpose::Route, id.0, flight.attempts.len() as u32);
@@ -230,6 +233,10 @@ impl Dispatcher {
             return;
         }
         let endpoint = flight.attempts[usize::from(id.nth)].endpoint;
+        if !matches!(reply, Reply::Broken(_)) {
+            // Whoever answers has been asked.
+            flight.attempts[usize::from(id.nth)].is_sent = true;
+        }
         match reply {
             Reply::Broken(fault) => {
                 flight.end(id.nth, at, Ended::Broken(fault));
@@ -282,7 +289,7 @@ impl Dispatcher {
         }
         flight.failures += 1;
         let tries = flight.failures.max(flight.attempts.len() as u32);
-        if !is_retryable || tries >= self.plan.retry.attempts_max() {
+        if !is_retryable || tries >= self.plan.retry.attempts_max() || now >= flight.deadline {
             return self.finish(now, id, end, None);
         }
         if end != End::Shed && self.send(now, id, Cause::Retry) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
 use crate::time::{Instant, nanos};
-use crate::wire::{EndpointId, Finish, Job, Kind, Source, Steady, Tokens, Usage};
+use crate::wire::{EndpointId, Finish, Job, Kind, Source, Tokens, Usage};
 
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
@@ -29,8 +29,8 @@ struct Live {
     nth: u16,
     /// The last sign of life, or the send.
     heard: Instant,
-    /// Tokens flow unseen since `heard`.
-    steady: Option<(Kind, Steady)>,
+    /// Tokens flow unseen since `heard`, so far apart.
+    steady: Option<(Kind, Duration)>,
 }
 
 impl Flight {
@@ -55,6 +55,7 @@ impl Flight {
             endpoint,
             cause,
             sent: now,
+            is_sent: false,
             first_token: None,
             first_text: None,
             last_token: None,
@@ -73,8 +74,8 @@ impl Flight {
         let Some(live) = self.live_mut(nth) else { return };
         live.heard = live.heard.max(at);
         let attempt = &mut self.attempts[usize::from(nth)];
-        if attempt.first_token.is_none() {
-            attempt.sent = attempt.sent.max(at);
+        if !attempt.is_sent {
+            (attempt.sent, attempt.is_sent) = (attempt.sent.max(at), true);
         }
     }
 
@@ -84,7 +85,7 @@ impl Flight {
         let Some(live) = self.live_mut(nth) else { return false };
         let (was_summary, heard) = (live.steady.is_some(), live.heard);
         live.heard = at;
-        live.steady = tokens.steady.map(|steady| (tokens.kind, steady));
+        live.steady = tokens.steady.map(|gap| (tokens.kind, gap));
         let attempt = &mut self.attempts[usize::from(nth)];
         let at = at.max(attempt.sent);
         let is_first = attempt.first_token.is_none();
@@ -129,14 +130,18 @@ impl Flight {
         let attempt = &mut self.attempts[usize::from(nth)];
         attempt.finished = at.max(attempt.sent);
         let is_given_up = matches!(ended, Ended::Cancelled | Ended::Stalled | Ended::TimedOut);
-        if is_given_up {
+        if is_given_up && attempt.is_sent {
             // The server took it in and works on it: the prompt is billed, and so is what flowed unseen.
             attempt.usage.input = self.job.request.input_tokens;
-            if let Some((kind, steady)) = live.steady.filter(|(_, steady)| !steady.gap.is_zero()) {
-                let unseen = nanos(at.since(live.heard)) / nanos(steady.gap);
-                let left = self.job.request.max_tokens.map_or(u64::MAX, u64::from);
-                let left = left.saturating_sub(attempt.usage.generated());
-                count(&mut attempt.usage, kind, u32::try_from(unseen.min(left)).unwrap_or(u32::MAX));
+            if let Some((kind, gap)) = live.steady.filter(|(_, gap)| !gap.is_zero()) {
+                // An estimate where the pace has changed since, and never more than the answer has.
+                let (reasoning, answer) = self.job.generated();
+                let left = match kind {
+                    Kind::Reasoning => reasoning.saturating_sub(attempt.usage.reasoning),
+                    Kind::Text => answer.saturating_sub(attempt.usage.output),
+                };
+                let unseen = nanos(at.since(live.heard)) / nanos(gap);
+                count(&mut attempt.usage, kind, u32::try_from(unseen).unwrap_or(u32::MAX).min(left));
             }
         }
         attempt.ended = ended;
@@ -176,7 +181,7 @@ impl Flight {
     /// When the attempt has been silent for `stall`, unless it gives a sign; `None` while tokens are known to flow.
     pub fn stalls_at(&self, nth: u16, stall: Duration) -> Option<Instant> {
         let live = self.live.iter().flatten().find(|live| live.nth == nth)?;
-        let flows = live.steady.is_some_and(|(_, steady)| steady.gap_max < stall);
+        let flows = live.steady.is_some_and(|(_, gap)| gap < stall);
         (!flows).then(|| live.heard + stall)
     }
 

@@ -193,6 +193,9 @@ impl Length for Lognormal {
     }
 
     fn problem(&self) -> Option<String> {
+        if self.sigma.get() > 10.0 {
+            return Some(format!("sigma = {} is above 10, where lengths have no bounds", self.sigma.get()));
+        }
         bounds_problem(self.min, self.max?)
     }
 }

@@ -56,15 +56,15 @@ impl Cost {
     }
 
     /// Capacity paid for by the hour over the measured window.
-    fn reserved(&self, scope: &Scope, ended: Instant) -> Money {
-        let until = self.setup.warmup + self.setup.window(ended);
+    fn reserved(&self, scope: &Scope, until: Instant) -> Money {
+        let paid = self.setup.warmup + self.setup.window(until);
         let endpoints = self.setup.endpoints.iter().filter(|(name, _)| match scope.kind {
             ScopeKind::Total => true,
             ScopeKind::Endpoint => scope.name == *name,
             // Capacity serves all classes; it is not attributed to them.
             ScopeKind::Class | ScopeKind::Limit => false,
         });
-        endpoints.map(|(_, price)| price.reserved(until) - price.reserved(self.setup.warmup)).sum()
+        endpoints.map(|(_, price)| price.reserved(paid) - price.reserved(self.setup.warmup)).sum()
     }
 }
 
@@ -73,13 +73,10 @@ impl Collector for Cost {
         for (nth, attempt) in outcome.attempts.iter().enumerate() {
             let endpoint = usize::from(attempt.endpoint.0);
             let usage = &attempt.usage;
-            let parts = match self.setup.endpoints[endpoint].1.metered(usage) {
-                Ok(parts) => parts,
-                Err(class) => {
-                    self.unpriced[endpoint].get_or_insert((class, 0)).1 += 1;
-                    continue;
-                }
-            };
+            let parts = self.setup.endpoints[endpoint].1.metered(usage).unwrap_or_else(|class| {
+                self.unpriced[endpoint].get_or_insert((class, 0)).1 += 1;
+                Parts::default()
+            });
             let is_wasted = outcome.winner != Some(nth);
             let mut one = Bill::default();
             if outcome.is_measured {
@@ -107,10 +104,10 @@ impl Collector for Cost {
         }
     }
 
-    fn finish(&self, ended: Instant) -> Section {
-        let window = self.setup.window(ended);
+    fn finish(&self, until: Instant) -> Section {
+        let window = self.setup.window(until);
         let scopes = self.scopes.scopes(&self.setup).map(|(bill, scope)| {
-            let (unknown, reserved) = (self.unknown(&scope), self.reserved(&scope, ended));
+            let (unknown, reserved) = (self.unknown(&scope), self.reserved(&scope, until));
             let known = |money: Money| unknown.clone().map_or(Value::from(money), Value::Unknown);
             let total = bill.metered.total() + reserved;
             let shared = (scope.kind == ScopeKind::Class).then(|| self.shared_capacity()).flatten();

@@ -1,11 +1,9 @@
 //! Whether the harness did what the plan said: offered, achieved, how late, and so VALID or INVALID.
 
-use hdrhistogram::Histogram;
-
-use super::latency::{histogram, quantile, record};
+use super::latency::Spans;
 use super::{Collector, Setup, rate, ratio};
-use crate::outcome::{Cause, End, Outcome};
-use crate::section::{Scope, ScopeKind, Section, Unit, Value};
+use crate::outcome::{Cause, End, Ended, Outcome};
+use crate::section::{Scope, ScopeKind, Section, Unit};
 use crate::time::Instant;
 
 #[derive(Clone, Debug)]
@@ -15,28 +13,28 @@ pub struct Fidelity {
     warmup_requests: u64,
     /// Measured requests whose first attempt was sent.
     sent: u64,
-    /// Measured requests that were given up before they were sent, by the run's end.
-    unsent: u64,
-    send_lag: Histogram<u32>,
+    /// Measured requests that were given up unsent when the run was stopped.
+    cancelled: u64,
+    send_lag: Spans,
 }
 
 impl Fidelity {
     pub fn new(setup: &Setup) -> Fidelity {
-        let (setup, send_lag) = (setup.clone(), histogram());
-        Fidelity { setup, requests: 0, warmup_requests: 0, sent: 0, unsent: 0, send_lag }
+        let (setup, send_lag) = (setup.clone(), Spans::new());
+        Fidelity { setup, requests: 0, warmup_requests: 0, sent: 0, cancelled: 0, send_lag }
     }
 
     /// Why the run gives no verdict, if it gives none.
     pub fn fault(&self) -> Option<String> {
         let bounds = self.setup.bounds?;
-        let lag = std::time::Duration::from_micros(self.send_lag.value_at_quantile(0.99));
+        let lag = std::time::Duration::from_micros(self.send_lag.micros_at(0.99));
         if lag > bounds.send_lag_p99_max {
             let (lag, max) = (lag.as_secs_f64() * 1e3, bounds.send_lag_p99_max.as_secs_f64() * 1e3);
             return Some(format!(
                 "requests were sent late: send lag p99 is {lag:.1} ms, the bound is {max:.1} ms"
             ));
         }
-        let achieved = ratio(self.sent, self.requests - self.unsent)?;
+        let achieved = ratio(self.sent, self.requests - self.cancelled)?;
         (achieved < bounds.achieved_min).then(|| {
             let (achieved, min) = (achieved * 100.0, bounds.achieved_min * 100.0);
             format!("only {achieved:.1} % of the requests were sent, the bound is {min:.1} %")
@@ -52,16 +50,19 @@ impl Collector for Fidelity {
         }
         self.requests += 1;
         match outcome.attempts.first() {
-            Some(first) => {
+            // An endpoint that cannot be reached was asked as well as it could be.
+            Some(first) if first.is_sent || matches!(first.ended, Ended::Broken(_)) => {
                 self.sent += 1;
                 // One that first found every endpoint resting was late by policy.
                 if first.cause == Cause::First {
-                    record(&mut self.send_lag, first.sent.since(outcome.intended));
+                    self.send_lag.record(first.sent.since(outcome.intended));
                 }
             }
             // No endpoint could take it: the policy's doing, not the harness's.
             None if outcome.end == End::Shed => self.sent += 1,
-            None => self.unsent += 1,
+            // Stopped before its time came to be sent.
+            _ if outcome.end == End::Cancelled => self.cancelled += 1,
+            _ => {}
         }
     }
 
@@ -69,17 +70,13 @@ impl Collector for Fidelity {
         self.requests += other.requests;
         self.warmup_requests += other.warmup_requests;
         self.sent += other.sent;
-        self.unsent += other.unsent;
-        self.send_lag.add(&other.send_lag).expect("histograms of one shape add up");
+        self.cancelled += other.cancelled;
+        self.send_lag.merge(&other.send_lag);
     }
 
-    fn finish(&self, ended: Instant) -> Section {
-        let window = self.setup.window(ended);
+    fn finish(&self, until: Instant) -> Section {
+        let window = self.setup.window(until);
         let fault = self.fault();
-        let lag = |q| match self.send_lag.is_empty() {
-            true => Value::None,
-            false => Value::from(self.send_lag.value_at_quantile(q) as f64 / 1e6),
-        };
         let reason = match (&fault, self.setup.bounds) {
             (Some(fault), _) => fault.clone(),
             (None, None) => "virtual time".to_string(),
@@ -90,9 +87,9 @@ impl Collector for Fidelity {
             .with("warmup_requests", self.warmup_requests, Unit::Count)
             .with("offered_rate", rate(self.requests, window), Unit::PerSecond)
             .with("achieved_rate", rate(self.sent, window), Unit::PerSecond)
-            .with("send_lag_p50", lag(0.5), Unit::Seconds)
-            .with("send_lag_p99", quantile(&self.send_lag, 0.99), Unit::Seconds)
-            .with("send_lag_max", lag(1.0), Unit::Seconds)
+            .with("send_lag_p50", self.send_lag.quantile(0.5), Unit::Seconds)
+            .with("send_lag_p99", self.send_lag.quantile(0.99), Unit::Seconds)
+            .with("send_lag_max", self.send_lag.max(), Unit::Seconds)
             .with("verdict", if fault.is_some() { "INVALID" } else { "VALID" }, Unit::Text)
             .with("reason", reason.as_str(), Unit::Text);
         Section { scopes: vec![total], ..Section::new("fidelity") }

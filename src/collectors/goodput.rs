@@ -83,8 +83,8 @@ impl Collector for Goodput {
         self.scopes.merge(&other.scopes, Counts::add);
     }
 
-    fn finish(&self, ended: Instant) -> Section {
-        let window = self.setup.window(ended);
+    fn finish(&self, until: Instant) -> Section {
+        let window = self.setup.window(until);
         let scopes = self.scopes.scopes(&self.setup).map(|(counts, scope)| {
             scope
                 .with("requests", counts.requests, Unit::Count)

@@ -41,9 +41,10 @@ pub struct Bounds {
 }
 
 impl Setup {
-    /// The span in which measured requests were intended: from the warm-up to `ended`, at most the duration.
-    pub fn window(&self, ended: Instant) -> Duration {
-        self.duration.min(ended.since(Instant::START)).saturating_sub(self.warmup)
+    /// The span in which measured requests were intended: from the warm-up to the end of the duration, or to
+    /// `until`, where the arrivals were stopped before.
+    pub fn window(&self, until: Instant) -> Duration {
+        self.duration.min(until.since(Instant::START)).saturating_sub(self.warmup)
     }
 
     fn scope(&self, kind: ScopeKind, index: usize) -> Scope {
@@ -62,8 +63,8 @@ pub trait Collector {
 
     fn merge(&mut self, other: &Self);
 
-    /// The findings of a run whose last request was done at `ended`.
-    fn finish(&self, ended: Instant) -> Section;
+    /// The findings of a run whose requests came until `until`: [`Instant::MAX`] for the whole duration.
+    fn finish(&self, until: Instant) -> Section;
 }
 
 /// Every collector of a run.
@@ -107,19 +108,19 @@ impl Collectors {
         self.series.merge(&other.series);
     }
 
-    /// Every section, the verdict's first.
-    pub fn finish(&self, ended: Instant) -> Vec<Section> {
-        let mut cost = self.cost.finish(ended);
+    /// Every section, the verdict's first. Requests came until `until`: [`Instant::MAX`] for the whole duration.
+    pub fn finish(&self, until: Instant) -> Vec<Section> {
+        let mut cost = self.cost.finish(until);
         self.goodput.add_ratios(&mut cost);
-        let latency = self.latency.finish(ended);
-        let goodput = self.goodput.finish(ended);
+        let latency = self.latency.finish(until);
+        let goodput = self.goodput.finish(until);
         vec![
-            self.fidelity.finish(ended),
+            self.fidelity.finish(until),
             goodput,
             latency,
-            self.refusals.finish(ended),
+            self.refusals.finish(until),
             cost,
-            self.series.finish(ended),
+            self.series.finish(until),
         ]
     }
 }

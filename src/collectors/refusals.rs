@@ -87,7 +87,7 @@ impl Collector for Refusals {
         own.spilled += other.spilled;
     }
 
-    fn finish(&self, _ended: Instant) -> Section {
+    fn finish(&self, _until: Instant) -> Section {
         let mut sum = Attempts::default();
         self.endpoints.iter().for_each(|endpoint| sum.add(endpoint));
         let total = self.requests.describe(sum.describe(Scope::new(ScopeKind::Total, "")));

@@ -19,6 +19,8 @@ pub struct Series {
     /// Nanoseconds to a bucket: [`WIDTH_MIN`] times a power of two.
     width: u64,
     buckets: Vec<Bucket>,
+    /// Endpoints that met a token class without a price: what they cost is not known.
+    is_unpriced: Vec<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,7 +46,8 @@ impl Series {
         while nanos(setup.duration) / width > BUCKETS_MAX as u64 / 8 && width < u64::MAX / 4 {
             width *= 2;
         }
-        Series { setup: setup.clone(), width, buckets: Vec::new() }
+        let is_unpriced = vec![false; setup.endpoints.len()];
+        Series { setup: setup.clone(), width, buckets: Vec::new(), is_unpriced }
     }
 
     fn bucket(&mut self, at: Instant) -> &mut Bucket {
@@ -81,9 +84,9 @@ impl Series {
     }
 
     /// (end in seconds, dollars since the start) of each bucket: metered so far, and capacity up to then.
-    fn spent(&self, endpoint: usize, ended: Instant) -> Vec<(f64, f64)> {
+    fn spent(&self, endpoint: usize, until: Instant) -> Vec<(f64, f64)> {
         let price = &self.setup.endpoints[endpoint].1;
-        let paid_until = nanos(self.setup.duration).min(ended.as_nanos());
+        let paid_until = nanos(self.setup.duration).min(until.as_nanos());
         let mut metered = Money::ZERO;
         let points = (1..).zip(&self.buckets).map(|(nth, bucket): (u64, _)| {
             metered += bucket.cost[endpoint];
@@ -103,6 +106,7 @@ impl Collector for Series {
         for attempt in &outcome.attempts {
             let endpoint = usize::from(attempt.endpoint.0);
             let cost = self.setup.endpoints[endpoint].1.metered(&attempt.usage).map(|parts| parts.total());
+            self.is_unpriced[endpoint] |= cost.is_err();
             let bucket = self.bucket(attempt.finished);
             bucket.cost[endpoint] += cost.unwrap_or_default();
             bucket.refused += u64::from(matches!(attempt.ended, Ended::Rejected(_)));
@@ -117,6 +121,7 @@ impl Collector for Series {
     }
 
     fn merge(&mut self, other: &Series) {
+        self.is_unpriced.iter_mut().zip(&other.is_unpriced).for_each(|(own, other)| *own |= other);
         let mut other = other.clone();
         while self.width < other.width {
             self.widen();
@@ -129,7 +134,7 @@ impl Collector for Series {
         self.buckets.extend(other.buckets.into_iter().skip(shared));
     }
 
-    fn finish(&self, ended: Instant) -> Section {
+    fn finish(&self, until: Instant) -> Section {
         let curve =
             |name: &str, series: &str, points| Curve { name: name.into(), series: series.into(), points };
         let mut curves = vec![
@@ -141,7 +146,10 @@ impl Collector for Series {
             curve("output_tokens_per_second", "all", self.rates(|bucket| bucket.output_tokens)),
         ];
         for (index, (name, _)) in self.setup.endpoints.iter().enumerate() {
-            curves.push(curve("cost_over_time", name, self.spent(index, ended)));
+            if self.is_unpriced[index] {
+                continue;
+            }
+            curves.push(curve("cost_over_time", name, self.spent(index, until)));
         }
         let total =
             Scope::new(ScopeKind::Total, "").with("bucket_width", self.width as f64 / 1e9, Unit::Seconds);

@@ -243,6 +243,10 @@ impl Check<'_, '_> {
                 "make `base` shorter or `cap` longer",
             );
         }
+        if scenario.retry.attempts_max() > ATTEMPTS_MAX {
+            let label = format!("more than {ATTEMPTS_MAX}");
+            self.say("retry.attempts_max", "no client tries so often", &label, "lower `attempts_max`");
+        }
         if scenario.hedge.is_some() && scenario.endpoints.len() == 1 {
             let label = "a hedge goes to another endpoint";
             self.say(
@@ -270,6 +274,9 @@ impl Check<'_, '_> {
         }
     }
 }
+
+/// Attempts for one request at most.
+const ATTEMPTS_MAX: u32 = 100;
 
 /// Ten billion: 100 a second for three years.
 const REQUESTS_MAX: f64 = 1e10;

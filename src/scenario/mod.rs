@@ -137,6 +137,18 @@ impl Default for FidelityBounds {
     }
 }
 
+impl Scenario {
+    /// Multiplies the load. A trace is played so many times faster, and is over so many times sooner.
+    pub fn scale(&mut self, factor: f64) {
+        self.arrivals.scale(factor);
+        if self.arrivals.brings_lengths() && factor > 0.0 {
+            for span in [&mut self.duration, &mut self.warmup] {
+                span.0 = crate::time::span_from_secs(span.as_secs_f64() / factor);
+            }
+        }
+    }
+}
+
 impl EndpointSpec {
     /// Whether it is played by an embedded mock.
     pub fn is_mock(&self) -> bool {

@@ -7,13 +7,11 @@ use rustc_hash::FxHashMap;
 
 use super::latency::{AnyLatency, Load, Pace};
 use super::limits::{Admitted, AnyLimit, Gauge, Slots, Verdict};
-use super::work::{Speed, WorkClock};
+use super::work::WorkClock;
 use crate::index::Ring;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, Timeline, nanos};
-use crate::wire::{
-    AttemptId, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Steady, Tokens, Usage,
-};
+use crate::wire::{AttemptId, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Tokens, Usage};
 
 /// What happens to an endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +42,6 @@ pub struct Endpoint {
     limits: Vec<AnyLimit>,
     latency: AnyLatency,
     slots: Vec<Slots>,
-    /// The slowest that work time ever runs: with every place taken.
-    slowest: Speed,
     detail: Detail,
     rng: Rng,
     /// Jobs in service, by ticket: tickets are given out in the order of service.
@@ -79,14 +75,11 @@ impl Endpoint {
         }
         let slots: Vec<Slots> =
             limits.iter().filter_map(|limit| limit.slots()).chain(latency.slots()).collect();
-        let running_max = slots.iter().map(|slots| slots.max).min().unwrap_or(u32::MAX);
-        let slowest = latency.speed(running_max);
         let next_break = limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min();
         Endpoint {
             limits,
             latency,
             slots,
-            slowest,
             detail,
             rng,
             running: Ring::new(),
@@ -220,12 +213,8 @@ impl Endpoint {
         if running.is_told() && until > running.sent {
             let kind = if running.sent < reasoning { Kind::Reasoning } else { Kind::Text };
             let is_steady = self.detail == Detail::Stretches && until < total;
-            // The mean at the present speed, the bound at the slowest there is.
-            let real = |speed: Speed, work: Duration| Duration::from_nanos(speed.real(nanos(work)));
-            let steady = is_steady.then(|| Steady {
-                gap: real(self.work.speed(), running.pace.gap),
-                gap_max: real(self.slowest, running.pace.gap_max()),
-            });
+            let gap = nanos(running.pace.gap);
+            let steady = is_steady.then(|| Duration::from_nanos(self.work.speed().real(gap)));
             let tokens = Tokens { kind, count: until - running.sent, steady };
             self.actions.push_back((running.id, Reply::Tokens(tokens)));
         }
@@ -289,6 +278,9 @@ impl Endpoint {
             let running = self.running.get(ticket).expect("the key was just listed");
             let is_begun = running.is_told() && running.sent > 0;
             let kind = if is_begun { FaultKind::Truncated } else { FaultKind::Reset };
+            if let Some(tokens) = running.untold(self.work.at(at), &self.rng) {
+                self.actions.push_back((running.id, Reply::Tokens(tokens)));
+            }
             self.actions.push_back((running.id, Reply::Broken(Fault::new(kind, WENT_DOWN))));
             self.stop(at, ticket);
         }
@@ -309,6 +301,13 @@ impl Running {
     /// Whether tokens are told of as they come: not where the answer comes in one piece.
     fn is_told(&self) -> bool {
         self.admitted.job.request.stream
+    }
+
+    /// Tokens that are out by `work` and not told of yet.
+    fn untold(&self, work: Instant, rng: &Rng) -> Option<Tokens> {
+        let count = self.sent_by(work, rng).saturating_sub(self.sent);
+        let kind = if self.sent < self.tokens().0 { Kind::Reasoning } else { Kind::Text };
+        (self.is_told() && count > 0).then_some(Tokens { kind, count, steady: None })
     }
 
     /// How many tokens are out after the next step.

@@ -6,16 +6,13 @@ use tollgate::server::endpoint::{Detail, Endpoint, Event};
 use tollgate::server::latency::AnyLatency;
 use tollgate::server::limits::AnyLimit;
 use tollgate::time::Instant;
-use tollgate::wire::{
-    Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Request, Source, Steady, Tokens, Usage,
-};
+use tollgate::wire::{Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Request, Source, Tokens, Usage};
 
 use crate::drive::{Told, endpoint, finishes, id, job, millis, offer, play, read};
 
 const FIXED: &str = "{ kind = 'fixed', ttft = '100ms', itl = '10ms' }";
 
 fn text(count: u32, steady: Option<Duration>) -> Reply {
-    let steady = steady.map(|gap| Steady { gap, gap_max: gap });
     Reply::Tokens(Tokens { kind: Kind::Text, count, steady })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::process::{Gaps, Pieces, Process};
+use super::process::{self, Gaps, Pieces, Process};
 use super::{Arrival, Arrivals};
 use crate::number::{NonNegative, Positive};
 use crate::rng::Rng;
@@ -100,11 +100,12 @@ impl Arrivals for Diurnal {
     }
 
     fn scale(&mut self, factor: f64) {
-        self.process.scale(factor);
+        self.rate = self.rate.times(factor);
+        self.pieces = None;
     }
 
     fn expected(&self, span: Duration) -> Option<f64> {
-        self.process.expected(&self.curve(), span)
+        process::expected(&self.curve(), span)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process::{self, Flat, Process};
 use super::{Arrival, Arrivals};
-use crate::number::Positive;
+use crate::number::{Positive, Variation};
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -17,7 +17,7 @@ pub struct Gamma {
     /// Mean requests per second.
     pub rate: Positive,
     /// Standard deviation of a gap over its mean: 1 is Poisson, above is burstier.
-    pub cv: Positive,
+    pub cv: Variation,
     #[serde(skip)]
     process: Process,
 }
@@ -32,10 +32,10 @@ impl Arrivals for Gamma {
     }
 
     fn scale(&mut self, factor: f64) {
-        self.process.scale(factor);
+        self.rate = self.rate.times(factor);
     }
 
     fn expected(&self, span: Duration) -> Option<f64> {
-        self.process.expected(&Flat(self.rate.get()), span)
+        process::expected(&Flat(self.rate.get()), span)
     }
 }

@@ -93,7 +93,10 @@ impl Clock {
             Clock::Calendar => calendar(text),
             Clock::Seconds => {
                 let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-                Some(whole.parse::<i128>().ok()? * 1_000_000_000 + fraction(part)?)
+                // A negative time would need its fraction taken away; no log has one.
+                let is_plain = whole.len() <= 15 && whole.bytes().all(|digit| digit.is_ascii_digit());
+                let secs = is_plain.then(|| whole.parse::<i128>().ok())??;
+                Some(secs * 1_000_000_000 + fraction(part)?)
             }
         }
     }

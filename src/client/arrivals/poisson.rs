@@ -30,10 +30,10 @@ impl Arrivals for Poisson {
     }
 
     fn scale(&mut self, factor: f64) {
-        self.process.scale(factor);
+        self.rate = self.rate.times(factor);
     }
 
     fn expected(&self, span: Duration) -> Option<f64> {
-        self.process.expected(&Flat(self.rate.get()), span)
+        process::expected(&Flat(self.rate.get()), span)
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Arrival;
 use crate::kinds;
-use crate::number::Positive;
+use crate::number::Variation;
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
 
@@ -62,7 +62,7 @@ impl Gap for Constant {
 #[serde(deny_unknown_fields)]
 pub struct Gamma {
     /// Standard deviation of a gap over its mean.
-    pub cv: Positive,
+    pub cv: Variation,
 }
 
 impl Gap for Gamma {
@@ -88,8 +88,6 @@ impl Gap for Poisson {
 pub struct Process {
     drawn: u64,
     operational: f64,
-    /// A load factor; zero stands for none given.
-    factor: Option<f64>,
     planned: Option<Instant>,
 }
 
@@ -98,7 +96,7 @@ impl Process {
         if self.planned.is_none() {
             self.operational = gaps.next(self.drawn, self.operational, rng);
             self.drawn += 1;
-            let secs = curve.reaches(self.operational / self.factor());
+            let secs = curve.reaches(self.operational);
             self.planned = Some(secs.map_or(Instant::MAX, Instant::from_secs_f64));
         }
         self.planned.filter(|at| *at < Instant::MAX)
@@ -109,18 +107,11 @@ impl Process {
         self.planned = None;
         Some(Arrival { at, lengths: None })
     }
+}
 
-    pub fn scale(&mut self, factor: f64) {
-        self.factor = Some(self.factor() * factor);
-    }
-
-    pub fn expected(&self, curve: &dyn Curve, span: Duration) -> Option<f64> {
-        Some(curve.expected(span.as_secs_f64()) * self.factor())
-    }
-
-    fn factor(&self) -> f64 {
-        self.factor.unwrap_or(1.0)
-    }
+/// Requests that a curve expects within `span`.
+pub fn expected(curve: &dyn Curve, span: Duration) -> Option<f64> {
+    Some(curve.expected(span.as_secs_f64()))
 }
 
 /// The same rate always.

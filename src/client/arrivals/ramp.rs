@@ -13,7 +13,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::process::{Curve, Gaps, Process};
+use super::process::{self, Curve, Gaps, Process};
 use super::{Arrival, Arrivals};
 use crate::number::{NonNegative, Span};
 use crate::rng::Rng;
@@ -82,10 +82,10 @@ impl Arrivals for Ramp {
     }
 
     fn scale(&mut self, factor: f64) {
-        self.process.scale(factor);
+        (self.from, self.to) = (self.from.times(factor), self.to.times(factor));
     }
 
     fn expected(&self, span: Duration) -> Option<f64> {
-        self.process.expected(&self.line(), span)
+        process::expected(&self.line(), span)
     }
 }

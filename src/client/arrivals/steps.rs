@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::process::{Gaps, Pieces, Process};
+use super::process::{self, Gaps, Pieces, Process};
 use super::{Arrival, Arrivals};
 use crate::number::{NonNegative, Span};
 use crate::rng::Rng;
@@ -57,10 +57,13 @@ impl Arrivals for Steps {
     }
 
     fn scale(&mut self, factor: f64) {
-        self.process.scale(factor);
+        for step in &mut self.steps {
+            step.rate = step.rate.times(factor);
+        }
+        self.pieces = None;
     }
 
     fn expected(&self, span: Duration) -> Option<f64> {
-        self.process.expected(&self.curve(), span)
+        process::expected(&self.curve(), span)
     }
 }

@@ -1,0 +1,153 @@
+//! Figures of small scenarios whose truth can be counted by hand.
+
+use std::path::Path;
+
+use tollgate::collectors::Collectors;
+use tollgate::machines;
+use tollgate::outcome::{Ended, Outcome};
+use tollgate::scenario::Scenario;
+use tollgate::section::{Section, Value, Verdict};
+use tollgate::simulate::{Flow, simulate};
+
+/// What a scenario comes to: its outcomes and its sections.
+fn play(text: &str) -> (Vec<Outcome>, Vec<Section>) {
+    let scenario = Scenario::parse(text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let mut collectors = Collectors::new(&machines::setup(&scenario, true));
+    let mut outcomes = Vec::new();
+    let played = simulate(&scenario, |outcome| {
+        collectors.collect(&outcome);
+        outcomes.push(outcome);
+        Flow::Continue
+    });
+    let played = played.unwrap_or_else(|error| panic!("{error}"));
+    (outcomes, collectors.finish(played.stopped))
+}
+
+/// One class and one endpoint, with what the case sets.
+fn scenario(head: &str, class: &str, endpoint: &str) -> String {
+    format!(
+        "{head}\n[[classes]]\nname = \"c\"\ninput = {{ kind = \"fixed\", tokens = 100 }}\n{class}\n\
+         [[endpoints]]\nname = \"e\"\nprovider = \"openai\"\nmodel = \"m\"\n{endpoint}\n"
+    )
+}
+
+fn total<'a>(sections: &'a [Section], name: &str) -> &'a Value {
+    let figure = sections.iter().find_map(|section| section.total(name));
+    &figure.unwrap_or_else(|| panic!("there is no {name}")).value
+}
+
+#[test]
+fn rates_and_reserved_capacity_are_of_the_whole_duration_and_not_up_to_the_last_answer() {
+    let head = "duration = \"10h\"\n[arrivals]\nkind = \"steps\"\ngaps = \"constant\"\n\
+                steps = [{ rate = 1, for = \"1h\" }, { rate = 0, for = \"9h\" }]";
+    let endpoint = "latency = { kind = \"fixed\", ttft = \"1s\" }\nprice = { per_hour = \"10\" }";
+    let (_, sections) = play(&scenario(head, "output = { kind = \"fixed\", tokens = 1 }", endpoint));
+    assert_eq!(*total(&sections, "cost_reserved"), Value::Money("100".parse().unwrap()));
+    assert_eq!(*total(&sections, "cost_total"), Value::Money("100".parse().unwrap()));
+    assert_eq!(*total(&sections, "offered_rate"), Value::Number(0.1));
+}
+
+#[test]
+fn a_broken_stream_is_billed_for_every_token_that_came() {
+    let head = "duration = \"1s\"\n[arrivals]\nkind = \"constant\"\nrate = 1";
+    let endpoint = "latency = { kind = \"fixed\", ttft = \"100ms\", itl = \"10ms\" }\n\
+                    limits = [{ kind = \"outage\", windows = [{ from = \"9.5s\", for = \"1s\" }], break_streams = true }]\n\
+                    price = { input = \"1\", output = \"10\" }";
+    let (outcomes, sections) =
+        play(&scenario(head, "output = { kind = \"fixed\", tokens = 1000 }", endpoint));
+    let attempt = &outcomes[0].attempts[0];
+    assert!(matches!(attempt.ended, Ended::Broken(_)));
+    // The first token at 0.1 s and one each 10 ms: 941 by 9.5 s.
+    assert_eq!((attempt.usage.input, attempt.usage.output), (100, 941));
+    assert_eq!(*total(&sections, "cost_wasted"), Value::Money("0.00951".parse().unwrap()));
+}
+
+#[test]
+fn an_answer_given_up_midway_is_never_billed_for_more_than_it_has() {
+    let head = "duration = \"1s\"\n[arrivals]\nkind = \"constant\"\nrate = 20";
+    let endpoint = "latency = { kind = \"batched\", batch_max = 32, itl = \"10ms\", itl_per_sequence = \"10ms\" }\n\
+                    price = { input = \"1\", output = \"10\" }";
+    let class = "output = { kind = \"fixed\", tokens = 150 }\ntimeout = \"5s\"";
+    let (outcomes, _) = play(&scenario(head, class, endpoint));
+    assert!(outcomes.iter().flat_map(|outcome| &outcome.attempts).all(|attempt| attempt.usage.output <= 150));
+}
+
+#[test]
+fn a_stream_that_flows_is_no_stall_however_slow_a_full_batch_would_be() {
+    let head = "duration = \"10s\"\n[arrivals]\nkind = \"constant\"\nrate = 0.5";
+    let endpoint = "latency = { kind = \"batched\", batch_max = 256, itl = \"10ms\", itl_per_sequence = \"1ms\" }\n\
+                    price = { per_hour = \"1\" }";
+    let class = "output = { kind = \"fixed\", tokens = 100 }\nstall_timeout = \"250ms\"";
+    let (_, sections) = play(&scenario(head, class, endpoint));
+    assert_eq!((total(&sections, "done"), total(&sections, "stalled")), (&Value::Count(5), &Value::Count(0)));
+}
+
+#[test]
+fn a_bound_met_exactly_is_met_and_no_percentile_is_above_the_longest() {
+    let head = "duration = \"100s\"\n[arrivals]\nkind = \"constant\"\nrate = 10";
+    let endpoint = "latency = { kind = \"fixed\", ttft = \"2s\" }\nprice = { per_hour = \"1\" }";
+    let (_, sections) = play(&scenario(head, "output = { kind = \"fixed\", tokens = 1 }", endpoint));
+    assert_eq!(
+        (total(&sections, "ttft_p99"), total(&sections, "ttft_max")),
+        (&Value::Number(2.0), &Value::Number(2.0))
+    );
+    let threshold: tollgate::collectors::threshold::Threshold = "ttft_p99 <= 2s".parse().unwrap();
+    assert_eq!(threshold.judge(&sections).verdict, Verdict::Pass);
+}
+
+#[test]
+fn answers_without_tokens_are_samples_of_the_whole_answer() {
+    let head = "duration = \"10s\"\n[arrivals]\nkind = \"constant\"\nrate = 10";
+    let endpoint = "latency = { kind = \"fixed\", ttft = \"1s\" }\nprice = { input = \"1\", output = \"1\" }";
+    let (_, sections) = play(&scenario(head, "output = { kind = \"fixed\", tokens = 0 }", endpoint));
+    assert_eq!(
+        (total(&sections, "samples"), total(&sections, "ttft_p50")),
+        (&Value::Count(100), &Value::None)
+    );
+}
+
+#[test]
+fn tokens_without_a_price_are_counted_and_their_cost_is_unknown() {
+    let head = "duration = \"10s\"\n[arrivals]\nkind = \"constant\"\nrate = 10";
+    let endpoint = "latency = { kind = \"fixed\", ttft = \"1s\" }\nprice = { input = \"1\", output = \"1\" }";
+    let text = scenario(head, "output = { kind = \"fixed\", tokens = 7 }", endpoint);
+    let mut scenario =
+        Scenario::parse(&text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
+    scenario.endpoints[0].price.output = None;
+    let mut collectors = Collectors::new(&machines::setup(&scenario, true));
+    let played = simulate(&scenario, |outcome| {
+        collectors.collect(&outcome);
+        Flow::Continue
+    });
+    let sections = collectors.finish(played.unwrap_or_else(|error| panic!("{error}")).stopped);
+    assert!(matches!(total(&sections, "cost_total"), Value::Unknown(why) if why.contains("price.output")));
+    assert_eq!(*total(&sections, "billed_output_tokens"), Value::Count(700));
+    let series = sections.iter().find(|section| section.name == "series").expect("there is a series section");
+    assert!(
+        series.curves.iter().all(|curve| curve.name != "cost_over_time"),
+        "an unknown cost is not drawn as none"
+    );
+}
+
+#[test]
+fn the_load_that_is_played_is_the_load_that_is_written_down() {
+    for arrivals in [
+        "kind = \"constant\"\nrate = 3",
+        "kind = \"gamma\"\nrate = 3\ncv = 2",
+        "kind = \"diurnal\"\nrate = 3",
+        "kind = \"ramp\"\nfrom = 1\nto = 5\nover = \"5s\"",
+        "kind = \"steps\"\nsteps = [{ rate = 3, for = \"1h\" }]",
+    ] {
+        let head = format!("duration = \"10s\"\n[arrivals]\n{arrivals}");
+        let endpoint = "latency = { kind = \"fixed\", ttft = \"1s\" }\nprice = { per_hour = \"1\" }";
+        let text = scenario(&head, "output = { kind = \"fixed\", tokens = 1 }", endpoint);
+        let mut scenario =
+            Scenario::parse(&text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let before = scenario.arrivals.expected(scenario.duration.get()).expect("an open loop says");
+        scenario.scale(2.0);
+        let written = toml::to_string(&scenario).expect("a scenario can be written");
+        let again =
+            Scenario::parse(&written, Path::new("again.toml")).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(again.arrivals.expected(again.duration.get()), Some(2.0 * before), "{arrivals}");
+    }
+}
