@@ -39,25 +39,24 @@ pub fn load_sweep(scenario: &Scenario, threads: NonZeroUsize) -> Result<Section>
     let mut points = receiver.into_iter().collect::<Result<Vec<_>>>()?;
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     let sections: Vec<_> = points.into_iter().map(|(_, sections)| sections).collect();
-    let curve = |name: &str, section: &str, figure: &str| Curve {
+    let curve = |name: &str, series: &str, section: &str, figure: &str, times: f64| Curve {
         name: name.into(),
-        series: "total".into(),
+        series: series.into(),
         points: sections
             .iter()
             .filter_map(|point| {
-                Some((figure_of(point, "fidelity", "offered_rate")?, figure_of(point, section, figure)?))
+                let load = figure_of(point, "fidelity", "offered_rate")?;
+                Some((load, figure_of(point, section, figure)? * times))
             })
             .collect(),
     };
-    let mut good = curve("cost_per_1k_good_by_load", "cost", "cost_per_good_request");
-    good.points.iter_mut().for_each(|(_, cost)| *cost *= 1000.0);
     let mut sweep = Section::new("load_sweep");
     sweep.curves = vec![
-        curve("cost_per_1k_by_load", "cost", "cost_per_1k_requests"),
-        good,
-        curve("refused_share_by_load", "refusals", "refused_share"),
-        curve("throttled_share_by_load", "refusals", "throttled_share"),
-        curve("ttft_p95_by_load", "latency", "ttft_p95"),
+        curve("cost_per_1k_by_load", "all requests", "cost", "cost_per_1k_requests", 1.0),
+        curve("cost_per_1k_by_load", "good requests", "cost", "cost_per_good_request", 1_000.0),
+        curve("refused_share_by_load", "refused", "refusals", "refused_share", 1.0),
+        curve("throttled_share_by_load", "throttled", "refusals", "throttled_share", 1.0),
+        curve("ttft_p95_by_load", "all", "latency", "ttft_p95", 1.0),
     ];
     Ok(sweep)
 }

@@ -39,6 +39,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     }
     let mut scenario = Scenario::load(&args.scenario)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
+    tollgate::http::raise_descriptor_limit();
     let mock = mock(&scenario, |_| true)?;
     let clock = Clock::starting_in(std::time::Duration::ZERO);
     let failed = |cause: std::io::Error| {

@@ -98,7 +98,9 @@ impl Collector for Refusals {
             let endpoint = &self.setup.endpoints[usize::from(*endpoint)].0;
             let limit = if limit.is_empty() { "unnamed" } else { limit };
             let scope = Scope::new(ScopeKind::Limit, &format!("{endpoint} {limit}"));
-            scope.with("rejected", *count, Unit::Count).with("status", u64::from(*status), Unit::Count)
+            let throttled = if *status == 429 { *count } else { 0 };
+            let scope = scope.with("rejected", *count, Unit::Count).with("throttled", throttled, Unit::Count);
+            scope.with("status", u64::from(*status), Unit::Count)
         });
         let scopes = std::iter::once(total).chain(endpoints).chain(limits).collect();
         Section { scopes, ..Section::new("refusals") }
