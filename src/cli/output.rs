@@ -38,7 +38,7 @@ impl Progress {
     pub fn new(length: u64, is_quiet: bool) -> Progress {
         let is_shown = !is_quiet && io::stderr().is_terminal();
         let bar = if is_shown { ProgressBar::new(length) } else { ProgressBar::hidden() };
-        let form = "{bar:28} {percent:>3} %  {msg}  {eta} left";
+        let form = "{bar:20} {percent:>3} % {eta:>4} left  {wide_msg}";
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style);
         }

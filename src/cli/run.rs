@@ -72,9 +72,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             let message = || {
                 let secs = now.now.as_secs_f64().max(1e-3);
                 let rate = now.asked as f64 / secs;
+                let (flying, done) = (now.in_flight, now.done);
                 format!(
-                    "{secs:.1} s · asked {} ({rate:.1}/s) · in flight {} · done {} · refused {} · failed {}",
-                    now.asked, now.in_flight, now.done, now.refused, now.failed
+                    "{rate:.0}/s · {flying} in flight · {done} done · {} refused · {} failed",
+                    now.refused, now.failed
                 )
             };
             progress.set(now.now.as_nanos() / 1_000_000, message);

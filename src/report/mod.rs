@@ -1,6 +1,6 @@
 //! How sections are shown: one file for each format, all made from the summary and the scenario's text.
 //!
-//! To add a format: its file, its `mod` line and its line in [`FORMATS`].
+//! To add a format: its file, its `mod` line and its line in `FORMATS`.
 
 use std::path::{Path, PathBuf};
 
