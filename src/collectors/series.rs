@@ -11,7 +11,7 @@ use crate::time::{Instant, nanos};
 /// More buckets than this are merged in pairs, so that memory is bounded whatever the run's length.
 const BUCKETS_MAX: usize = 600;
 /// The narrowest bucket.
-const WIDTH_MIN: u64 = 250_000_000;
+const WIDTH_MIN: u64 = 500_000_000;
 
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -43,7 +43,7 @@ impl Series {
     pub fn new(setup: &Setup) -> Series {
         // Wide enough from the start for the planned duration, so that buckets rarely need merging.
         let mut width = WIDTH_MIN;
-        while nanos(setup.duration) / width > BUCKETS_MAX as u64 / 8 && width < u64::MAX / 4 {
+        while nanos(setup.duration) / width > BUCKETS_MAX as u64 / 2 && width < u64::MAX / 4 {
             width *= 2;
         }
         let is_unpriced = vec![false; setup.endpoints.len()];
