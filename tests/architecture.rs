@@ -115,3 +115,22 @@ fn sources() -> Vec<PathBuf> {
 fn source_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
+
+/// README's table "To add a …": each folder is there, and each table stands in the file that is named for it.
+#[test]
+fn the_readme_says_where_to_add_what() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README is readable");
+    let table = readme.split("## To add a …").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows: Vec<&str> = table.unwrap_or_default().lines().filter(|line| line.contains("`src/")).collect();
+    assert!(rows.len() >= 9, "the table is there: {rows:?}");
+    for row in rows {
+        let quoted: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        let place = quoted.first().expect("a row names its folder");
+        assert!(root.join(place).exists(), "{row}");
+        let name = quoted.get(1).expect("a row names its table");
+        let file = quoted.get(2).unwrap_or(place);
+        let text = fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{row}: {error}"));
+        assert!(text.contains(name), "{row}");
+    }
+}
