@@ -134,19 +134,25 @@ impl Subject {
             sections,
             host: self.host(),
         };
-        report::write_all(&self.folder, &summary, &text)?;
-        let path = self.folder.join(hdr::FILE);
-        let log = hdr::write(found.collectors.latency.histograms(), self.scenario.duration.get())?;
-        std::fs::write(&path, log).map_err(|cause| Error::file("write", &path, cause))?;
-        if !args.quiet {
+        let written = self.write(&summary, &text, &found.collectors);
+        // Shown even where it could not be written, and then quiet or not: a run is not lost to a full disk.
+        if !args.quiet || written.is_err() {
             print(&summary, args.format, &self.folder)?;
         }
+        written?;
         if let Some(failure) = found.log_failure {
             return Err(Error::failed(format!(
                 "requests.csv is incomplete: {failure}; the other results are whole"
             )));
         }
         Ok(exit_code(&summary))
+    }
+
+    fn write(&self, summary: &Summary, scenario: &str, collectors: &Collectors) -> Result<()> {
+        report::write_all(&self.folder, summary, scenario)?;
+        let path = self.folder.join(hdr::FILE);
+        let log = hdr::write(collectors.latency.histograms(), self.scenario.duration.get())?;
+        std::fs::write(&path, log).map_err(|cause| Error::file("write", &path, cause))
     }
 
     /// Every endpoint can be simulated, and the loads are small enough to be tried unasked.
