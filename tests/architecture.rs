@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor, the lowest first. `client` and `server` share a floor and may not use each other.
 const FLOORS: [&[&str]; 6] = [
-    &["error", "index", "kind", "number", "outcome", "price", "rng", "section", "time", "wire"],
+    &["credential", "error", "index", "kind", "number", "outcome", "price", "rng", "section", "time", "wire"],
     &["client", "server"],
     &["collectors", "dialects", "report"],
     &["http", "machines", "mock", "run", "scenario", "simulate"],
