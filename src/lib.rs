@@ -25,7 +25,10 @@ pub mod collectors;
 pub mod dialects;
 pub mod report;
 
-// Floor 3: clocks.
+// Floor 3: whose edges they are.
+pub mod providers;
+
+// Floor 4: clocks.
 #[cfg(feature = "net")]
 pub mod http;
 pub mod machines;
@@ -36,5 +39,5 @@ pub mod run;
 pub mod scenario;
 pub mod simulate;
 
-// Floor 4: questions.
+// Floor 5: questions.
 pub mod sweep;

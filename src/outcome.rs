@@ -87,6 +87,8 @@ pub struct Attempt {
     /// What it used: the provider's record, else our count of what was sent and received.
     /// All zero when it was refused or never reached the server.
     pub usage: Usage,
+    /// The provider's own usage record, as JSON, where there was one.
+    pub raw_usage: Option<Box<str>>,
     /// The answer reached `max_tokens`.
     pub is_cut: bool,
 }

@@ -91,9 +91,11 @@ pub enum Kind {
 }
 
 /// The end of a whole answer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Finish {
     pub usage: Usage,
+    /// The provider's own usage record, as JSON, where there was one.
+    pub raw_usage: Option<Box<str>>,
     /// The answer reached `max_tokens`.
     pub is_cut: bool,
 }

@@ -47,10 +47,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     };
     let bound = mock.bind(args.listen, clock).map_err(failed)?;
     for (spec, url) in scenario.endpoints.iter().zip(bound.urls()) {
-        output::say(&format!("{:<20} {url}/v1\n", spec.name))?;
+        output::say(&format!("{:<20} {url}\n", spec.name))?;
     }
     if scenario.endpoints.len() == 1 {
-        output::say(&format!("{:<20} http://{}/v1\n", "", bound.addr()))?;
+        output::say(&format!("{:<20} http://{}\n", "", bound.addr()))?;
     }
     output::say("ready; Ctrl-C stops it\n")?;
     let lateness = bound.serve(async {
@@ -70,9 +70,7 @@ pub fn mock(scenario: &Scenario, is_wanted: impl Fn(&EndpointSpec) -> bool) -> R
     let parts = wanted.map(|(index, spec)| {
         Ok(Part {
             name: spec.name.clone(),
-            model: spec.model.clone(),
-            dialect: spec.dialect.get(),
-            key: None,
+            served: spec.served(None),
             machine: machines::endpoint(scenario, index, Detail::EachToken)?,
         })
     });

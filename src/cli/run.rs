@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate::collectors::Collectors;
-use tollgate::dialects::Target;
+use tollgate::credential::{Credential, Secret};
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::clock::Clock;
 use tollgate::http::tls::Roots;
@@ -121,10 +121,10 @@ fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
 }
 
 /// The API key, from the environment variable that the scenario names.
-fn key(spec: &EndpointSpec) -> Result<Option<String>> {
-    let Some(name) = spec.key_env.as_ref().filter(|_| !spec.is_mock()) else { return Ok(None) };
+fn key(spec: &EndpointSpec) -> Result<Credential> {
+    let Some(name) = spec.key_env.as_ref().filter(|_| !spec.is_mock()) else { return Ok(Credential::None) };
     match std::env::var(name) {
-        Ok(key) if !key.is_empty() => Ok(Some(key)),
+        Ok(key) if !key.is_empty() => Ok(Credential::Key(Secret::new(key))),
         _ => Err(Error::usage(format!(
             "endpoint '{}' needs its API key in ${name}, which is not set",
             spec.name
@@ -142,18 +142,18 @@ fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
     bound.map(Some).map_err(|cause| Error::failed(format!("could not start the embedded mock: {cause}")))
 }
 
-fn remotes(scenario: &Scenario, keys: &[Option<String>], embedded: Option<&Embedded>) -> Vec<Remote> {
+fn remotes(scenario: &Scenario, keys: &[Credential], embedded: Option<&Embedded>) -> Vec<Remote> {
     let mut mocks = embedded.map_or(&[] as &[String], Embedded::urls).iter();
-    let remote = |(spec, key): (&EndpointSpec, &Option<String>)| {
+    let remote = |(spec, key): (&EndpointSpec, &Credential)| {
         let base_url = match spec.is_mock() {
-            true => format!("{}/v1", mocks.next().expect("each mock has its URL")),
+            true => mocks.next().expect("each mock has its URL").clone(),
             false => spec.url.clone(),
         };
         Remote {
             name: spec.name.clone(),
             base_url,
-            dialect: spec.dialect.get(),
-            target: Target { model: spec.model.clone(), key: key.clone() },
+            target: spec.target(),
+            credential: key.clone(),
             hints: spec.hints || spec.is_mock(),
         }
     };

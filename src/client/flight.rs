@@ -64,6 +64,7 @@ impl Flight {
             chunks: 0,
             gaps: Vec::new(),
             usage: Usage::default(),
+            raw_usage: None,
             is_cut: false,
         });
         nth
@@ -114,6 +115,7 @@ impl Flight {
             attempt.last_token = Some(at);
             attempt.chunks = 1;
         }
+        attempt.raw_usage = finish.raw_usage;
         attempt.usage = match finish.usage.source {
             Source::Provider => finish.usage,
             Source::Counted => Usage { input: self.job.request.input_tokens, ..finish.usage },

@@ -35,6 +35,7 @@ const COLUMNS: [&str; 27] = [
     "usage_source",
     "is_cut",
     "cost_usd",
+    "raw_usage",
 ];
 
 /// A writer of rows. After a failure to write it writes no more, and says so at the end.
@@ -138,6 +139,7 @@ impl<W: Write> Log<W> {
             source.into(),
             attempt.is_cut.to_string(),
             cost,
+            attempt.raw_usage.as_deref().unwrap_or_default().into(),
         ]
     }
 

@@ -1,31 +1,149 @@
-//! How the wire is spelt in HTTP: pure, bytes to bytes, both directions.
+//! How bodies are spelt: pure, bytes to bytes, both directions.
 //!
-//! Each dialect serves twice: `run` speaks it to a real service, `mock` speaks it as that service.
+//! Each dialect serves twice: `run` speaks it to a real service, `mock` speaks it as that service. What
+//! stands around a body (paths, keys, errors, quota headers) is the provider's: [`crate::providers`].
 //!
 //! To add a dialect: one file, its `mod` here, and its line in [`DIALECTS`].
 
 mod openai_chat;
 
+mod counts;
+pub mod decoder;
+pub mod events;
+mod fields;
+mod progress;
 pub mod prompt;
+pub mod refusal;
 pub mod sse;
+mod template;
 pub mod wait;
 
 use std::fmt;
 use std::str::FromStr;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use bytes::BytesMut;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
+pub use self::decoder::Decoder;
+pub use self::events::{Events, Framing};
 use crate::kind;
-use crate::server::limits::Gauge;
-use crate::time::Instant;
-use crate::wire::{Reply, Request};
+use crate::wire::{Fault, Finish, Reply, Request, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
 pub static DIALECTS: [(&str, &dyn Dialect); 1] = [("openai_chat", &openai_chat::OpenaiChat)];
+
+/// How one kind of body is spelt, both sides of it.
+pub trait Dialect: Send + Sync {
+    /// Client: the body that asks for `ask.request`, its prompt's text given as [`prompt::PLACE`].
+    fn body(&self, ask: &Ask<'_>) -> Map<String, Value>;
+
+    /// Client: a reader for a successful answer.
+    fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader>;
+
+    /// Mock: what a body asks for. `path` is what the path has said already.
+    fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad>;
+
+    /// Mock: a writer for the answer.
+    fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer>;
+}
+
+/// What a client asks, and which of it stands in the body.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    pub request: &'a Request,
+    pub model: &'a str,
+    /// What the provider leaves to the path and not to the body.
+    pub in_path: Place,
+    /// The API version that some providers want in a Claude body.
+    pub anthropic_version: Option<&'a str>,
+    /// The service tier asked for, in the provider's own words.
+    pub service_tier: Option<&'a str>,
+}
+
+/// Which parts of a call a provider has in the path: the body is without them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Place {
+    pub model: bool,
+    pub stream: bool,
+}
+
+/// What the path of a call has said; `None` where it is left to the body.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct InPath {
+    pub model: Option<String>,
+    pub stream: Option<bool>,
+}
+
+/// Reads one successful answer. What it returns as an error or as `Some` ends the answer.
+pub trait Reader: Send {
+    /// An event of the stream: its name, empty where it has none, and its data.
+    fn on_event(
+        &mut self,
+        name: &[u8],
+        data: &[u8],
+        replies: &mut Vec<Reply>,
+    ) -> Result<Option<Finish>, Fault>;
+
+    /// The stream ended without saying so.
+    fn on_end(&mut self) -> Result<Finish, Fault>;
+
+    /// An answer that is not a stream. Where one was asked for, adds its text as one chunk of each kind.
+    fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault>;
+}
+
+/// A call for generated tokens.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Generate {
+    pub model: String,
+    /// Prompt length as the mock estimates it.
+    pub input_tokens: u32,
+    /// The cap on generated tokens, reasoning included.
+    pub max_tokens: Option<u32>,
+    /// No fewer tokens than this, up to the cap.
+    pub min_tokens: u32,
+    pub stream: bool,
+    /// Whether a streamed answer ends with a usage chunk, where that is for the caller to choose.
+    pub include_usage: bool,
+    /// The tool that the answer must call.
+    pub tool: Option<String>,
+    /// The service tier asked for.
+    pub service_tier: Option<String>,
+}
+
+/// Why a body is no good, in the dialect's own words.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Bad {
+    pub message: String,
+    /// The field at fault.
+    pub param: Option<String>,
+    pub code: Option<&'static str>,
+}
+
+/// What sets one answer of the mock apart from others.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Meta {
+    pub id: u64,
+    /// Calendar time of its first byte.
+    pub unix_secs: u64,
+}
+
+/// Writes one successful answer of the mock.
+pub trait Writer: Send {
+    /// Tokens of a stream; `tokens.count` is above zero.
+    fn tokens(&mut self, tokens: &Tokens, out: &mut Events<'_>);
+
+    /// The end of a stream.
+    fn finish(&mut self, finish: &Finish, out: &mut Events<'_>);
+
+    /// The server fails in the middle of a stream.
+    fn fail(&mut self, out: &mut Events<'_>);
+
+    /// An answer that is not streamed.
+    fn whole(&mut self, finish: &Finish, out: &mut BytesMut);
+}
 
 /// A dialect, as a scenario names it.
 #[derive(Clone, Copy)]
@@ -35,11 +153,9 @@ impl AnyDialect {
     pub fn get(self) -> &'static dyn Dialect {
         self.0.1
     }
-}
 
-impl Default for AnyDialect {
-    fn default() -> Self {
-        AnyDialect(&DIALECTS[0])
+    pub fn name(self) -> &'static str {
+        self.0.0
     }
 }
 
@@ -52,6 +168,14 @@ impl FromStr for AnyDialect {
         found.map(AnyDialect).ok_or_else(|| kind::unknown("dialect", name, &names))
     }
 }
+
+impl PartialEq for AnyDialect {
+    fn eq(&self, other: &AnyDialect) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for AnyDialect {}
 
 impl fmt::Debug for AnyDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,106 +202,4 @@ impl JsonSchema for AnyDialect {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "enum": DIALECTS.iter().map(|(name, _)| *name).collect::<Vec<_>>()})
     }
-}
-
-/// One protocol, both sides of it.
-pub trait Dialect: Send + Sync {
-    /// Client: the HTTP request that asks for `request`.
-    fn encode(&self, target: &Target, request: &Request) -> Encoded;
-
-    /// Client: a reader for the answer to `request`.
-    fn decoder(&self, request: &Request) -> Box<dyn Decoder>;
-
-    /// Mock: what a call asks for, or the protocol's own answer to a call it does not understand.
-    fn read(&self, call: &Call<'_>) -> Result<Asked, Answer>;
-
-    /// Mock: a writer for the answer to `asked`.
-    fn encoder(&self, asked: &Generate) -> Box<dyn Encoder>;
-}
-
-/// Where a request goes, beyond its address.
-#[derive(Clone)]
-pub struct Target {
-    pub model: String,
-    /// The API key. Never shown: `Target` has no `Debug`.
-    pub key: Option<String>,
-}
-
-/// An HTTP request: always POST, its path relative to the endpoint's base URL.
-#[derive(Clone, Debug)]
-pub struct Encoded {
-    /// Such as `/chat/completions`.
-    pub path: String,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body in pieces, so that prompt text is shared and not copied.
-    pub body: Vec<Bytes>,
-}
-
-/// Reads one answer, however its bytes are split.
-pub trait Decoder: Send {
-    /// Once, before any bytes.
-    fn on_head(&mut self, status: u16, headers: &HeaderMap);
-
-    /// Adds the replies these bytes complete. After a final reply, bytes are ignored.
-    fn on_bytes(&mut self, bytes: &[u8], replies: &mut Vec<Reply>);
-
-    /// The body is complete: adds the final reply, unless one was given.
-    fn on_end(&mut self, replies: &mut Vec<Reply>);
-}
-
-/// A call that reached the mock, its path stripped of the endpoint's prefix.
-pub struct Call<'a> {
-    pub method: &'a Method,
-    pub path: &'a str,
-    pub headers: &'a HeaderMap,
-    pub body: &'a [u8],
-    /// The endpoint's model, for model lists and checks.
-    pub model: &'a str,
-    /// Key the caller must show; `None` accepts any or none.
-    pub key: Option<&'a str>,
-}
-
-/// What a call asks of the mock.
-#[derive(Clone, Debug)]
-pub enum Asked {
-    /// An answer that needs no endpoint: a model list.
-    Answer(Answer),
-    Generate(Generate),
-}
-
-/// A call for generated tokens.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Generate {
-    pub model: String,
-    /// Prompt length as the mock estimates it.
-    pub input_tokens: u32,
-    pub max_tokens: Option<u32>,
-    pub stream: bool,
-    /// Whether a streamed answer ends with a usage chunk.
-    pub include_usage: bool,
-}
-
-/// A whole HTTP answer.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    pub body: Bytes,
-}
-
-/// Writes one answer.
-pub trait Encoder: Send {
-    /// The head, once the first reply is known and before any is written; not asked for where the
-    /// connection is to be cut before its head. `gauges` become the provider's quota headers;
-    /// `now` is the instant and `unix_secs` the calendar time of it.
-    fn head(&mut self, first: &Reply, gauges: &[Gauge], now: Instant, unix_secs: u64) -> Head;
-
-    /// Appends what the reply is on the wire. `Broken` appends nothing where the connection is to be cut.
-    fn write(&mut self, reply: &Reply, out: &mut BytesMut);
-}
-
-#[derive(Clone, Debug)]
-pub struct Head {
-    pub status: u16,
-    pub headers: Vec<(HeaderName, HeaderValue)>,
 }

@@ -2,30 +2,47 @@
 
 mod call;
 mod chunk;
-mod decoder;
-mod encoder;
-mod refusal;
+mod reader;
+mod writer;
 
-use super::{Answer, Asked, Call, Decoder, Dialect, Encoded, Encoder, Generate, Target};
-use crate::wire::Request;
+use serde_json::{Map, Value, json};
+
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
 
 pub struct OpenaiChat;
 
 impl Dialect for OpenaiChat {
-    fn encode(&self, target: &Target, request: &Request) -> Encoded {
-        decoder::encode(target, request)
+    fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
+        let mut body = Map::new();
+        if !ask.in_path.model {
+            body.insert("model".into(), ask.model.into());
+        }
+        body.insert("messages".into(), json!([{"role": "user", "content": prompt::PLACE}]));
+        if let Some(max) = ask.request.max_tokens {
+            body.insert("max_completion_tokens".into(), max.into());
+        }
+        if let Some(tier) = ask.service_tier {
+            body.insert("service_tier".into(), tier.into());
+        }
+        if ask.request.stream {
+            if !ask.in_path.stream {
+                body.insert("stream".into(), true.into());
+            }
+            body.insert("stream_options".into(), json!({"include_usage": true}));
+        }
+        body
     }
 
-    fn decoder(&self, request: &Request) -> Box<dyn Decoder> {
-        Box::new(decoder::ChatDecoder::new(request))
+    fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader> {
+        Box::new(reader::ChatReader::new(ask.request))
     }
 
-    fn read(&self, call: &Call<'_>) -> Result<Asked, Answer> {
-        call::read(call)
+    fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
+        call::read(body, path)
     }
 
-    fn encoder(&self, asked: &Generate) -> Box<dyn Encoder> {
-        Box::new(encoder::ChatEncoder::new(asked))
+    fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {
+        Box::new(writer::ChatWriter::new(asked, meta))
     }
 }
 

@@ -11,6 +11,9 @@ use bytes::Bytes;
 use crate::rng::mix;
 use crate::wire::RequestId;
 
+/// Stands in a body where the prompt's text belongs, until it is put there.
+pub const PLACE: &str = "{prompt}";
+
 /// Characters of a token of our own text, and the mock's guess for any other.
 pub const CHARS_PER_TOKEN: u64 = 4;
 

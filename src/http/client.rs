@@ -19,8 +19,10 @@ use super::hints::Hints;
 use super::tls::{self, Roots};
 use super::url::BaseUrl;
 use crate::client::dispatcher::Event;
-use crate::dialects::{Decoder, Dialect, Encoded, Target};
+use crate::credential::Credential;
+use crate::dialects::Decoder;
 use crate::error::Result;
+use crate::providers::{Encoded, Target};
 use crate::time::Instant;
 use crate::wire::{AttemptId, EndpointId, Fault, FaultKind, Job, Reply};
 
@@ -30,8 +32,8 @@ pub struct Remote {
     pub name: String,
     /// Such as `https://api.openai.com/v1`. A query in it is kept on every request.
     pub base_url: String,
-    pub dialect: &'static dyn Dialect,
     pub target: Target,
+    pub credential: Credential,
     /// Tell the endpoint which attempt this is: it is a mock of ours.
     pub hints: bool,
 }
@@ -110,8 +112,10 @@ impl Client {
     pub fn send(&mut self, id: AttemptId, endpoint: EndpointId, job: &Job) {
         let route = Rc::clone(&self.routes[usize::from(endpoint.0)]);
         let hints = route.remote.hints.then(|| Hints::new(id, job));
-        let encoded = route.remote.dialect.encode(&route.remote.target, &job.request);
-        let decoder = route.remote.dialect.decoder(&job.request);
+        let Remote { target, credential, .. } = &route.remote;
+        let mut encoded = target.encode(&job.request);
+        encoded.headers.extend(target.key_header(credential));
+        let decoder = target.decoder(&job.request);
         let line = Line { id, events: self.events.clone(), is_over: false };
         let attempt = tokio::task::spawn_local(attempt(route, line, encoded, hints, decoder));
         self.attempts.insert(id, attempt.abort_handle());
@@ -266,7 +270,7 @@ async fn attempt(
     mut line: Line,
     encoded: Encoded,
     hints: Option<Hints>,
-    mut decoder: Box<dyn Decoder>,
+    mut decoder: Decoder,
 ) {
     let (mut connection, response) = match ask(&route, &line, &encoded, hints).await {
         Ok(asked) => asked,
@@ -304,7 +308,7 @@ async fn read(
     line: &mut Line,
     connection: &mut Connection,
     response: Response<Incoming>,
-    mut decoder: Box<dyn Decoder>,
+    mut decoder: Decoder,
 ) -> bool {
     let is_error = response.status().as_u16() >= 400;
     let mut left = if is_error { route.bounds.error_max } else { route.bounds.answer_max };
@@ -336,7 +340,7 @@ async fn read(
             }
         };
         if is_end {
-            finish(&mut *decoder, &mut replies);
+            finish(&mut decoder, &mut replies);
         }
         line.tell(at, &mut replies);
         if is_end {
@@ -349,7 +353,7 @@ async fn read(
 }
 
 /// The body is over: whatever the decoder makes of it, there is a final reply.
-fn finish(decoder: &mut dyn Decoder, replies: &mut Vec<Reply>) {
+fn finish(decoder: &mut Decoder, replies: &mut Vec<Reply>) {
     decoder.on_end(replies);
     let fault = Fault::new(FaultKind::Truncated, "the answer ended without an end");
     replies.push(Reply::Broken(fault));

@@ -13,7 +13,8 @@ use super::hints::Hints;
 use super::pacer::{Lateness, Pacer};
 use crate::client::lengths::AnyLength;
 use crate::client::workload::Class;
-use crate::dialects::{Dialect, Generate};
+use crate::dialects::Generate;
+use crate::providers::Served;
 use crate::rng::{Purpose, Rng};
 use crate::server::endpoint::{Action, Endpoint, Event};
 use crate::server::limits::Gauge;
@@ -25,10 +26,7 @@ use crate::wire::{AttemptId, ClassId, Job, Reply, Request, RequestId};
 pub struct Part {
     /// The scenario's name for it: the first segment of its paths.
     pub name: String,
-    pub model: String,
-    pub dialect: &'static dyn Dialect,
-    /// The key that callers must show; `None` accepts any or none.
-    pub key: Option<String>,
+    pub served: Served,
     /// Tells each token: [`crate::server::endpoint::Detail::EachToken`].
     pub machine: Endpoint,
 }
@@ -204,6 +202,7 @@ impl State {
             Some(hints) => (ClassId(0), hints.answer_tokens, hints.reasoning_tokens),
             None => self.lottery.draw(id.request),
         };
+        let answer_tokens = answer_tokens.max(asked.min_tokens.saturating_sub(reasoning_tokens));
         let request = Request {
             id: id.request,
             class,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::engine::{Call as Served, Engine};
 use super::hints::Hints;
-use crate::dialects::{Answer, Asked, Call, Encoder};
+use crate::providers::{Answer, Asked, Call, Encoder};
 use crate::wire::{FaultKind, Reply};
 
 /// Accepts connections and serves them; never ends.
@@ -55,36 +55,32 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     let Some(body) = collect(body).await? else {
         return whole(too_large());
     };
-    let served = &engine.parts[part];
-    let asked = served.dialect.read(&Call {
+    let served = &engine.parts[part].served;
+    let asked = served.read(&Call {
         method: &head.method,
         path,
+        query: head.uri.query(),
         headers: &head.headers,
         body: &body,
-        model: &served.model,
-        key: served.key.as_deref(),
     });
-    let asked = match asked {
-        Ok(Asked::Generate(asked)) => asked,
+    let (operation, asked) = match asked {
+        Ok(Asked::Generate(operation, asked)) => (operation, asked),
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),
     };
     let call = engine.offer(part, &asked, Hints::read(&head.headers));
-    play(&engine, call, served.dialect.encoder(&asked)).await
+    let encoder = Encoder::new(served.provider, operation, asked, engine.clock.now());
+    play(&engine, call, encoder).await
 }
 
 /// Waits for the first reply, which decides the head, and lets the rest follow as the body.
-async fn play(
-    engine: &Engine,
-    mut call: Served,
-    mut encoder: Box<dyn Encoder>,
-) -> io::Result<Response<AnswerBody>> {
+async fn play(engine: &Engine, mut call: Served, mut encoder: Encoder) -> io::Result<Response<AnswerBody>> {
     let first = call.next().await.ok_or_else(cut)?;
     if matches!(&first.reply, Reply::Broken(fault) if fault.kind != FaultKind::Server) {
         return Err(cut());
     }
     let head = encoder.head(&first.reply, &first.gauges, first.at, engine.clock.unix_secs(first.at));
     let mut written = BytesMut::new();
-    encoder.write(&first.reply, &mut written);
+    encoder.write(first.at, &first.reply, &mut written);
     let body = if first.reply.is_final() {
         AnswerBody::Whole(written.freeze())
     } else {
@@ -146,8 +142,7 @@ fn too_large() -> Answer {
 /// An error of the mock itself, spelt as most clients can show it.
 fn error(status: u16, code: &str, message: &str) -> Answer {
     let body = json!({"error": {"message": message, "type": "invalid_request_error", "code": code}});
-    let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Answer { status, headers, body: body.to_string().into() }
+    Answer::json(status, &body)
 }
 
 fn whole(answer: Answer) -> io::Result<Response<AnswerBody>> {
@@ -174,7 +169,7 @@ enum AnswerBody {
 /// An answer that is being generated. All that is due goes out at once, each reply as its own event.
 struct Stream {
     call: Served,
-    encoder: Box<dyn Encoder>,
+    encoder: Encoder,
     written: BytesMut,
     end: Option<StreamEnd>,
     /// Whether all that was written has left for the socket.
@@ -196,7 +191,7 @@ impl Stream {
                 Poll::Ready(None) => self.end = Some(StreamEnd::Cut),
                 Poll::Ready(Some(said)) => {
                     let before = self.written.len();
-                    self.encoder.write(&said.reply, &mut self.written);
+                    self.encoder.write(said.at, &said.reply, &mut self.written);
                     let is_cut = matches!(said.reply, Reply::Broken(_)) && self.written.len() == before;
                     if is_cut {
                         self.end = Some(StreamEnd::Cut);

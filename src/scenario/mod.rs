@@ -9,8 +9,10 @@ mod secret;
 mod tree;
 pub mod url;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +24,12 @@ use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
 use crate::collectors::threshold::Threshold;
+use crate::credential::Credential;
 use crate::dialects::AnyDialect;
 use crate::error::Result;
 use crate::number::{Positive, Share, Span};
 use crate::price::Price;
+use crate::providers::{AnyProvider, Served, Target};
 use crate::server::latency::AnyLatency;
 use crate::server::limits::AnyLimit;
 
@@ -76,19 +80,39 @@ pub struct Scenario {
 pub struct EndpointSpec {
     /// Its name in reports, and the mock's path to it: letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// Whose it is: openai, azure, …
-    pub provider: Provider,
-    /// The model asked for.
+    /// Whose it is, and so its paths, keys, errors and headers: openai, azure, …
+    pub provider: AnyProvider,
+    /// The model asked for; on Azure, the deployment's name.
     pub model: String,
-    /// How its wire is spelt.
-    #[serde(default)]
-    pub dialect: AnyDialect,
+    /// How its bodies are spelt, where the provider speaks more than one dialect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<AnyDialect>,
     /// Base URL such as `https://api.openai.com/v1`, or `mock` for an embedded stand-in.
     #[serde(default = "default_url")]
     pub url: String,
     /// The environment variable that holds the API key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
+    /// Azure's API version, for its classic paths with the deployment in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// AWS region or Google location.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Google project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The service tier asked for, in the provider's own words: flex, priority, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<String>,
+    /// Headers sent with every request. Secrets do not belong here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Fields of every request's body beside our own, such as `{ temperature = 0.2 }`; one of the same name
+    /// replaces ours.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub body: toml::Table,
     /// Tells a Tollgate mock which request this is, so that it draws what a simulation would.
     /// Always so for `url = "mock"`; never set it for a real service.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -104,19 +128,6 @@ pub struct EndpointSpec {
     pub limits: Vec<AnyLimit>,
     /// What it charges.
     pub price: Price,
-}
-
-/// Whose endpoint it is.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    Anthropic,
-    Azure,
-    Bedrock,
-    Foundry,
-    Openai,
-    SelfHosted,
-    Vertex,
 }
 
 /// Past these, the harness was the limit and a run gives no verdict.
@@ -150,6 +161,32 @@ impl Scenario {
 }
 
 impl EndpointSpec {
+    pub fn dialect(&self) -> AnyDialect {
+        self.dialect.unwrap_or_else(|| self.provider.usual(&self.model))
+    }
+
+    /// The client's side of it.
+    pub fn target(&self) -> Target {
+        let headers = self.headers.iter().filter_map(|(name, value)| header(name, value).ok());
+        let body = serde_json::to_value(&self.body).unwrap_or_default();
+        Target {
+            provider: self.provider,
+            dialect: self.dialect(),
+            model: self.model.clone(),
+            api_version: self.api_version.clone(),
+            region: self.region.clone(),
+            project: self.project.clone(),
+            service_tier: self.service_tier.clone(),
+            headers: headers.collect(),
+            body: body.as_object().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The mock's side of it: what it stands for, whom it lets in.
+    pub fn served(&self, credential: Option<Credential>) -> Served {
+        Served { provider: self.provider, model: self.model.clone(), credential }
+    }
+
     /// Whether it is played by an embedded mock.
     pub fn is_mock(&self) -> bool {
         url::parse(&self.url) == Ok(url::Url::Mock)
@@ -206,6 +243,13 @@ pub fn question(text: &str) -> String {
         .map(str::trim)
         .take_while(|line| !line.is_empty());
     comment.collect::<Vec<_>>().join(" ").trim().into()
+}
+
+/// A header as HTTP has it.
+fn header(name: &str, value: &str) -> std::result::Result<(HeaderName, HeaderValue), String> {
+    let name: HeaderName = name.parse().map_err(|_| "its name cannot be a header's".to_string())?;
+    let value = HeaderValue::from_str(value).map_err(|_| "its value cannot be a header's".to_string())?;
+    Ok((name, value))
 }
 
 /// A name for a scenario that gives none: its file's, with `-` for what a folder cannot hold.

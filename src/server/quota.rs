@@ -98,6 +98,11 @@ impl Quota {
         whole(self.level(now))
     }
 
+    /// Whole units gone, debt included.
+    pub fn used(&self, now: Instant) -> u64 {
+        whole(self.capacity - self.level(now))
+    }
+
     /// How long until it is full if nothing else comes.
     pub fn reset(&self, now: Instant) -> Duration {
         self.wait_for(now, self.capacity)

@@ -46,6 +46,7 @@ impl Sub for Units {
 pub struct Weight(u32);
 
 impl Weight {
+    pub const NONE: Weight = Weight(0);
     pub const ONE: Weight = Weight(1000);
 
     /// `None` outside 0..=1000, or with more than three decimals.

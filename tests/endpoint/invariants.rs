@@ -159,8 +159,8 @@ proptest! {
         let admitted = (0..).zip(&arrivals).filter(|(number, _)| !is_refused(*number));
         let prompts: u64 = admitted.map(|(_, (_, job, _))| u64::from(job.request.input_tokens)).sum();
         let gauges: Vec<_> = endpoint.gauges(at).take(2).collect();
-        prop_assert_eq!(gauges[0].remaining, gauges[0].limit);
-        prop_assert!(gauges[1].remaining >= gauges[1].limit - prompts);
+        prop_assert_eq!(gauges[0].remaining, gauges[0].capacity);
+        prop_assert!(gauges[1].remaining >= gauges[1].capacity - prompts);
     }
 
     /// Parity by construction: the mock's tokens and the simulation's stretches agree to the nanosecond.

@@ -1,85 +1,53 @@
-//! The mock's side of a call: what it asks for, checked as the real service checks it.
+//! The mock's side of a call: what its body asks for, checked as the real service checks it.
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::chunk::Chars;
-use super::refusal::Problem;
-use crate::dialects::{Answer, Asked, Call, Generate, prompt};
+use crate::dialects::counts::Chars;
+use crate::dialects::fields::{Fields, bad, missing, object, wrong_type};
+use crate::dialects::{Bad, Generate, InPath, prompt};
 
-/// What `call` asks for, or the service's own answer to a call it does not understand. The paths may
-/// stand behind `/v1` or not. Any model name is accepted.
-pub fn read(call: &Call<'_>) -> Result<Asked, Answer> {
-    let path = call.path.split('?').next().unwrap_or_default();
-    let short = path.strip_prefix("/v1").unwrap_or(path);
-    let method = match short {
-        "/chat/completions" => Method::POST,
-        "/models" => Method::GET,
-        _ if short.starts_with("/models/") => Method::GET,
-        _ => return Err(invalid(404, &format!("Invalid URL ({} {path})", call.method), None, None)),
-    };
-    check_key(call)?;
-    if *call.method != method {
-        let message =
-            format!("Not allowed to {} on {path}. (HINT: Perhaps you meant to {method}?)", call.method);
-        return Err(invalid(405, &message, None, Some("method_not_supported")));
-    }
-    match short.strip_prefix("/models") {
-        None => read_body(call.body).map(Asked::Generate),
-        Some("") => Ok(Asked::Answer(answer(200, &json!({"object": "list", "data": [model(call.model)]})))),
-        Some(name) if name[1..] == *call.model => Ok(Asked::Answer(answer(200, &model(call.model)))),
-        Some(name) => {
-            let message = format!("The model '{}' does not exist", &name[1..]);
-            Err(invalid(404, &message, Some("model"), Some("model_not_found")))
-        }
-    }
-}
-
-fn check_key(call: &Call<'_>) -> Result<(), Answer> {
-    let Some(key) = call.key else { return Ok(()) };
-    let shown = call.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    match shown.map(|shown| shown.strip_prefix(b"Bearer ").unwrap_or_default()) {
-        None => Err(invalid(401, "You didn't provide an API key.", None, None)),
-        Some(shown) if shown == key.as_bytes() => Ok(()),
-        Some(_) => Err(invalid(401, "Incorrect API key provided.", None, Some("invalid_api_key"))),
-    }
-}
-
-fn read_body(body: &[u8]) -> Result<Generate, Answer> {
-    let Ok(body) = serde_json::from_slice::<Map<String, Value>>(body) else {
-        let message = "We could not parse the JSON body of your request. The API expects a JSON object.";
-        return Err(invalid(400, message, None, None));
-    };
+/// What `body` asks for.
+pub fn read(body: &[u8], path: &InPath) -> Result<Generate, Bad> {
+    let body = object(body)?;
     let fields = Fields(&body);
-    let model = fields.get("model", "a string", Value::as_str)?;
-    let model = model.filter(|model| !model.is_empty());
-    let model = model.ok_or_else(|| bad("you must provide a model parameter", "model", None))?;
+    let model = match &path.model {
+        Some(model) => model.clone(),
+        None => model(&fields)?,
+    };
     let chars = chars_of(&fields)?;
-    let stream = fields.get("stream", "a boolean", Value::as_bool)?.unwrap_or(false);
-    let options = fields.get("stream_options", "an object", Value::as_object)?;
+    let stream = match path.stream {
+        Some(stream) => stream,
+        None => fields.bool("stream")?.unwrap_or(false),
+    };
+    let options = fields.object("stream_options")?;
     if options.is_some() && !stream {
         let message = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
         return Err(bad(message, "stream_options", None));
     }
-    let include_usage = match options {
-        Some(options) => Fields(options).get("include_usage", "a boolean", Value::as_bool)?.unwrap_or(false),
-        None => false,
-    };
+    let include_usage = options.map(|options| options.bool("include_usage")).transpose()?.flatten();
+    let max_tokens = max_tokens(&fields)?;
     Ok(Generate {
-        model: model.into(),
+        model,
         input_tokens: prompt::estimate(chars),
-        max_tokens: max_tokens(&fields)?,
+        max_tokens,
+        min_tokens: min_tokens(&fields, max_tokens)?,
         stream,
-        include_usage,
+        include_usage: include_usage.unwrap_or(false),
+        tool: tool(&fields),
+        service_tier: fields.string("service_tier")?.map(str::to_string),
     })
 }
 
+/// The model that the body names.
+pub fn model(fields: &Fields<'_>) -> Result<String, Bad> {
+    let model = fields.string("model")?.filter(|model| !model.is_empty());
+    model.map(str::to_string).ok_or_else(|| bad("you must provide a model parameter", "model", None))
+}
+
 /// Characters of all messages.
-fn chars_of(fields: &Fields<'_>) -> Result<u64, Answer> {
-    let messages = fields.get("messages", "an array of objects", Value::as_array)?;
-    let messages = messages.ok_or_else(|| missing("messages"))?;
+fn chars_of(fields: &Fields<'_>) -> Result<u64, Bad> {
+    let messages = fields.array("messages")?.ok_or_else(|| missing("messages"))?;
     if messages.is_empty() {
         let message = "Invalid 'messages': empty array. Expected an array with minimum length 1.";
         return Err(bad(message, "messages", Some("empty_array")));
@@ -99,95 +67,51 @@ fn chars_of(fields: &Fields<'_>) -> Result<u64, Answer> {
     Ok(sum)
 }
 
-fn max_tokens(fields: &Fields<'_>) -> Result<Option<u32>, Answer> {
-    let mut found = None;
-    for name in ["max_completion_tokens", "max_tokens"] {
-        let Some(max) = fields.get(name, "an integer", |value| value.as_i64())? else { continue };
-        if max < 1 {
-            let message = format!(
-                "Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {max} instead."
-            );
-            return Err(bad(&message, name, Some("integer_below_min_value")));
-        }
-        if found.is_some() {
+fn max_tokens(fields: &Fields<'_>) -> Result<Option<u32>, Bad> {
+    match (fields.count("max_completion_tokens", 1)?, fields.count("max_tokens", 1)?) {
+        (Some(_), Some(_)) => {
             let message =
                 "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.";
-            return Err(bad(message, name, Some("invalid_parameter_combination")));
+            Err(bad(message, "max_tokens", Some("invalid_parameter_combination")))
         }
-        found = Some(u32::try_from(max).unwrap_or(u32::MAX));
-    }
-    Ok(found)
-}
-
-/// The fields of an object; null is as good as none.
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl<'a> Fields<'a> {
-    fn get<T>(
-        &self,
-        name: &str,
-        expected: &str,
-        read: impl Fn(&'a Value) -> Option<T>,
-    ) -> Result<Option<T>, Answer> {
-        let Some(value) = self.0.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
-        read(value).map(Some).ok_or_else(|| wrong_type(name, expected, value))
+        (max, older) => Ok(max.or(older)),
     }
 }
 
-fn wrong_type(param: &str, expected: &str, value: &Value) -> Answer {
-    let got = match value {
-        Value::Array(_) => "an array",
-        Value::Bool(_) => "a boolean",
-        Value::Null => "null",
-        Value::Number(_) => "a number",
-        Value::Object(_) => "an object",
-        Value::String(_) => "a string",
+/// Self-hosted servers know two more ways to ask for a length.
+pub fn min_tokens(fields: &Fields<'_>, max_tokens: Option<u32>) -> Result<u32, Bad> {
+    let min = fields.count("min_tokens", 0)?.unwrap_or(0);
+    let is_full = fields.bool("ignore_eos")?.unwrap_or(false);
+    Ok(if is_full { max_tokens.unwrap_or(min) } else { min })
+}
+
+/// The tool that the answer must call: the one named, or the first of those offered where any will do.
+fn tool(fields: &Fields<'_>) -> Option<String> {
+    let first = || {
+        let tools = fields.0.get("tools")?.as_array()?;
+        tools.iter().find_map(|tool| tool.pointer("/function/name")?.as_str())
     };
-    let message = format!("Invalid type for '{param}': expected {expected}, but got {got} instead.");
-    bad(&message, param, Some("invalid_type"))
+    let name = match fields.0.get("tool_choice") {
+        Some(Value::String(choice)) if choice == "required" => first(),
+        Some(Value::Object(choice)) => named(choice),
+        _ => None,
+    };
+    name.map(str::to_string)
 }
 
-fn missing(param: &str) -> Answer {
-    bad(&format!("Missing required parameter: '{param}'."), param, Some("missing_required_parameter"))
-}
-
-fn bad(message: &str, param: &str, code: Option<&str>) -> Answer {
-    invalid(400, message, Some(param), code)
-}
-
-fn invalid(status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> Answer {
-    answer(status, &Problem { message, kind: "invalid_request_error", param, code }.to_json())
-}
-
-fn answer(status: u16, body: &Value) -> Answer {
-    let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Answer { status, headers, body: body.to_string().into() }
-}
-
-fn model(name: &str) -> Value {
-    json!({"id": name, "object": "model", "created": 0, "owned_by": "tollgate"})
+fn named(choice: &Map<String, Value>) -> Option<&str> {
+    choice.get("function")?.get("name")?.as_str()
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
-    fn call(method: Method, path: &str, body: &[u8], shown: Option<&str>) -> Result<Asked, Answer> {
-        let mut headers = HeaderMap::new();
-        headers.extend(shown.map(|shown| (AUTHORIZATION, HeaderValue::from_str(shown).unwrap())));
-        let key = shown.map(|_| "sk-1");
-        read(&Call { method: &method, path, headers: &headers, body, model: "gpt", key })
-    }
-
-    fn post(body: &str) -> Result<Generate, (u16, Value)> {
-        match call(Method::POST, "/v1/chat/completions", body.as_bytes(), None) {
-            Ok(Asked::Generate(generate)) => Ok(generate),
-            Ok(Asked::Answer(answer)) => panic!("{answer:?}"),
-            Err(answer) => Err((answer.status, serde_json::from_slice(&answer.body).unwrap())),
-        }
+    fn post(body: &str) -> Result<Generate, Bad> {
+        read(body.as_bytes(), &InPath::default())
     }
 
     #[test]
@@ -202,16 +126,11 @@ mod tests {
             max_tokens: Some(7),
             stream: true,
             include_usage: true,
+            ..Generate::default()
         };
         assert_eq!(post(body), Ok(expected));
         let short = r#"{"model":"m","messages":[{"role":"user","content":"123456789"}],"stream":null}"#;
-        let expected = Generate {
-            model: "m".into(),
-            input_tokens: 3,
-            max_tokens: None,
-            stream: false,
-            include_usage: false,
-        };
+        let expected = Generate { model: "m".into(), input_tokens: 3, ..Generate::default() };
         assert_eq!(post(short), Ok(expected));
     }
 
@@ -243,49 +162,43 @@ mod tests {
                 json!("invalid_parameter_combination"),
             ),
         ] {
-            let (status, answer) = post(body).unwrap_err();
-            let error = &answer["error"];
-            assert_eq!((status, &error["param"], &error["code"]), (400, &param, &code), "{body}");
-            assert_eq!(error["type"], "invalid_request_error");
-            assert!(error["message"].is_string());
+            let bad = post(body).unwrap_err();
+            assert_eq!((json!(bad.param), json!(bad.code)), (param, code), "{body}");
+            assert!(!bad.message.is_empty());
         }
     }
 
     #[test]
-    fn paths_methods_and_keys_are_checked() {
-        let status = |method: Method, path: &str, shown: Option<&str>| match call(method, path, b"{}", shown)
-        {
-            Ok(Asked::Answer(answer)) | Err(answer) => answer.status,
-            Ok(Asked::Generate(generate)) => panic!("{generate:?}"),
+    fn what_the_path_has_said_is_not_asked_of_the_body() {
+        let body = br#"{"messages":[{"role":"user","content":"1234"}]}"#;
+        let path = InPath { model: Some("m".into()), stream: Some(true) };
+        let expected = Generate { model: "m".into(), input_tokens: 1, stream: true, ..Generate::default() };
+        assert_eq!(read(body, &path), Ok(expected));
+    }
+
+    #[test]
+    fn tools_and_lengths_are_asked_for_in_every_way() {
+        let with = |fields: &str| {
+            post(&format!(r#"{{"model":"m","messages":[{{"role":"user","content":""}}],{fields}}}"#)).unwrap()
         };
-        for (method, path, shown, expected) in [
-            (Method::GET, "/v1/models", None, 200),
-            (Method::GET, "/models?limit=1", None, 200),
-            (Method::GET, "/models/gpt", None, 200),
-            (Method::GET, "/models/other", None, 404),
-            (Method::GET, "/modelsgpt", None, 404),
-            (Method::POST, "/v1/completions", None, 404),
-            (Method::GET, "/v1/chat/completions", None, 405),
-            (Method::POST, "/chat/completions", None, 400),
-            (Method::POST, "/chat/completions", Some("Bearer sk-1"), 400),
-            (Method::POST, "/chat/completions", Some("Bearer sk-12"), 401),
-            (Method::POST, "/chat/completions", Some("sk-1"), 401),
+        let tools = r#""tools":[{"type":"function","function":{"name":"look"}}]"#;
+        for (choice, tool) in [
+            (r#""required""#, Some("look")),
+            (r#"{"type":"function","function":{"name":"find"}}"#, Some("find")),
+            (r#""auto""#, None),
+            ("null", None),
         ] {
-            assert_eq!(status(method.clone(), path, shown), expected, "{method} {path} {shown:?}");
+            assert_eq!(with(&format!(r#"{tools},"tool_choice":{choice}"#)).tool.as_deref(), tool);
         }
-        let headers = HeaderMap::new();
-        let (method, key) = (Method::GET, Some("sk-1"));
-        let call = Call { method: &method, path: "/models", headers: &headers, body: b"", model: "gpt", key };
-        assert_eq!(read(&call).unwrap_err().status, 401);
+        assert_eq!(with(r#""max_tokens":9,"ignore_eos":true"#).min_tokens, 9);
+        assert_eq!(with(r#""max_tokens":9,"min_tokens":3"#).min_tokens, 3);
+        assert_eq!(with(r#""service_tier":"flex""#).service_tier.as_deref(), Some("flex"));
     }
 
     proptest! {
         #[test]
-        fn no_call_makes_it_panic(path in "(/v1)?/(models|chat/completions|x)?(/|é|[?])?.{0,4}",
-                                  body in prop::collection::vec(any::<u8>(), 0..60)) {
-            for method in [Method::GET, Method::POST] {
-                let _ = call(method, &path, &body, None);
-            }
+        fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = read(&body, &InPath::default());
         }
     }
 }

@@ -90,13 +90,30 @@ pub struct Slots {
 /// What is left of a quota.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Gauge {
-    /// `requests` or `tokens`.
+    /// The limit's name: `requests` or `tokens`.
     pub name: &'static str,
+    pub counts: Counts,
+    /// What comes back in a minute.
+    pub per_minute: u64,
     /// The most that can be left: a minute's quota, or the burst.
-    pub limit: u64,
+    pub capacity: u64,
     pub remaining: u64,
+    /// What is gone: above the capacity where it is in debt.
+    pub used: u64,
     /// Until it is full again.
     pub reset: Duration,
+}
+
+/// What a quota counts, as the vendors tell them apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Counts {
+    /// The use of bought capacity, which admits anything until it is above all of it.
+    Capacity,
+    Input,
+    Output,
+    Requests,
+    /// Input and output together.
+    Tokens,
 }
 
 kinds! {

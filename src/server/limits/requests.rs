@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gauge, Limit, Verdict};
+use super::{Counts, Gauge, Limit, Verdict};
 use crate::server::quota::{Quota, Room, Window};
 use crate::server::units::Units;
 use crate::time::Instant;
@@ -46,9 +46,17 @@ impl Limit for Requests {
     }
 
     fn gauge(&mut self, now: Instant) -> Option<Gauge> {
+        let (counts, per_minute) = (Counts::Requests, self.per_minute);
         let quota = self.quota();
-        let (limit, remaining) = (quota.capacity(), quota.remaining(now));
-        Some(Gauge { name: NAME, limit, remaining, reset: quota.reset(now) })
+        Some(Gauge {
+            name: NAME,
+            counts,
+            per_minute: per_minute.get(),
+            capacity: quota.capacity(),
+            remaining: quota.remaining(now),
+            used: quota.used(now),
+            reset: quota.reset(now),
+        })
     }
 }
 

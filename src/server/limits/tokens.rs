@@ -15,7 +15,7 @@ use std::num::NonZeroU64;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Admitted, Gauge, Limit, Verdict};
+use super::{Admitted, Counts, Gauge, Limit, Verdict};
 use crate::server::quota::{Quota, Room, Window};
 use crate::server::units::{Units, Weight};
 use crate::time::Instant;
@@ -74,13 +74,37 @@ impl Limit for Tokens {
     }
 
     fn gauge(&mut self, now: Instant) -> Option<Gauge> {
+        let (counts, per_minute) = (self.counts(), self.per_minute);
         let quota = self.quota();
-        let (limit, remaining) = (quota.capacity(), quota.remaining(now));
-        Some(Gauge { name: NAME, limit, remaining, reset: quota.reset(now) })
+        Some(Gauge {
+            name: NAME,
+            counts,
+            per_minute: per_minute.get(),
+            capacity: quota.capacity(),
+            remaining: quota.remaining(now),
+            used: quota.used(now),
+            reset: quota.reset(now),
+        })
     }
 }
 
 impl Tokens {
+    /// What the settings count. What is never corrected counts for good as it came.
+    fn counts(&self) -> Counts {
+        let Offered { input, max_tokens, .. } = self.offered;
+        let nothing = Weight::NONE;
+        let (input, output) = match self.settled {
+            None => (input != nothing, max_tokens != nothing),
+            Some(settled) => (settled.input != nothing, settled.output != nothing),
+        };
+        match (input, output) {
+            (true, true) if self.room == Room::Below => Counts::Capacity,
+            (true, false) => Counts::Input,
+            (false, true) => Counts::Output,
+            _ => Counts::Tokens,
+        }
+    }
+
     fn quota(&mut self) -> &mut Quota {
         self.quota.get_or_insert_with(|| Quota::new(self.per_minute, self.burst, self.window))
     }

@@ -1,0 +1,88 @@
+//! Counting what a JSON body holds: characters of text, and tokens as a provider counts them.
+
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// How many characters a text has: a string, or an array of parts that hold one under `text`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chars(pub u64);
+
+impl<'de> Deserialize<'de> for Chars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Chars, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Chars;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or its parts")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Chars, E> {
+                Ok(Chars(text.chars().count() as u64))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Chars, A::Error> {
+                let mut sum = Chars(0);
+                while let Some(Chars(chars)) = parts.next_element()? {
+                    sum.0 = sum.0.saturating_add(chars);
+                }
+                Ok(sum)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut part: A) -> Result<Chars, A::Error> {
+                let mut sum = Chars(0);
+                while let Some(key) = part.next_key::<String>()? {
+                    if key == "text" {
+                        let Chars(chars) = part.next_value()?;
+                        sum.0 = sum.0.saturating_add(chars);
+                    } else {
+                        part.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(sum)
+            }
+            fn visit_unit<E>(self) -> Result<Chars, E> {
+                Ok(Chars(0))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Chars, E> {
+                Ok(Chars(0))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Chars, E> {
+                Ok(Chars(0))
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Chars, E> {
+                Ok(Chars(0))
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Chars, E> {
+                Ok(Chars(0))
+            }
+        }
+        deserializer.deserialize_any(Text)
+    }
+}
+
+/// A count of tokens; anything that cannot be one reads as the nearest that can.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count(pub u32);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
+        let number = serde_json::Value::deserialize(deserializer)?.as_f64();
+        Ok(Count(number.unwrap_or_default() as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_counted_in_strings_and_in_parts() {
+        for (text, chars) in [
+            (r#""né\n""#, 3),
+            (r#"[{"type":"text","text":"ab"},{"type":"image_url","image_url":{"url":"x"}},"c"]"#, 3),
+            ("null", 0),
+            ("[1,-1,true,1.5]", 0),
+        ] {
+            assert_eq!(serde_json::from_str::<Chars>(text).unwrap().0, chars, "{text}");
+        }
+    }
+}

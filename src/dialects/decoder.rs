@@ -1,0 +1,144 @@
+//! Reading an answer: its head says whether it is a refusal, a stream or one whole body.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+
+use super::progress::fault;
+use super::refusal::Refusal;
+use super::sse::Sse;
+use super::{Ask, Dialect, Reader};
+use crate::wire::{Fault, FaultKind, Finish, Reply};
+
+/// Bytes of a whole answer that we are willing to hold.
+pub const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Reads one answer, however its bytes are split.
+pub struct Decoder {
+    is_stream_asked: bool,
+    reader: Box<dyn Reader>,
+    body: Body,
+}
+
+/// What the head promised.
+enum Body {
+    /// The final reply was given.
+    Done,
+    Refusal(Box<Refusal>),
+    Sse(Box<Stream<Sse>>),
+    Whole(Vec<u8>),
+}
+
+impl Decoder {
+    /// A decoder for the answer to `ask`.
+    pub fn new(dialect: &dyn Dialect, ask: &Ask<'_>) -> Decoder {
+        let reader = dialect.reader(ask);
+        Decoder { is_stream_asked: ask.request.stream, reader, body: Body::Whole(Vec::new()) }
+    }
+
+    /// Once, before any bytes. The content type says how the answer comes; where it is none of ours, as it
+    /// was asked for.
+    pub fn on_head(&mut self, status: u16, headers: &HeaderMap) {
+        let content_type = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+        let is_type =
+            |name: &[u8]| content_type.get(..name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
+        self.body = match status {
+            200..=299 if is_type(b"text/event-stream") => Body::Sse(Box::default()),
+            200..=299 if is_type(b"application/json") => Body::Whole(Vec::new()),
+            200..=299 if self.is_stream_asked => Body::Sse(Box::default()),
+            200..=299 => Body::Whole(Vec::new()),
+            _ => Body::Refusal(Box::new(Refusal::new(status, headers))),
+        };
+    }
+
+    /// Adds the replies these bytes complete. After a final reply, bytes are ignored.
+    pub fn on_bytes(&mut self, bytes: &[u8], replies: &mut Vec<Reply>) {
+        let last = match &mut self.body {
+            Body::Done => None,
+            Body::Refusal(refusal) => refusal.add(bytes).then(|| Reply::Rejected(refusal.rejection())),
+            Body::Sse(stream) => stream.on_bytes(bytes, &mut *self.reader, replies),
+            Body::Whole(body) if bytes.len() > ANSWER_BYTES_MAX - body.len() => {
+                let detail = format!("the answer is over {ANSWER_BYTES_MAX} bytes");
+                Some(Reply::Broken(fault(FaultKind::TooLarge, detail)))
+            }
+            Body::Whole(body) => {
+                body.extend_from_slice(bytes);
+                None
+            }
+        };
+        if let Some(last) = last {
+            replies.push(last);
+            self.body = Body::Done;
+        }
+    }
+
+    /// The body is complete: adds the final reply, unless one was given.
+    pub fn on_end(&mut self, replies: &mut Vec<Reply>) {
+        let ended = match std::mem::replace(&mut self.body, Body::Done) {
+            Body::Done => return,
+            Body::Refusal(refusal) => return replies.push(Reply::Rejected(refusal.rejection())),
+            Body::Sse(stream) => stream.on_end(&mut *self.reader),
+            Body::Whole(body) => self.reader.on_whole(&body, replies),
+        };
+        replies.push(last(ended));
+    }
+}
+
+/// Takes a stream of bytes apart into events.
+trait Unframe: Default {
+    fn push(&mut self, bytes: &[u8]);
+
+    /// The next event's name and data.
+    fn next_event(&mut self) -> Result<Option<(&[u8], &[u8])>, Fault>;
+}
+
+impl Unframe for Sse {
+    fn push(&mut self, bytes: &[u8]) {
+        self.push(bytes);
+    }
+
+    fn next_event(&mut self) -> Result<Option<(&[u8], &[u8])>, Fault> {
+        let event = self.next_event();
+        let event = event.map_err(|_| fault(FaultKind::TooLarge, "an event of the stream is too large"))?;
+        Ok(event.map(|event| (event.name, event.data)))
+    }
+}
+
+/// A streamed answer so far.
+#[derive(Default)]
+struct Stream<F> {
+    frames: F,
+    has_bytes: bool,
+    has_events: bool,
+}
+
+impl<F: Unframe> Stream<F> {
+    /// The final reply, if it is among these bytes.
+    fn on_bytes(&mut self, bytes: &[u8], reader: &mut dyn Reader, replies: &mut Vec<Reply>) -> Option<Reply> {
+        self.has_bytes |= !bytes.is_empty();
+        self.frames.push(bytes);
+        loop {
+            let (name, data) = match self.frames.next_event() {
+                Ok(Some(event)) => event,
+                Ok(None) => return None,
+                Err(fault) => return Some(Reply::Broken(fault)),
+            };
+            self.has_events = true;
+            match reader.on_event(name, data, replies) {
+                Ok(None) => {}
+                Ok(Some(finish)) => return Some(Reply::Finished(finish)),
+                Err(fault) => return Some(Reply::Broken(fault)),
+            }
+        }
+    }
+
+    fn on_end(&self, reader: &mut dyn Reader) -> Result<Finish, Fault> {
+        match self.has_bytes && !self.has_events {
+            true => Err(fault(FaultKind::Garbled, "the answer is not an event stream")),
+            false => reader.on_end(),
+        }
+    }
+}
+
+fn last(ended: Result<Finish, Fault>) -> Reply {
+    ended.map_or_else(Reply::Broken, Reply::Finished)
+}

@@ -1,0 +1,230 @@
+//! Error answers, read: every vendor's form is known by its own marks, so one reader serves them all.
+//!
+//! | vendor | where the words are |
+//! |---|---|
+//! | OpenAI, Azure | `error.type`, `error.code`, `error.message` |
+//! | Anthropic | `error.type`, `error.details.error_code`, `error.message` |
+//! | Google | `error.status`, `error.message`, `error.details[].retryDelay`; perhaps inside an array |
+//! | AWS | header `x-amzn-errortype`, or `__type` or `code`; `message` or `Message` |
+//!
+//! Statuses, codes and which of them may be retried: the vendors' error guides and their official clients,
+//! October 2026. A 429 names its limit in its type or in its message.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::wait;
+use crate::wire::Rejection;
+
+/// As much of an error body as is read; the rest is ignored.
+pub const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// An answer with an error status, while its body comes in.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    status: u16,
+    retry_after: Option<Duration>,
+    /// What the server says of retrying, whatever the status.
+    should_retry: Option<bool>,
+    /// AWS says here what kind of error it is.
+    error_type: String,
+    body: Vec<u8>,
+}
+
+impl Refusal {
+    pub fn new(status: u16, headers: &HeaderMap) -> Refusal {
+        let should_retry = match headers.get(SHOULD_RETRY).map(HeaderValue::as_bytes) {
+            Some(b"true") => Some(true),
+            Some(b"false") => Some(false),
+            _ => None,
+        };
+        let error_type = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Refusal {
+            status,
+            retry_after: wait::read(headers),
+            should_retry,
+            error_type: error_type.split(':').next().unwrap_or_default().to_lowercase(),
+            body: Vec::new(),
+        }
+    }
+
+    /// Adds to the body; true once it has all that will be read.
+    pub fn add(&mut self, bytes: &[u8]) -> bool {
+        let room = BODY_BYTES_MAX - self.body.len();
+        self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.body.len() == BODY_BYTES_MAX
+    }
+
+    pub fn rejection(&self) -> Rejection {
+        let said = Said::read(&self.error_type, &self.body);
+        let is_spent = said.is_quota_spent();
+        let is_final = is_spent || said.text.contains("request too large");
+        let limit = match self.status {
+            429 if is_spent => "insufficient_quota",
+            429 => said.limit(),
+            _ => "",
+        };
+        let by_status = is_retryable(self.status) && !(self.status == 429 && is_final);
+        Rejection {
+            status: self.status,
+            limit,
+            retry_after: self.retry_after.or(said.retry_delay),
+            is_retryable: self.should_retry.unwrap_or(by_status),
+        }
+    }
+}
+
+/// What an error body says, in lower case.
+#[derive(Default)]
+struct Said {
+    /// The words and the message, or the whole body where it is not JSON.
+    text: String,
+    words: Vec<String>,
+    retry_delay: Option<Duration>,
+}
+
+impl Said {
+    fn read(error_type: &str, body: &[u8]) -> Said {
+        let Ok(value) = serde_json::from_slice::<Value>(body) else {
+            let text = format!("{error_type} {}", String::from_utf8_lossy(body).to_lowercase());
+            return Said { text, words: vec![error_type.into()], retry_delay: None };
+        };
+        let value = value.get(0).unwrap_or(&value);
+        let error = value.get("error").unwrap_or(value);
+        let field = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_lowercase);
+        let mut words = vec![error_type.to_string()];
+        words.extend(["type", "code", "status", "__type"].into_iter().filter_map(field));
+        words.extend(error.pointer("/details/error_code").and_then(Value::as_str).map(str::to_lowercase));
+        let message = error.as_str().map(str::to_lowercase).or_else(|| field("message").or(field("Message")));
+        let text = format!("{} {}", words.join(" "), message.unwrap_or_default());
+        Said { text, words, retry_delay: retry_delay(error) }
+    }
+
+    fn is_quota_spent(&self) -> bool {
+        self.words.iter().any(|word| SPENT.contains(&word.as_str()))
+    }
+
+    /// The limit by its name in a scenario.
+    fn limit(&self) -> &'static str {
+        let is_word = |name: &&str| self.words.iter().any(|word| word == name);
+        let by_type = ["requests", "tokens"].into_iter().find(is_word);
+        let by_text = LIMITS.iter().find(|(text, _)| self.text.contains(text)).map(|(_, name)| *name);
+        by_type.or(by_text).unwrap_or_default()
+    }
+}
+
+/// Google's `RetryInfo`, where there is one.
+fn retry_delay(error: &Value) -> Option<Duration> {
+    let details = error.get("details")?.as_array()?;
+    let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
+    Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
+}
+
+/// Whether the same request may succeed later, by status alone; the official clients agree.
+pub fn is_retryable(status: u16) -> bool {
+    matches!(status, 408 | 409 | 429) || status >= 500
+}
+
+/// What a message says of the limit that refused, and the limit's name.
+const LIMITS: [(&str, &str); 11] = [
+    ("(rpm)", "requests"),
+    ("(tpm)", "tokens"),
+    ("call rate limit", "requests"),
+    ("concurrent", "concurrency"),
+    ("request rate limit", "requests"),
+    ("requests per", "requests"),
+    ("token rate limit", "tokens"),
+    ("tokens per", "tokens"),
+    ("too many tokens", "tokens"),
+    ("too many requests", "requests"),
+    ("requests_per", "requests"),
+];
+
+/// Types and codes of a 429 that no waiting mends.
+const SPENT: [&str; 7] = [
+    "billing_hard_limit_reached",
+    "credit_balance_exhausted",
+    "enforced_spend_limit_reached",
+    "insufficient_quota",
+    "organization_spend_limit_exceeded",
+    "organization_usage_limit_reached",
+    "project_spend_limit_exceeded",
+];
+
+/// A server says with it whether to retry, whatever the status.
+pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(status: u16, pairs: &[(&'static str, &'static str)], body: &str) -> Rejection {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let mut refusal = Refusal::new(status, &pairs.collect());
+        refusal.add(body.as_bytes());
+        refusal.rejection()
+    }
+
+    #[test]
+    fn the_limit_is_named_by_whatever_names_it() {
+        for (body, limit) in [
+            (
+                r#"{"error":{"message":"Rate limit reached for gpt-4o-mini in organization x on tokens per min (TPM): Limit 200000, Used 195869, Requested 4412. Please try again in 84ms.","type":"tokens","param":null,"code":"rate_limit_exceeded"}}"#,
+                "tokens",
+            ),
+            (r#"{"error":{"message":"Rate limit reached","type":"requests"}}"#, "requests"),
+            (r#"{"error":{"message":"Limit on requests per min (RPM): 3","type":null}}"#, "requests"),
+            (
+                r#"{"error":{"code":"429","message":"Requests have exceeded token rate limit of your current pricing tier."}}"#,
+                "tokens",
+            ),
+            (r#"{"error":{"code":"slow_down","type":"rate_limit_error"}}"#, ""),
+            (r#"{"error":"Too many concurrent requests"}"#, "concurrency"),
+            (r#"{"message":"100 Requests per second"}"#, "requests"),
+            ("<p>Too many tokens per day</p>", "tokens"),
+            ("{}", ""),
+            ("", ""),
+        ] {
+            let read = read(429, &[], body);
+            assert_eq!((read.limit, read.is_retryable), (limit, true), "{body}");
+        }
+        assert_eq!(read(400, &[], "tokens per min (TPM)").limit, "");
+    }
+
+    #[test]
+    fn statuses_codes_and_the_server_decide_what_may_be_retried() {
+        let by_status = |status| read(status, &[], "{}").is_retryable;
+        assert!([408, 409, 429, 500, 502, 503, 504, 529].into_iter().all(by_status));
+        assert!(![301, 400, 401, 403, 404, 413, 422].into_iter().any(by_status));
+        for word in SPENT {
+            for field in ["type", "code"] {
+                let spent = read(429, &[], &json!({"error": {field: word}}).to_string());
+                assert_eq!((spent.limit, spent.is_retryable), ("insufficient_quota", false));
+            }
+        }
+        assert!(
+            !read(429, &[], r#"{"error":{"message":"Request too large for x on tokens per min"}}"#)
+                .is_retryable
+        );
+        assert!(!read(500, &[("x-should-retry", "false")], "").is_retryable);
+        assert!(read(400, &[("x-should-retry", "true")], "").is_retryable);
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_body_is_kept() {
+        let mut refusal = Refusal::new(429, &HeaderMap::new());
+        let body = br#"{"error":{"message":"on tokens per min"},"x":""#;
+        assert!(!refusal.add(body));
+        assert!(refusal.add(&vec![b'x'; 10 << 20]));
+        assert!(refusal.add(b"more"));
+        assert_eq!((refusal.body.len(), refusal.rejection().limit), (BODY_BYTES_MAX, "tokens"));
+    }
+}

@@ -1,0 +1,182 @@
+//! Azure OpenAI: deployments in the path or the newer `/openai/v1`, keys of its own, waits in whole seconds.
+//!
+//! Paths and headers: Azure's own documentation, January to September 2026, and the official Python client 3.52.
+
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use super::encoder::header;
+use super::target::segment;
+use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target, openai};
+use crate::dialects::{Bad, InPath};
+use crate::server::limits::{Counts, Gauge};
+use crate::wire::Reply;
+
+pub struct Azure;
+
+impl Provider for Azure {
+    fn dialects(&self) -> &'static [&'static str] {
+        &["openai_chat"]
+    }
+
+    fn path(&self, target: &Target, _stream: bool) -> String {
+        let path = openai::path(target.dialect.name());
+        match &target.api_version {
+            None => format!("/openai/v1{path}"),
+            // The newer of its APIs name the deployment in the body even here.
+            Some(version) if path == "/responses" => {
+                format!("/openai{path}?api-version={}", segment(version))
+            }
+            Some(version) => {
+                format!(
+                    "/openai/deployments/{}{path}?api-version={}",
+                    segment(&target.model),
+                    segment(version)
+                )
+            }
+        }
+    }
+
+    fn key_headers(&self) -> &'static [&'static str] {
+        &["api-key"]
+    }
+
+    fn route(&self, call: &Call<'_>) -> Route {
+        let Some(path) = call.path.strip_prefix("/openai") else { return Route::Unknown };
+        if let Some(path) = path.strip_prefix("/v1") {
+            return openai::route(call, path, self.dialects());
+        }
+        // Without a version the classic paths are not there at all.
+        if call.parameter(VERSION).is_none() {
+            return Route::Unknown;
+        }
+        let Some(rest) = path.strip_prefix("/deployments/") else {
+            return openai::route(call, path, self.dialects());
+        };
+        let Some((deployment, path)) = rest.find('/').map(|slash| rest.split_at(slash)) else {
+            return Route::Unknown;
+        };
+        match openai::route(call, path, self.dialects()) {
+            Route::Generate(operation) => {
+                let model = percent_decode_str(deployment).decode_utf8_lossy().into_owned();
+                let path = InPath { model: Some(model), ..operation.path };
+                Route::Generate(Operation { path, ..operation })
+            }
+            route => route,
+        }
+    }
+
+    fn validate(&self, call: &Call<'_>) -> Result<(), Bad> {
+        match call.parameter(VERSION) {
+            Some(version) if !is_version(version) => {
+                let message = "API version not supported".into();
+                Err(Bad { message, param: None, code: Some("BadRequest") })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn spell(&self, _dialect: &str, problem: &Problem<'_>) -> Answer {
+        let (status, code, message) = match problem {
+            Problem::NoKey | Problem::WrongKey => (
+                401,
+                "401",
+                "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a \
+                 valid key for an active subscription and use a correct regional API endpoint for your resource.",
+            ),
+            Problem::UnknownModel(_) => (
+                404,
+                "DeploymentNotFound",
+                "The API deployment for this resource does not exist. If you created the deployment within the \
+                 last 5 minutes, please wait a moment and try again.",
+            ),
+            Problem::UnknownPath(_) => (404, "404", "Resource not found"),
+            Problem::Refused(refused) if refused.rejection.status == 429 => return too_many(refused),
+            _ => return openai::spell(problem),
+        };
+        Answer::json(status, &error(code, message))
+    }
+
+    fn seen(&self, seen: &Seen<'_>) -> Headers {
+        let mut headers = vec![
+            header("apim-request-id", &uuid(seen.id)),
+            header("x-request-id", &uuid(seen.id.rotate_left(32))),
+            header("x-ms-region", "Tollgate"),
+        ];
+        match seen.gauges.iter().find(|gauge| is_provisioned(gauge)) {
+            Some(gauge) => headers.push(header(UTILISATION, &utilisation(gauge))),
+            None => headers.extend(openai::quotas(seen, whole_secs)),
+        }
+        if let Reply::Rejected(rejection) = seen.first
+            && rejection.status == 429
+        {
+            let policy = if rejection.limit == "requests" { "Request" } else { "Token" };
+            headers.push(header("policy-id", &format!("DeploymentRatelimit-{policy}")));
+        }
+        headers
+    }
+}
+
+fn too_many(refused: &Refused<'_>) -> Answer {
+    let Refused { rejection, gauge, .. } = refused;
+    let secs = whole_secs(rejection.retry_after.unwrap_or_default());
+    let message = if gauge.is_some_and(is_provisioned) {
+        format!("The provisioned deployment is at capacity. Please retry after {secs} seconds.")
+    } else {
+        let unit = if rejection.limit == "requests" { "call" } else { "token" };
+        format!(
+            "Requests to this deployment have exceeded {unit} rate limit of your current pricing tier. Please \
+             retry after {secs} seconds."
+        )
+    };
+    let mut answer = Answer::json(429, &error("429", &message));
+    answer.headers.extend(openai::retry_headers(refused));
+    answer
+}
+
+fn is_provisioned(gauge: &Gauge) -> bool {
+    gauge.counts == Counts::Capacity
+}
+
+/// How much of the bought capacity is in use.
+fn utilisation(gauge: &Gauge) -> String {
+    format!("{:.1}%", 100.0 * gauge.used as f64 / gauge.capacity as f64)
+}
+
+fn error(code: &str, message: &str) -> Value {
+    json!({"error": {"code": code, "message": message}})
+}
+
+/// Whether it is a date, perhaps of a preview.
+fn is_version(text: &str) -> bool {
+    let date = text.strip_suffix("-preview").unwrap_or(text);
+    let is_date = date.len() == 10
+        && date.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    is_date || matches!(text, "preview" | "latest" | "v1")
+}
+
+/// Seconds, rounded up so that waiting as told suffices.
+fn whole_secs(wait: Duration) -> String {
+    wait.as_nanos().div_ceil(1_000_000_000).to_string()
+}
+
+/// An id as the gateway makes them.
+fn uuid(id: u64) -> String {
+    let high = crate::rng::mix(id);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        id >> 48 & 0xfff,
+        id & 0xffff_ffff_ffff
+    )
+}
+
+const UTILISATION: &str = "azure-openai-deployment-utilization";
+const VERSION: &str = "api-version";

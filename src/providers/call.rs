@@ -1,0 +1,149 @@
+//! The mock's side of a call: what it is for, and the service's own answer where it is no good.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
+use serde_json::{Value, json};
+
+use super::{AnyProvider, Headers, Operation, Problem, Provider, Route};
+use crate::credential::Credential;
+use crate::dialects::{AnyDialect, Generate};
+
+/// A call that reached the mock, its path stripped of the endpoint's prefix.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
+    pub query: Option<&'a str>,
+    pub headers: &'a HeaderMap,
+    pub body: &'a [u8],
+}
+
+impl<'a> Call<'a> {
+    /// A parameter of the query, as it stands there.
+    pub fn parameter(&self, name: &str) -> Option<&'a str> {
+        let pairs = self.query?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The route if the method is the one that it takes.
+    pub fn only(&self, method: Method, route: Route) -> Route {
+        if *self.method == method { route } else { Route::WrongMethod(method) }
+    }
+}
+
+/// What an endpoint of the mock stands for.
+#[derive(Clone, Debug)]
+pub struct Served {
+    pub provider: AnyProvider,
+    pub model: String,
+    /// What the caller must show; `None` lets anybody in.
+    pub credential: Option<Credential>,
+}
+
+/// What a call asks of the mock.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// An answer that needs no endpoint: a model list.
+    Answer(Answer),
+    Generate(Operation, Generate),
+}
+
+/// A whole HTTP answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Headers,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub fn json(status: u16, body: &Value) -> Answer {
+        let headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        Answer { status, headers, body: body.to_string().into() }
+    }
+}
+
+impl Served {
+    /// What `call` asks for, or the service's own answer to a call it does not understand.
+    pub fn read(&self, call: &Call<'_>) -> Result<Asked, Answer> {
+        let provider = self.provider.get();
+        let route = provider.route(call);
+        let dialect = match &route {
+            Route::CountTokens(operation) | Route::Generate(operation) => operation.dialect,
+            _ => "",
+        };
+        let spell = |problem: &Problem<'_>| provider.spell(dialect, problem);
+        if route == Route::Unknown {
+            return Err(spell(&Problem::UnknownPath(call)));
+        }
+        if route != Route::Health {
+            self.check_key(provider, call).map_err(|problem| spell(&problem))?;
+        }
+        let unknown = |model: &str| Err(spell(&Problem::UnknownModel(model)));
+        let answer = match route {
+            Route::Generate(operation) => {
+                provider.validate(call).map_err(|bad| spell(&Problem::Bad(&bad)))?;
+                let asked = operation.read(call.body).map_err(|bad| spell(&Problem::Bad(&bad)))?;
+                if !self.is_model(&asked.model) {
+                    return unknown(&asked.model);
+                }
+                return Ok(Asked::Generate(operation, asked));
+            }
+            Route::CountTokens(operation) => {
+                let asked = operation.read(call.body).map_err(|bad| spell(&Problem::Bad(&bad)))?;
+                if !self.is_model(&asked.model) {
+                    return unknown(&asked.model);
+                }
+                Answer::json(200, &provider.counted(asked.input_tokens))
+            }
+            Route::Health => Answer { status: 200, headers: Vec::new(), body: Bytes::new() },
+            Route::Model(name) if !self.is_model(&name) => return unknown(&name),
+            Route::Model(_) => Answer::json(200, &provider.models(&self.model, false)),
+            Route::Models => Answer::json(200, &provider.models(&self.model, true)),
+            Route::WrongMethod(method) => return Err(spell(&Problem::WrongMethod(call, &method))),
+            Route::Unknown => unreachable!("answered above"),
+        };
+        Ok(Asked::Answer(answer))
+    }
+
+    fn is_model(&self, name: &str) -> bool {
+        name == self.model
+    }
+
+    fn check_key(&self, provider: &dyn Provider, call: &Call<'_>) -> Result<(), Problem<'static>> {
+        let Some(expected) = &self.credential else { return Ok(()) };
+        let secret = match expected {
+            Credential::Key(secret) | Credential::Bearer(secret) => secret.expose(),
+            Credential::Aws(_) | Credential::None => return Ok(()),
+        };
+        let bearer = call.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let bearer = bearer.map(|shown| shown.strip_prefix(b"Bearer ").unwrap_or_default());
+        let keys = provider.key_headers().iter().filter_map(|name| call.headers.get(*name));
+        let mut shown = keys.map(HeaderValue::as_bytes).chain(bearer);
+        match shown.clone().next() {
+            None => Err(Problem::NoKey),
+            Some(_) if shown.any(|shown| shown == secret.as_bytes()) => Ok(()),
+            Some(_) => Err(Problem::WrongKey),
+        }
+    }
+}
+
+impl Operation {
+    fn read(&self, body: &[u8]) -> Result<Generate, crate::dialects::Bad> {
+        self.dialect().get().read(body, &self.path)
+    }
+
+    pub fn dialect(&self) -> AnyDialect {
+        self.dialect.parse().expect("a provider speaks dialects that there are")
+    }
+}
+
+/// An answer to a count of tokens.
+pub fn counted(tokens: u32) -> Value {
+    json!({"input_tokens": tokens})
+}

@@ -1,0 +1,113 @@
+//! The mock's side of an answer: its head, and each reply as the caller's framing has it.
+
+use bytes::BytesMut;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
+
+use super::{Answer, AnyProvider, Headers, Operation, Problem, Refused, Seen, tightest};
+use crate::dialects::{Events, Framing, Generate, Meta, Writer};
+use crate::rng::mix;
+use crate::server::limits::Gauge;
+use crate::time::Instant;
+use crate::wire::{FaultKind, Reply};
+
+/// The head of an answer.
+#[derive(Clone, Debug)]
+pub struct Head {
+    pub status: u16,
+    pub headers: Headers,
+}
+
+/// Writes the answer to one call.
+pub struct Encoder {
+    provider: AnyProvider,
+    operation: Operation,
+    asked: Generate,
+    came: Instant,
+    body: Body,
+}
+
+enum Body {
+    /// The head is not yet written.
+    Unknown,
+    /// An error, whole.
+    Error(Answer),
+    Answer(Box<dyn Writer>),
+}
+
+impl Encoder {
+    /// An encoder for the answer to what was `asked` at the instant `came`.
+    pub fn new(provider: AnyProvider, operation: Operation, asked: Generate, came: Instant) -> Encoder {
+        Encoder { provider, operation, asked, came, body: Body::Unknown }
+    }
+
+    /// The head, once the first reply is known and before any is written; not asked for where the connection
+    /// is to be cut before its head. `gauges` become the provider's quota headers; `now` is the instant and
+    /// `unix_secs` the calendar time of it.
+    pub fn head(&mut self, first: &Reply, gauges: &[Gauge], now: Instant, unix_secs: u64) -> Head {
+        let id = mix(now.as_nanos() ^ mix(unix_secs));
+        let provider = self.provider.get();
+        let seen = Seen {
+            asked: &self.asked,
+            dialect: self.operation.dialect,
+            first,
+            gauges,
+            id,
+            unix_secs,
+            elapsed_ms: now.since(self.came).as_millis() as u64,
+        };
+        let mut headers = provider.seen(&seen);
+        let spell = |problem| provider.spell(self.operation.dialect, &problem);
+        let error = match first {
+            Reply::Rejected(rejection) => {
+                let gauge = tightest(gauges, rejection.limit);
+                Some(spell(Problem::Refused(Refused { rejection, model: &self.asked.model, gauge })))
+            }
+            Reply::Broken(fault) if fault.kind == FaultKind::Server && !self.asked.stream => {
+                Some(spell(Problem::Failed))
+            }
+            _ => None,
+        };
+        if let Some(answer) = error {
+            headers.extend(answer.headers.iter().cloned());
+            let head = Head { status: answer.status, headers };
+            self.body = Body::Error(answer);
+            return head;
+        }
+        let content_type =
+            if self.asked.stream { self.operation.framing.content_type() } else { "application/json" };
+        headers.push((CONTENT_TYPE, HeaderValue::from_static(content_type)));
+        if self.asked.stream && self.operation.framing == Framing::Sse {
+            headers.push((CACHE_CONTROL, HeaderValue::from_static("no-cache")));
+        }
+        let writer = self.operation.dialect().get().writer(&self.asked, &Meta { id, unix_secs });
+        self.body = Body::Answer(writer);
+        Head { status: 200, headers }
+    }
+
+    /// Appends what the reply, given at `now`, is on the wire. `Broken` appends nothing where the connection is
+    /// to be cut.
+    pub fn write(&mut self, now: Instant, reply: &Reply, out: &mut BytesMut) {
+        let writer = match &mut self.body {
+            Body::Answer(writer) => writer,
+            Body::Error(answer) => return out.extend_from_slice(&answer.body),
+            Body::Unknown => unreachable!("the head is written first"),
+        };
+        let mut events = Events::new(self.operation.framing, out, now.since(self.came));
+        match reply {
+            Reply::Broken(fault) if fault.kind == FaultKind::Server => writer.fail(&mut events),
+            Reply::Broken(_) | Reply::Rejected(_) => {}
+            Reply::Finished(finish) if self.asked.stream => writer.finish(finish, &mut events),
+            Reply::Finished(finish) => writer.whole(finish, out),
+            Reply::Tokens(tokens) if self.asked.stream && tokens.count > 0 => {
+                writer.tokens(tokens, &mut events);
+            }
+            Reply::Tokens(_) => {}
+        }
+    }
+}
+
+/// A header of our own making, whose text fits one.
+pub fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), HeaderValue::from_str(value).expect("letters and digits fit a header"))
+}

@@ -1,0 +1,237 @@
+//! What stands around a body: each vendor's paths, keys, errors and quota headers, both sides.
+//!
+//! To add a provider: one file, its `mod` here, and its line in [`PROVIDERS`].
+
+mod azure;
+pub mod call;
+pub mod encoder;
+pub mod openai;
+mod self_hosted;
+pub mod target;
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::{HeaderName, HeaderValue, Method};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+pub use self::call::{Answer, Asked, Call, Served};
+pub use self::encoder::{Encoder, Head};
+pub use self::target::{Encoded, Target};
+use crate::dialects::{AnyDialect, Bad, Framing, Generate, InPath, Place};
+use crate::kind;
+use crate::server::limits::Gauge;
+use crate::wire::{Rejection, Reply};
+
+/// Every provider, by the name that scenarios call it.
+pub static PROVIDERS: [(&str, &dyn Provider); 3] =
+    [("azure", &azure::Azure), ("openai", &openai::Openai), ("self_hosted", &self_hosted::SelfHosted)];
+
+pub type Headers = Vec<(HeaderName, HeaderValue)>;
+
+/// One vendor's way of being called.
+pub trait Provider: Send + Sync {
+    /// The dialects it speaks, the usual one first.
+    fn dialects(&self) -> &'static [&'static str];
+
+    /// The dialect of a model, where the scenario names none.
+    fn usual(&self, _model: &str) -> &'static str {
+        self.dialects()[0]
+    }
+
+    /// Client: where a call goes, after the endpoint's URL; its query, if any, included.
+    fn path(&self, target: &Target, stream: bool) -> String;
+
+    /// Which parts of a call the path says, so that the body does not.
+    fn in_path(&self, _dialect: &str) -> Place {
+        Place::default()
+    }
+
+    /// What a Claude body says as `anthropic_version`.
+    fn anthropic_version(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Client: headers of every call, keys and content type apart.
+    fn headers(&self, _target: &Target, _stream: bool) -> Headers {
+        Vec::new()
+    }
+
+    /// Where an API key goes, the usual header first; the mock takes any of them. Where there are none it is a
+    /// bearer token.
+    fn key_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Mock: what a call is for.
+    fn route(&self, call: &Call<'_>) -> Route;
+
+    /// Mock: what the service checks of a call beside its body.
+    fn validate(&self, _call: &Call<'_>) -> Result<(), Bad> {
+        Ok(())
+    }
+
+    /// Mock: an error in the service's form. `dialect` is the one the call speaks, empty where that is unknown.
+    fn spell(&self, dialect: &str, problem: &Problem<'_>) -> Answer;
+
+    /// Mock: headers of every answer, refusals included.
+    fn seen(&self, seen: &Seen<'_>) -> Headers;
+
+    /// Mock: the answer to a count of tokens.
+    fn counted(&self, tokens: u32) -> Value {
+        call::counted(tokens)
+    }
+
+    /// Mock: the list of models, here one, or one model's entry.
+    fn models(&self, model: &str, is_list: bool) -> Value {
+        openai::models(model, is_list)
+    }
+}
+
+/// What a call is for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Route {
+    /// Tokens of a prompt, counted and not answered.
+    CountTokens(Operation),
+    Generate(Operation),
+    Health,
+    Model(String),
+    Models,
+    Unknown,
+    /// The path is known, but only for this method.
+    WrongMethod(Method),
+}
+
+/// A call for generated tokens, as far as its path says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Operation {
+    pub dialect: &'static str,
+    pub path: InPath,
+    /// How a streamed answer is framed.
+    pub framing: Framing,
+}
+
+impl Operation {
+    /// A call whose body says everything.
+    pub fn new(dialect: &'static str) -> Operation {
+        Operation { dialect, path: InPath::default(), framing: Framing::default() }
+    }
+}
+
+/// Why a call is not answered.
+#[derive(Clone, Debug)]
+pub enum Problem<'a> {
+    /// The body, or a header, is no good.
+    Bad(&'a Bad),
+    /// The service's own failure.
+    Failed,
+    /// No key is shown.
+    NoKey,
+    Refused(Refused<'a>),
+    UnknownModel(&'a str),
+    UnknownPath(&'a Call<'a>),
+    /// The key shown is not the one.
+    WrongKey,
+    WrongMethod(&'a Call<'a>, &'a Method),
+}
+
+/// A rejection by the endpoint's limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    pub rejection: &'a Rejection,
+    pub model: &'a str,
+    /// The quota that refused, where it is known.
+    pub gauge: Option<&'a Gauge>,
+}
+
+/// An answer of the mock, as its head is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub asked: &'a Generate,
+    pub dialect: &'a str,
+    pub first: &'a Reply,
+    pub gauges: &'a [Gauge],
+    pub id: u64,
+    pub unix_secs: u64,
+    /// Since the call came in, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+impl Seen<'_> {
+    /// The tightest gauge of the name.
+    pub fn gauge(&self, name: &str) -> Option<&Gauge> {
+        tightest(self.gauges, name)
+    }
+}
+
+/// The gauge of the name with the least left.
+pub fn tightest<'a>(gauges: &'a [Gauge], name: &str) -> Option<&'a Gauge> {
+    gauges.iter().filter(|gauge| gauge.name == name).min_by_key(|gauge| gauge.remaining)
+}
+
+/// A provider, as a scenario names it.
+#[derive(Clone, Copy)]
+pub struct AnyProvider(&'static (&'static str, &'static dyn Provider));
+
+impl AnyProvider {
+    pub fn get(self) -> &'static dyn Provider {
+        self.0.1
+    }
+
+    pub fn name(self) -> &'static str {
+        self.0.0
+    }
+
+    /// The usual dialect of a model.
+    pub fn usual(self, model: &str) -> AnyDialect {
+        self.get().usual(model).parse().expect("a provider speaks dialects that there are")
+    }
+}
+
+impl FromStr for AnyProvider {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<AnyProvider, String> {
+        let found = PROVIDERS.iter().find(|(known, _)| *known == name);
+        let names: Vec<_> = PROVIDERS.iter().map(|(name, _)| *name).collect();
+        found.map(AnyProvider).ok_or_else(|| kind::unknown("provider", name, &names))
+    }
+}
+
+impl PartialEq for AnyProvider {
+    fn eq(&self, other: &AnyProvider) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for AnyProvider {}
+
+impl fmt::Debug for AnyProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyProvider {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AnyProvider, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for AnyProvider {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl JsonSchema for AnyProvider {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Provider".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": PROVIDERS.iter().map(|(name, _)| *name).collect::<Vec<_>>()})
+    }
+}

@@ -1,0 +1,33 @@
+//! A server of one's own, such as vLLM on GPUs, Trainium or Inferentia: OpenAI's paths, no quotas, a health check.
+
+use http::Method;
+
+use super::encoder::header;
+use super::{Answer, Call, Headers, Problem, Provider, Route, Seen, Target, openai};
+
+pub struct SelfHosted;
+
+impl Provider for SelfHosted {
+    fn dialects(&self) -> &'static [&'static str] {
+        &["openai_chat"]
+    }
+
+    fn path(&self, target: &Target, _stream: bool) -> String {
+        openai::path(target.dialect.name()).into()
+    }
+
+    fn route(&self, call: &Call<'_>) -> Route {
+        match call.path.strip_prefix("/v1").unwrap_or(call.path) {
+            "/health" | "/ping" => call.only(Method::GET, Route::Health),
+            path => openai::route(call, path, self.dialects()),
+        }
+    }
+
+    fn spell(&self, _dialect: &str, problem: &Problem<'_>) -> Answer {
+        openai::spell(problem)
+    }
+
+    fn seen(&self, seen: &Seen<'_>) -> Headers {
+        vec![header("x-request-id", &format!("{:016x}", seen.id))]
+    }
+}

@@ -1,0 +1,128 @@
+//! The client's side of a call: whom it goes to, and how it is put together.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
+use memchr::memmem;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
+
+use super::{AnyProvider, Headers};
+use crate::credential::Credential;
+use crate::dialects::{AnyDialect, Ask, Decoder, prompt};
+use crate::wire::Request;
+
+/// Where a request goes, beyond its address.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub provider: AnyProvider,
+    pub dialect: AnyDialect,
+    pub model: String,
+    /// Azure's classic paths want one.
+    pub api_version: Option<String>,
+    /// AWS region or Google location.
+    pub region: Option<String>,
+    /// Google project.
+    pub project: Option<String>,
+    pub service_tier: Option<String>,
+    /// Sent with every call.
+    pub headers: Headers,
+    /// Fields of every body beside our own, which they replace.
+    pub body: Map<String, Value>,
+}
+
+/// An HTTP request: always POST, its path relative to the endpoint's base URL.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// Such as `/chat/completions`.
+    pub path: String,
+    pub headers: Headers,
+    /// The body in pieces, so that prompt text is shared and not copied.
+    pub body: Vec<Bytes>,
+}
+
+impl Target {
+    /// A model of a provider, spoken to in its usual dialect and with nothing unusual about it.
+    pub fn new(provider: AnyProvider, model: &str) -> Target {
+        Target {
+            provider,
+            dialect: provider.usual(model),
+            model: model.into(),
+            api_version: None,
+            region: None,
+            project: None,
+            service_tier: None,
+            headers: Vec::new(),
+            body: Map::new(),
+        }
+    }
+
+    /// The HTTP request that asks for `request`, without a key.
+    pub fn encode(&self, request: &Request) -> Encoded {
+        let provider = self.provider.get();
+        let mut body = self.dialect.get().body(&self.ask(request));
+        for (name, value) in &self.body {
+            match value {
+                Value::Null => body.remove(name),
+                _ => body.insert(name.clone(), value.clone()),
+            };
+        }
+        let accept = if request.stream { "text/event-stream" } else { "application/json" };
+        let mut headers = vec![
+            (ACCEPT, HeaderValue::from_static(accept)),
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        ];
+        headers.extend(provider.headers(self, request.stream));
+        headers.extend(self.headers.iter().cloned());
+        Encoded { path: provider.path(self, request.stream), headers, body: pieces(&body, request) }
+    }
+
+    /// A decoder for the answer to `request`.
+    pub fn decoder(&self, request: &Request) -> Decoder {
+        Decoder::new(self.dialect.get(), &self.ask(request))
+    }
+
+    fn ask<'a>(&'a self, request: &'a Request) -> Ask<'a> {
+        Ask {
+            request,
+            model: &self.model,
+            in_path: self.provider.get().in_path(self.dialect.name()),
+            anthropic_version: self.provider.get().anthropic_version(),
+            service_tier: self.service_tier.as_deref(),
+        }
+    }
+
+    /// The header that shows a key or a token; `None` for a credential that is none or signs.
+    pub fn key_header(&self, credential: &Credential) -> Option<(HeaderName, HeaderValue)> {
+        let (secret, name) = match credential {
+            Credential::Key(secret) => (secret, self.provider.get().key_headers().first()),
+            Credential::Bearer(secret) => (secret, None),
+            Credential::Aws(_) | Credential::None => return None,
+        };
+        // Control characters, such as the newline at the end of a key read from a file, cannot be sent.
+        let key: String = secret.expose().chars().filter(|c| !c.is_control()).collect();
+        let (name, value) = match name {
+            Some(name) => (HeaderName::from_static(name), key.trim().to_string()),
+            None => (AUTHORIZATION, format!("Bearer {}", key.trim())),
+        };
+        let mut value = HeaderValue::from_bytes(value.as_bytes()).expect("control characters are gone");
+        value.set_sensitive(true);
+        Some((name, value))
+    }
+}
+
+/// The body as text, with the prompt in its place.
+fn pieces(body: &Map<String, Value>, request: &Request) -> Vec<Bytes> {
+    let text = Bytes::from(serde_json::to_vec(body).expect("a map of values is JSON"));
+    let Some(place) = memmem::find(&text, prompt::PLACE.as_bytes()) else { return vec![text] };
+    let (start, end) = (text.slice(..place), text.slice(place + prompt::PLACE.len()..));
+    std::iter::once(start).chain(prompt::prompt(request.id, request.input_tokens)).chain([end]).collect()
+}
+
+/// A text as one segment of a path.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// All but the characters that stand for themselves anywhere in a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
