@@ -7,7 +7,7 @@ use crate::outcome::{Attempt, Ended, Outcome};
 use crate::time::Instant;
 
 /// The columns; docs/metrics.md says what each holds.
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 28] = [
     "request",
     "class",
     "intended_s",
