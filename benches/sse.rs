@@ -5,8 +5,9 @@ use std::hint::black_box;
 use bytes::BytesMut;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http::HeaderMap;
+use tollgate::dialects::Generate;
 use tollgate::dialects::sse::Sse;
-use tollgate::dialects::{AnyDialect, Generate};
+use tollgate::providers::{AnyProvider, Encoder, Operation, Target};
 use tollgate::time::Instant;
 use tollgate::wire::{ClassId, Kind, Reply, Request, RequestId, Tokens};
 
@@ -34,7 +35,7 @@ fn events(criterion: &mut Criterion) {
 
 /// Chunks of one kind are known by their neighbour; where kinds alternate, every chunk is read in full.
 fn chunks(criterion: &mut Criterion) {
-    let dialect = AnyDialect::default().get();
+    let target = Target::new(openai(), "gpt-4o-mini");
     let request =
         Request { id: RequestId(0), class: ClassId(0), input_tokens: 0, max_tokens: None, stream: true };
     let mut group = criterion.benchmark_group("openai_chat");
@@ -44,7 +45,7 @@ fn chunks(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             let mut replies = Vec::new();
             bencher.iter(|| {
-                let mut decoder = dialect.decoder(&request);
+                let mut decoder = target.decoder(&request);
                 decoder.on_head(200, &HeaderMap::new());
                 for bytes in stream.chunks(SEGMENT_BYTES) {
                     decoder.on_bytes(bytes, &mut replies);
@@ -59,24 +60,22 @@ fn chunks(criterion: &mut Criterion) {
 
 /// As the mock writes it, the kinds taking turns.
 fn stream(kinds: &[Kind]) -> Vec<u8> {
-    let dialect = AnyDialect::default().get();
-    let asked = Generate {
-        model: "gpt-4o-mini".into(),
-        input_tokens: 0,
-        max_tokens: None,
-        stream: true,
-        include_usage: true,
-    };
-    let mut encoder = dialect.encoder(&asked);
+    let asked =
+        Generate { model: "gpt-4o-mini".into(), stream: true, include_usage: true, ..Generate::default() };
+    let mut encoder = Encoder::new(openai(), Operation::new("openai_chat"), asked, Instant::START);
     let mut out = BytesMut::new();
     for (nth, kind) in kinds.iter().cycle().take(CHUNKS as usize).enumerate() {
         let reply = Reply::Tokens(Tokens { kind: *kind, count: 1, steady: None });
         if nth == 0 {
             encoder.head(&reply, &[], Instant::START, 1_795_244_400);
         }
-        encoder.write(&reply, &mut out);
+        encoder.write(Instant::START, &reply, &mut out);
     }
     out.to_vec()
+}
+
+fn openai() -> AnyProvider {
+    "openai".parse().expect("OpenAI is a provider")
 }
 
 criterion_group!(benches, events, chunks);

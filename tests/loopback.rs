@@ -6,13 +6,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use tollgate::dialects::{self, Target};
+use tollgate::credential::Credential;
 use tollgate::http::client::{Bounds, Remote, Transport};
 use tollgate::http::clock::Clock;
 use tollgate::http::tls::Roots;
 use tollgate::machines;
 use tollgate::mock::{Embedded, Mock, Part};
 use tollgate::outcome::{End, Ended, Outcome};
+use tollgate::providers::Target;
 use tollgate::rng::Rng;
 use tollgate::run::{Ending, Input, Interrupts, Progress, Ran, run};
 use tollgate::scenario::Scenario;
@@ -192,9 +193,7 @@ fn scenario(head: &str, class: &str, limits: &[&str]) -> Scenario {
 fn mock(scenario: &Scenario) -> Mock {
     let part = |index: usize| Part {
         name: scenario.endpoints[index].name.clone(),
-        model: scenario.endpoints[index].model.clone(),
-        dialect: dialects::AnyDialect::default().get(),
-        key: None,
+        served: scenario.endpoints[index].served(None),
         machine: machines::endpoint(scenario, index, Detail::EachToken).expect("it has a latency"),
     };
     Mock {
@@ -231,8 +230,8 @@ fn play_with(scenario: &Scenario, record: impl FnMut(Outcome) -> Flow, show: imp
     let remote = |url: &String| Remote {
         name: "mock".into(),
         base_url: url.clone(),
-        dialect: dialects::AnyDialect::default().get(),
-        target: Target { model: "m".into(), key: None },
+        target: Target::new("openai".parse().unwrap(), "m"),
+        credential: Credential::None,
         hints: true,
     };
     let input = Input {

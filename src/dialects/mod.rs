@@ -43,6 +43,11 @@ pub trait Dialect: Send + Sync {
     /// Client: a reader for a successful answer.
     fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader>;
 
+    /// Whether answers are generated token by token.
+    fn is_generating(&self) -> bool {
+        true
+    }
+
     /// Mock: what a body asks for. `path` is what the path has said already.
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad>;
 

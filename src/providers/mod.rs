@@ -235,3 +235,9 @@ impl JsonSchema for AnyProvider {
         json_schema!({"type": "string", "enum": PROVIDERS.iter().map(|(name, _)| *name).collect::<Vec<_>>()})
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests;

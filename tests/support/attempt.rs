@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::RootCertStore;
 use tollgate::client::dispatcher::Event;
-use tollgate::dialects::{self, Target};
+use tollgate::credential::{Credential, Secret};
 use tollgate::http::client::{Bounds, Client, Counts, Remote, Transport};
 use tollgate::http::clock::Clock;
 use tollgate::http::runtime;
 use tollgate::http::tls::Roots;
+use tollgate::providers::Target;
 use tollgate::wire::{AttemptId, ClassId, EndpointId, Job, Reply, Request, RequestId};
 
 /// Far more than any of these needs.
@@ -92,8 +93,8 @@ pub fn remote(url: &str) -> Remote {
     Remote {
         name: "rogue".into(),
         base_url: url.into(),
-        dialect: dialects::AnyDialect::default().get(),
-        target: Target { model: "m".into(), key: Some("secret".into()) },
+        target: Target::new("openai".parse().unwrap(), "m"),
+        credential: Credential::Key(Secret::new("secret")),
         hints: false,
     }
 }

@@ -1,66 +1,39 @@
-//! Both sides of the dialect against each other, and the wire's text.
+//! The wire's text, in the service's order and wording.
 
 use std::time::Duration;
 
-use bytes::BytesMut;
-use http::HeaderMap;
-use proptest::prelude::*;
 use serde_json::Value;
 
-use super::OpenaiChat;
-use crate::dialects::{Asked, Call, Dialect, Generate, Head, Target};
-use crate::server::limits::Gauge;
-use crate::time::Instant;
-use crate::wire::{
-    ClassId, Fault, FaultKind, Finish, Kind, Rejection, Reply, Request, RequestId, Source, Tokens, Usage,
-};
+use crate::dialects::Generate;
+use crate::providers::testing::{UNIX_SECS, finish, header, plain, read, tokens, written};
+use crate::providers::{Head, Operation, Target, testing};
+use crate::server::limits::{Counts, Gauge};
+use crate::wire::{Finish, Kind, Rejection, Reply, Usage};
 
-const UNIX_SECS: u64 = 1_795_244_400;
-
-fn request(stream: bool) -> Request {
-    Request { id: RequestId(1), class: ClassId(0), input_tokens: 100, max_tokens: None, stream }
-}
-
-fn generate(stream: bool, include_usage: bool) -> Generate {
-    Generate { model: "gpt".into(), input_tokens: 100, max_tokens: None, stream, include_usage }
-}
-
-fn tokens(kind: Kind, count: u32) -> Reply {
-    Reply::Tokens(Tokens { kind, count, steady: None })
+fn target() -> Target {
+    testing::target("openai", "openai_chat")
 }
 
 /// The answer as the mock writes it.
-fn encode(asked: &Generate, replies: &[Reply], gauges: &[Gauge]) -> (Head, String) {
-    let mut encoder = OpenaiChat.encoder(asked);
-    let head = encoder.head(&replies[0], gauges, Instant::START, UNIX_SECS);
-    let mut body = BytesMut::new();
-    replies.iter().for_each(|reply| encoder.write(reply, &mut body));
-    (head, String::from_utf8(body.to_vec()).unwrap())
+fn encode(stream: bool, include_usage: bool, replies: &[Reply], gauges: &[Gauge]) -> (Head, String) {
+    encode_asked(
+        &Generate { model: "gpt".into(), stream, include_usage, ..Generate::default() },
+        replies,
+        gauges,
+    )
 }
 
-/// The replies the client reads from the pieces of an answer.
-fn decode<'a>(stream: bool, head: &Head, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Reply> {
-    let mut decoder = OpenaiChat.decoder(&request(stream));
-    let mut replies = Vec::new();
-    decoder.on_head(head.status, &HeaderMap::from_iter(head.headers.iter().cloned()));
-    pieces.into_iter().for_each(|piece| decoder.on_bytes(piece, &mut replies));
-    decoder.on_end(&mut replies);
-    replies
-}
-
-fn header<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
-    head.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.to_str().unwrap())
-}
-
-fn finish(usage: Usage, is_cut: bool) -> Reply {
-    Reply::Finished(Finish { usage: Usage { source: Source::Provider, ..usage }, is_cut })
+fn encode_asked(asked: &Generate, replies: &[Reply], gauges: &[Gauge]) -> (Head, String) {
+    let operation = Operation::new("openai_chat");
+    let (head, body) = written(target().provider, &operation, asked, replies, gauges);
+    (head, String::from_utf8(body).unwrap())
 }
 
 #[test]
 fn a_stream_is_written_in_the_services_order() {
     let usage = Usage { input: 100, output: 3, reasoning: 1, ..Usage::default() };
     let replies = [tokens(Kind::Reasoning, 1), tokens(Kind::Text, 2), finish(usage, true)];
-    let (head, body) = encode(&generate(true, true), &replies, &[]);
+    let (head, body) = encode(true, true, &replies, &[]);
     let start = r#"data: {"id":"chatcmpl-0123456789abcdef","object":"chat.completion.chunk","created":1795244400,"model":"gpt","service_tier":"default","choices":["#;
     let id = body[r#"data: {"id":"chatcmpl-"#.len()..][..16].to_string();
     assert_eq!(header(&head, "x-request-id"), Some(&*format!("req_{id}")));
@@ -85,17 +58,17 @@ fn a_stream_is_written_in_the_services_order() {
 #[test]
 fn without_include_usage_a_stream_says_nothing_of_it() {
     let usage = Usage { output: 1, ..Usage::default() };
-    let (head, body) = encode(&generate(true, false), &[tokens(Kind::Text, 1), finish(usage, false)], &[]);
+    let (head, body) = encode(true, false, &[tokens(Kind::Text, 1), finish(usage, false)], &[]);
     assert!(!body.contains("usage"));
     let counted = Usage { input: 100, output: 1, ..Usage::default() };
-    let counted = Reply::Finished(Finish { usage: counted, is_cut: false });
-    assert_eq!(decode(true, &head, [body.as_bytes()]), [tokens(Kind::Text, 1), counted]);
+    let counted = Reply::Finished(Finish { usage: counted, raw_usage: None, is_cut: false });
+    assert_eq!(plain(read(&target(), true, &head, [body.as_bytes()])), [tokens(Kind::Text, 1), counted]);
 }
 
 #[test]
 fn a_whole_answer_has_as_many_words_as_output_tokens() {
     let usage = Usage { input: 60, cache_read: 40, output: 70_000, reasoning: 2, ..Usage::default() };
-    let (head, body) = encode(&generate(false, false), &[finish(usage, false)], &[]);
+    let (head, body) = encode(false, false, &[finish(usage, false)], &[]);
     let answer: Value = serde_json::from_str(&body).unwrap();
     let content = answer["choices"][0]["message"]["content"].as_str().unwrap();
     assert_eq!((content.split_whitespace().count(), content.len()), (70_000, 280_000));
@@ -104,18 +77,26 @@ fn a_whole_answer_has_as_many_words_as_output_tokens() {
     assert_eq!(answer["usage"]["prompt_tokens_details"]["cached_tokens"], 40);
     assert_eq!(answer["usage"]["completion_tokens_details"]["reasoning_tokens"], 2);
     assert_eq!(header(&head, "content-type"), Some("application/json"));
-    assert_eq!(decode(false, &head, [body.as_bytes()]), [finish(usage, false)]);
+    assert_eq!(plain(read(&target(), false, &head, [body.as_bytes()])), [finish(usage, false)]);
 }
 
 #[test]
 fn quota_headers_show_the_tightest_gauge_of_each_name() {
-    let gauge = |name, remaining, reset| Gauge { name, limit: 10_000, remaining, reset };
+    let gauge = |name, remaining, reset| Gauge {
+        name,
+        counts: Counts::Tokens,
+        per_minute: 10_000,
+        capacity: 600,
+        remaining,
+        used: 600 - remaining,
+        reset,
+    };
     let gauges = [
         gauge("tokens", 500, Duration::from_secs(360)),
         gauge("tokens", 400, Duration::from_millis(12)),
         gauge("concurrency", 1, Duration::ZERO),
     ];
-    let (head, _) = encode(&generate(true, true), &[tokens(Kind::Text, 1)], &gauges);
+    let (head, _) = encode(true, true, &[tokens(Kind::Text, 1)], &gauges);
     assert_eq!(header(&head, "x-ratelimit-limit-tokens"), Some("10000"));
     assert_eq!(header(&head, "x-ratelimit-remaining-tokens"), Some("400"));
     assert_eq!(header(&head, "x-ratelimit-reset-tokens"), Some("12ms"));
@@ -131,28 +112,13 @@ fn a_refusal_promises_a_wait_that_suffices() {
         is_retryable: true,
     };
     for stream in [false, true] {
-        let (head, body) = encode(&generate(stream, false), &[Reply::Rejected(rejection)], &[]);
+        let (head, body) = encode(stream, false, &[Reply::Rejected(rejection)], &[]);
         assert_eq!((head.status, header(&head, "content-type")), (429, Some("application/json")));
         assert_eq!(header(&head, "retry-after"), Some("2"));
         assert_eq!(header(&head, "retry-after-ms"), Some("1146"));
         let rounded = Rejection { retry_after: Some(Duration::from_millis(1146)), ..rejection };
-        assert_eq!(decode(stream, &head, [body.as_bytes()]), [Reply::Rejected(rounded)]);
+        assert_eq!(read(&target(), stream, &head, [body.as_bytes()]), [Reply::Rejected(rounded)]);
     }
-}
-
-#[test]
-fn a_failing_server_says_so_and_a_cut_connection_says_nothing() {
-    let fault = |kind| Reply::Broken(Fault::new(kind, "down"));
-    let replies = [tokens(Kind::Text, 1), fault(FaultKind::Server)];
-    let (head, body) = encode(&generate(true, true), &replies, &[]);
-    let read = decode(true, &head, [body.as_bytes()]);
-    assert!(matches!(&read[1], Reply::Broken(fault) if fault.kind == FaultKind::Server));
-    let (head, body) = encode(&generate(true, true), &[replies[0].clone(), fault(FaultKind::Truncated)], &[]);
-    let read = decode(true, &head, [body.as_bytes()]);
-    assert!(matches!(&read[1], Reply::Broken(fault) if fault.kind == FaultKind::Truncated));
-    let (head, body) = encode(&generate(false, true), &[fault(FaultKind::Server)], &[]);
-    let read = decode(false, &head, [body.as_bytes()]);
-    assert!(matches!(read[..], [Reply::Rejected(rejection)] if rejection.status == 500));
 }
 
 #[test]
@@ -161,57 +127,27 @@ fn the_dialect_is_found_by_its_name() {
     assert!("morse".parse::<crate::dialects::AnyDialect>().is_err());
 }
 
-/// An answer to a streamed request: its chunks, then its end.
-fn streamed() -> impl Strategy<Value = Vec<Reply>> {
-    let kind = prop_oneof![Just(Kind::Reasoning), Just(Kind::Text)];
-    let chunks = prop::collection::vec((kind, 1..4u32), 0..8);
-    (chunks, any::<bool>(), 0..9u32, 0..9u32).prop_map(|(chunks, is_cut, cache_read, cache_write)| {
-        let sum = |kind| chunks.iter().filter(|(k, _)| *k == kind).map(|(_, count)| count).sum();
-        let usage = Usage {
-            input: 100,
-            cache_read,
-            cache_write,
-            output: sum(Kind::Text),
-            reasoning: sum(Kind::Reasoning),
-            source: Source::Provider,
-        };
-        let told = chunks.iter().map(|(kind, count)| tokens(*kind, *count));
-        told.chain([finish(usage, is_cut)]).collect()
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
-    /// A chunk of several tokens is read as one piece: its text does not say how many it holds.
-    #[test]
-    fn what_the_mock_writes_the_client_reads_at_every_split(replies in streamed()) {
-        let (head, body) = encode(&generate(true, true), &replies, &[]);
-        let expected: Vec<_> = replies.iter().map(|reply| match reply {
-            Reply::Tokens(chunk) => tokens(chunk.kind, 1),
-            other => other.clone(),
-        }).collect();
-        prop_assert_eq!(&decode(true, &head, body.as_bytes().chunks(1)), &expected);
-        for split in 0..=body.len() {
-            let (left, right) = body.as_bytes().split_at(split);
-            prop_assert_eq!(&decode(true, &head, [left, right]), &expected);
-        }
-    }
-
-    #[test]
-    fn what_the_client_asks_the_mock_reads(input_tokens in 0..100_000u32, max_tokens: Option<u32>, stream: bool) {
-        let max_tokens = max_tokens.map(|max| max.max(1));
-        let ask = Request { input_tokens, max_tokens, ..request(stream) };
-        let target = Target { model: "gpt \"4\"".into(), key: Some("sk-1".into()) };
-        let encoded = OpenaiChat.encode(&target, &ask);
-        let headers = HeaderMap::from_iter(encoded.headers);
-        let (method, body) = (http::Method::POST, encoded.body.concat());
-        let call = Call {
-            method: &method, path: &encoded.path, headers: &headers, body: &body, model: "", key: Some("sk-1"),
-        };
-        let Ok(Asked::Generate(read)) = OpenaiChat.read(&call) else { panic!("the call is refused") };
-        let model = target.model;
-        let expected = Generate { model, input_tokens, max_tokens, stream, include_usage: stream };
-        prop_assert_eq!(read, expected);
-    }
+#[test]
+fn a_tool_that_must_be_called_is_called() {
+    let asked =
+        |stream| Generate { model: "gpt".into(), stream, tool: Some("look".into()), ..Generate::default() };
+    let usage = Usage { output: 3, ..Usage::default() };
+    let sent = [tokens(Kind::Text, 1), tokens(Kind::Text, 2), finish(usage, false)];
+    let (_, body) = encode_asked(&asked(true), &sent, &[]);
+    let chunks = body.split("\n\n").filter_map(|event| event.strip_prefix("data: {"));
+    let chunks: Vec<Value> =
+        chunks.map(|chunk| serde_json::from_str(&format!("{{{chunk}")).unwrap()).collect();
+    let calls = chunks.iter().filter_map(|chunk| chunk.pointer("/choices/0/delta/tool_calls/0/function"));
+    let calls: Vec<_> = calls.collect();
+    assert_eq!(calls[0]["name"], "look");
+    let arguments: String = calls.iter().filter_map(|call| call["arguments"].as_str()).collect();
+    let arguments: Value = serde_json::from_str(&arguments).unwrap();
+    assert_eq!(arguments["text"].as_str().unwrap().split_whitespace().count(), 3);
+    assert_eq!(chunks.last().unwrap()["choices"][0]["finish_reason"], "tool_calls");
+    let (_, body) = encode_asked(&asked(false), &sent[2..], &[]);
+    let whole: Value = serde_json::from_str(&body).unwrap();
+    let function = &whole["choices"][0]["message"]["tool_calls"][0]["function"];
+    assert_eq!(function["name"], "look");
+    let whole: Value = serde_json::from_str(function["arguments"].as_str().unwrap()).unwrap();
+    assert_eq!(whole, arguments);
 }

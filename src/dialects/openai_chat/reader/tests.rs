@@ -1,16 +1,27 @@
 //! Streams and answers as services send them, and as they might.
 
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::{ClassId, RequestId, Source};
+use crate::credential::{Credential, Secret};
+use crate::dialects::decoder::{ANSWER_BYTES_MAX, Decoder};
+use crate::dialects::prompt;
+use crate::dialects::sse::Sse;
+use crate::providers::{Target, testing};
+use crate::wire::{ClassId, RequestId, Source, Tokens, Usage};
 
 fn request(stream: bool) -> Request {
     Request { id: RequestId(0), class: ClassId(0), input_tokens: 9, max_tokens: None, stream }
 }
 
-fn decoder(stream: bool, content_type: &'static str) -> ChatDecoder {
-    let mut decoder = ChatDecoder::new(&request(stream));
+fn target() -> Target {
+    testing::target("openai", "openai_chat")
+}
+
+fn decoder(stream: bool, content_type: &'static str) -> Decoder {
+    let mut decoder = target().decoder(&request(stream));
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
     decoder.on_head(200, &headers);
     decoder
@@ -21,20 +32,38 @@ fn decode(stream: bool, content_type: &'static str, body: &[u8]) -> Vec<Reply> {
     let (mut decoder, mut replies) = (decoder(stream, content_type), Vec::new());
     decoder.on_bytes(body, &mut replies);
     decoder.on_end(&mut replies);
-    replies
+    testing::plain(replies)
 }
 
-/// The replies to a stream given byte by byte, every event read in full.
+/// The replies to a stream, every event read in full.
 fn decode_slowly(body: &[u8]) -> Vec<Reply> {
-    let (mut decoder, mut replies) = (decoder(true, "text/event-stream"), Vec::new());
-    for byte in body {
-        if let Body::Stream(stream) = &mut decoder.body {
-            stream.template = None;
+    let (mut reader, mut sse, mut replies) = (ChatReader::new(&request(true)), Sse::default(), Vec::new());
+    sse.push(body);
+    let mut has_events = false;
+    while let Some(event) = sse.next_event().unwrap() {
+        has_events = true;
+        reader.template = None;
+        match reader.on_event(event.name, event.data, &mut replies) {
+            Ok(None) => {}
+            Ok(Some(finish)) => {
+                replies.push(Reply::Finished(finish));
+                return testing::plain(replies);
+            }
+            Err(fault) => {
+                replies.push(Reply::Broken(fault));
+                return replies;
+            }
         }
-        decoder.on_bytes(&[*byte], &mut replies);
     }
-    decoder.on_end(&mut replies);
-    replies
+    replies.push(match has_events || body.is_empty() {
+        true => reader.on_end().map_or_else(Reply::Broken, Reply::Finished),
+        false => broken(FaultKind::Garbled, "the answer is not an event stream"),
+    });
+    testing::plain(replies)
+}
+
+fn broken(kind: FaultKind, detail: &str) -> Reply {
+    Reply::Broken(fault(kind, detail))
 }
 
 fn events(data: &[&str]) -> Vec<Reply> {
@@ -50,7 +79,7 @@ fn piece(kind: Kind) -> Reply {
 
 fn finished(reasoning: u32, output: u32, is_cut: bool) -> Reply {
     let usage = Usage { input: 9, output, reasoning, source: Source::Counted, ..Usage::default() };
-    Reply::Finished(Finish { usage, is_cut })
+    Reply::Finished(Finish { usage, raw_usage: None, is_cut })
 }
 
 fn fault_of(replies: &[Reply]) -> Option<FaultKind> {
@@ -89,7 +118,7 @@ fn the_last_usage_counts_wherever_it_stands() {
     let late = r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5}}"#;
     let replies = events(&[early, TEXT, STOP, late, r#"{"choices":[],"usage":null}"#, "[DONE]"]);
     let usage = Usage { input: 7, output: 5, source: Source::Provider, ..Usage::default() };
-    assert_eq!(replies[2..], [Reply::Finished(Finish { usage, is_cut: false })]);
+    assert_eq!(replies[2..], [Reply::Finished(Finish { usage, raw_usage: None, is_cut: false })]);
 }
 
 #[test]
@@ -133,7 +162,7 @@ fn a_whole_answer_is_one_reply() {
 
 #[test]
 fn a_huge_error_body_is_given_up_early() {
-    let (mut decoder, mut replies) = (ChatDecoder::new(&request(true)), Vec::new());
+    let (mut decoder, mut replies) = (target().decoder(&request(true)), Vec::new());
     decoder.on_head(500, &HeaderMap::new());
     for _ in 0..1000 {
         decoder.on_bytes(&[b'x'; 10_000], &mut replies);
@@ -144,9 +173,9 @@ fn a_huge_error_body_is_given_up_early() {
 
 #[test]
 fn the_request_is_spelt_as_the_service_reads_it() {
-    let target = Target { model: "a\"b".into(), key: Some("sk-1\n".into()) };
+    let target = Target { model: "a\"b".into(), ..target() };
     let ask = Request { max_tokens: Some(5), input_tokens: 1, ..request(true) };
-    let encoded = encode(&target, &ask);
+    let encoded = target.encode(&ask);
     let word = String::from_utf8(prompt::prompt(ask.id, 1).concat()).unwrap();
     assert_eq!(
         String::from_utf8(encoded.body.concat()).unwrap(),
@@ -154,10 +183,19 @@ fn the_request_is_spelt_as_the_service_reads_it() {
             r#"{{"model":"a\"b","messages":[{{"role":"user","content":"{word}"}}],"max_completion_tokens":5,"stream":true,"stream_options":{{"include_usage":true}}}}"#
         )
     );
-    let key = encoded.headers.iter().find(|(name, _)| name == AUTHORIZATION).unwrap();
-    assert_eq!((key.1.as_bytes(), key.1.is_sensitive()), (&b"Bearer sk-1"[..], true));
-    let whole = encode(&Target { model: "m".into(), key: None }, &request(false)).body.concat();
-    assert!(whole.ends_with(br#""}]}"#));
+    let (name, key) = target.key_header(&Credential::Key(Secret::new("sk-1\n"))).unwrap();
+    assert_eq!((name, key.as_bytes(), key.is_sensitive()), (AUTHORIZATION, &b"Bearer sk-1"[..], true));
+    assert!(target.encode(&request(false)).body.concat().ends_with(br#""}]}"#));
+}
+
+#[test]
+fn pieces_of_a_tool_call_are_part_of_the_answer() {
+    let start = r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"look","arguments":""}}]}}]}"#;
+    let piece_of = r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a"}}]}}]}"#;
+    let end = STOP.replace("stop", "tool_calls");
+    let text = piece(Kind::Text);
+    let replies = events(&[start, piece_of, piece_of, &end, "[DONE]"]);
+    assert_eq!(replies, [text.clone(), text.clone(), text, finished(0, 3, false)]);
 }
 
 /// Chunks as services write them and as they might, some of them equal but for their strings.
@@ -200,17 +238,5 @@ proptest! {
             stream[at] = byte;
         }
         prop_assert_eq!(decode(true, "text/event-stream", &stream), decode_slowly(&stream));
-    }
-
-    #[test]
-    fn every_body_ends_in_one_final_reply(body in prop::collection::vec(any::<u8>(), 0..100),
-                                          status in 200..600u16, stream: bool, size in 1..9usize) {
-        let (mut decoder, mut replies) = (ChatDecoder::new(&request(stream)), Vec::new());
-        decoder.on_head(status, &HeaderMap::new());
-        body.chunks(size).for_each(|bytes| decoder.on_bytes(bytes, &mut replies));
-        decoder.on_end(&mut replies);
-        decoder.on_end(&mut replies);
-        prop_assert_eq!(replies.iter().filter(|reply| reply.is_final()).count(), 1);
-        prop_assert!(replies.last().is_some_and(Reply::is_final));
     }
 }

@@ -1,0 +1,251 @@
+//! Every provider in every dialect it speaks: what one side writes, the other reads.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::testing::{
+    MODEL, answer, asked, finish, header, plain, read, replies, request, target, tokens, written,
+};
+use super::{Call, PROVIDERS, Served, Target};
+use crate::credential::{Credential, Secret};
+use crate::wire::{Fault, FaultKind, Kind, Rejection, Reply, Request, Source, Usage};
+
+/// Every row: each provider with each of its dialects.
+fn rows() -> Vec<Target> {
+    let rows = PROVIDERS
+        .iter()
+        .flat_map(|(provider, speaks)| speaks.dialects().iter().map(|dialect| target(provider, dialect)));
+    rows.collect()
+}
+
+fn name(target: &Target) -> String {
+    format!("{} {}", target.provider.name(), target.dialect.name())
+}
+
+/// What of a usage every vendor tells: some do not tell reasoning from the visible answer.
+fn told(reply: &Reply) -> Option<(u32, u32, u32, u64, bool)> {
+    let Reply::Finished(finish) = reply else { return None };
+    let usage = finish.usage;
+    assert_eq!(usage.source, Source::Provider);
+    Some((usage.input, usage.cache_read, usage.cache_write, usage.generated(), finish.is_cut))
+}
+
+/// An answer to a streamed request: its chunks, reasoning first, then its end.
+fn streamed() -> impl Strategy<Value = Vec<Reply>> {
+    let counts = || prop::collection::vec(1..4u32, 0..5);
+    (counts(), counts(), any::<bool>(), 0..9u32, 0..9u32).prop_map(
+        |(thoughts, texts, is_cut, cache_read, cache_write)| {
+            let usage = Usage {
+                input: 100,
+                cache_read,
+                cache_write,
+                output: texts.iter().sum(),
+                reasoning: thoughts.iter().sum(),
+                source: Source::Provider,
+            };
+            let thoughts = thoughts.into_iter().map(|count| tokens(Kind::Reasoning, count));
+            let texts = texts.into_iter().map(|count| tokens(Kind::Text, count));
+            thoughts.chain(texts).chain([finish(usage, is_cut)]).collect()
+        },
+    )
+}
+
+/// The kinds of the pieces, in order. A chunk of several tokens is read as one piece: its text does not say how
+/// many it holds.
+fn kinds(replies: &[Reply]) -> Vec<Kind> {
+    let kinds = replies.iter().filter_map(|reply| match reply {
+        Reply::Tokens(tokens) => Some(tokens.kind),
+        _ => None,
+    });
+    kinds.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_the_mock_writes_the_client_reads_at_every_split(sent in streamed(), sizes in prop::collection::vec(1..90usize, 1..20)) {
+        for target in rows().iter().filter(|target| target.dialect.get().is_generating()) {
+            let (operation, asked) = asked(target, &Credential::None, &request(true));
+            let (head, body) = written(target.provider, &operation, &asked, &sent, &[]);
+            let whole = read(target, true, &head, [&body[..]]);
+            prop_assert_eq!(kinds(&whole), kinds(&sent), "{}", name(target));
+            prop_assert_eq!(told(whole.last().unwrap()), told(sent.last().unwrap()), "{}", name(target));
+            prop_assert_eq!(&read(target, true, &head, body.chunks(1)), &whole, "{}", name(target));
+            let mut rest = &body[..];
+            let pieces = sizes.iter().cycle().map_while(|size| {
+                let (piece, later) = rest.split_at(rest.len().min(*size));
+                rest = later;
+                (!piece.is_empty()).then_some(piece)
+            });
+            prop_assert_eq!(&read(target, true, &head, pieces), &whole, "{}", name(target));
+        }
+    }
+
+    #[test]
+    fn a_whole_answer_has_the_usage_and_the_end(sent in streamed()) {
+        let last = sent.last().cloned().unwrap();
+        for target in rows().iter().filter(|target| target.dialect.get().is_generating()) {
+            let (operation, asked) = asked(target, &Credential::None, &request(false));
+            let (head, body) = written(target.provider, &operation, &asked, std::slice::from_ref(&last), &[]);
+            let whole = read(target, false, &head, body.chunks(7));
+            prop_assert_eq!(whole.len(), 1, "{}", name(target));
+            prop_assert_eq!(told(&whole[0]), told(&last), "{}", name(target));
+        }
+    }
+
+    #[test]
+    fn what_the_client_asks_the_mock_reads(input_tokens in 0..100_000u32, max in prop::option::of(1..u32::MAX), stream: bool) {
+        let key = Credential::Key(Secret::new("k-1"));
+        for target in rows() {
+            let asking = Request { input_tokens, max_tokens: max, ..request(stream) };
+            let (_, read) = asked(&target, &key, &asking);
+            let is_generating = target.dialect.get().is_generating();
+            let is_stream = stream && is_generating;
+            prop_assert_eq!((&*read.model, read.input_tokens, read.stream), (MODEL, input_tokens, is_stream), "{}", name(&target));
+            prop_assert!(max.is_none() || !is_generating || read.max_tokens == max, "{}", name(&target));
+        }
+    }
+
+    #[test]
+    fn every_body_ends_in_one_final_reply(body in prop::collection::vec(any::<u8>(), 0..100), status in 200..600u16,
+                                          stream: bool, size in 1..9usize, content_type in 0..5usize) {
+        let content_type = ["text/event-stream", "application/json", "application/vnd.amazon.eventstream", "text/html", ""][content_type];
+        let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, content_type.parse().unwrap())]);
+        for target in rows() {
+            let (mut decoder, mut replies) = (target.decoder(&request(stream)), Vec::new());
+            decoder.on_head(status, &headers);
+            body.chunks(size).for_each(|bytes| decoder.on_bytes(bytes, &mut replies));
+            decoder.on_end(&mut replies);
+            decoder.on_end(&mut replies);
+            prop_assert_eq!(replies.iter().filter(|reply| reply.is_final()).count(), 1, "{}", name(&target));
+            prop_assert!(replies.last().is_some_and(Reply::is_final), "{}", name(&target));
+        }
+    }
+
+    #[test]
+    fn no_call_makes_the_mock_panic(path in "(/v1|/openai|/openai/v1|/model|/anthropic)?/[a-z/:%?0-9.-]{0,30}(/|é)?.{0,4}",
+                                    query in prop::option::of("[a-z=&%-]{0,12}"), body in prop::collection::vec(any::<u8>(), 0..60)) {
+        for (provider, _) in PROVIDERS {
+            let served = Served { provider: provider.parse().unwrap(), model: MODEL.into(), credential: None };
+            for method in [Method::GET, Method::POST] {
+                let call = Call { method: &method, path: &path, query: query.as_deref(), headers: &HeaderMap::new(), body: &body };
+                let _ = served.read(&call);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refusal_is_read_back_with_its_status_and_whether_to_come_back() {
+    let wait = Some(Duration::from_secs(3));
+    for (status, limit, retry_after) in
+        [(429, "tokens", wait), (429, "requests", wait), (500, "", None), (503, "", None), (529, "", None)]
+    {
+        let rejection = Rejection { status, limit, retry_after, is_retryable: true };
+        for target in rows() {
+            for stream in [false, true] {
+                let (head, body) = answer(&target, stream, &[Reply::Rejected(rejection)], &[]);
+                let replies = read(&target, stream, &head, [body.as_bytes()]);
+                let [Reply::Rejected(read)] = replies[..] else { panic!("{}: {replies:?}", name(&target)) };
+                assert_eq!((read.status, read.is_retryable), (status, true), "{}", name(&target));
+                assert!(read.limit.is_empty() || read.limit == limit, "{}: {}", name(&target), read.limit);
+                assert!(read.retry_after.is_none() || read.retry_after == retry_after, "{}", name(&target));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failing_server_says_so_and_a_cut_connection_says_nothing() {
+    let fault = |kind| Reply::Broken(Fault::new(kind, "down"));
+    for target in rows().iter().filter(|target| target.dialect.get().is_generating()) {
+        let begun = tokens(Kind::Text, 1);
+        for kind in [FaultKind::Server, FaultKind::Truncated] {
+            let (operation, asked) = asked(target, &Credential::None, &request(true));
+            let sent = [begun.clone(), fault(kind)];
+            let (head, body) = written(target.provider, &operation, &asked, &sent, &[]);
+            let read = read(target, true, &head, [&body[..]]);
+            let is_kind = matches!(&read[..], [_, Reply::Broken(fault)] if fault.kind == kind);
+            assert!(is_kind, "{}: {read:?}", name(target));
+        }
+        let (head, body) = answer(target, false, &[fault(FaultKind::Server)], &[]);
+        let read = read(target, false, &head, [body.as_bytes()]);
+        let is_500 = matches!(read[..], [Reply::Rejected(rejection)] if rejection.status == 500);
+        assert!(is_500, "{}: {read:?}", name(target));
+    }
+}
+
+#[test]
+fn the_providers_own_usage_is_kept() {
+    let usage = Usage { input: 3, output: 2, source: Source::Provider, ..Usage::default() };
+    for target in rows() {
+        let (head, body) = answer(&target, false, &[finish(usage, false)], &[]);
+        let read = read(&target, false, &head, [body.as_bytes()]);
+        let Some(Reply::Finished(finish)) = read.last() else { panic!("{}: {read:?}", name(&target)) };
+        let raw = finish.raw_usage.as_deref().unwrap_or_default();
+        assert!(
+            serde_json::from_str::<Value>(raw).is_ok_and(|raw| raw.is_object()),
+            "{}: {raw}",
+            name(&target)
+        );
+    }
+}
+
+#[test]
+fn keys_are_checked_where_the_mock_has_one() {
+    let shown = |target: &Target, credential: &Credential| {
+        let encoded = target.encode(&request(false));
+        let mut headers = HeaderMap::from_iter(encoded.headers);
+        headers.extend(target.key_header(credential));
+        let (path, query) = encoded.path.split_once('?').unwrap_or((&encoded.path, ""));
+        let query = Some(query).filter(|query| !query.is_empty());
+        let served = Served {
+            provider: target.provider,
+            model: MODEL.into(),
+            credential: Some(Credential::Key(Secret::new("right"))),
+        };
+        let body = encoded.body.concat();
+        let call = Call { method: &Method::POST, path, query, headers: &headers, body: &body };
+        served.read(&call).map_or_else(|answer| answer.status, |_| 200)
+    };
+    for target in rows() {
+        let secret = |text: &str| Secret::new(text);
+        for (credential, is_let_in) in [
+            (Credential::Key(secret("right")), true),
+            (Credential::Bearer(secret("right\n")), true),
+            (Credential::Key(secret("righ")), false),
+            (Credential::Key(secret("right1")), false),
+            (Credential::None, false),
+        ] {
+            let status = shown(&target, &credential);
+            let is_as_expected = if is_let_in { status == 200 } else { matches!(status, 401 | 403) };
+            assert!(is_as_expected, "{}: {status}", name(&target));
+        }
+    }
+}
+
+#[test]
+fn what_a_client_sends_beside_its_own_is_sent() {
+    for mut target in rows() {
+        target.body = serde_json::from_str(r#"{"user":"u","model":null}"#).unwrap();
+        target.headers = vec![(http::HeaderName::from_static("x-team"), http::HeaderValue::from_static("a"))];
+        let encoded = target.encode(&request(true));
+        let body: Value = serde_json::from_slice(&encoded.body.concat()).unwrap();
+        assert_eq!((&body["user"], body.get("model")), (&Value::from("u"), None), "{}", name(&target));
+        assert!(encoded.headers.iter().any(|(name, value)| name == "x-team" && value == "a"));
+    }
+}
+
+#[test]
+fn an_answer_of_another_content_type_is_read_as_it_was_asked_for() {
+    let target = target("openai", "openai_chat");
+    let text = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let read = plain(replies(&target, true, "text/plain", text.as_bytes()));
+    assert_eq!(kinds(&read), [Kind::Text]);
+    let head = super::Head { status: 200, headers: Vec::new() };
+    assert!(header(&head, "x").is_none());
+}
