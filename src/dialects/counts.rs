@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::wire::{Source, Usage};
+
 /// How many characters a text has: a string, or an array of parts that hold one under `text`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chars(pub u64);
@@ -67,6 +69,34 @@ impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
         let number = serde_json::Value::deserialize(deserializer)?.as_f64();
         Ok(Count(number.unwrap_or_default() as u32))
+    }
+}
+
+/// Counts in which parts lie inside each other, as OpenAI and Google give them: what caches served and stored is
+/// inside the prompt, reasoning inside what was generated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nested {
+    pub prompt: u32,
+    pub cache_read: u32,
+    pub cache_write: u32,
+    pub generated: u32,
+    pub reasoning: u32,
+}
+
+impl Nested {
+    /// The parts, none inside another, whatever the counts say.
+    pub fn usage(self) -> Usage {
+        let cache_read = self.cache_read.min(self.prompt);
+        let cache_write = self.cache_write.min(self.prompt - cache_read);
+        let reasoning = self.reasoning.min(self.generated);
+        Usage {
+            input: self.prompt - cache_read - cache_write,
+            cache_read,
+            cache_write,
+            output: self.generated - reasoning,
+            reasoning,
+            source: Source::Provider,
+        }
     }
 }
 

@@ -83,12 +83,14 @@ impl Decoder {
     }
 }
 
+/// An event's name, empty where it has none, and its data.
+type NameAndData<'a> = (&'a [u8], &'a [u8]);
+
 /// Takes a stream of bytes apart into events.
 trait Unframe: Default {
     fn push(&mut self, bytes: &[u8]);
 
-    /// The next event's name and data.
-    fn next_event(&mut self) -> Result<Option<(&[u8], &[u8])>, Fault>;
+    fn next_event(&mut self) -> Result<Option<NameAndData<'_>>, Fault>;
 }
 
 impl Unframe for Sse {
@@ -96,7 +98,7 @@ impl Unframe for Sse {
         self.push(bytes);
     }
 
-    fn next_event(&mut self) -> Result<Option<(&[u8], &[u8])>, Fault> {
+    fn next_event(&mut self) -> Result<Option<NameAndData<'_>>, Fault> {
         let event = self.next_event();
         let event = event.map_err(|_| fault(FaultKind::TooLarge, "an event of the stream is too large"))?;
         Ok(event.map(|event| (event.name, event.data)))

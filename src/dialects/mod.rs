@@ -6,6 +6,9 @@
 //! To add a dialect: one file, its `mod` here, and its line in [`DIALECTS`].
 
 mod openai_chat;
+mod openai_completions;
+mod openai_embeddings;
+mod openai_responses;
 
 mod counts;
 pub mod decoder;
@@ -33,7 +36,12 @@ use crate::kind;
 use crate::wire::{Fault, Finish, Reply, Request, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
-pub static DIALECTS: [(&str, &dyn Dialect); 1] = [("openai_chat", &openai_chat::OpenaiChat)];
+pub static DIALECTS: [(&str, &dyn Dialect); 4] = [
+    ("openai_chat", &openai_chat::OpenaiChat),
+    ("openai_completions", &openai_completions::OpenaiCompletions),
+    ("openai_embeddings", &openai_embeddings::OpenaiEmbeddings),
+    ("openai_responses", &openai_responses::OpenaiResponses),
+];
 
 /// How one kind of body is spelt, both sides of it.
 pub trait Dialect: Send + Sync {
@@ -42,6 +50,11 @@ pub trait Dialect: Send + Sync {
 
     /// Client: a reader for a successful answer.
     fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader>;
+
+    /// Whether a call without a cap on its answer is refused, or cut so short that nobody wants it.
+    fn needs_max_tokens(&self) -> bool {
+        false
+    }
 
     /// Whether answers are generated token by token.
     fn is_generating(&self) -> bool {
@@ -116,6 +129,18 @@ pub struct Generate {
     pub tool: Option<String>,
     /// The service tier asked for.
     pub service_tier: Option<String>,
+    /// Set where vectors are asked for and no tokens.
+    pub embed: Option<Embed>,
+}
+
+/// Vectors that a call asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Embed {
+    /// One vector for each.
+    pub inputs: u32,
+    pub dimensions: u32,
+    /// As little-endian floats in base64, else as a list of numbers.
+    pub is_base64: bool,
 }
 
 /// Why a body is no good, in the dialect's own words.

@@ -7,6 +7,9 @@ mod writer;
 
 use serde_json::{Map, Value, json};
 
+pub use self::call::{min_tokens, model};
+pub use self::reader::ChatReader;
+pub use self::writer::{FAILURE, usage};
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
 
 pub struct OpenaiChat;

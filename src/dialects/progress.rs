@@ -1,5 +1,8 @@
 //! What an answer has said so far, whatever its dialect.
 
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
 use super::prompt;
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Tokens, Usage};
 
@@ -40,6 +43,19 @@ impl Progress {
                 replies.push(Reply::Tokens(Tokens { kind, count, steady: None }));
             }
         }
+    }
+
+    /// The provider's usage record, read by `normalise`, which may find nothing counted in it. Says whether it did.
+    pub fn tell<R: DeserializeOwned>(
+        &mut self,
+        raw: &RawValue,
+        normalise: impl FnOnce(&R) -> Option<Usage>,
+    ) -> Result<bool, Fault> {
+        let record: R = serde_json::from_str(raw.get())
+            .map_err(|e| fault(FaultKind::Garbled, format!("the usage is no usage record: {e}")))?;
+        let Some(usage) = normalise(&record) else { return Ok(false) };
+        (self.usage, self.raw_usage) = (Some(usage), Some(raw.get().into()));
+        Ok(true)
     }
 
     /// The end of the answer. Where the provider gave no usage, it is counted.

@@ -27,7 +27,9 @@ impl Template {
     /// Learns from a chunk that was read in full and is one piece of `kind` and nothing else. The piece stands
     /// under the first of `keys`, each given with its quotes and colon, that is in the chunk.
     pub fn learn(chunk: &[u8], kind: Kind, keys: &[&[u8]]) -> Option<Template> {
-        let (piece, rest) = keys.iter().find_map(|key| find_string(chunk, key))?;
+        let (piece, rest) = keys
+            .iter()
+            .find_map(|key| find_string(chunk, key).filter(|(at, rest)| at + rest.len() < chunk.len()))?;
         let mut text = chunk[..piece].to_vec();
         let padding = match find_string(rest, b"\"obfuscation\":") {
             Some((padding, tail)) => {

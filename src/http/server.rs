@@ -84,7 +84,7 @@ async fn play(engine: &Engine, mut call: Served, mut encoder: Encoder) -> io::Re
     let body = if first.reply.is_final() {
         AnswerBody::Whole(written.freeze())
     } else {
-        AnswerBody::Stream(Stream { call, encoder, written, end: None, is_flushed: false })
+        AnswerBody::Stream(Box::new(Stream { call, encoder, written, end: None, is_flushed: false }))
     };
     Ok(respond(head.status, head.headers, body))
 }
@@ -162,7 +162,7 @@ fn cut() -> io::Error {
 }
 
 enum AnswerBody {
-    Stream(Stream),
+    Stream(Box<Stream>),
     Whole(Bytes),
 }
 

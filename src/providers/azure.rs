@@ -18,7 +18,11 @@ pub struct Azure;
 
 impl Provider for Azure {
     fn dialects(&self) -> &'static [&'static str] {
-        &["openai_chat"]
+        openai::Openai.dialects()
+    }
+
+    fn usual(&self, model: &str) -> &'static str {
+        openai::Openai.usual(model)
     }
 
     fn path(&self, target: &Target, _stream: bool) -> String {

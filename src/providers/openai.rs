@@ -18,7 +18,11 @@ pub struct Openai;
 
 impl Provider for Openai {
     fn dialects(&self) -> &'static [&'static str] {
-        &["openai_chat"]
+        &["openai_chat", "openai_responses", "openai_embeddings", "openai_completions"]
+    }
+
+    fn usual(&self, model: &str) -> &'static str {
+        if model.contains("embedding") { "openai_embeddings" } else { "openai_chat" }
     }
 
     fn path(&self, target: &Target, _stream: bool) -> String {
@@ -63,7 +67,12 @@ pub fn route(call: &Call<'_>, path: &str, dialects: &[&'static str]) -> Route {
 }
 
 /// OpenAI's dialects and their paths.
-const PATHS: [(&str, &str); 1] = [("openai_chat", "/chat/completions")];
+const PATHS: [(&str, &str); 4] = [
+    ("openai_chat", "/chat/completions"),
+    ("openai_completions", "/completions"),
+    ("openai_embeddings", "/embeddings"),
+    ("openai_responses", "/responses"),
+];
 
 /// The list of models, here one, or one model's entry.
 pub fn models(model: &str, is_list: bool) -> Value {

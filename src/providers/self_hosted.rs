@@ -9,7 +9,7 @@ pub struct SelfHosted;
 
 impl Provider for SelfHosted {
     fn dialects(&self) -> &'static [&'static str] {
-        &["openai_chat"]
+        &["openai_chat", "openai_completions", "openai_embeddings"]
     }
 
     fn path(&self, target: &Target, _stream: bool) -> String {

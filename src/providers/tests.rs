@@ -72,7 +72,12 @@ proptest! {
             let (operation, asked) = asked(target, &Credential::None, &request(true));
             let (head, body) = written(target.provider, &operation, &asked, &sent, &[]);
             let whole = read(target, true, &head, [&body[..]]);
-            prop_assert_eq!(kinds(&whole), kinds(&sent), "{}", name(target));
+            let mut expected = kinds(&sent);
+            if target.dialect.name() == "openai_completions" {
+                // All is text there.
+                expected.fill(Kind::Text);
+            }
+            prop_assert_eq!(kinds(&whole), expected, "{}", name(target));
             prop_assert_eq!(told(whole.last().unwrap()), told(sent.last().unwrap()), "{}", name(target));
             prop_assert_eq!(&read(target, true, &head, body.chunks(1)), &whole, "{}", name(target));
             let mut rest = &body[..];
@@ -98,7 +103,7 @@ proptest! {
     }
 
     #[test]
-    fn what_the_client_asks_the_mock_reads(input_tokens in 0..100_000u32, max in prop::option::of(1..u32::MAX), stream: bool) {
+    fn what_the_client_asks_the_mock_reads(input_tokens in 0..100_000u32, max in prop::option::of(16..u32::MAX), stream: bool) {
         let key = Credential::Key(Secret::new("k-1"));
         for target in rows() {
             let asking = Request { input_tokens, max_tokens: max, ..request(stream) };

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialects::counts::{Chars, Count};
+use crate::dialects::counts::{Chars, Count, Nested};
 use crate::dialects::progress::{Progress, fault};
-use crate::wire::{Fault, FaultKind, Kind, Source, Usage};
+use crate::wire::{Fault, FaultKind, Kind, Usage};
 
 /// A chunk of a stream, or a whole completion. Fields we do not know are ignored.
 #[derive(Debug, Deserialize)]
@@ -19,11 +19,7 @@ impl Chunk {
     /// Tells the usage, if there is one; says whether there was.
     pub fn tell_usage(&self, progress: &mut Progress) -> Result<bool, Fault> {
         let Some(raw) = &self.usage else { return Ok(false) };
-        let record: UsageRecord = serde_json::from_str(raw.get())
-            .map_err(|e| fault(FaultKind::Garbled, format!("the usage is no usage record: {e}")))?;
-        let Some(usage) = record.normalised() else { return Ok(false) };
-        (progress.usage, progress.raw_usage) = (Some(usage), Some(raw.get().into()));
-        Ok(true)
+        progress.tell(raw, UsageRecord::normalised)
     }
 
     /// An answer may report an error in spite of its status.
@@ -37,11 +33,25 @@ impl Chunk {
 #[derive(Debug, Deserialize)]
 pub struct Choice {
     /// In a chunk.
-    pub delta: Option<Message>,
+    delta: Option<Message>,
     /// In a whole completion.
-    pub message: Option<Message>,
+    message: Option<Message>,
+    /// In the older completions, whole or in a chunk.
+    #[serde(default)]
+    text: Chars,
     pub finish_reason: Option<String>,
 }
+
+impl Choice {
+    /// Characters of each kind, in the order they are generated.
+    pub fn chars(&self) -> [(Kind, u64); 2] {
+        let message = self.delta.as_ref().or(self.message.as_ref());
+        let [reasoning, (kind, text)] = message.map_or(NOTHING, Message::chars);
+        [reasoning, (kind, text.saturating_add(self.text.0))]
+    }
+}
+
+const NOTHING: [(Kind, u64); 2] = [(Kind::Reasoning, 0), (Kind::Text, 0)];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -102,26 +112,22 @@ impl UsageRecord {
         if self.prompt_tokens.is_none() && self.completion_tokens.is_none() {
             return None;
         }
-        let Count(prompt) = self.prompt_tokens.unwrap_or_default();
-        let Count(completion) = self.completion_tokens.unwrap_or_default();
         let cache = self.prompt_tokens_details.unwrap_or_default();
-        let cache_read = cache.cached_tokens.0.min(prompt);
-        let cache_write = cache.cache_write_tokens.0.min(prompt - cache_read);
-        let reasoning = self.completion_tokens_details.unwrap_or_default().reasoning_tokens.0.min(completion);
-        Some(Usage {
-            input: prompt - cache_read - cache_write,
-            cache_read,
-            cache_write,
-            output: completion - reasoning,
-            reasoning,
-            source: Source::Provider,
-        })
+        let nested = Nested {
+            prompt: self.prompt_tokens.unwrap_or_default().0,
+            cache_read: cache.cached_tokens.0,
+            cache_write: cache.cache_write_tokens.0,
+            generated: self.completion_tokens.unwrap_or_default().0,
+            reasoning: self.completion_tokens_details.unwrap_or_default().reasoning_tokens.0,
+        };
+        Some(nested.usage())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Source;
 
     fn usage(text: &str) -> Option<Usage> {
         serde_json::from_str::<UsageRecord>(text).unwrap().normalised()

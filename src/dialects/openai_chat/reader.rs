@@ -38,7 +38,7 @@ impl Reader for ChatReader {
         if let Some(kind) = self.stream.read(name, data, replies)? {
             let keys: &[&[u8]] = match kind {
                 Kind::Reasoning => &[b"\"reasoning_content\":", b"\"reasoning\":"],
-                Kind::Text => &[b"\"content\":"],
+                Kind::Text => &[b"\"content\":", b"\"text\":"],
             };
             self.template = Template::learn(data, kind, keys);
         }
@@ -62,10 +62,10 @@ impl Reader for ChatReader {
         if choices.is_empty() {
             return Err(fault(FaultKind::Garbled, "the answer has no choices"));
         }
-        let mut sums = [(Kind::Reasoning, 0), (Kind::Text, 0)];
-        for message in choices.iter().filter_map(|choice| choice.message.as_ref()) {
-            for (sum, (_, chars)) in sums.iter_mut().zip(message.chars()) {
-                sum.1 += chars;
+        let mut sums = [(Kind::Reasoning, 0u64), (Kind::Text, 0u64)];
+        for choice in &choices {
+            for (sum, (_, chars)) in sums.iter_mut().zip(choice.chars()) {
+                sum.1 = sum.1.saturating_add(chars);
             }
         }
         progress.is_cut = choices.iter().any(|choice| choice.finish_reason.as_deref() == Some("length"));
@@ -99,7 +99,7 @@ impl Stream {
         let before = replies.len();
         for choice in chunk.choices.iter().flatten() {
             self.has_choices = true;
-            for (kind, chars) in choice.delta.iter().flat_map(|delta| delta.chars()) {
+            for (kind, chars) in choice.chars() {
                 if chars > 0 {
                     self.progress.add(kind, replies);
                 }

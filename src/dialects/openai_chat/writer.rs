@@ -163,7 +163,7 @@ fn arguments(piece: &str) -> String {
 }
 
 /// Usage in the provider's form, in which parts lie inside each other.
-fn usage(usage: &Usage) -> Value {
+pub fn usage(usage: &Usage) -> Value {
     json!({
         "prompt_tokens": usage.prompt(),
         "completion_tokens": usage.generated(),
@@ -183,4 +183,4 @@ fn usage(usage: &Usage) -> Value {
 }
 
 /// The server's own failure in the middle of a stream.
-const FAILURE: &str = r#"{"error":{"message":"The server had an error while processing your request. Sorry about that!","type":"server_error","param":null,"code":null}}"#;
+pub const FAILURE: &str = r#"{"error":{"message":"The server had an error while processing your request. Sorry about that!","type":"server_error","param":null,"code":null}}"#;
