@@ -4,11 +4,10 @@
 
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::encoder::header;
-use super::target::segment;
+use super::target::{decoded, segment};
 use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target, openai};
 use crate::dialects::{Bad, InPath};
 use crate::server::limits::{Counts, Gauge};
@@ -64,7 +63,7 @@ impl Provider for Azure {
         };
         match openai::route(call, path, self.dialects()) {
             Route::Generate(operation) => {
-                let model = percent_decode_str(deployment).decode_utf8_lossy().into_owned();
+                let model = decoded(deployment);
                 let path = InPath { model: Some(model), ..operation.path };
                 Route::Generate(Operation { path, ..operation })
             }
@@ -101,6 +100,10 @@ impl Provider for Azure {
             _ => return openai::spell(problem),
         };
         Answer::json(status, &error(code, message))
+    }
+
+    fn preamble(&self, dialect: &str) -> Option<&'static str> {
+        (dialect == "openai_chat").then_some(FILTERS)
     }
 
     fn seen(&self, seen: &Seen<'_>) -> Headers {
@@ -184,3 +187,6 @@ fn uuid(id: u64) -> String {
 
 const UTILISATION: &str = "azure-openai-deployment-utilization";
 const VERSION: &str = "api-version";
+
+/// What the content filter says of the prompt comes before the answer, in a chunk without choices.
+const FILTERS: &str = r#"{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"},"jailbreak":{"detected":false,"filtered":false},"self_harm":{"filtered":false,"severity":"safe"},"sexual":{"filtered":false,"severity":"safe"},"violence":{"filtered":false,"severity":"safe"}}}]}"#;

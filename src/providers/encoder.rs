@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 
 use super::{Answer, AnyProvider, Headers, Operation, Problem, Refused, Seen, tightest};
+use crate::dialects::events::put;
 use crate::dialects::{Events, Framing, Generate, Meta, Writer};
 use crate::rng::mix;
 use crate::server::limits::Gauge;
@@ -25,6 +26,7 @@ pub struct Encoder {
     asked: Generate,
     came: Instant,
     body: Body,
+    is_begun: bool,
 }
 
 enum Body {
@@ -38,7 +40,7 @@ enum Body {
 impl Encoder {
     /// An encoder for the answer to what was `asked` at the instant `came`.
     pub fn new(provider: AnyProvider, operation: Operation, asked: Generate, came: Instant) -> Encoder {
-        Encoder { provider, operation, asked, came, body: Body::Unknown }
+        Encoder { provider, operation, asked, came, body: Body::Unknown, is_begun: false }
     }
 
     /// The head, once the first reply is known and before any is written; not asked for where the connection
@@ -94,6 +96,12 @@ impl Encoder {
             Body::Unknown => unreachable!("the head is written first"),
         };
         let mut events = Events::new(self.operation.framing, out, now.since(self.came));
+        if self.asked.stream
+            && !std::mem::replace(&mut self.is_begun, true)
+            && let Some(preamble) = self.provider.get().preamble(self.operation.dialect)
+        {
+            events.event("", |out| put(out, preamble));
+        }
         match reply {
             Reply::Broken(fault) if fault.kind == FaultKind::Server => writer.fail(&mut events),
             Reply::Broken(_) | Reply::Rejected(_) => {}

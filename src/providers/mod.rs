@@ -77,6 +77,11 @@ pub trait Provider: Send + Sync {
     /// Mock: an error in the service's form. `dialect` is the one the call speaks, empty where that is unknown.
     fn spell(&self, dialect: &str, problem: &Problem<'_>) -> Answer;
 
+    /// Mock: the data of an event that comes before a streamed answer's own.
+    fn preamble(&self, _dialect: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Mock: headers of every answer, refusals included.
     fn seen(&self, seen: &Seen<'_>) -> Headers;
 

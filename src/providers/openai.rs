@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::encoder::header;
+use super::target::decoded;
 use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target};
 use crate::dialects::refusal::{SHOULD_RETRY, is_retryable};
 use crate::dialects::wait;
@@ -55,7 +56,7 @@ pub fn route(call: &Call<'_>, path: &str, dialects: &[&'static str]) -> Route {
     if let Some(name) = path.strip_prefix("/models") {
         return match name.strip_prefix('/') {
             None if name.is_empty() => call.only(Method::GET, Route::Models),
-            Some(name) if !name.is_empty() => call.only(Method::GET, Route::Model(name.into())),
+            Some(name) if !name.is_empty() => call.only(Method::GET, Route::Model(decoded(name))),
             _ => Route::Unknown,
         };
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::latency::{AnyLatency, Load, Pace};
-use super::limits::{Admitted, AnyLimit, Gauge, Slots, Verdict};
+use super::limits::{Admitted, AnyLimit, Break, Gauge, Slots, Verdict};
 use super::work::WorkClock;
 use crate::index::Ring;
 use crate::rng::{Purpose, Rng};
@@ -52,7 +52,9 @@ pub struct Endpoint {
     /// The next token of each job in service, in work time.
     steps: Timeline<u64>,
     work: WorkClock,
-    next_break: Option<Instant>,
+    next_break: Option<Break>,
+    /// Whether answers have tokens: not where they are vectors.
+    is_generating: bool,
     actions: VecDeque<Action>,
 }
 
@@ -75,7 +77,8 @@ impl Endpoint {
         }
         let slots: Vec<Slots> =
             limits.iter().filter_map(|limit| limit.slots()).chain(latency.slots()).collect();
-        let next_break = limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min();
+        let next_break =
+            limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min_by_key(|next| next.at);
         Endpoint {
             limits,
             latency,
@@ -89,14 +92,21 @@ impl Endpoint {
             steps: Timeline::new(),
             work: WorkClock::new(),
             next_break,
+            is_generating: true,
             actions: VecDeque::new(),
         }
+    }
+
+    /// Answers with vectors, which have no tokens and are done when the first token would be there.
+    pub fn without_tokens(self) -> Endpoint {
+        Endpoint { is_generating: false, ..self }
     }
 
     /// When the endpoint wants to be woken.
     pub fn deadline(&self) -> Option<Instant> {
         let step = self.steps.peek().map(|(work, _)| self.work.real(work));
-        match (step, self.next_break.filter(|_| !self.running.is_empty())) {
+        let next_break = self.next_break.filter(|_| !self.running.is_empty()).map(|next| next.at);
+        match (step, next_break) {
             (Some(step), Some(next_break)) => Some(step.min(next_break)),
             (step, next_break) => step.or(next_break),
         }
@@ -122,7 +132,10 @@ impl Endpoint {
         self.limits.iter_mut().filter_map(move |limit| limit.gauge(now))
     }
 
-    fn offer(&mut self, now: Instant, id: AttemptId, job: Job) {
+    fn offer(&mut self, now: Instant, id: AttemptId, mut job: Job) {
+        if !self.is_generating {
+            (job.answer_tokens, job.reasoning_tokens) = (0, 0);
+        }
         if let Some(rejection) = self.refusal(now, &job) {
             self.actions.push_back((id, Reply::Rejected(rejection)));
             return;
@@ -193,15 +206,15 @@ impl Endpoint {
         loop {
             let due = self.deadline().filter(|at| *at <= now);
             let Some(at) = due else { break };
-            if self.next_break == Some(at) {
-                self.break_streams(at);
+            if let Some(next) = self.next_break.filter(|next| next.at == at) {
+                self.break_streams(next);
                 continue;
             }
             let Some((_, ticket)) = self.steps.pop() else { break };
             self.step(at, ticket);
         }
-        if self.next_break.is_some_and(|at| at <= now) {
-            self.next_break = self.limits.iter_mut().filter_map(|limit| limit.next_break(now)).min();
+        if self.next_break.is_some_and(|next| next.at <= now) {
+            self.next_break = self.break_after(now);
         }
     }
 
@@ -270,24 +283,33 @@ impl Endpoint {
     }
 
     /// Everything inside breaks, in the order it came.
-    fn break_streams(&mut self, at: Instant) {
-        self.next_break = self.limits.iter_mut().filter_map(|limit| limit.next_break(at)).min();
+    fn break_streams(&mut self, Break { at, refusal }: Break) {
+        self.next_break = self.break_after(at);
         let waiting = std::mem::take(&mut self.waiting);
         let tickets: Vec<u64> = self.running.keys().collect();
+        let broken = |is_begun: bool| match (is_begun, refusal) {
+            (true, None) => Reply::Broken(Fault::new(FaultKind::Truncated, WENT_DOWN)),
+            (true, Some(_)) => Reply::Broken(Fault::new(FaultKind::Server, WENT_DOWN)),
+            (false, None) => Reply::Broken(Fault::new(FaultKind::Reset, WENT_DOWN)),
+            (false, Some(rejection)) => Reply::Rejected(rejection),
+        };
         for ticket in tickets {
             let running = self.running.get(ticket).expect("the key was just listed");
-            let is_begun = running.is_told() && running.sent > 0;
-            let kind = if is_begun { FaultKind::Truncated } else { FaultKind::Reset };
-            if let Some(tokens) = running.untold(self.work.at(at), &self.rng) {
-                self.actions.push_back((running.id, Reply::Tokens(tokens)));
-            }
-            self.actions.push_back((running.id, Reply::Broken(Fault::new(kind, WENT_DOWN))));
+            let untold = running.untold(self.work.at(at), &self.rng);
+            let is_begun = running.is_told() && (running.sent > 0 || untold.is_some());
+            self.actions.extend(untold.map(|tokens| (running.id, Reply::Tokens(tokens))));
+            self.actions.push_back((running.id, broken(is_begun)));
             self.stop(at, ticket);
         }
         for (id, admitted) in waiting {
-            self.actions.push_back((id, Reply::Broken(Fault::new(FaultKind::Reset, WENT_DOWN))));
+            self.actions.push_back((id, broken(false)));
             self.give_back(at, &admitted);
         }
+    }
+
+    fn break_after(&mut self, now: Instant) -> Option<Break> {
+        let breaks = self.limits.iter_mut().filter_map(|limit| limit.next_break(now));
+        breaks.min_by_key(|next| next.at)
     }
 }
 

@@ -41,8 +41,8 @@ pub trait Limit: Send {
         None
     }
 
-    /// The next instant after `now` at which every stream under way breaks.
-    fn next_break(&mut self, _now: Instant) -> Option<Instant> {
+    /// The next time after `now` at which every stream under way breaks.
+    fn next_break(&mut self, _now: Instant) -> Option<Break> {
         None
     }
 
@@ -85,6 +85,15 @@ pub struct Slots {
     pub max: u32,
     /// Jobs that may wait for a place; beyond it they are refused with 429.
     pub queue_max: u32,
+}
+
+/// When every stream under way breaks, and how.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Break {
+    pub at: Instant,
+    /// What is told to jobs whose answer has not begun; the others' streams end with the provider's own error.
+    /// `None` where connections break without a word.
+    pub refusal: Option<Rejection>,
 }
 
 /// What is left of a quota.

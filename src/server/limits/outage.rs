@@ -8,13 +8,14 @@
 //!       mean_up · e₀    mean_down · e′₀      eₖ, e′ₖ exponential with mean 1, drawn for the k-th outage
 //! ```
 
+use std::fmt;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Limit, Verdict};
+use super::{Break, Limit, Verdict};
 use crate::number::Span;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, span_from_secs};
@@ -36,11 +37,65 @@ pub struct Outage {
     /// The wait that such a refusal asks for, whether it suffices or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Span>,
-    /// Answers under way, and jobs in the queue, break when an outage begins; else they go on to their end.
+    /// What becomes of answers under way, and of jobs in the queue, when an outage begins.
     #[serde(default)]
-    pub break_streams: bool,
+    pub break_streams: BreakStreams,
     #[serde(skip)]
     course: Option<Course>,
+}
+
+/// How answers under way take the start of an outage.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum BreakStreams {
+    /// `true` or `"cut"`: the connection breaks.
+    Cut,
+    /// `"error"`: the stream ends with the provider's own error.
+    Error,
+    /// `false`: they go on to their end.
+    #[default]
+    No,
+}
+
+impl<'de> Deserialize<'de> for BreakStreams {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<BreakStreams, D::Error> {
+        struct Choice;
+        impl Visitor<'_> for Choice {
+            type Value = BreakStreams;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, false, \"cut\" or \"error\"")
+            }
+            fn visit_bool<E: serde::de::Error>(self, is_cut: bool) -> Result<BreakStreams, E> {
+                Ok(if is_cut { BreakStreams::Cut } else { BreakStreams::No })
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<BreakStreams, E> {
+                match text {
+                    "cut" => Ok(BreakStreams::Cut),
+                    "error" => Ok(BreakStreams::Error),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Choice)
+    }
+}
+
+impl Serialize for BreakStreams {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            BreakStreams::Cut => serializer.serialize_str("cut"),
+            BreakStreams::Error => serializer.serialize_str("error"),
+            BreakStreams::No => serializer.serialize_bool(false),
+        }
+    }
+}
+
+impl JsonSchema for BreakStreams {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "BreakStreams".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"enum": [false, true, "cut", "error"]})
+    }
 }
 
 /// One outage.
@@ -73,22 +128,31 @@ impl Limit for Outage {
     fn check(&mut self, now: Instant, _job: &Job) -> Verdict {
         let is_scheduled = self.windows.iter().any(|window| window.contains(now));
         if is_scheduled || self.course.as_mut().is_some_and(|course| course.is_down(now)) {
-            return Verdict::Down(Rejection {
-                status: self.status,
-                limit: "outage",
-                retry_after: self.retry_after.map(Span::get),
-                is_retryable: true,
-            });
+            return Verdict::Down(self.rejection());
         }
         Verdict::Admit
     }
 
-    fn next_break(&mut self, now: Instant) -> Option<Instant> {
-        if !self.break_streams {
-            return None;
-        }
+    fn next_break(&mut self, now: Instant) -> Option<Break> {
+        let refusal = match self.break_streams {
+            BreakStreams::Cut => None,
+            BreakStreams::Error => Some(self.rejection()),
+            BreakStreams::No => return None,
+        };
         let starts = self.windows.iter().map(Scheduled::start).filter(|start| *start > now);
-        starts.chain(self.course.as_mut().map(|course| course.next_start(now))).min()
+        let at = starts.chain(self.course.as_mut().map(|course| course.next_start(now))).min()?;
+        Some(Break { at, refusal })
+    }
+}
+
+impl Outage {
+    fn rejection(&self) -> Rejection {
+        Rejection {
+            status: self.status,
+            limit: "outage",
+            retry_after: self.retry_after.map(Span::get),
+            is_retryable: true,
+        }
     }
 }
 
@@ -207,9 +271,10 @@ mod tests {
         let mut outage = outage(
             "windows = [{ from = '20s', for = '5s' }, { from = '10s', for = '30s' }]\nbreak_streams = true",
         );
-        assert_eq!(outage.next_break(secs(0)), Some(secs(10)));
-        assert_eq!(outage.next_break(secs(10)), Some(secs(20)));
-        assert_eq!(outage.next_break(secs(20)), None);
+        let mut at = |now| outage.next_break(now).map(|next| next.at);
+        assert_eq!(at(secs(0)), Some(secs(10)));
+        assert_eq!(at(secs(10)), Some(secs(20)));
+        assert_eq!(at(secs(20)), None);
         assert!(outage.check(secs(26), &JOB) != Verdict::Admit, "the longer one goes on");
     }
 
@@ -221,7 +286,7 @@ mod tests {
         let cycles = 20_000;
         let (mut now, mut down) = (Instant::START, Duration::ZERO);
         for _ in 0..cycles {
-            now = outage.next_break(now).unwrap();
+            now = outage.next_break(now).unwrap().at;
             assert!(outage.check(now, &JOB) != Verdict::Admit);
             let course = outage.course.as_ref().unwrap();
             down += course.end.since(now);
@@ -239,6 +304,7 @@ mod tests {
             ("status = 200", "not an HTTP error status"),
             ("random = { mean_up = '1ms', mean_down = '1s' }", "the least is 1s"),
             ("windows = [{ from = '1s' }]", "for"),
+            ("break_streams = 'maybe'", "\"cut\" or \"error\""),
         ] {
             let error = toml::from_str::<Outage>(text).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
