@@ -61,6 +61,15 @@ pub fn unknown(what: &str, kind: &str, kinds: &[&str]) -> String {
     }
 }
 
+/// The message for a name that nothing has, with the nearest that something has.
+pub fn unnamed(what: &str, name: &str, names: &[&str]) -> String {
+    let known = names.join(", ");
+    match nearest(name, names.iter().copied()) {
+        Some(meant) => format!("there is no {what} '{name}'; did you mean '{meant}'? There are: {known}"),
+        None => format!("there is no {what} '{name}'; there are: {known}"),
+    }
+}
+
 /// The message for a table that names no kind.
 pub fn missing(what: &str, kinds: &[&str]) -> String {
     format!("{what} needs a kind, such as kind = \"{}\"; there are: {}", kinds[0], kinds.join(", "))

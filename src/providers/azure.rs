@@ -24,6 +24,10 @@ impl Provider for Azure {
         openai::Openai.usual(model)
     }
 
+    fn uses(&self) -> &'static [&'static str] {
+        &["api_version"]
+    }
+
     fn path(&self, target: &Target, _stream: bool) -> String {
         let path = openai::path(target.dialect.name());
         match &target.api_version {

@@ -42,6 +42,16 @@ pub trait Provider: Send + Sync {
         self.dialects()[0]
     }
 
+    /// Which of a scenario's `api_version`, `project` and `region` mean anything to it.
+    fn uses(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Which of them a real endpoint cannot do without.
+    fn needs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Client: where a call goes, after the endpoint's URL; its query, if any, included.
     fn path(&self, target: &Target, stream: bool) -> String;
 
@@ -202,7 +212,7 @@ impl FromStr for AnyProvider {
     fn from_str(name: &str) -> Result<AnyProvider, String> {
         let found = PROVIDERS.iter().find(|(known, _)| *known == name);
         let names: Vec<_> = PROVIDERS.iter().map(|(name, _)| *name).collect();
-        found.map(AnyProvider).ok_or_else(|| kind::unknown("provider", name, &names))
+        found.map(AnyProvider).ok_or_else(|| kind::unnamed("provider", name, &names))
     }
 }
 

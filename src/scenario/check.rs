@@ -1,5 +1,7 @@
 //! What types cannot say of a scenario: every rule between its parts, all that are broken at once.
 
+mod protocol;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -28,6 +30,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     for (index, endpoint) in scenario.endpoints.iter().enumerate() {
         check.endpoint(&format!("endpoints.{index}"), endpoint);
     }
+    check.caps(scenario);
     check.policies(scenario);
     check.volume(scenario);
     check.found
@@ -181,6 +184,7 @@ impl Check<'_, '_> {
         if let Some(key) = &endpoint.key_env {
             self.key_env(&format!("{path}.key_env"), key);
         }
+        self.protocol(path, endpoint);
         self.price(&format!("{path}.price"), name, &endpoint.price);
     }
 

@@ -1,0 +1,111 @@
+//! Whether an endpoint can be spoken to as its tables say.
+
+use super::super::{EndpointSpec, Scenario, header, secret};
+use super::Check;
+use crate::providers::PROVIDERS;
+
+impl Check<'_, '_> {
+    pub(super) fn protocol(&mut self, path: &str, spec: &EndpointSpec) {
+        let (name, provider) = (&spec.name, spec.provider);
+        let speaks = provider.get().dialects();
+        if let Some(dialect) = spec.dialect
+            && !speaks.contains(&dialect.name())
+        {
+            let message = format!("{} is not spoken by {}", dialect.name(), provider.name());
+            let help = format!("{} speaks {}", provider.name(), speaks.join(", "));
+            self.say(&format!("{path}.dialect"), message, &format!("endpoint `{name}`"), &help);
+        }
+        self.settings(path, spec);
+        for (key, value) in &spec.headers {
+            self.header(&format!("{path}.headers.{key}"), key, value);
+        }
+        for key in spec.body.keys().filter(|key| *key == "stream") {
+            let message = "whether answers are streamed is said by the class";
+            let help = "remove it here, and write `stream = true` or `false` in the class";
+            self.say(&format!("{path}.body.{key}"), message, "", help);
+        }
+    }
+
+    /// Settings that mean something to some providers only.
+    fn settings(&mut self, path: &str, spec: &EndpointSpec) {
+        let provider = spec.provider;
+        let settings =
+            [("api_version", &spec.api_version), ("project", &spec.project), ("region", &spec.region)];
+        for (key, value) in settings {
+            let (uses, needs) = (provider.get().uses(), provider.get().needs());
+            let place = format!("{path}.{key}");
+            match value {
+                None if needs.contains(&key) && !spec.is_mock() => self.say(
+                    &place,
+                    format!("endpoint `{}` does not say its {key}", spec.name),
+                    &format!("{} needs `{key}`", provider.name()),
+                    &format!("add {key} = \"…\"; only a mock goes without"),
+                ),
+                Some(_) if !uses.contains(&key) => {
+                    let message = format!("{} has no use for `{key}`", provider.name());
+                    let users = PROVIDERS.iter().filter(|(_, provider)| provider.uses().contains(&key));
+                    let users: Vec<_> = users.map(|(name, _)| *name).collect();
+                    let help = format!("remove it; {} has one", users.join(", "));
+                    self.say(&place, message, "", &help);
+                }
+                Some(value) if value.trim().is_empty() => {
+                    self.say(&place, format!("`{key}` is empty"), "", "fill it in, or remove it");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn header(&mut self, path: &str, name: &str, value: &str) {
+        let is_ours = OURS.contains(&name.to_ascii_lowercase().as_str())
+            || name.to_ascii_lowercase().starts_with("x-tollgate-");
+        if secret::is_likely(value.trim_start_matches("Bearer ")) {
+            self.say(
+                path,
+                format!("the header `{name}` holds what looks like a key"),
+                "not shown here",
+                "put keys into environment variables: `key_env` names one; take this key for leaked if the file was \
+                 ever shared",
+            );
+        } else if is_ours {
+            let help =
+                "remove it: keys come from `key_env` or the provider's login, the rest from the protocol";
+            self.say(path, format!("the header `{name}` is ours to send"), "", help);
+        } else if let Err(problem) = header(name, value) {
+            self.say(path, format!("`{name}` cannot be sent"), &problem, "write such as x-team = \"search\"");
+        }
+    }
+
+    /// Where an endpoint's dialect wants every call to have a cap, every class must have one: any request may
+    /// go to any endpoint.
+    pub(super) fn caps(&mut self, scenario: &Scenario) {
+        let wanting = scenario.endpoints.iter().find(|spec| spec.dialect().get().needs_max_tokens());
+        let Some(wanting) = wanting else { return };
+        for (index, class) in scenario.classes.iter().enumerate() {
+            if class.max_tokens.is_none() {
+                self.say(
+                    &format!("classes.{index}.max_tokens"),
+                    format!("class `{}` has no cap on its answers", class.name),
+                    &format!("{} of endpoint `{}` wants one", wanting.dialect().name(), wanting.name),
+                    "add such as max_tokens = 1000",
+                );
+            }
+        }
+    }
+}
+
+/// Headers that belong to the protocol or carry keys.
+const OURS: [&str; 12] = [
+    "accept",
+    "api-key",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "proxy-authorization",
+    "transfer-encoding",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-goog-api-key",
+];
