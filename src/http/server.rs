@@ -18,9 +18,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::engine::{Call as Served, Engine};
+use super::engine::{Call as Served, Engine, Said};
 use super::hints::Hints;
-use crate::providers::{Answer, Asked, Call, Encoder};
+use crate::providers::{Answer, Asked, Call, Encoder, Headers};
 use crate::wire::{FaultKind, Reply};
 
 /// Accepts connections and serves them; never ends.
@@ -67,18 +67,56 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         Ok(Asked::Generate(operation, asked)) => (operation, asked),
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),
     };
-    let call = engine.offer(part, &asked, Hints::read(&head.headers));
-    let encoder = Encoder::new(served.provider, operation, asked, engine.clock.now());
-    play(&engine, call, encoder).await
+    let came = engine.clock.now();
+    let hints = Hints::read(&head.headers);
+    let mut call = engine.offer(part, &asked, hints);
+    let mut first = call.next().await.ok_or_else(cut)?;
+    let mut headers = Vec::new();
+    let mut served_by = part;
+    if let Reply::Rejected(rejection) = &first.reply
+        && let Some(wanted) = served.provider.get().spills_to(&head.headers, rejection)
+    {
+        let other = spillover(&engine, part, wanted);
+        let spilled = match other {
+            Some(other) => {
+                let mut call = engine.offer(other, &asked, hints);
+                let first = call.next().await.ok_or_else(cut)?;
+                (!matches!(first.reply, Reply::Rejected(_))).then_some((other, call, first))
+            }
+            None => None,
+        };
+        headers.extend(served.provider.get().spilled(&served.model, wanted, spilled.is_some()));
+        if let Some((other, other_call, other_first)) = spilled {
+            (served_by, call, first) = (other, other_call, other_first);
+        }
+    }
+    let encoder = Encoder::new(engine.parts[served_by].served.provider, operation, asked, came);
+    play(&engine, call, first, encoder, headers)
 }
 
-/// Waits for the first reply, which decides the head, and lets the rest follow as the body.
-async fn play(engine: &Engine, mut call: Served, mut encoder: Encoder) -> io::Result<Response<AnswerBody>> {
-    let first = call.next().await.ok_or_else(cut)?;
+/// The endpoint of the same provider that serves the deployment `wanted`.
+fn spillover(engine: &Engine, part: usize, wanted: &str) -> Option<usize> {
+    let provider = engine.parts[part].served.provider;
+    let is_it = |other: usize| {
+        let served = &engine.parts[other].served;
+        other != part && served.provider == provider && served.model == wanted
+    };
+    (0..engine.parts.len()).find(|other| is_it(*other))
+}
+
+/// Begins the answer with the first reply, which decides the head, and lets the rest follow as the body.
+fn play(
+    engine: &Engine,
+    call: Served,
+    first: Said,
+    mut encoder: Encoder,
+    headers: Headers,
+) -> io::Result<Response<AnswerBody>> {
     if matches!(&first.reply, Reply::Broken(fault) if fault.kind != FaultKind::Server) {
         return Err(cut());
     }
-    let head = encoder.head(&first.reply, &first.gauges, first.at, engine.clock.unix_secs(first.at));
+    let mut head = encoder.head(&first.reply, &first.gauges, first.at, engine.clock.unix_secs(first.at));
+    head.headers.extend(headers);
     let mut written = BytesMut::new();
     encoder.write(first.at, &first.reply, &mut written);
     let body = if first.reply.is_final() {

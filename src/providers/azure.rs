@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::encoder::header;
@@ -11,7 +12,7 @@ use super::target::{decoded, segment};
 use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target, openai};
 use crate::dialects::{Bad, InPath};
 use crate::server::limits::{Counts, Gauge};
-use crate::wire::Reply;
+use crate::wire::{Rejection, Reply};
 
 pub struct Azure;
 
@@ -106,6 +107,22 @@ impl Provider for Azure {
         Answer::json(status, &error(code, message))
     }
 
+    /// Spillover takes what a provisioned deployment is too busy or too broken for.
+    fn spills_to<'a>(&self, headers: &'a HeaderMap, rejection: &Rejection) -> Option<&'a str> {
+        let is_for_spillover = matches!(rejection.status, 429 | 500 | 503);
+        headers.get(SPILLOVER).filter(|_| is_for_spillover)?.to_str().ok()
+    }
+
+    fn spilled(&self, from: &str, to: &str, is_served: bool) -> Headers {
+        let (name, value) = match is_served {
+            true => (format!("x-ms-spillover-from-{from}"), "true".to_string()),
+            false => (SPILLOVER_ERROR.to_string(), format!("deployment {to} could not serve the request")),
+        };
+        // A deployment's name that fits no header goes unmentioned.
+        let name = name.parse().ok();
+        name.zip(HeaderValue::from_str(&value).ok()).into_iter().collect()
+    }
+
     fn preamble(&self, dialect: &str) -> Option<&'static str> {
         (dialect == "openai_chat").then_some(FILTERS)
     }
@@ -190,6 +207,8 @@ fn uuid(id: u64) -> String {
 }
 
 const UTILISATION: &str = "azure-openai-deployment-utilization";
+const SPILLOVER: &str = "x-ms-spillover-deployment";
+const SPILLOVER_ERROR: &str = "x-ms-spillover-error";
 const VERSION: &str = "api-version";
 
 /// What the content filter says of the prompt comes before the answer, in a chunk without choices.

@@ -12,7 +12,7 @@ pub mod target;
 use std::fmt;
 use std::str::FromStr;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -94,6 +94,16 @@ pub trait Provider: Send + Sync {
 
     /// Mock: headers of every answer, refusals included.
     fn seen(&self, seen: &Seen<'_>) -> Headers;
+
+    /// Mock: the deployment that a rejected call is passed on to, if its headers name one.
+    fn spills_to<'a>(&self, _headers: &'a HeaderMap, _rejection: &Rejection) -> Option<&'a str> {
+        None
+    }
+
+    /// Mock: the headers that say that a call was passed on from one deployment to another, or could not be.
+    fn spilled(&self, _from: &str, _to: &str, _is_served: bool) -> Headers {
+        Vec::new()
+    }
 
     /// Mock: the answer to a count of tokens.
     fn counted(&self, tokens: u32) -> Value {
