@@ -31,6 +31,8 @@ pub mod providers;
 // Floor 4: clocks.
 #[cfg(feature = "net")]
 pub mod http;
+#[cfg(feature = "net")]
+pub mod login;
 pub mod machines;
 #[cfg(feature = "net")]
 pub mod mock;

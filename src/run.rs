@@ -10,6 +10,7 @@ pub use crate::http::client::{Bounds, Remote, Transport};
 use crate::http::client::{Client, Counts};
 use crate::http::pacer::{Lateness, Pacer};
 use crate::http::{raise_descriptor_limit, runtime};
+use crate::login::keyring::Keyring;
 use crate::outcome::{End, Outcome};
 use crate::simulate::Flow;
 use crate::time::Instant;
@@ -18,6 +19,8 @@ use crate::time::Instant;
 pub struct Input {
     /// The endpoints, in the scenario's order.
     pub remotes: Vec<Remote>,
+    /// Their credentials.
+    pub keyring: Keyring,
     pub transport: Transport,
     /// After the first interrupt, what is under way may go on for so long.
     pub grace: Duration,
@@ -95,7 +98,7 @@ async fn drive(
     mut show: impl FnMut(Progress),
 ) -> Result<Ran> {
     let clock = input.transport.clock;
-    let (client, mut events) = Client::new(input.remotes, &input.transport)?;
+    let (client, mut events) = Client::new(input.remotes, input.keyring, &input.transport)?;
     let mut interrupts = listen(input.interrupts);
     let mut pacer =
         Pacer::new(clock).map_err(|cause| Error::failed(format!("could not make a timer: {cause}")))?;

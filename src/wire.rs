@@ -170,6 +170,8 @@ pub enum FaultKind {
     Dns,
     /// The answer is not what the dialect speaks: no JSON, no event stream, no choices.
     Garbled,
+    /// No valid credential to show.
+    Login,
     /// The connection broke before the answer's head was there.
     Reset,
     /// The server said inside the stream that it failed.
@@ -183,10 +185,11 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    pub const ALL: [FaultKind; 8] = [
+    pub const ALL: [FaultKind; 9] = [
         FaultKind::Connect,
         FaultKind::Dns,
         FaultKind::Garbled,
+        FaultKind::Login,
         FaultKind::Reset,
         FaultKind::Server,
         FaultKind::Tls,
@@ -199,6 +202,7 @@ impl FaultKind {
             FaultKind::Connect => "connect",
             FaultKind::Dns => "dns",
             FaultKind::Garbled => "garbled",
+            FaultKind::Login => "login",
             FaultKind::Reset => "reset",
             FaultKind::Server => "server",
             FaultKind::Tls => "tls",

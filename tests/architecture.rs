@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 7] = [
     &["client", "server"],
     &["collectors", "dialects", "report"],
     &["providers"],
-    &["http", "machines", "mock", "run", "scenario", "simulate"],
+    &["http", "login", "machines", "mock", "run", "scenario", "simulate"],
     &["sweep"],
     &["cli", "main"],
 ];

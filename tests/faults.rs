@@ -19,6 +19,7 @@ use tollgate::client::dispatcher::Event;
 use tollgate::http::client::{Client, Counts};
 use tollgate::http::runtime;
 use tollgate::http::tls::Roots;
+use tollgate::login::keyring::Keyring;
 use tollgate::machines;
 use tollgate::outcome::{End, Ended, Outcome};
 use tollgate::run::{Ending, Input, Interrupts, Ran, run};
@@ -236,7 +237,7 @@ fn a_cancelled_attempt_closes_its_connection_and_says_nothing_more() {
     let runtime = runtime().unwrap();
     runtime.block_on(async {
         let (mut client, mut events) =
-            Client::new(vec![remote(&format!("http://{addr}"))], &transport()).unwrap();
+            Client::new(vec![remote(&format!("http://{addr}"))], Keyring::open(1), &transport()).unwrap();
         let (id, job) = job(0);
         client.send(id, EndpointId(0), &job);
         while !matches!(events.recv().await, Some(Event::Reply { .. })) {}
@@ -328,6 +329,7 @@ fn load(addr: SocketAddr, class: &str, interrupts: Interrupts) -> (Ran, Vec<Outc
     let scenario = Scenario::parse(&text, Path::new("faults.toml")).unwrap_or_else(|error| panic!("{error}"));
     let input = Input {
         remotes: vec![remote(&format!("http://{addr}"))],
+        keyring: Keyring::open(1),
         transport: transport(),
         grace: GRACE,
         interrupts,

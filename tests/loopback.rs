@@ -6,10 +6,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use tollgate::credential::Credential;
 use tollgate::http::client::{Bounds, Remote, Transport};
 use tollgate::http::clock::Clock;
 use tollgate::http::tls::Roots;
+use tollgate::login::keyring::Keyring;
 use tollgate::machines;
 use tollgate::mock::{Embedded, Mock, Part};
 use tollgate::outcome::{End, Ended, Outcome};
@@ -231,11 +231,11 @@ fn play_with(scenario: &Scenario, record: impl FnMut(Outcome) -> Flow, show: imp
         name: "mock".into(),
         base_url: url.clone(),
         target: Target::new("openai".parse().unwrap(), "m"),
-        credential: Credential::None,
         hints: true,
     };
     let input = Input {
         remotes: mock.urls().iter().map(remote).collect(),
+        keyring: Keyring::open(mock.urls().len()),
         transport: Transport { clock, roots: Roots::System, bounds: Bounds::default() },
         grace: Duration::from_secs(5),
         interrupts: Interrupts::None,

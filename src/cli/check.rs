@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use tollgate::client::lengths::AnyLength;
+#[cfg(feature = "net")]
+use tollgate::error::Error;
 use tollgate::error::{ExitCode, Result};
 use tollgate::report::show;
 use tollgate::scenario::{EndpointSpec, Scenario};
@@ -15,6 +17,10 @@ use super::output;
 pub struct Args {
     /// The scenario file
     scenario: PathBuf,
+    /// Also look for the credentials of every endpoint, and say where each is or what is missing
+    #[cfg(feature = "net")]
+    #[arg(long)]
+    live: bool,
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
@@ -38,13 +44,39 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         text += &format!("  endpoint {:<13} {}\n", spec.name, describe(spec));
     }
     text += &format!(
-        "  router {}, retry {}, {} thresholds\nOK\n",
+        "  router {}, retry {}, {} thresholds\n",
         scenario.router.kind(),
         scenario.retry.kind(),
         scenario.thresholds.len()
     );
     output::say(&text)?;
+    #[cfg(feature = "net")]
+    if args.live {
+        credentials(&scenario)?;
+    }
+    output::say("OK\n")?;
     Ok(ExitCode::Fine)
+}
+
+/// Says where each endpoint's credential is. An error, after all of them, where one is missing.
+#[cfg(feature = "net")]
+fn credentials(scenario: &Scenario) -> Result<()> {
+    let (_, found) = super::login::find(scenario, tollgate::http::tls::Roots::System)?;
+    let mut missing = 0;
+    for (spec, found) in scenario.endpoints.iter().zip(found) {
+        let text = match found {
+            Ok(source) => source,
+            Err(error) => {
+                missing += 1;
+                format!("{error:#}").replace('\n', "\n    ")
+            }
+        };
+        output::say(&format!("  credential {:<11} {text}\n", spec.name))?;
+    }
+    match missing {
+        0 => Ok(()),
+        _ => Err(Error::failed(format!("{missing} of {} credentials are missing", scenario.endpoints.len()))),
+    }
 }
 
 fn describe(spec: &EndpointSpec) -> String {
@@ -57,5 +89,12 @@ fn describe(spec: &EndpointSpec) -> String {
     let price = &spec.price;
     let hourly = price.per_hour.map(|amount| format!("${amount} an hour"));
     let prices = [rate("in", price.input), rate("out", price.output), hourly].into_iter().flatten();
-    format!("{} at {}: {limits}, {latency}, {}", spec.model, spec.url, prices.collect::<Vec<_>>().join(", "))
+    format!(
+        "{} {} {} at {}: {limits}, {latency}, {}",
+        spec.provider.name(),
+        spec.dialect().name(),
+        spec.model,
+        spec.url,
+        prices.collect::<Vec<_>>().join(", ")
+    )
 }

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::clock::Clock;
+use tollgate::http::tls::Roots;
+use tollgate::login::surroundings::Surroundings;
 use tollgate::machines;
 use tollgate::mock::{Mock, Part};
 use tollgate::rng::Rng;
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::server::endpoint::Detail;
 
-use super::output;
+use super::{login, output};
 
 /// Serve a scenario's endpoints over HTTP, for any client to try
 #[derive(clap::Args)]
@@ -28,6 +30,9 @@ pub struct Args {
     /// Root of all chance, instead of the scenario's
     #[arg(long)]
     seed: Option<u32>,
+    /// Let in only who shows the key that this environment holds for the endpoint; verify AWS signatures
+    #[arg(long)]
+    check_keys: bool,
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
@@ -40,7 +45,8 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let mut scenario = Scenario::load(&args.scenario)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     tollgate::http::raise_descriptor_limit();
-    let mock = mock(&scenario, |_| true)?;
+    let surroundings = args.check_keys.then(|| Surroundings::of_this_process(Roots::System));
+    let mock = mock(&scenario, |_| true, surroundings.as_ref())?;
     let clock = Clock::starting_in(std::time::Duration::ZERO);
     let failed = |cause: std::io::Error| {
         Error::failed(format!("could not listen on {}: {cause}; give --listen another address", args.listen))
@@ -64,13 +70,18 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
-/// A mock of the endpoints that `is_wanted`, in the scenario's order.
-pub fn mock(scenario: &Scenario, is_wanted: impl Fn(&EndpointSpec) -> bool) -> Result<Mock> {
+/// A mock of the endpoints that `is_wanted`, in the scenario's order. Callers must show the keys that are held in
+/// `surroundings`; where those are not given, anybody is let in.
+pub fn mock(
+    scenario: &Scenario,
+    is_wanted: impl Fn(&EndpointSpec) -> bool,
+    surroundings: Option<&Surroundings>,
+) -> Result<Mock> {
     let wanted = scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
     let parts = wanted.map(|(index, spec)| {
         Ok(Part {
             name: spec.name.clone(),
-            served: spec.served(None),
+            served: spec.served(surroundings.map(|held| login::expected(spec, held)).transpose()?),
             machine: machines::endpoint(scenario, index, Detail::EachToken)?,
         })
     });

@@ -4,6 +4,8 @@ mod check;
 mod init;
 mod interrupt;
 #[cfg(feature = "net")]
+mod login;
+#[cfg(feature = "net")]
 mod mock;
 mod output;
 mod report;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tollgate::collectors::Collectors;
-use tollgate::credential::{Credential, Secret};
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::clock::Clock;
 use tollgate::http::tls::Roots;
@@ -14,6 +13,7 @@ use tollgate::run::{Bounds, Ending, Input, Interrupts, Remote, Transport, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
+use super::login;
 use super::mock;
 use super::output::{self, Progress};
 use super::subject::{self, Found, Subject};
@@ -37,15 +37,16 @@ pub struct Args {
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let scenario = Scenario::load(&args.subject.scenario)?;
-    let keys = scenario.endpoints.iter().map(key).collect::<Result<Vec<_>>>()?;
     guard(&scenario, args.live)?;
+    let keyring = login::keyring(&scenario, Roots::System)?;
     let subject = Subject::new(&args.subject, Verb::Run, false)?;
     let mut log = if args.no_rows { None } else { Some(subject.log()?) };
     let mut collectors = Collectors::new(&subject.setup);
     let clock = Clock::starting_in(LEAD);
     let embedded = embed(&subject.scenario, clock)?;
     let input = Input {
-        remotes: remotes(&subject.scenario, &keys, embedded.as_ref()),
+        remotes: remotes(&subject.scenario, embedded.as_ref()),
+        keyring,
         transport: Transport { clock, roots: Roots::System, bounds: Bounds::default() },
         grace: args.grace.get(),
         interrupts: Interrupts::CtrlC,
@@ -120,21 +121,9 @@ fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
     Ok(())
 }
 
-/// The API key, from the environment variable that the scenario names.
-fn key(spec: &EndpointSpec) -> Result<Credential> {
-    let Some(name) = spec.key_env.as_ref().filter(|_| !spec.is_mock()) else { return Ok(Credential::None) };
-    match std::env::var(name) {
-        Ok(key) if !key.is_empty() => Ok(Credential::Key(Secret::new(key))),
-        _ => Err(Error::usage(format!(
-            "endpoint '{}' needs its API key in ${name}, which is not set",
-            spec.name
-        ))),
-    }
-}
-
 /// One mock for all endpoints that want one, on a socket and a thread of its own.
 fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
-    let mock = mock::mock(scenario, EndpointSpec::is_mock)?;
+    let mock = mock::mock(scenario, EndpointSpec::is_mock, None)?;
     if mock.parts.is_empty() {
         return Ok(None);
     }
@@ -142,9 +131,9 @@ fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
     bound.map(Some).map_err(|cause| Error::failed(format!("could not start the embedded mock: {cause}")))
 }
 
-fn remotes(scenario: &Scenario, keys: &[Credential], embedded: Option<&Embedded>) -> Vec<Remote> {
+fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<Remote> {
     let mut mocks = embedded.map_or(&[] as &[String], Embedded::urls).iter();
-    let remote = |(spec, key): (&EndpointSpec, &Credential)| {
+    let remote = |spec: &EndpointSpec| {
         let base_url = match spec.is_mock() {
             true => mocks.next().expect("each mock has its URL").clone(),
             false => spec.url.clone(),
@@ -153,9 +142,8 @@ fn remotes(scenario: &Scenario, keys: &[Credential], embedded: Option<&Embedded>
             name: spec.name.clone(),
             base_url,
             target: spec.target(),
-            credential: key.clone(),
             hints: spec.hints || spec.is_mock(),
         }
     };
-    scenario.endpoints.iter().zip(keys).map(remote).collect()
+    scenario.endpoints.iter().map(remote).collect()
 }

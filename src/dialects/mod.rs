@@ -14,6 +14,8 @@ mod counts;
 pub mod decoder;
 pub mod events;
 mod fields;
+pub mod frames;
+pub mod json_array;
 mod progress;
 pub mod prompt;
 pub mod refusal;

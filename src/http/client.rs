@@ -19,9 +19,10 @@ use super::hints::Hints;
 use super::tls::{self, Roots};
 use super::url::BaseUrl;
 use crate::client::dispatcher::Event;
-use crate::credential::Credential;
 use crate::dialects::Decoder;
 use crate::error::Result;
+use crate::login::keyring::Keyring;
+use crate::providers::sigv4::Signer;
 use crate::providers::{Encoded, Target};
 use crate::time::Instant;
 use crate::wire::{AttemptId, EndpointId, Fault, FaultKind, Job, Reply};
@@ -33,7 +34,6 @@ pub struct Remote {
     /// Such as `https://api.openai.com/v1`. A query in it is kept on every request.
     pub base_url: String,
     pub target: Target,
-    pub credential: Credential,
     /// Tell the endpoint which attempt this is: it is a mock of ours.
     pub hints: bool,
 }
@@ -80,16 +80,24 @@ pub struct Client {
 
 impl Client {
     /// A client for `remotes`, numbered by their position, and the events its attempts will send.
-    pub fn new(remotes: Vec<Remote>, transport: &Transport) -> Result<(Client, UnboundedReceiver<Event>)> {
+    pub fn new(
+        remotes: Vec<Remote>,
+        keyring: Keyring,
+        transport: &Transport,
+    ) -> Result<(Client, UnboundedReceiver<Event>)> {
         let counts = Rc::new(Cell::new(Counts::default()));
+        let keyring = Rc::new(keyring);
         let mut tls = None;
-        let routes = remotes.into_iter().map(|remote| {
+        let routes = (0..).zip(remotes).map(|(index, remote)| {
             let base = BaseUrl::parse(&remote.name, &remote.base_url)?;
             if base.is_tls && tls.is_none() {
                 tls = Some(tls::config(&transport.roots)?);
             }
             let peer = Peer { host: base.host, port: base.port, tls: tls.clone().filter(|_| base.is_tls) };
             Ok(Rc::new(Route {
+                signer: RefCell::new(remote.target.signer(&peer.host)),
+                index,
+                keyring: Rc::clone(&keyring),
                 host: base.authority,
                 path: base.path,
                 query: base.query,
@@ -112,10 +120,8 @@ impl Client {
     pub fn send(&mut self, id: AttemptId, endpoint: EndpointId, job: &Job) {
         let route = Rc::clone(&self.routes[usize::from(endpoint.0)]);
         let hints = route.remote.hints.then(|| Hints::new(id, job));
-        let Remote { target, credential, .. } = &route.remote;
-        let mut encoded = target.encode(&job.request);
-        encoded.headers.extend(target.key_header(credential));
-        let decoder = target.decoder(&job.request);
+        let encoded = route.remote.target.encode(&job.request);
+        let decoder = route.remote.target.decoder(&job.request);
         let line = Line { id, events: self.events.clone(), is_over: false };
         let attempt = tokio::task::spawn_local(attempt(route, line, encoded, hints, decoder));
         self.attempts.insert(id, attempt.abort_handle());
@@ -141,6 +147,10 @@ impl Client {
 /// One endpoint, and the connections kept to it.
 struct Route {
     remote: Remote,
+    /// The endpoint's place in the keyring.
+    index: usize,
+    keyring: Rc<Keyring>,
+    signer: RefCell<Signer>,
     peer: Peer,
     host: HeaderValue,
     path: String,
@@ -202,17 +212,32 @@ impl Route {
         self.counts.set(counts);
     }
 
+    /// The path of a request, with its query.
+    fn whole_path(&self, encoded: &Encoded) -> String {
+        let query = self.query.as_deref().map(|query| {
+            let joint = if encoded.path.contains('?') { '&' } else { '?' };
+            format!("{joint}{query}")
+        });
+        format!("{}{}{}", self.path, encoded.path, query.unwrap_or_default())
+    }
+
+    /// Adds what lets us in.
+    async fn authorize(&self, encoded: &mut Encoded) -> std::result::Result<(), Fault> {
+        let now = self.clock.now();
+        let credential = self.keyring.get(self.index, now).await;
+        let credential = credential.map_err(|missing| Fault::new(FaultKind::Login, missing.to_string()))?;
+        let (path, unix_secs) = (self.whole_path(encoded), self.clock.unix_secs(now));
+        let mut signer = self.signer.borrow_mut();
+        self.remote.target.authorize(&credential, &mut signer, (&self.host, &path), encoded, unix_secs);
+        Ok(())
+    }
+
     fn request(
         &self,
         encoded: &Encoded,
         hints: Option<Hints>,
     ) -> std::result::Result<Request<Pieces>, Fault> {
-        let query = self.query.as_deref().map(|query| {
-            let joint = if encoded.path.contains('?') { '&' } else { '?' };
-            format!("{joint}{query}")
-        });
-        let path = format!("{}{}{}", self.path, encoded.path, query.unwrap_or_default());
-        let uri = Uri::try_from(path).map_err(|cause| {
+        let uri = Uri::try_from(self.whole_path(encoded)).map_err(|cause| {
             Fault::new(FaultKind::Garbled, format!("the request's path '{}': {cause}", encoded.path))
         })?;
         let mut request = Request::new(Pieces::new(encoded.body.clone()));
@@ -268,10 +293,13 @@ impl Drop for Line {
 async fn attempt(
     route: Rc<Route>,
     mut line: Line,
-    encoded: Encoded,
+    mut encoded: Encoded,
     hints: Option<Hints>,
     mut decoder: Decoder,
 ) {
+    if let Err(fault) = route.authorize(&mut encoded).await {
+        return line.broken(route.clock.now(), fault);
+    }
     let (mut connection, response) = match ask(&route, &line, &encoded, hints).await {
         Ok(asked) => asked,
         Err(fault) => return line.broken(route.clock.now(), fault),

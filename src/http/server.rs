@@ -56,13 +56,15 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         return whole(too_large());
     };
     let served = &engine.parts[part].served;
-    let asked = served.read(&Call {
+    let call = Call {
         method: &head.method,
         path,
+        whole_path: head.uri.path(),
         query: head.uri.query(),
         headers: &head.headers,
         body: &body,
-    });
+    };
+    let asked = served.read(&call, engine.clock.unix_secs(engine.clock.now()));
     let (operation, asked) = match asked {
         Ok(Asked::Generate(operation, asked)) => (operation, asked),
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),

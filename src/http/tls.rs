@@ -17,7 +17,7 @@ pub enum Roots {
 }
 
 /// The TLS settings of every connection of a run.
-pub(super) fn config(roots: &Roots) -> Result<Arc<ClientConfig>> {
+pub(crate) fn config(roots: &Roots) -> Result<Arc<ClientConfig>> {
     let roots = match roots {
         Roots::Given(roots) => Arc::clone(roots),
         Roots::System => Arc::new(system()),

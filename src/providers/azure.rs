@@ -88,7 +88,7 @@ impl Provider for Azure {
 
     fn spell(&self, _dialect: &str, problem: &Problem<'_>) -> Answer {
         let (status, code, message) = match problem {
-            Problem::NoKey | Problem::WrongKey => (
+            Problem::NoKey | Problem::Unsigned(_) | Problem::WrongKey => (
                 401,
                 "401",
                 "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a \

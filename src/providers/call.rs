@@ -5,8 +5,10 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::{AnyProvider, Headers, Operation, Problem, Provider, Route};
-use crate::credential::Credential;
+use super::sigv4::{Received, verify};
+use super::target::REGION;
+use super::{AnyProvider, Headers, Operation, Problem, Route, SignatureError};
+use crate::credential::{AwsKeys, Credential};
 use crate::dialects::{AnyDialect, Generate};
 
 /// A call that reached the mock, its path stripped of the endpoint's prefix.
@@ -14,6 +16,8 @@ use crate::dialects::{AnyDialect, Generate};
 pub struct Call<'a> {
     pub method: &'a Method,
     pub path: &'a str,
+    /// The path as it was sent, the endpoint's prefix included: what signatures are made over.
+    pub whole_path: &'a str,
     pub query: Option<&'a str>,
     pub headers: &'a HeaderMap,
     pub body: &'a [u8],
@@ -41,6 +45,8 @@ impl<'a> Call<'a> {
 pub struct Served {
     pub provider: AnyProvider,
     pub model: String,
+    /// AWS region, for which calls must be signed.
+    pub region: Option<String>,
     /// What the caller must show; `None` lets anybody in.
     pub credential: Option<Credential>,
 }
@@ -69,8 +75,9 @@ impl Answer {
 }
 
 impl Served {
-    /// What `call` asks for, or the service's own answer to a call it does not understand.
-    pub fn read(&self, call: &Call<'_>) -> Result<Asked, Answer> {
+    /// What `call`, come at this calendar time, asks for, or the service's own answer to a call it does not
+    /// understand.
+    pub fn read(&self, call: &Call<'_>, unix_secs: u64) -> Result<Asked, Answer> {
         let provider = self.provider.get();
         let route = provider.route(call);
         let dialect = match &route {
@@ -82,7 +89,7 @@ impl Served {
             return Err(spell(&Problem::UnknownPath(call)));
         }
         if route != Route::Health {
-            self.check_key(provider, call).map_err(|problem| spell(&problem))?;
+            self.check_key(call, unix_secs).map_err(|error| spell(&error.problem()))?;
         }
         let unknown = |model: &str| Err(spell(&Problem::UnknownModel(model)));
         let answer = match route {
@@ -115,20 +122,54 @@ impl Served {
         name == self.model
     }
 
-    fn check_key(&self, provider: &dyn Provider, call: &Call<'_>) -> Result<(), Problem<'static>> {
-        let Some(expected) = &self.credential else { return Ok(()) };
-        let secret = match expected {
-            Credential::Key(secret) | Credential::Bearer(secret) => secret.expose(),
-            Credential::Aws(_) | Credential::None => return Ok(()),
+    fn check_key(&self, call: &Call<'_>, unix_secs: u64) -> Result<(), KeyProblem> {
+        let secret = match &self.credential {
+            None | Some(Credential::None) => return Ok(()),
+            Some(Credential::Aws(keys)) => return self.check_signature(keys, call, unix_secs),
+            Some(Credential::Key(secret) | Credential::Bearer(secret)) => secret.expose(),
         };
         let bearer = call.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let bearer = bearer.map(|shown| shown.strip_prefix(b"Bearer ").unwrap_or_default());
-        let keys = provider.key_headers().iter().filter_map(|name| call.headers.get(*name));
-        let mut shown = keys.map(HeaderValue::as_bytes).chain(bearer);
+        let names = self.provider.get().key_headers().iter();
+        let keys = names.filter_map(|name| call.headers.get(*name)).map(HeaderValue::as_bytes);
+        let mut shown = keys.chain(bearer).chain(call.parameter("key").map(str::as_bytes));
         match shown.clone().next() {
-            None => Err(Problem::NoKey),
+            None => Err(KeyProblem::None),
             Some(_) if shown.any(|shown| shown == secret.as_bytes()) => Ok(()),
-            Some(_) => Err(Problem::WrongKey),
+            Some(_) => Err(KeyProblem::Wrong),
+        }
+    }
+
+    fn check_signature(&self, keys: &AwsKeys, call: &Call<'_>, unix_secs: u64) -> Result<(), KeyProblem> {
+        if !call.headers.contains_key(AUTHORIZATION) {
+            return Err(KeyProblem::None);
+        }
+        let received = Received {
+            method: call.method.as_str(),
+            path: call.whole_path,
+            query: call.query.unwrap_or_default(),
+            headers: call.headers,
+            body: call.body,
+        };
+        let services = self.provider.get().signing_names("");
+        let region = self.region.as_deref().unwrap_or(REGION);
+        verify(&received, keys, region, services, unix_secs).map_err(KeyProblem::Unsigned)
+    }
+}
+
+/// Why a caller is not let in.
+enum KeyProblem {
+    None,
+    Unsigned(SignatureError),
+    Wrong,
+}
+
+impl KeyProblem {
+    fn problem(&self) -> Problem<'_> {
+        match self {
+            KeyProblem::None => Problem::NoKey,
+            KeyProblem::Unsigned(error) => Problem::Unsigned(error),
+            KeyProblem::Wrong => Problem::WrongKey,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod call;
 pub mod encoder;
 pub mod openai;
 mod self_hosted;
+pub mod sigv4;
 pub mod target;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use self::call::{Answer, Asked, Call, Served};
 pub use self::encoder::{Encoder, Head};
+pub use self::sigv4::SignatureError;
 pub use self::target::{Encoded, Target};
 use crate::dialects::{AnyDialect, Bad, Framing, Generate, InPath, Place};
 use crate::kind;
@@ -68,6 +70,11 @@ pub trait Provider: Send + Sync {
     /// Client: headers of every call, keys and content type apart.
     fn headers(&self, _target: &Target, _stream: bool) -> Headers {
         Vec::new()
+    }
+
+    /// The names by which AWS signatures may call the service, the one for this host first.
+    fn signing_names(&self, _host: &str) -> &'static [&'static str] {
+        &[]
     }
 
     /// Where an API key goes, the usual header first; the mock takes any of them. Where there are none it is a
@@ -158,6 +165,8 @@ pub enum Problem<'a> {
     Refused(Refused<'a>),
     UnknownModel(&'a str),
     UnknownPath(&'a Call<'a>),
+    /// The request is not signed as it should be.
+    Unsigned(&'a SignatureError),
     /// The key shown is not the one.
     WrongKey,
     WrongMethod(&'a Call<'a>, &'a Method),

@@ -119,7 +119,9 @@ pub fn spell(problem: &Problem<'_>) -> Answer {
         Problem::UnknownPath(call) => {
             invalid(404, &format!("Invalid URL ({} {})", call.method, call.path), None, None)
         }
-        Problem::WrongKey => invalid(401, "Incorrect API key provided.", None, Some("invalid_api_key")),
+        Problem::Unsigned(_) | Problem::WrongKey => {
+            invalid(401, "Incorrect API key provided.", None, Some("invalid_api_key"))
+        }
         Problem::WrongMethod(call, method) => {
             let message = format!(
                 "Not allowed to {} on {}. (HINT: Perhaps you meant to {method}?)",

@@ -1,12 +1,13 @@
 //! The client's side of a call: whom it goes to, and how it is put together.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue};
 use memchr::memmem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 
+use super::sigv4::{Signer, ToSign};
 use super::{AnyProvider, Headers};
 use crate::credential::Credential;
 use crate::dialects::{AnyDialect, Ask, Decoder, prompt};
@@ -92,6 +93,33 @@ impl Target {
         }
     }
 
+    /// A signer of requests to this host.
+    pub fn signer(&self, host: &str) -> Signer {
+        let name = self.provider.get().signing_names(host).first();
+        Signer::new(self.region.as_deref().unwrap_or(REGION), name.unwrap_or(&""))
+    }
+
+    /// Adds to the request what shows `credential`: a key, a token, or a signature made at this calendar time.
+    /// `path` is the whole of it, with its query, as it will be sent to `host`.
+    pub fn authorize(
+        &self,
+        credential: &Credential,
+        signer: &mut Signer,
+        (host, path): (&HeaderValue, &str),
+        encoded: &mut Encoded,
+        unix_secs: u64,
+    ) {
+        encoded.headers.extend(self.key_header(credential));
+        let Credential::Aws(keys) = credential else { return };
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let is_signed = |name: &HeaderName| *name == CONTENT_TYPE || name.as_str().starts_with("x-amz");
+        let mut headers: Headers =
+            encoded.headers.iter().filter(|(name, _)| is_signed(name)).cloned().collect();
+        headers.push((HOST, host.clone()));
+        let request = ToSign { method: "POST", path, query, headers: &headers, body: &encoded.body };
+        encoded.headers.extend(signer.sign(&request, keys, unix_secs));
+    }
+
     /// The header that shows a key or a token; `None` for a credential that is none or signs.
     pub fn key_header(&self, credential: &Credential) -> Option<(HeaderName, HeaderValue)> {
         let (secret, name) = match credential {
@@ -118,6 +146,9 @@ fn pieces(body: &Map<String, Value>, request: &Request) -> Vec<Bytes> {
     let (start, end) = (text.slice(..place), text.slice(place + prompt::PLACE.len()..));
     std::iter::once(start).chain(prompt::prompt(request.id, request.input_tokens)).chain([end]).collect()
 }
+
+/// Stands in for the region where an endpoint, a mock, has none.
+pub const REGION: &str = "us-east-1";
 
 /// A text as one segment of a path.
 pub fn segment(text: &str) -> String {

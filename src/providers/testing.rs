@@ -38,13 +38,14 @@ pub fn asked(target: &Target, credential: &Credential, request: &Request) -> (Op
         None => (&*encoded.path, None),
     };
     let body = encoded.body.concat();
-    let call = Call { method: &Method::POST, path, query, headers: &headers, body: &body };
+    let call = Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: &body };
     let served = Served {
         provider: target.provider,
         model: target.model.clone(),
+        region: None,
         credential: Some(credential.clone()),
     };
-    match served.read(&call) {
+    match served.read(&call, UNIX_SECS) {
         Ok(Asked::Generate(operation, asked)) => (operation, asked),
         Ok(Asked::Answer(answer)) | Err(answer) => {
             panic!("{} {}: {}", answer.status, encoded.path, String::from_utf8_lossy(&answer.body))

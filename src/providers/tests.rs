@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::testing::{
-    MODEL, answer, asked, finish, header, plain, read, replies, request, target, tokens, written,
+    MODEL, UNIX_SECS, answer, asked, finish, header, plain, read, replies, request, target, tokens, written,
 };
 use super::{Call, PROVIDERS, Served, Target};
 use crate::credential::{Credential, Secret};
@@ -135,10 +135,10 @@ proptest! {
     fn no_call_makes_the_mock_panic(path in "(/v1|/openai|/openai/v1|/model|/anthropic)?/[a-z/:%?0-9.-]{0,30}(/|é)?.{0,4}",
                                     query in prop::option::of("[a-z=&%-]{0,12}"), body in prop::collection::vec(any::<u8>(), 0..60)) {
         for (provider, _) in PROVIDERS {
-            let served = Served { provider: provider.parse().unwrap(), model: MODEL.into(), credential: None };
+            let served = Served { provider: provider.parse().unwrap(), model: MODEL.into(), region: None, credential: None };
             for method in [Method::GET, Method::POST] {
-                let call = Call { method: &method, path: &path, query: query.as_deref(), headers: &HeaderMap::new(), body: &body };
-                let _ = served.read(&call);
+                let call = Call { method: &method, path: &path, whole_path: &path, query: query.as_deref(), headers: &HeaderMap::new(), body: &body };
+                let _ = served.read(&call, UNIX_SECS);
             }
         }
     }
@@ -211,11 +211,13 @@ fn keys_are_checked_where_the_mock_has_one() {
         let served = Served {
             provider: target.provider,
             model: MODEL.into(),
+            region: None,
             credential: Some(Credential::Key(Secret::new("right"))),
         };
         let body = encoded.body.concat();
-        let call = Call { method: &Method::POST, path, query, headers: &headers, body: &body };
-        served.read(&call).map_or_else(|answer| answer.status, |_| 200)
+        let call =
+            Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: &body };
+        served.read(&call, UNIX_SECS).map_or_else(|answer| answer.status, |_| 200)
     };
     for target in rows() {
         let secret = |text: &str| Secret::new(text);

@@ -90,7 +90,8 @@ pub struct EndpointSpec {
     /// Base URL such as `https://api.openai.com/v1`, or `mock` for an embedded stand-in.
     #[serde(default = "default_url")]
     pub url: String,
-    /// The environment variable that holds the API key.
+    /// The environment variable that holds the API key; without it a real service's usual variables and login are
+    /// looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
     /// Azure's API version, for its classic paths with the deployment in them.
@@ -113,6 +114,10 @@ pub struct EndpointSpec {
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub body: toml::Table,
+    /// Whether to log in by the provider's usual variables and chain where `key_env` is not given: so for a real
+    /// service, not so for one on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<bool>,
     /// Tells a Tollgate mock which request this is, so that it draws what a simulation would.
     /// Always so for `url = "mock"`; never set it for a real service.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -184,7 +189,7 @@ impl EndpointSpec {
 
     /// The mock's side of it: what it stands for, whom it lets in.
     pub fn served(&self, credential: Option<Credential>) -> Served {
-        Served { provider: self.provider, model: self.model.clone(), credential }
+        Served { provider: self.provider, model: self.model.clone(), region: self.region.clone(), credential }
     }
 
     /// Whether it is played by an embedded mock.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::RootCertStore;
 use tollgate::client::dispatcher::Event;
-use tollgate::credential::{Credential, Secret};
 use tollgate::http::client::{Bounds, Client, Counts, Remote, Transport};
 use tollgate::http::clock::Clock;
 use tollgate::http::runtime;
 use tollgate::http::tls::Roots;
+use tollgate::login::keyring::Keyring;
 use tollgate::providers::Target;
 use tollgate::wire::{AttemptId, ClassId, EndpointId, Job, Reply, Request, RequestId};
 
@@ -64,7 +64,7 @@ pub fn ask(url: &str) -> Asked {
 pub fn ask_with(url: &str, transport: &Transport, times: u64) -> Asked {
     let runtime = runtime().unwrap();
     let asked = runtime.block_on(async {
-        let (mut client, mut heard) = Client::new(vec![remote(url)], transport).unwrap();
+        let (mut client, mut heard) = Client::new(vec![remote(url)], Keyring::open(1), transport).unwrap();
         let mut events = Vec::new();
         for nth in 0..times {
             let (id, job) = job(nth);
@@ -94,7 +94,6 @@ pub fn remote(url: &str) -> Remote {
         name: "rogue".into(),
         base_url: url.into(),
         target: Target::new("openai".parse().unwrap(), "m"),
-        credential: Credential::Key(Secret::new("secret")),
         hints: false,
     }
 }
