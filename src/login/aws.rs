@@ -3,6 +3,7 @@
 #[cfg(feature = "cloud-auth")]
 mod roles;
 
+use std::ops::ControlFlow::Break;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use crate::credential::{AwsKeys, Credential, Secret};
 
 /// Looks for keys in the order of AWS's own SDKs.
 pub(super) async fn find(surroundings: &Surroundings, search: &mut Search) -> Option<Found> {
-    if let Some(end) = search.take("AWS environment", environment(surroundings)) {
+    if let Break(end) = search.take("AWS environment", environment(surroundings)) {
         return end;
     }
     let files = ProfileFiles::read(surroundings);
@@ -27,7 +28,7 @@ pub(super) async fn find(surroundings: &Surroundings, search: &mut Search) -> Op
         Err(why) if chosen.is_some() => Attempt::Failed(why),
         Err(why) => Attempt::Absent(why),
     };
-    if let Some(end) = search.take(&format!("AWS profile '{name}'"), attempt) {
+    if let Break(end) = search.take(&format!("AWS profile '{name}'"), attempt) {
         return end;
     }
     roles::find(surroundings, search).await
@@ -68,18 +69,38 @@ async fn of_profile(
     profile: &Profile,
     depth: usize,
 ) -> Attempt {
+    let name = &profile.name;
     if let Some(arn) = profile.get("role_arn") {
         return Box::pin(roles::of_profile(surroundings, files, profile, arn, depth)).await;
     }
     if let Some(account) = profile.get("sso_account_id") {
-        return roles::sso(surroundings, files, profile, account).await;
+        return match roles::sso(surroundings, files, profile, account).await {
+            Attempt::LoggedOut { why, remedy } => by_cli(surroundings, name, why, remedy).await,
+            attempt => attempt,
+        };
     }
-    match (plain_keys(profile), profile.get("credential_process")) {
-        (Some(found), _) => Attempt::Found(found),
-        (None, Some(command)) => process(surroundings, command, &profile.name).await,
-        (None, None) => {
-            Attempt::Absent("it has no keys, no SSO login, no credential_process and no role".into())
-        }
+    if let Some(found) = plain_keys(profile) {
+        return Attempt::Found(found);
+    }
+    if let Some(command) = profile.get("credential_process") {
+        let source = format!("AWS profile '{name}' (credential_process)");
+        let printed = process(surroundings, &words(command), source).await;
+        return printed.unwrap_or_else(|why| Attempt::Failed(format!("its credential_process {why}")));
+    }
+    if profile.get("login_session").is_some() {
+        let why = "only the AWS CLI has its login".to_string();
+        return by_cli(surroundings, name, why, format!("run `aws login --profile {name}`")).await;
+    }
+    Attempt::Absent("it has no keys, no login, no credential_process and no role".into())
+}
+
+/// Has the AWS CLI make keys of a profile, after we could not: it renews logins, and knows more of them.
+async fn by_cli(surroundings: &Surroundings, name: &str, why: String, remedy: String) -> Attempt {
+    let command = ["aws", "configure", "export-credentials", "--format", "process", "--profile", name];
+    let source = format!("AWS profile '{name}' (AWS CLI)");
+    match process(surroundings, &command.map(str::to_string), source).await {
+        Ok(attempt) => attempt,
+        Err(of_cli) => Attempt::LoggedOut { why: format!("{why}; `aws` {of_cli}"), remedy },
     }
 }
 
@@ -90,31 +111,26 @@ fn plain_keys(profile: &Profile) -> Option<Found> {
     Some(found(id, secret, profile.get("aws_session_token"), source, None))
 }
 
-/// Runs the profile's command. What it prints is a secret, and its complaints may be.
-async fn process(surroundings: &Surroundings, command: &str, name: &str) -> Attempt {
-    let words = words(command);
-    let Some((program, args)) = words.split_first() else {
-        return Attempt::Failed("its credential_process is empty".into());
-    };
+/// Runs a command that prints keys. What it prints is a secret, and its complaints may be.
+async fn process(surroundings: &Surroundings, command: &[String], source: String) -> Result<Attempt, String> {
+    let (program, args) = command.split_first().ok_or("is empty")?;
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let output = match surroundings.run(program, &args).await {
-        Ok(output) if output.status.success() => output,
-        Ok(output) => return Attempt::Failed(format!("its credential_process failed: {}", output.status)),
-        Err(cause) => return Attempt::Failed(format!("its credential_process failed: {cause}")),
-    };
-    let Ok(printed) = serde_json::from_slice::<Printed>(&output.stdout) else {
-        return Attempt::Failed("its credential_process printed no keys in the agreed form".into());
-    };
+    let output = surroundings.run(program, &args).await.map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::NotFound => "is not on the PATH".to_string(),
+        _ => format!("could not be run: {cause}"),
+    })?;
+    if !output.status.success() {
+        return Err(format!("failed ({})", output.status));
+    }
+    let printed = serde_json::from_slice::<Printed>(&output.stdout);
+    let printed = printed.map_err(|_| "printed no keys in the agreed form")?;
     let lasts = match printed.expiration.as_deref().map(str::parse::<jiff::Timestamp>) {
         None => None,
         Some(Ok(at)) => Some(super::until_unix(u64::try_from(at.as_second()).unwrap_or(0))),
-        Some(Err(_)) => {
-            return Attempt::Failed("its credential_process printed no time as Expiration".into());
-        }
+        Some(Err(_)) => return Err("printed an Expiration that is no time".into()),
     };
-    let source = format!("AWS profile '{name}' (credential_process)");
     let token = printed.session_token.as_deref();
-    Attempt::Found(found(&printed.access_key_id, &printed.secret_access_key, token, source, lasts))
+    Ok(Attempt::Found(found(&printed.access_key_id, &printed.secret_access_key, token, source, lasts)))
 }
 
 /// What a credential process prints.
@@ -127,7 +143,7 @@ struct Printed {
     expiration: Option<String>,
 }
 
-/// Without reqsign there are keys of the environment, of profiles and of their commands.
+/// Without reqsign there are keys of the environment, of profiles and of commands.
 #[cfg(not(feature = "cloud-auth"))]
 mod roles {
     use super::{Attempt, Found, Profile, ProfileFiles, Search, Surroundings};
@@ -143,7 +159,8 @@ mod roles {
         Attempt::Failed(ABSENT.into())
     }
 
-    pub async fn sso(_: &Surroundings, _: &ProfileFiles, _: &Profile, _: &str) -> Attempt {
-        Attempt::Failed(ABSENT.into())
+    pub async fn sso(_: &Surroundings, _: &ProfileFiles, profile: &Profile, _: &str) -> Attempt {
+        let remedy = format!("run `aws sso login --profile {}`", profile.name);
+        Attempt::LoggedOut { why: ABSENT.into(), remedy }
     }
 }

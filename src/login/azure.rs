@@ -1,5 +1,6 @@
 //! Microsoft Entra tokens: a service principal, a workload's identity, the host's, or the Azure CLI's login.
 
+use std::ops::ControlFlow::Break;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub(super) async fn find(surroundings: &Surroundings, scope: &str, search: &mut 
         [Place::ClientSecret, Place::WorkloadIdentity, Place::AppService, Place::Cli, Place::ManagedIdentity]
     {
         let attempt = place.look(surroundings, scope).await;
-        if let Some(end) = search.take(place.name(), attempt) {
+        if let Break(end) = search.take(place.name(), attempt) {
             return end;
         }
     }

@@ -1,5 +1,6 @@
 //! Google's application default credentials: a credential file, or the machine's service account.
 
+use std::ops::ControlFlow::Break;
 use std::path::PathBuf;
 
 use super::surroundings::Surroundings;
@@ -8,7 +9,7 @@ use super::{Attempt, Found, Search};
 /// Looks for a token in the order of google-auth's `default()`.
 pub(super) async fn find(surroundings: &Surroundings, search: &mut Search) -> Option<Found> {
     for place in [Place::Given, Place::WellKnown, Place::Machine] {
-        if let Some(end) = search.take(place.name(), place.look(surroundings).await) {
+        if let Break(end) = search.take(place.name(), place.look(surroundings).await) {
             return end;
         }
     }

@@ -17,6 +17,7 @@ pub mod surroundings;
 mod tests;
 mod web;
 
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use self::missing::{Missing, Step};
@@ -120,28 +121,35 @@ impl Login {
             return Ok(Found::lasting(Credential::None, "none is needed"));
         }
         let mut search = Search::default();
-        for variable in &self.variables {
-            match variable.read(surroundings) {
-                Some(found) => return Ok(found),
-                None => search.note(&variable.name, "not set"),
-            }
-        }
-        let found = match self.chain {
-            None => None,
-            Some(Chain::Aws) => aws::find(surroundings, &mut search).await,
-            Some(Chain::Azure { scope }) => azure::find(surroundings, scope, &mut search).await,
-            Some(Chain::Google) => google::find(surroundings, &mut search).await,
-        };
-        found.ok_or_else(|| Missing {
+        let looked = self.look(surroundings, &mut search).await;
+        looked.ok_or_else(|| Missing {
             expired: None,
             steps: search.steps,
             remedy: self.remedy(search.remedy),
         })
     }
 
+    async fn look(&self, surroundings: &Surroundings, search: &mut Search) -> Option<Found> {
+        for variable in &self.variables {
+            let attempt =
+                variable.read(surroundings).map_or(Attempt::Absent("not set".into()), Attempt::Found);
+            if let Break(end) = search.take(&variable.name, attempt) {
+                return end;
+            }
+        }
+        match self.chain {
+            None => None,
+            Some(Chain::Aws) => aws::find(surroundings, search).await,
+            Some(Chain::Azure { scope }) => azure::find(surroundings, scope, search).await,
+            Some(Chain::Google) => google::find(surroundings, search).await,
+        }
+    }
+
     /// What to do next: first what the search has learnt of, and then every other way in.
     fn remedy(&self, learnt: Option<String>) -> String {
-        let names = self.variables.iter().map(|variable| variable.name.as_str()).collect::<Vec<_>>();
+        let names = self.variables.iter().map(|variable| variable.name.as_str());
+        let is_named = |name: &&str| learnt.as_ref().is_some_and(|learnt| learnt.ends_with(name));
+        let names = names.filter(|name| !is_named(name)).collect::<Vec<_>>();
         let set = (!names.is_empty()).then(|| format!("set {}", names.join(" or ")));
         let (keys, command) = match self.chain {
             None => (None, None),
@@ -177,6 +185,19 @@ impl Found {
     fn token(text: &str, source: impl Into<String>, lasts: Option<Duration>) -> Found {
         Found { credential: Credential::Bearer(Secret::new(text)), source: source.into(), lasts }
     }
+
+    /// Whether what is shown of it is plain text, as a header's value has to be.
+    fn is_sendable(&self) -> bool {
+        let is_plain = |text: &str| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        match &self.credential {
+            Credential::None => true,
+            Credential::Key(secret) | Credential::Bearer(secret) => is_plain(secret.expose()),
+            Credential::Aws(keys) => {
+                let token = keys.session_token.as_ref();
+                is_plain(&keys.access_key_id) && token.is_none_or(|token| is_plain(token.expose()))
+            }
+        }
+    }
 }
 
 /// What came of one place. Texts say why, and are shown.
@@ -187,7 +208,6 @@ enum Attempt {
     Failed(String),
     Found(Found),
     /// It is set up, but its login is over; the remedy is what to run.
-    #[cfg_attr(not(feature = "cloud-auth"), expect(dead_code))]
     LoggedOut {
         why: String,
         remedy: String,
@@ -218,25 +238,28 @@ impl Search {
     }
 
     /// Takes in what came of `place`: the end of the search, or nothing yet.
-    fn take(&mut self, place: &str, attempt: Attempt) -> Option<Option<Found>> {
+    fn take(&mut self, place: &str, attempt: Attempt) -> ControlFlow<Option<Found>> {
         match attempt {
             Attempt::Absent(why) => {
                 self.note(place, why);
-                None
+                Continue(())
             }
             Attempt::Failed(why) => {
                 self.note(place, why);
                 self.remedy = Some(format!("correct {place}"));
-                Some(None)
+                Break(None)
             }
             Attempt::Found(found) if found.lasts == Some(Duration::ZERO) => {
                 self.take(place, Attempt::Failed("what it gave has expired already".into()))
             }
-            Attempt::Found(found) => Some(Some(found)),
+            Attempt::Found(found) if !found.is_sendable() => {
+                self.take(place, Attempt::Failed("what it holds does not fit into a header".into()))
+            }
+            Attempt::Found(found) => Break(Some(found)),
             Attempt::LoggedOut { why, remedy } => {
                 self.note(place, why);
                 self.remedy = Some(remedy);
-                Some(None)
+                Break(None)
             }
         }
     }

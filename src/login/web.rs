@@ -19,6 +19,7 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::http::tls::{self, Roots};
+use crate::number::Span;
 
 /// Where requests go.
 #[derive(Clone)]
@@ -60,7 +61,7 @@ impl Web {
         let host = request.uri().authority().map_or("the URL", |authority| authority.as_str()).to_string();
         match timeout(patience.total, self.exchange(request, patience.connect)).await {
             Ok(answer) => answer.map_err(|why| format!("{host}: {why}")),
-            Err(_) => Err(format!("{host} did not answer within {} s", patience.total.as_secs())),
+            Err(_) => Err(format!("{host} did not answer within {}", Span(patience.total))),
         }
     }
 
@@ -79,7 +80,7 @@ impl Web {
         let name = authority.as_str().rsplit('@').next().unwrap_or_default();
         head.headers.insert(HOST, HeaderValue::from_str(name).map_err(|_| "is not a URL")?);
         let request = Request::from_parts(head, Full::new(body));
-        let late = |_| format!("no connection within {} s", connect.as_secs());
+        let late = |_| format!("no connection within {}", Span(connect));
         let stream = timeout(connect, self.connect(&host, port)).await.map_err(late)??;
         if !is_tls {
             return converse(stream, request).await;

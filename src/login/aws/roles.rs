@@ -1,5 +1,6 @@
 //! Keys that AWS lends for a while: to a role, an SSO login, a container, a machine.
 
+use std::ops::ControlFlow::Break;
 use std::path::PathBuf;
 
 use reqsign_aws_v4::{
@@ -17,7 +18,7 @@ use crate::login::web::Patience;
 /// The places after the profile.
 pub(super) async fn find(surroundings: &Surroundings, search: &mut Search) -> Option<Found> {
     for place in [Place::WebIdentity, Place::Container, Place::Machine] {
-        if let Some(end) = search.take(place.name(), place.look(surroundings).await) {
+        if let Break(end) = search.take(place.name(), place.look(surroundings).await) {
             return end;
         }
     }

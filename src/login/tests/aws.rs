@@ -94,8 +94,10 @@ fn a_profile_s_command_prints_keys() {
     assert_lasts(&found, 900);
     let (_folder, path) = home(&config.replace("two words", "canary4f1c"), "");
     let missing = find(login(), &[("HOME", &path)], nothing).0.unwrap_err();
-    assert_eq!(why(&missing, "AWS profile 'default'"), "its credential_process failed: exit status: 3");
+    assert_eq!(why(&missing, "AWS profile 'default'"), "its credential_process failed (exit status: 3)");
 }
+
+const NO_CLI: &str = "`aws` is not on the PATH";
 
 const LOGIN_AGAIN: &str =
     "run `aws sso login --profile dev`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
@@ -145,22 +147,49 @@ fn an_sso_login_that_is_over_says_how_to_log_in_again() {
     let variables = [("HOME", home.as_str()), ("AWS_PROFILE", "dev")];
     let missing = find(login(), &variables, nothing).0.unwrap_err();
     assert_eq!(missing.remedy, LOGIN_AGAIN);
-    let never = format!("nobody has logged in by SSO: there is no {home}/{}", SSO_CACHED[0].1);
+    let never = format!("nobody has logged in by SSO: there is no {home}/{}; {NO_CLI}", SSO_CACHED[0].1);
     assert_eq!(why(&missing, "AWS profile 'dev'"), never);
     let token = r#"{"accessToken": "canary4f1c-sso", "expiresAt": "2020-01-01T00:00:00Z"}"#;
     write(folder.path(), SSO_CACHED[0].1, token);
     let missing = find(login(), &variables, nothing).0.unwrap_err();
-    assert_eq!(why(&missing, "AWS profile 'dev'"), "its SSO login has expired");
+    assert_eq!(why(&missing, "AWS profile 'dev'"), format!("its SSO login has expired; {NO_CLI}"));
     assert_eq!(missing.remedy, LOGIN_AGAIN);
     write(folder.path(), SSO_CACHED[0].1, &token.replace("2020", "2999"));
     let refuse = |_: &Seen| (401, r#"{"__type": "UnauthorizedException", "message": "canary4f1c"}"#.into());
     let missing = find(login(), &variables, refuse).0.unwrap_err();
-    let said = "its SSO login is over: portal.sso.eu-west-1.amazonaws.com answered 401 UnauthorizedException";
+    let answered = "portal.sso.eu-west-1.amazonaws.com answered 401 UnauthorizedException";
+    let said = format!("its SSO login is over: {answered}; {NO_CLI}");
     assert_eq!(why(&missing, "AWS profile 'dev'"), said);
     let refuse = |_: &Seen| (403, r#"{"__type": "ForbiddenException"}"#.into());
     let missing = find(login(), &variables, refuse).0.unwrap_err();
     let remedy = "correct AWS profile 'dev', or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     assert_eq!(missing.remedy, remedy, "a login does not help");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_aws_cli_renews_a_login_that_is_over() {
+    let config = format!("{SSO}[profile new]\nlogin_session = arn:aws:iam::111122223333:user/me\n");
+    let (folder, home) = home(&config, "");
+    let path = folder.path().to_str().unwrap();
+    let at = rfc3339_in(3600);
+    let text = format!(
+        "case \"$*\" in 'configure export-credentials --format process --profile '*) ;; *) exit 2 ;; esac\n\
+         echo '{{\"Version\": 1, \"AccessKeyId\": \"AKID\", \"SecretAccessKey\": \"canary4f1c-secret\", \
+         \"SessionToken\": \"canary4f1c-session\", \"Expiration\": \"{at}\"}}'"
+    );
+    for profile in ["dev", "new"] {
+        script(folder.path(), "aws", &text);
+        let variables = [("HOME", home.as_str()), ("AWS_PROFILE", profile), ("PATH", path)];
+        let found = find(login(), &variables, nothing).0.unwrap();
+        assert_eq!(found.source, format!("AWS profile '{profile}' (AWS CLI)"));
+        assert_eq!(found.credential, keys("AKID", Some("canary4f1c-session")));
+        assert_lasts(&found, 3600);
+        script(folder.path(), "aws", "echo canary4f1c >&2; exit 255");
+        let missing = find(login(), &variables, nothing).0.unwrap_err();
+        let said = why(&missing, &format!("AWS profile '{profile}'"));
+        assert!(said.ends_with("; `aws` failed (exit status: 255)"), "{said}");
+    }
 }
 
 #[test]
