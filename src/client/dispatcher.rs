@@ -1,18 +1,18 @@
 //! The client machine: plan in, attempts out, one outcome for each request. It reads no clock.
 //!
-//! A request is sent when the plan says so, whatever became of those before it. A failed attempt is
-//! followed at once by another on an endpoint not yet tried (a failover); when every endpoint has
-//! been tried the round is over, and the retry policy says how long to wait before the next. A hedge
-//! is a second attempt beside a silent first; the first token decides between them. A request ends
-//! when it is answered, when the policy gives up, or when its whole time is over.
+//! A request is sent when the plan says so, whatever became of those before it. The retry policy is
+//! told of each failure, and says whether to go on. Then another attempt on an endpoint not yet tried
+//! follows at once (a failover); when every endpoint has been tried the round is over, and the policy's
+//! wait comes before the next. Where the policy stands for an SDK, the wait comes first and the same
+//! endpoint is asked again. A hedge is a second attempt beside a silent first; the first token decides
+//! between them. A request ends when it is answered, when the policy gives up, or when its whole time is over.
 
 use std::collections::{VecDeque, vec_deque};
-use std::time::Duration;
 
 use super::fleet::Fleet;
 use super::flight::Flight;
 use super::hedge::Hedge;
-use super::retry::AnyRetry;
+use super::retry::{AnyRetry, Failure, Reason};
 use super::routers::AnyRouter;
 use super::workload::Workload;
 use crate::index::Ring;
@@ -194,7 +194,7 @@ impl Dispatcher {
         self.flights.insert(id.0, flight);
         self.requests += 1;
         if !self.send(now, id, Cause::First) {
-            self.fail(now, id, End::Shed, true, Some(self.plan.fleet.rest_left(now)));
+            self.shed(now, id);
         }
     }
 
@@ -209,9 +209,10 @@ impl Dispatcher {
         tried.extend(flight.tried());
         let mut draws = plan.rng.of(Purpose::Route, id.0, flight.attempts.len() as u32);
         let request = &flight.job.request;
-        let Some(endpoint) = plan.router.route(now, request, &plan.fleet, tried, &mut draws) else {
-            return false;
-        };
+        let is_bound = cause == Cause::Retry && plan.retry.is_sdk();
+        let bound = flight.failure.filter(|_| is_bound).and_then(|failure| failure.endpoint);
+        let mut route = || plan.router.route(now, request, &plan.fleet, tried, &mut draws);
+        let Some(endpoint) = bound.or_else(&mut route) else { return false };
         let attempt = AttemptId { request: id, nth: flight.send(now, endpoint, cause) };
         plan.fleet.on_send(endpoint);
         self.actions.push_back(Action::Send { id: attempt, endpoint, job: flight.job });
@@ -239,10 +240,11 @@ impl Dispatcher {
         }
         match reply {
             Reply::Broken(fault) => {
+                let reason = Reason::Broken(fault.kind);
                 flight.end(id.nth, at, Ended::Broken(fault));
                 self.plan.fleet.on_end(endpoint);
                 self.plan.fleet.on_failure(now, endpoint);
-                self.fail(now, id.request, End::Broken, true, None);
+                self.fail(now, id.request, Some(endpoint), reason);
             }
             Reply::Finished(finish) => self.on_finish(now, id, at, finish),
             Reply::Rejected(rejection) => self.on_reject(now, id, at, rejection),
@@ -250,6 +252,7 @@ impl Dispatcher {
                 if flight.on_tokens(id.nth, at, tokens) {
                     let sent = flight.attempts[usize::from(id.nth)].sent;
                     self.plan.fleet.on_first_token(endpoint, at.since(sent));
+                    self.plan.retry.on_answer(endpoint, flight.failure.as_ref());
                     self.give_up_others(now, id);
                 }
             }
@@ -265,6 +268,7 @@ impl Dispatcher {
         self.plan.fleet.on_end(attempt.endpoint);
         if was_silent {
             self.plan.fleet.on_first_token(attempt.endpoint, at.since(attempt.sent));
+            self.plan.retry.on_answer(attempt.endpoint, flight.failure.as_ref());
         }
         self.plan.fleet.on_answer(u32::try_from(attempt.usage.generated()).unwrap_or(u32::MAX));
         self.give_up_others(now, id);
@@ -277,32 +281,40 @@ impl Dispatcher {
         flight.end(id.nth, at, Ended::Rejected(rejection));
         self.plan.fleet.on_end(endpoint);
         self.plan.fleet.on_reject(now, endpoint, &rejection);
-        self.fail(now, id.request, End::Refused, rejection.is_retryable, rejection.retry_after);
+        self.fail(now, id.request, Some(endpoint), Reason::Refused(rejection));
     }
 
-    /// The last live attempt failed, or there was none to send: fail over, wait for another round, or end.
-    fn fail(&mut self, now: Instant, id: RequestId, end: End, is_retryable: bool, wait: Option<Duration>) {
-        let flight = self.flights.get_mut(id.0).expect("only a request under way fails");
-        flight.promise(now, wait.unwrap_or_default());
+    /// No endpoint can take the request: all of them rest.
+    fn shed(&mut self, now: Instant, id: RequestId) {
+        let rest = self.plan.fleet.rest_left(now);
+        self.fail(now, id, None, Reason::Shed { rest });
+    }
+
+    /// An attempt failed, or there was none to send. Where none is live: fail over, wait, or end.
+    fn fail(&mut self, now: Instant, id: RequestId, endpoint: Option<EndpointId>, reason: Reason) {
+        let Dispatcher { plan, flights, .. } = self;
+        let flight = flights.get_mut(id.0).expect("only a request under way fails");
+        let promise = flight.promise(now, reason.promise());
         if flight.live().next().is_some() {
             return;
         }
-        flight.failures += 1;
-        let tries = flight.failures.max(flight.attempts.len() as u32);
-        if !is_retryable || tries >= self.plan.retry.attempts_max() || now >= flight.deadline {
-            return self.finish(now, id, end, None);
-        }
-        if end != End::Shed && self.send(now, id, Cause::Retry) {
+        let nth = flight.failure.map_or(0, |failure| failure.nth) + 1;
+        let failure = Failure { nth, endpoint, reason, promise, is_stream: flight.job.request.stream };
+        flight.failure = Some(failure);
+        let tries = nth.max(flight.attempts.len() as u32);
+        let is_over = tries >= plan.retry.attempts_max() || now >= flight.deadline;
+        let mut draws = plan.rng.of(Purpose::Retry, id.0, nth);
+        let wait = (!is_over).then(|| plan.retry.on_failure(&failure, draws.unit())).flatten();
+        let Some(wait) = wait else { return self.finish(now, id, reason.end(), None) };
+        if endpoint.is_some() && !plan.retry.is_sdk() && self.send(now, id, Cause::Retry) {
             return;
         }
         let flight = self.flights.get_mut(id.0).expect("sending nothing ends nothing");
-        let floor = flight.end_round(now);
-        let mut draws = self.plan.rng.of(Purpose::Retry, id.0, flight.failures);
-        let again = now + self.plan.retry.delay(flight.failures, floor, &mut draws);
-        if again < flight.deadline {
-            self.timers.push(again, Timer::Retry(id));
+        flight.end_round();
+        if now + wait < flight.deadline {
+            self.timers.push(now + wait, Timer::Retry(id));
         } else {
-            self.finish(now, id, end, None);
+            self.finish(now, id, reason.end(), None);
         }
     }
 
@@ -312,7 +324,7 @@ impl Dispatcher {
             Timer::Retry(id) => {
                 let is_under_way = self.flights.get(id.0).is_some();
                 if is_under_way && !self.send(now, id, Cause::Retry) {
-                    self.fail(now, id, End::Shed, true, Some(self.plan.fleet.rest_left(now)));
+                    self.shed(now, id);
                 }
             }
             Timer::Stall(id) => self.check_stall(now, id),
@@ -336,12 +348,13 @@ impl Dispatcher {
             self.plan.workload.class(flight.job.request.class).stall_timeout.unwrap_or_default().get();
         match flight.stalls_at(id.nth, stall) {
             Some(at) if at <= now => {
-                let endpoint = flight.attempts[usize::from(id.nth)].endpoint;
+                let attempt = &flight.attempts[usize::from(id.nth)];
+                let (endpoint, has_begun) = (attempt.endpoint, attempt.first_token.is_some());
                 flight.end(id.nth, now, Ended::Stalled);
                 self.plan.fleet.on_end(endpoint);
                 self.plan.fleet.on_failure(now, endpoint);
                 self.actions.push_back(Action::Cancel { id, endpoint });
-                self.fail(now, id.request, End::TimedOut, true, None);
+                self.fail(now, id.request, Some(endpoint), Reason::Silent { has_begun });
             }
             Some(at) => self.timers.push(at, Timer::Stall(id)),
             // Tokens flow until the next reply, so the earliest silence begins now.

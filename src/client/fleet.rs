@@ -31,6 +31,13 @@ impl Default for Cooling {
     }
 }
 
+impl Cooling {
+    /// Nothing ever rests.
+    pub fn never() -> Cooling {
+        Cooling { failures: 0, ..Cooling::default() }
+    }
+}
+
 /// All endpoints, as the client sees them.
 #[derive(Clone, Debug)]
 pub struct Fleet {

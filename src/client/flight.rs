@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::retry::Failure;
 use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
 use crate::time::{Instant, nanos};
 use crate::wire::{EndpointId, Finish, Job, Kind, Source, Tokens, Usage};
@@ -12,8 +13,8 @@ pub(super) struct Flight {
     pub intended: Instant,
     /// When its whole time is over.
     pub deadline: Instant,
-    /// Failures so far that left no attempt live.
-    pub failures: u32,
+    /// The last failure that left no attempt live.
+    pub failure: Option<Failure>,
     pub attempts: Vec<Attempt>,
     /// One attempt, and perhaps its hedge.
     live: [Option<Live>; 2],
@@ -39,7 +40,7 @@ impl Flight {
             job,
             intended,
             deadline: intended + timeout,
-            failures: 0,
+            failure: None,
             attempts: Vec::new(),
             live: [None, None],
             round: 0,
@@ -150,16 +151,17 @@ impl Flight {
         true
     }
 
-    /// The round ends: every endpoint may be tried again, no sooner than the earliest promise.
-    pub fn end_round(&mut self, now: Instant) -> Duration {
+    /// The round ends: every endpoint may be tried again.
+    pub fn end_round(&mut self) {
         self.round = self.attempts.len();
-        self.promised.take().map_or(Duration::ZERO, |at| at.since(now))
+        self.promised = None;
     }
 
-    /// An endpoint of this round will take the request in `wait`.
-    pub fn promise(&mut self, now: Instant, wait: Duration) {
-        let at = now + wait;
-        self.promised = Some(self.promised.map_or(at, |earlier| earlier.min(at)));
+    /// An endpoint of this round will take the request in `wait`: how long until the first of them does.
+    pub fn promise(&mut self, now: Instant, wait: Duration) -> Duration {
+        let at = self.promised.map_or(now + wait, |earlier| earlier.min(now + wait));
+        self.promised = Some(at);
+        at.since(now)
     }
 
     /// Endpoints already asked in this round.

@@ -63,9 +63,10 @@ pub struct Scenario {
     /// When a slow request gets a second attempt; never, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedge: Option<Hedge>,
-    /// When an endpoint is given a rest.
-    #[serde(default)]
-    pub cooling: Cooling,
+    /// When an endpoint is given a rest; where it is not given, as an empty table says, and never where the
+    /// retries are an SDK's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooling: Option<Cooling>,
     /// How faithful a run must be for a verdict.
     #[serde(default)]
     pub fidelity: FidelityBounds,

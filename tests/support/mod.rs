@@ -82,11 +82,15 @@ fn endpoint() -> impl Strategy<Value = String> {
 
 fn policy() -> impl Strategy<Value = (String, &'static str)> {
     let router = prop::sample::select(tollgate::client::routers::AnyRouter::KINDS);
-    let retry = (1u32..7, 1u32..900, any::<bool>());
-    (router, retry, any::<bool>(), 0u32..4).prop_map(|(router, (attempts, base, has_retry), hedges, failures)| {
-        let retry = match has_retry {
-            true => format!("{{ kind = \"exponential\", attempts_max = {attempts}, base = \"{base}ms\", cap = \"2s\" }}"),
-            false => "\"none\"".into(),
+    let kind = prop::sample::select(tollgate::client::retry::AnyRetry::KINDS);
+    let retry = (1u32..7, 1u32..900, kind);
+    (router, retry, any::<bool>(), 0u32..4).prop_map(|(router, (attempts, base, kind), hedges, failures)| {
+        let retry = match kind {
+            "exponential" => format!(
+                "{{ kind = \"exponential\", attempts_max = {attempts}, base = \"{base}ms\", cap = \"2s\" }}"
+            ),
+            "none" => "\"none\"".into(),
+            sdk => format!("{{ kind = \"{sdk}\", attempts_max = {attempts} }}"),
         };
         let hedge = if hedges { "hedge = { after = \"100ms\", share_max = \"50%\" }\n" } else { "" };
         let policy = format!(

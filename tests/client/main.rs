@@ -1,5 +1,7 @@
 //! The client machine against a scripted server: what it sends, when, and what it makes of the answers.
 
+mod sdk;
+
 use std::time::Duration;
 
 use tollgate::client::dispatcher::{Action, Dispatcher, Event};
@@ -55,6 +57,13 @@ impl Client {
         }
         self.now = until;
         self
+    }
+
+    /// Lets time pass until the machine asks to be woken, and wakes it.
+    fn wake(&mut self) -> Instant {
+        self.now = self.machine.deadline().expect("it waits for something");
+        self.event(self.now, Event::Wake);
+        self.now
     }
 
     fn event(&mut self, now: Instant, event: Event) {
