@@ -1,7 +1,7 @@
 //! The machines of a scenario: the same ones on every clock.
 
 use crate::client::dispatcher::{Dispatcher, Plan};
-use crate::client::fleet::{Cooling, Fleet, Member};
+use crate::client::fleet::{Fleet, Member};
 use crate::client::workload::Workload;
 use crate::collectors::{Bounds, Setup};
 use crate::error::{Error, Result};
@@ -15,17 +15,12 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
     let rng = Rng::new(u64::from(scenario.seed));
     let member = |spec: &EndpointSpec| Member::new(&spec.name, spec.weight, spec.price.clone());
     let members = scenario.endpoints.iter().map(member).collect();
-    let cooling = match &scenario.cooling {
-        Some(cooling) => cooling.clone(),
-        None if scenario.retry.is_sdk() => Cooling::never(),
-        None => Cooling::default(),
-    };
     Dispatcher::new(Plan {
         workload: Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng),
         router: scenario.router.clone(),
         retry: scenario.retry.clone(),
         hedge: scenario.hedge.clone(),
-        fleet: Fleet::new(members, cooling),
+        fleet: Fleet::new(members, scenario.cooling.clone()),
         until: Instant::START + scenario.duration.get(),
         warmup: Instant::START + scenario.warmup.get(),
         rng,

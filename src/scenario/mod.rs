@@ -63,10 +63,9 @@ pub struct Scenario {
     /// When a slow request gets a second attempt; never, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedge: Option<Hedge>,
-    /// When an endpoint is given a rest; where it is not given, as an empty table says, and never where the
-    /// retries are an SDK's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cooling: Option<Cooling>,
+    /// When an endpoint is given a rest; never, where it is not given and the retries are an SDK's.
+    #[serde(default)]
+    pub cooling: Cooling,
     /// How faithful a run must be for a verdict.
     #[serde(default)]
     pub fidelity: FidelityBounds,
@@ -227,6 +226,9 @@ impl Scenario {
         let mut scenario = read::types(&tree).map_err(fail)?;
         if !tree.get_ref().contains_key("name") {
             scenario.name = name_of(path);
+        }
+        if !tree.get_ref().contains_key("cooling") && scenario.retry.is_sdk() {
+            scenario.cooling = Cooling::never();
         }
         let mistakes = check::check(&scenario, tree.get_ref());
         if !mistakes.is_empty() {
