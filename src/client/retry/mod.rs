@@ -131,12 +131,14 @@ impl Failure {
     /// Whether the connection failed while an SDK's own call was under way: before the head of a stream,
     /// or before the end of an answer in one piece.
     fn is_inside_call(&self) -> bool {
-        use FaultKind::{Connect, Dns, Garbled, Reset, Server, Tls, TooLarge, Truncated};
+        use FaultKind::{Connect, Dns, Garbled, Login, Reset, Server, Tls, TooLarge, Truncated};
         match self.reason {
             Reason::Broken(Connect | Dns | Reset | Tls) => true,
             Reason::Broken(Truncated) => !self.is_stream,
             Reason::Silent { has_begun } => !(self.is_stream && has_begun),
-            Reason::Broken(Garbled | Server | TooLarge) | Reason::Refused(_) | Reason::Shed { .. } => false,
+            Reason::Broken(Garbled | Login | Server | TooLarge)
+            | Reason::Refused(_)
+            | Reason::Shed { .. } => false,
         }
     }
 }

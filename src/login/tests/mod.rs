@@ -174,7 +174,7 @@ fn the_environment_alone_is_read_without_a_look_elsewhere() {
 #[test]
 fn what_does_not_fit_into_a_header_is_said_here_and_not_at_each_request() {
     for value in ["canary4f1c\nx-other: 1", "canary4f1c-\u{2013}", "canary4f1c\u{7f}"] {
-        let missing = find(Login::usual(Provider::Openai, None), &[("OPENAI_API_KEY", value)], nothing).0;
+        let missing = find(Login::usual(provider("openai"), None), &[("OPENAI_API_KEY", value)], nothing).0;
         let missing = missing.unwrap_err();
         assert_eq!(why(&missing, "OPENAI_API_KEY"), "what it holds does not fit into a header");
         assert_eq!(missing.remedy, "correct OPENAI_API_KEY");
