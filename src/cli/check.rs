@@ -32,16 +32,18 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     });
     let mut text =
         format!("{}: {} arrivals for {duration}, {expected}\n", scenario.name, scenario.arrivals.kind());
+    let names = scenario.endpoints.iter().map(|spec| spec.name.as_str());
+    let width = output::width(names.chain(scenario.classes.iter().map(|class| class.name.as_str())));
     for class in &scenario.classes {
         let tokens = |length: &Option<AnyLength>| match length {
             Some(length) => format!("{} tokens", show::count_of(length.mean().round() as u64)),
             None => "lengths from the trace".into(),
         };
         let (input, output) = (tokens(&class.input), tokens(&class.output));
-        text += &format!("  class {:<16} in {input}, out {output} on average\n", class.name);
+        text += &format!("  class      {:<width$} in {input}, out {output} on average\n", class.name);
     }
     for spec in &scenario.endpoints {
-        text += &format!("  endpoint {:<13} {}\n", spec.name, describe(spec));
+        text += &format!("  endpoint   {:<width$} {}\n", spec.name, describe(spec));
     }
     text += &format!(
         "  router {}, retry {}, {} thresholds\n",
@@ -62,6 +64,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 #[cfg(feature = "net")]
 fn credentials(scenario: &Scenario) -> Result<()> {
     let (_, found) = super::login::find(scenario, tollgate::http::tls::Roots::System)?;
+    let width = output::width(scenario.endpoints.iter().map(|spec| spec.name.as_str()));
     let mut missing = 0;
     for (spec, found) in scenario.endpoints.iter().zip(found) {
         let text = match found {
@@ -71,7 +74,7 @@ fn credentials(scenario: &Scenario) -> Result<()> {
                 format!("{error:#}").replace('\n', "\n    ")
             }
         };
-        output::say(&format!("  credential {:<11} {text}\n", spec.name))?;
+        output::say(&format!("  credential {:<width$} {text}\n", spec.name))?;
     }
     match missing {
         0 => Ok(()),

@@ -52,11 +52,13 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         Error::failed(format!("could not listen on {}: {cause}; give --listen another address", args.listen))
     };
     let bound = mock.bind(args.listen, clock).map_err(failed)?;
+    let width = output::width(scenario.endpoints.iter().map(|spec| spec.name.as_str()));
     for (spec, url) in scenario.endpoints.iter().zip(bound.urls()) {
-        output::say(&format!("{:<20} {url}\n", spec.name))?;
+        output::say(&format!("{:<width$} {url}{}\n", spec.name, spec.provider.get().base()))?;
     }
-    if scenario.endpoints.len() == 1 {
-        output::say(&format!("{:<20} http://{}\n", "", bound.addr()))?;
+    if let [spec] = &scenario.endpoints[..] {
+        let base = spec.provider.get().base();
+        output::say(&format!("{:<width$} http://{}{base}\n", "", bound.addr()))?;
     }
     output::say("ready; Ctrl-C stops it\n")?;
     let lateness = bound.serve(async {

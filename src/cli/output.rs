@@ -58,3 +58,8 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 }
+
+/// The width of a column of names.
+pub fn width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or_default()
+}

@@ -135,7 +135,10 @@ fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<Remote> {
     let mut mocks = embedded.map_or(&[] as &[String], Embedded::urls).iter();
     let remote = |spec: &EndpointSpec| {
         let base_url = match spec.is_mock() {
-            true => mocks.next().expect("each mock has its URL").clone(),
+            true => {
+                let url = mocks.next().expect("each mock has its URL");
+                format!("{url}{}", spec.provider.get().base())
+            }
             false => spec.url.clone(),
         };
         Remote {

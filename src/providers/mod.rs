@@ -54,6 +54,11 @@ pub trait Provider: Send + Sync {
         &[]
     }
 
+    /// What a client's base URL ends with, after the host: part of `url` for a real service.
+    fn base(&self) -> &'static str {
+        ""
+    }
+
     /// Client: where a call goes, after the endpoint's URL; its query, if any, included.
     fn path(&self, target: &Target, stream: bool) -> String;
 

@@ -26,6 +26,10 @@ impl Provider for Openai {
         if model.contains("embedding") { "openai_embeddings" } else { "openai_chat" }
     }
 
+    fn base(&self) -> &'static str {
+        "/v1"
+    }
+
     fn path(&self, target: &Target, _stream: bool) -> String {
         path(target.dialect.name()).into()
     }

@@ -12,6 +12,10 @@ impl Provider for SelfHosted {
         &["openai_chat", "openai_completions", "openai_embeddings"]
     }
 
+    fn base(&self) -> &'static str {
+        "/v1"
+    }
+
     fn path(&self, target: &Target, _stream: bool) -> String {
         openai::path(target.dialect.name()).into()
     }
