@@ -15,6 +15,7 @@ use crate::http::clock::Clock;
 use crate::http::engine::Engine;
 pub use crate::http::engine::Part;
 use crate::http::pacer::{Lateness, Pacer};
+use crate::http::tls::Identity;
 use crate::http::{runtime, server};
 use crate::rng::Rng;
 
@@ -36,7 +37,7 @@ impl Mock {
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
         let listener = socket.listen(BACKLOG)?.into_std()?;
-        Ok(Bound { addr: listener.local_addr()?, mock: self, listener, clock })
+        Ok(Bound { addr: listener.local_addr()?, mock: self, listener, clock, identity: None })
     }
 }
 
@@ -46,16 +47,28 @@ pub struct Bound {
     mock: Mock,
     listener: std::net::TcpListener,
     clock: Clock,
+    identity: Option<Identity>,
 }
 
 impl Bound {
+    /// Serves TLS, and nothing without it.
+    pub fn secured(self, identity: Identity) -> Bound {
+        Bound { identity: Some(identity), ..self }
+    }
+
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
+    /// Its own URL: `http://127.0.0.1:8080`.
+    pub fn url(&self) -> String {
+        let scheme = if self.identity.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
+    }
+
     /// Where each endpoint's native paths begin, in the order of the parts: `http://127.0.0.1:8080/name`.
     pub fn urls(&self) -> Vec<String> {
-        let url = |part: &Part| format!("http://{}/{}", self.addr, server::segment(&part.name));
+        let url = |part: &Part| format!("{}/{}", self.url(), server::segment(&part.name));
         self.mock.parts.iter().map(url).collect()
     }
 
@@ -101,7 +114,7 @@ impl Bound {
                 biased;
                 () = shutdown => {}
                 () = engine.keep_time(pacer) => {}
-                _ = server::serve(listener, Rc::clone(&engine)) => {}
+                _ = server::serve(listener, Rc::clone(&engine), self.identity) => {}
             }
             Ok::<_, io::Error>(engine.lateness())
         });

@@ -8,6 +8,7 @@ use crate::client::dispatcher::{Action, Dispatcher, Event};
 use crate::error::{Error, Result};
 pub use crate::http::client::{Bounds, Remote, Transport};
 use crate::http::client::{Client, Counts};
+use crate::http::interrupt::Interrupt;
 use crate::http::pacer::{Lateness, Pacer};
 use crate::http::{raise_descriptor_limit, runtime};
 use crate::login::keyring::Keyring;
@@ -29,11 +30,11 @@ pub struct Input {
 
 /// How a person stops a run. The first interrupt ends the arrivals, the second ends everything.
 pub enum Interrupts {
-    /// Ctrl-C. From then on the process no longer dies of it by itself.
-    CtrlC,
     /// Each message is one interrupt.
     Given(UnboundedReceiver<()>),
     None,
+    /// Ctrl-C, or SIGTERM. From then on the process no longer dies of them by itself.
+    Signals,
 }
 
 /// How a run went.
@@ -220,24 +221,23 @@ impl<R: FnMut(Outcome) -> Flow> Driver<R> {
 
 fn listen(interrupts: Interrupts) -> UnboundedReceiver<()> {
     match interrupts {
-        Interrupts::CtrlC => {
-            let (sender, receiver) = unbounded_channel();
-            tokio::task::spawn_local(async move {
-                while tokio::signal::ctrl_c().await.is_ok() && sender.send(()).is_ok() {}
-            });
-            receiver
-        }
         Interrupts::Given(receiver) => receiver,
         Interrupts::None => unbounded_channel().1,
-    }
-}
-
-/// Gives Ctrl-C its usual meaning again, after the last run of the process.
-pub fn restore_interrupts() {
-    #[cfg(unix)]
-    // SAFETY: the default disposition runs no code of ours.
-    unsafe {
-        libc::signal(libc::SIGINT, libc::SIG_DFL);
+        Interrupts::Signals => {
+            let (sender, receiver) = unbounded_channel();
+            // Without signals the process can still be killed.
+            if let Ok(mut interrupt) = Interrupt::listen() {
+                tokio::task::spawn_local(async move {
+                    loop {
+                        interrupt.next().await;
+                        if sender.send(()).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            receiver
+        }
     }
 }
 

@@ -207,7 +207,7 @@ fn a_kept_connection_is_used_again() {
     });
     let asked = ask_with(&format!("http://{addr}"), &transport(), 3);
     assert_eq!((asked.end().as_str(), asked.tokens()), ("done", 6));
-    assert_eq!(asked.counts, Counts { opened: 1, resent: 0 });
+    assert_eq!(asked.counts, Counts { opened_http1: 1, ..Counts::default() });
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_kept_connection_that_closes_under_a_request_is_replaced_once() {
     });
     let asked = ask_with(&format!("http://{addr}"), &transport(), 3);
     assert_eq!(asked.end(), "done");
-    assert_eq!(asked.counts, Counts { opened: 3, resent: 2 });
+    assert_eq!(asked.counts, Counts { opened_http1: 3, resent: 2, ..Counts::default() });
 }
 
 #[test]

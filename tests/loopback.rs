@@ -6,9 +6,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use tollgate::http::client::{Bounds, Remote, Transport};
+use tollgate::http::client::{Remote, Transport};
 use tollgate::http::clock::Clock;
-use tollgate::http::tls::Roots;
 use tollgate::login::keyring::Keyring;
 use tollgate::machines;
 use tollgate::mock::{Embedded, Mock, Part};
@@ -236,7 +235,7 @@ fn play_with(scenario: &Scenario, record: impl FnMut(Outcome) -> Flow, show: imp
     let input = Input {
         remotes: mock.urls().iter().map(remote).collect(),
         keyring: Keyring::open(mock.urls().len()),
-        transport: Transport { clock, roots: Roots::System, bounds: Bounds::default() },
+        transport: Transport::new(clock),
         grace: Duration::from_secs(5),
         interrupts: Interrupts::None,
     };

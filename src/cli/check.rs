@@ -63,7 +63,8 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 /// Says where each endpoint's credential is. An error, after all of them, where one is missing.
 #[cfg(feature = "net")]
 fn credentials(scenario: &Scenario) -> Result<()> {
-    let (_, found) = super::login::find(scenario, tollgate::http::tls::Roots::System)?;
+    use tollgate::http::proxy::Proxies;
+    let (_, found) = super::login::find(scenario, tollgate::http::tls::Roots::System, Proxies::from_env()?)?;
     let width = output::width(scenario.endpoints.iter().map(|spec| spec.name.as_str()));
     let mut missing = 0;
     for (spec, found) in scenario.endpoints.iter().zip(found) {

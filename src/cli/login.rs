@@ -2,6 +2,7 @@
 
 use tollgate::credential::Credential;
 use tollgate::error::{Error, Result};
+use tollgate::http::proxy::Proxies;
 use tollgate::http::runtime;
 use tollgate::http::tls::Roots;
 use tollgate::login::Login;
@@ -15,8 +16,8 @@ use tollgate::time::Instant;
 type Found = std::result::Result<String, Missing>;
 
 /// The credentials of all endpoints, and where each was found or why it was not.
-pub fn find(scenario: &Scenario, roots: Roots) -> Result<(Keyring, Vec<Found>)> {
-    let surroundings = Surroundings::of_this_process(roots);
+pub fn find(scenario: &Scenario, roots: Roots, proxies: Proxies) -> Result<(Keyring, Vec<Found>)> {
+    let surroundings = Surroundings::of_this_process(roots, proxies);
     let keyring = Keyring::new(scenario.endpoints.iter().map(login), &surroundings);
     let runtime = runtime().map_err(|cause| Error::failed(format!("could not log in: {cause}")))?;
     let found = runtime.block_on(keyring.find(Instant::START));
@@ -25,8 +26,8 @@ pub fn find(scenario: &Scenario, roots: Roots) -> Result<(Keyring, Vec<Found>)> 
 }
 
 /// The credentials of all endpoints, or an error that says what is missing.
-pub fn keyring(scenario: &Scenario, roots: Roots) -> Result<Keyring> {
-    let (keyring, found) = find(scenario, roots)?;
+pub fn keyring(scenario: &Scenario, roots: Roots, proxies: Proxies) -> Result<Keyring> {
+    let (keyring, found) = find(scenario, roots, proxies)?;
     let missing = scenario.endpoints.iter().zip(&found).filter_map(|(spec, found)| {
         let missing = found.as_ref().err()?;
         Some(format!("endpoint '{}': {missing:#}", spec.name))

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::clock::Clock;
+use tollgate::http::interrupt::Interrupt;
+use tollgate::http::proxy::Proxies;
+use tollgate::http::tls::Identity;
 use tollgate::http::tls::Roots;
 use tollgate::login::surroundings::Surroundings;
 use tollgate::machines;
@@ -33,6 +36,12 @@ pub struct Args {
     /// Let in only who shows the key that this environment holds for the endpoint; verify AWS signatures
     #[arg(long)]
     check_keys: bool,
+    /// Serve TLS with this certificate, its chain after it, in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM form
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
@@ -45,26 +54,35 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let mut scenario = Scenario::load(&args.scenario)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     tollgate::http::raise_descriptor_limit();
-    let surroundings = args.check_keys.then(|| Surroundings::of_this_process(Roots::System));
+    let surroundings =
+        args.check_keys.then(|| Surroundings::of_this_process(Roots::System, Proxies::default()));
+    let identity = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(Identity::read(certificate, key)?),
+        _ => None,
+    };
     let mock = mock(&scenario, |_| true, surroundings.as_ref())?;
     let clock = Clock::starting_in(std::time::Duration::ZERO);
     let failed = |cause: std::io::Error| {
         Error::failed(format!("could not listen on {}: {cause}; give --listen another address", args.listen))
     };
-    let bound = mock.bind(args.listen, clock).map_err(failed)?;
+    let mut bound = mock.bind(args.listen, clock).map_err(failed)?;
+    if let Some(identity) = identity {
+        bound = bound.secured(identity);
+    }
     let width = output::width(scenario.endpoints.iter().map(|spec| spec.name.as_str()));
     for (spec, url) in scenario.endpoints.iter().zip(bound.urls()) {
         output::say(&format!("{:<width$} {url}{}\n", spec.name, spec.provider.get().base()))?;
     }
     if let [spec] = &scenario.endpoints[..] {
         let base = spec.provider.get().base();
-        output::say(&format!("{:<width$} http://{}{base}\n", "", bound.addr()))?;
+        output::say(&format!("{:<width$} {}{base}\n", "", bound.url()))?;
     }
     output::say("ready; Ctrl-C stops it\n")?;
     let lateness = bound.serve(async {
-        // Without signals there is nothing to wait for, and it serves until it is killed.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        match Interrupt::listen() {
+            Ok(mut interrupt) => interrupt.next().await,
+            // Without signals there is nothing to wait for, and it serves until it is killed.
+            Err(_) => std::future::pending().await,
         }
     });
     let lateness = lateness.map_err(failed)?;

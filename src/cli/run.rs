@@ -1,15 +1,19 @@
 //! `tollgate run`: the client half in real time, against mocks or real endpoints.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tollgate::collectors::Collectors;
 use tollgate::error::{Error, ExitCode, Result};
+use tollgate::http::Versions;
 use tollgate::http::clock::Clock;
+use tollgate::http::interrupt::Interrupt;
+use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Roots;
 use tollgate::machines;
 use tollgate::mock::Embedded;
 use tollgate::report::summary::Verb;
-use tollgate::run::{Bounds, Ending, Input, Interrupts, Remote, Transport, run};
+use tollgate::run::{Ending, Input, Interrupts, Remote, Transport, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
@@ -33,12 +37,28 @@ pub struct Args {
     /// How long what is under way may go on after the first Ctrl-C
     #[arg(long, default_value = "5s")]
     grace: tollgate::number::Span,
+    /// Believe the authorities in this PEM file beside the system's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// The version of HTTP to speak; auto agrees on it in the TLS handshake
+    #[arg(long, value_name = "VERSION", default_value = "auto")]
+    http: Http,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Http {
+    #[value(name = "1.1")]
+    One,
+    #[value(name = "2")]
+    Two,
+    Auto,
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let scenario = Scenario::load(&args.subject.scenario)?;
     guard(&scenario, args.live)?;
-    let keyring = login::keyring(&scenario, Roots::System)?;
+    let (roots, proxies) = (roots(&args)?, Proxies::from_env()?);
+    let keyring = login::keyring(&scenario, roots.clone(), proxies.clone())?;
     let subject = Subject::new(&args.subject, Verb::Run, false)?;
     let mut log = if args.no_rows { None } else { Some(subject.log()?) };
     let mut collectors = Collectors::new(&subject.setup);
@@ -47,9 +67,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let input = Input {
         remotes: remotes(&subject.scenario, embedded.as_ref()),
         keyring,
-        transport: Transport { clock, roots: Roots::System, bounds: Bounds::default() },
+        transport: Transport { roots, proxies, versions: args.http.versions(), ..Transport::new(clock) },
         grace: args.grace.get(),
-        interrupts: Interrupts::CtrlC,
+        interrupts: Interrupts::Signals,
     };
     let millis = subject.scenario.duration.get().as_millis();
     let mut progress = Progress::new(u64::try_from(millis).unwrap_or(u64::MAX), args.subject.quiet);
@@ -89,7 +109,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         let _ = log.map(|log| log.finish());
         return Ok(ExitCode::Interrupted);
     }
-    tollgate::run::restore_interrupts();
+    Interrupt::restore();
     let found = Found {
         collectors,
         until: ran.stopped,
@@ -101,6 +121,20 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 
 /// From the start of the process's work to the start of the plan: connections and threads are ready by then.
 const LEAD: Duration = Duration::from_millis(50);
+
+fn roots(args: &Args) -> Result<Roots> {
+    args.ca_file.as_deref().map_or(Ok(Roots::System), Roots::with_file)
+}
+
+impl Http {
+    fn versions(self) -> Versions {
+        match self {
+            Http::One => Versions::Http1,
+            Http::Two => Versions::Http2,
+            Http::Auto => Versions::Auto,
+        }
+    }
+}
 
 /// Hosts beyond this machine are only asked with `--live`.
 fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {

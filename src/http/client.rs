@@ -1,8 +1,6 @@
 //! The client: attempts out, events back, over connections that are kept and used again.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,9 +11,14 @@ use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
+use super::Versions;
 use super::clock::Clock;
-use super::connection::{self, Connection, Peer, Pieces};
+use super::connection::{self, Connection, Pieces};
 use super::hints::Hints;
+pub use super::pool::Counts;
+use super::pool::Pool;
+use super::proxy::Proxies;
+use super::socket::{OnSent, Peer};
 use super::tls::{self, Roots};
 use super::url::BaseUrl;
 use crate::client::dispatcher::Event;
@@ -44,6 +47,21 @@ pub struct Transport {
     pub clock: Clock,
     pub roots: Roots,
     pub bounds: Bounds,
+    pub proxies: Proxies,
+    pub versions: Versions,
+}
+
+impl Transport {
+    /// The usual: the system's authorities, no proxy, and whatever version of HTTP is agreed on.
+    pub fn new(clock: Clock) -> Transport {
+        Transport {
+            clock,
+            roots: Roots::default(),
+            bounds: Bounds::default(),
+            proxies: Proxies::default(),
+            versions: Versions::default(),
+        }
+    }
 }
 
 /// How much of an answer we are willing to read, in bytes of its body.
@@ -59,15 +77,6 @@ impl Default for Bounds {
     fn default() -> Self {
         Bounds { answer_max: 64 << 20, error_max: 64 << 10 }
     }
-}
-
-/// What the connections have been through.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
-    /// Connections opened.
-    pub opened: u64,
-    /// Requests sent again on a fresh connection because a kept one had been closed under them.
-    pub resent: u64,
 }
 
 /// Attempts under way, on this thread.
@@ -91,9 +100,15 @@ impl Client {
         let routes = (0..).zip(remotes).map(|(index, remote)| {
             let base = BaseUrl::parse(&remote.name, &remote.base_url)?;
             if base.is_tls && tls.is_none() {
-                tls = Some(tls::config(&transport.roots)?);
+                tls = Some(tls::client(&transport.roots, transport.versions)?);
             }
-            let peer = Peer { host: base.host, port: base.port, tls: tls.clone().filter(|_| base.is_tls) };
+            let peer = Peer {
+                proxy: transport.proxies.to(base.is_tls, &base.host, base.port).cloned(),
+                host: base.host,
+                port: base.port,
+                tls: tls.clone().filter(|_| base.is_tls),
+                versions: transport.versions,
+            };
             Ok(Rc::new(Route {
                 signer: RefCell::new(remote.target.signer(&peer.host)),
                 index,
@@ -101,13 +116,10 @@ impl Client {
                 host: base.authority,
                 path: base.path,
                 query: base.query,
-                peer,
+                pool: Rc::new(Pool::new(peer, transport.clock, Rc::clone(&counts))),
                 remote,
                 clock: transport.clock,
                 bounds: transport.bounds,
-                idle: RefCell::default(),
-                addresses: RefCell::default(),
-                counts: Rc::clone(&counts),
             }))
         });
         let routes = routes.collect::<Result<Vec<_>>>()?;
@@ -127,7 +139,7 @@ impl Client {
         self.attempts.insert(id, attempt.abort_handle());
     }
 
-    /// Closes the attempt's connection. Events it has sent may still be on their way.
+    /// Closes the attempt's connection, or resets its stream. Events it has sent may still be on their way.
     pub fn cancel(&mut self, id: AttemptId) {
         if let Some(attempt) = self.attempts.remove(&id) {
             attempt.abort();
@@ -144,74 +156,22 @@ impl Client {
     }
 }
 
-/// One endpoint, and the connections kept to it.
+/// One endpoint, and the connections to it.
 struct Route {
     remote: Remote,
     /// The endpoint's place in the keyring.
     index: usize,
     keyring: Rc<Keyring>,
     signer: RefCell<Signer>,
-    peer: Peer,
+    pool: Rc<Pool>,
     host: HeaderValue,
     path: String,
     query: Option<String>,
     clock: Clock,
     bounds: Bounds,
-    /// The longest idle first.
-    idle: RefCell<VecDeque<Connection>>,
-    /// The peer's addresses and when they were found.
-    addresses: RefCell<Option<(Instant, Rc<[SocketAddr]>)>>,
-    counts: Rc<Cell<Counts>>,
 }
 
 impl Route {
-    /// The connection used last that can still be used.
-    async fn kept(&self) -> Option<Connection> {
-        loop {
-            let mut connection = self.idle.borrow_mut().pop_back()?;
-            if connection.is_usable().await {
-                return Some(connection);
-            }
-        }
-    }
-
-    async fn fresh(&self) -> std::result::Result<Connection, Fault> {
-        let addresses = self.addresses().await?;
-        let connection = Connection::open(&self.peer, &addresses, self.clock).await?;
-        self.count(|counts| counts.opened += 1);
-        Ok(connection)
-    }
-
-    async fn addresses(&self) -> std::result::Result<Rc<[SocketAddr]>, Fault> {
-        let now = self.clock.now();
-        if let Some((found, addresses)) = &*self.addresses.borrow()
-            && now.since(*found) < ADDRESSES_AGE_MAX
-        {
-            return Ok(Rc::clone(addresses));
-        }
-        let addresses: Rc<[SocketAddr]> = self.peer.resolve().await?.into();
-        *self.addresses.borrow_mut() = Some((now, Rc::clone(&addresses)));
-        Ok(addresses)
-    }
-
-    async fn keep(&self, mut connection: Connection) {
-        if connection.is_usable().await {
-            let now = self.clock.now();
-            connection.idle_since = now;
-            let mut idle = self.idle.borrow_mut();
-            while idle.front().is_some_and(|oldest| now.since(oldest.idle_since) > IDLE_MAX) {
-                idle.pop_front();
-            }
-            idle.push_back(connection);
-        }
-    }
-
-    fn count(&self, change: impl FnOnce(&mut Counts)) {
-        let mut counts = self.counts.get();
-        change(&mut counts);
-        self.counts.set(counts);
-    }
-
     /// The path of a request, with its query.
     fn whole_path(&self, encoded: &Encoded) -> String {
         let query = self.query.as_deref().map(|query| {
@@ -261,9 +221,13 @@ struct Line {
 }
 
 impl Line {
-    fn sent(&self, at: Instant) {
-        // A driver that has left needs no news.
-        let _ = self.events.send(Event::Sent { id: self.id, at });
+    /// What tells that the request was sent.
+    fn on_sent(&self) -> OnSent {
+        let (events, id) = (self.events.clone(), self.id);
+        Box::new(move |at| {
+            // A driver that has left needs no news.
+            let _ = events.send(Event::Sent { id, at });
+        })
     }
 
     /// Tells replies that were read at `at`, up to the final one.
@@ -306,28 +270,30 @@ async fn attempt(
     };
     decoder.on_head(response.status().as_u16(), response.headers());
     if read(&route, &mut line, &mut connection, response, decoder).await {
-        route.keep(connection).await;
+        route.pool.give_back(connection).await;
     }
 }
 
-/// Sends the request on a kept connection or on a fresh one, and waits for the head of the answer.
+/// Sends the request and waits for the head of the answer. What the peer has surely not worked on, because it
+/// closed the connection just as we used it or said so, is sent once more: that says nothing about the request.
 async fn ask(
     route: &Route,
     line: &Line,
     encoded: &Encoded,
     hints: Option<Hints>,
 ) -> std::result::Result<(Connection, Response<Incoming>), Fault> {
-    if let Some(mut connection) = route.kept().await {
-        match connection.ask(route.request(encoded, hints)?, |at| line.sent(at)).await {
+    let mut failed = None;
+    loop {
+        let mut connection = route.pool.take(failed).await?;
+        match connection.ask(route.request(encoded, hints)?, line.on_sent()).await {
             Ok(response) => return Ok((connection, response)),
-            // The peer may close an idle connection just as we use it: that says nothing about the request.
-            Err(_) if connection.heard().is_none() => route.count(|counts| counts.resent += 1),
+            Err(error) if failed.is_none() && connection.may_resend(&error) => {
+                route.pool.count(|counts| counts.resent += 1);
+                failed = Some(route.clock.now());
+            }
             Err(error) => return Err(connection::fault(&error, true)),
         }
     }
-    let mut connection = route.fresh().await?;
-    let response = connection.ask(route.request(encoded, hints)?, |at| line.sent(at)).await;
-    response.map_err(|error| connection::fault(&error, true)).map(|response| (connection, response))
 }
 
 /// Reads the answer to its end; true when the connection can be used again.
@@ -402,12 +368,6 @@ async fn drain(connection: &mut Connection, body: &mut Incoming) -> bool {
     };
     tokio::time::timeout(DRAIN_TIME_MAX, rest).await.unwrap_or(false)
 }
-
-/// Most services close a connection after a minute's silence; older ones are not worth the try.
-const IDLE_MAX: Duration = Duration::from_secs(60);
-
-/// How long a host's addresses are believed.
-const ADDRESSES_AGE_MAX: Duration = Duration::from_secs(30);
 
 /// After the final reply, this many bytes and this long are spent to keep the connection.
 const DRAIN_MAX: usize = 64 << 10;

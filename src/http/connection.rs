@@ -1,115 +1,115 @@
-//! One HTTP/1.1 connection: how it is opened, how requests go out on it, and when its bytes came.
+//! One connection: how requests go out on it, and when its bytes came.
 //!
-//! A connection has no task of its own: whoever asks something on it drives it. So a request and its
-//! answer cost one task, an idle connection costs none, and dropping the asker closes the socket.
+//! An HTTP/1.1 connection has no task of its own: whoever asks something on it drives it. So a request and
+//! its answer cost one task, an idle connection costs none, and dropping the asker closes the socket. An
+//! HTTP/2 connection has tasks of its own and carries many exchanges; dropping an asker resets its stream.
+//!
+//! A request counts as sent when the first write to the socket after it was encoded has returned. Bytes
+//! count as read when the socket gave them. On HTTP/2 the stamp is that of the connection's last read before
+//! the frame was taken: never too early, and late by no more than the reads of one turn of the connection.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::clock::Clock;
+use super::socket::{OnSent, Peer, Stamps, Wire};
+use super::{LocalExecutor, tls};
 use crate::time::Instant;
 use crate::wire::{Fault, FaultKind};
 
-/// Where a connection leads.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    /// Host name or address, without brackets.
-    pub host: String,
-    pub port: u16,
-    /// Set for https.
-    pub tls: Option<Arc<ClientConfig>>,
+/// A connection just opened.
+pub(super) enum Opened {
+    /// HTTP/1.1: one exchange at a time.
+    Alone(Connection),
+    /// HTTP/2: many.
+    Shared(Rc<Shared>),
 }
 
-impl Peer {
-    /// The addresses of the host.
-    pub async fn resolve(&self) -> Result<Vec<SocketAddr>, Fault> {
-        let host = &self.host;
-        let found = tokio::net::lookup_host((host.as_str(), self.port)).await;
-        let addresses: Vec<SocketAddr> = found
-            .map_err(|cause| Fault::new(FaultKind::Dns, format!("could not resolve '{host}': {cause}")))?
-            .collect();
-        if addresses.is_empty() {
-            return Err(Fault::new(FaultKind::Dns, format!("'{host}' has no address")));
+impl Opened {
+    /// Opens a connection to the first of `addresses` that takes it.
+    pub async fn open(peer: &Peer, addresses: &[SocketAddr], clock: Clock) -> Result<Opened, Fault> {
+        let opening = Self::connect(peer, addresses, clock);
+        tokio::time::timeout(OPENING_MAX, opening).await.unwrap_or_else(|_| {
+            let detail =
+                format!("no connection to {}:{} in {} s", peer.host, peer.port, OPENING_MAX.as_secs());
+            Err(Fault::new(FaultKind::Connect, detail))
+        })
+    }
+
+    async fn connect(peer: &Peer, addresses: &[SocketAddr], clock: Clock) -> Result<Opened, Fault> {
+        let wire = peer.open(addresses, clock).await?;
+        let stamps = Rc::clone(&wire.stamps);
+        let failed = |cause: hyper::Error| Fault::new(FaultKind::Connect, cause.to_string());
+        let is_shared = peer.may_share() && (peer.tls.is_none() || wire.agreed() == Some(tls::HTTP2));
+        if is_shared {
+            let scheme = if peer.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+            return Shared::start(wire, scheme, clock).await.map(Opened::Shared).map_err(failed);
         }
-        Ok(addresses)
+        let (sender, driver) = http1::handshake(TokioIo::new(wire)).await.map_err(failed)?;
+        let proxy = peer.proxy.as_ref().filter(|_| peer.tls.is_none());
+        let target = proxy.map_or(Target::Path, |proxy| Target::Whole(proxy.authorization.clone()));
+        let carrier = Carrier::Alone { sender, driver: Some(driver), target };
+        Ok(Opened::Alone(Connection::new(carrier, stamps, clock.now(), false)))
     }
 }
 
-/// An open connection.
+/// What a request and its answer go over.
 pub(super) struct Connection {
-    sender: http1::SendRequest<Pieces>,
-    /// `None` once the connection is closed.
-    driver: Option<http1::Connection<TokioIo<Wire>, Pieces>>,
+    carrier: Carrier,
     stamps: Rc<Stamps>,
-    /// When it was last given back.
-    pub idle_since: Instant,
+    /// Reads of the socket before the present exchange.
+    reads_before: u64,
+    pub opened: Instant,
+    /// Whether it has carried an exchange before the present one.
+    pub is_kept: bool,
+}
+
+enum Carrier {
+    Alone {
+        sender: http1::SendRequest<Pieces>,
+        /// `None` once the connection is closed.
+        driver: Option<http1::Connection<TokioIo<Wire>, Pieces>>,
+        target: Target,
+    },
+    Stream(Stream),
+}
+
+/// What an HTTP/1.1 request line names.
+enum Target {
+    Path,
+    /// The whole URL, for a proxy that wants to be shown who asks.
+    Whole(Option<HeaderValue>),
 }
 
 impl Connection {
-    /// Opens a connection to the first of `addresses` that takes it.
-    pub async fn open(peer: &Peer, addresses: &[SocketAddr], clock: Clock) -> Result<Connection, Fault> {
-        let opening = Self::connect(peer, addresses, clock);
-        match tokio::time::timeout(OPENING_MAX, opening).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                let detail =
-                    format!("no connection to {}:{} in {} s", peer.host, peer.port, OPENING_MAX.as_secs());
-                Err(Fault::new(FaultKind::Connect, detail))
-            }
-        }
+    fn new(carrier: Carrier, stamps: Rc<Stamps>, opened: Instant, is_kept: bool) -> Connection {
+        let reads_before = stamps.reads();
+        Connection { carrier, stamps, reads_before, opened, is_kept }
     }
 
-    async fn connect(peer: &Peer, addresses: &[SocketAddr], clock: Clock) -> Result<Connection, Fault> {
-        let Peer { host, port, .. } = peer;
-        let refused = |cause: io::Error| {
-            Fault::new(FaultKind::Connect, format!("could not connect to {host}:{port}: {cause}"))
-        };
-        let stream = TcpStream::connect(addresses).await.map_err(refused)?;
-        stream.set_nodelay(true).map_err(refused)?;
-        let socket = match &peer.tls {
-            None => Socket::Plain(stream),
-            Some(config) => {
-                let failed = |cause: io::Error| {
-                    Fault::new(FaultKind::Tls, format!("TLS with {host}:{port} failed: {cause}"))
-                };
-                let name = ServerName::try_from(host.clone()).map_err(|e| failed(io::Error::other(e)))?;
-                let connector = TlsConnector::from(Arc::clone(config));
-                Socket::Tls(Box::new(connector.connect(name, stream).await.map_err(failed)?))
-            }
-        };
-        let stamps = Rc::new(Stamps::default());
-        let wire = Wire { socket, clock, stamps: Rc::clone(&stamps) };
-        let (sender, driver) = http1::handshake(TokioIo::new(wire))
-            .await
-            .map_err(|cause| Fault::new(FaultKind::Connect, cause.to_string()))?;
-        Ok(Connection { sender, driver: Some(driver), stamps, idle_since: clock.now() })
-    }
-
-    /// Whether the connection can take another request, as far as this side knows.
-    pub async fn is_usable(&mut self) -> bool {
+    /// Whether another exchange can follow on it alone, as far as this side knows.
+    pub async fn is_reusable(&mut self) -> bool {
         poll_fn(|cx| {
             self.drive(cx);
-            Poll::Ready(self.driver.is_some() && self.sender.is_ready())
+            Poll::Ready(match &self.carrier {
+                Carrier::Alone { sender, driver, .. } => driver.is_some() && sender.is_ready(),
+                Carrier::Stream(_) => false,
+            })
         })
         .await
     }
@@ -118,19 +118,32 @@ impl Connection {
     /// the head of the answer.
     pub async fn ask(
         &mut self,
-        request: Request<Pieces>,
-        mut on_sent: impl FnMut(Instant),
+        mut request: Request<Pieces>,
+        on_sent: OnSent,
     ) -> hyper::Result<Response<Incoming>> {
-        self.stamps.clear();
-        let mut answer = pin!(self.sender.send_request(request));
-        poll_fn(|cx| {
-            self.drive(cx);
-            if let Some(at) = self.stamps.written.take() {
-                on_sent(at);
+        self.reads_before = self.stamps.reads();
+        request.body_mut().announce(&self.stamps, on_sent);
+        match &mut self.carrier {
+            Carrier::Stream(stream) => {
+                name_whole(&mut request, stream.0.scheme.clone());
+                request.headers_mut().remove(HOST);
+                let answer = stream.0.sender.borrow_mut().send_request(request);
+                answer.await
             }
-            answer.as_mut().poll(cx)
-        })
-        .await
+            Carrier::Alone { sender, target, .. } => {
+                if let Target::Whole(authorization) = target {
+                    name_whole(&mut request, Scheme::HTTP);
+                    let shown = authorization.clone().map(|value| (PROXY_AUTHORIZATION, value));
+                    request.headers_mut().extend(shown);
+                }
+                let mut answer = pin!(sender.send_request(request));
+                poll_fn(|cx| {
+                    self.drive(cx);
+                    answer.as_mut().poll(cx)
+                })
+                .await
+            }
+        }
     }
 
     /// The next frame of the answer's body; `None` at its end.
@@ -142,18 +155,150 @@ impl Connection {
         .await
     }
 
-    /// When the last bytes of the present answer were read; `None` when none were.
+    /// When the last bytes since the present request were read; `None` when none were.
     pub fn heard(&self) -> Option<Instant> {
-        self.stamps.read.get()
+        (self.stamps.reads() > self.reads_before).then(|| self.stamps.read())
+    }
+
+    /// Whether the present request, which failed before the head of its answer, may be sent again: the peer
+    /// says that it has done nothing with it, or had closed the connection before it came.
+    pub fn may_resend(&self, error: &hyper::Error) -> bool {
+        let refusal = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+        let is_untouched = refusal.is_some_and(|refusal| {
+            let is_refused = refusal.is_reset() && refusal.reason() == Some(h2::Reason::REFUSED_STREAM);
+            refusal.is_remote() && (refusal.is_go_away() || is_refused)
+        });
+        is_untouched || error.is_canceled() || (self.is_kept && self.heard().is_none())
     }
 
     /// Moves bytes. How the connection ended is told to who waits for its answer.
     fn drive(&mut self, cx: &mut Context<'_>) {
-        if let Some(driver) = &mut self.driver
+        if let Carrier::Alone { driver: place @ Some(_), .. } = &mut self.carrier
+            && let Some(driver) = place
             && Pin::new(driver).poll(cx).is_ready()
         {
-            self.driver = None;
+            *place = None;
         }
+    }
+}
+
+/// Makes the request name its host in the URL, as its `host` header does.
+fn name_whole(request: &mut Request<Pieces>, scheme: Scheme) {
+    let path = request.uri().path_and_query().cloned();
+    let host = request.headers().get(HOST).map_or(&[] as &[u8], HeaderValue::as_bytes);
+    let whole = Uri::builder()
+        .scheme(scheme)
+        .authority(host)
+        .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+        .build();
+    *request.uri_mut() = whole.expect("the host header was made of a URL's authority");
+}
+
+/// An HTTP/2 connection.
+pub(super) struct Shared {
+    sender: RefCell<http2::SendRequest<Pieces>>,
+    driver: Driver,
+    stamps: Rc<Stamps>,
+    scheme: Scheme,
+    clock: Clock,
+    pub opened: Instant,
+    /// Exchanges under way.
+    streams: Cell<usize>,
+    was_used: Cell<bool>,
+    /// When the last exchange ended.
+    idle_since: Cell<Instant>,
+}
+
+/// Hands requests to the connection; `None` once it takes no more.
+type Driver = Rc<RefCell<Option<http2::Connection<TokioIo<Wire>, Pieces, LocalExecutor>>>>;
+
+impl Shared {
+    async fn start(wire: Wire, scheme: Scheme, clock: Clock) -> hyper::Result<Rc<Shared>> {
+        let stamps = Rc::clone(&wire.stamps);
+        let (sender, driver) = http2::Builder::new(LocalExecutor)
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_max_send_streams(1)
+            .max_concurrent_reset_streams(RESETS_MAX)
+            .max_header_list_size(HEAD_MAX)
+            .handshake(TokioIo::new(wire))
+            .await?;
+        let driver: Driver = Rc::new(RefCell::new(Some(driver)));
+        let (driven, told) = (Rc::clone(&driver), Rc::clone(&stamps));
+        tokio::task::spawn_local(async move {
+            poll_fn(|cx| match driven.borrow_mut().as_mut() {
+                Some(driver) => Pin::new(driver).poll(cx).map(drop),
+                None => Poll::Ready(()),
+            })
+            .await;
+            // Streams under way go on; how they end is told to who waits for them.
+            *driven.borrow_mut() = None;
+            told.first.notify_waiters();
+        });
+        let now = clock.now();
+        Ok(Rc::new(Shared {
+            sender: RefCell::new(sender),
+            driver,
+            stamps,
+            scheme,
+            clock,
+            opened: now,
+            streams: Cell::new(0),
+            was_used: Cell::new(false),
+            idle_since: Cell::new(now),
+        }))
+    }
+
+    /// How many exchanges the peer lets us have at once: one until it has said how many.
+    pub fn streams_max(&self) -> usize {
+        self.driver.borrow().as_ref().map_or(0, http2::Connection::current_max_send_streams)
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.streams.get() < self.streams_max()
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.driver.borrow().is_none()
+    }
+
+    /// For how long it has carried nothing.
+    pub fn idle(&self, now: Instant) -> Duration {
+        if self.streams.get() > 0 { Duration::ZERO } else { now.since(self.idle_since.get()) }
+    }
+
+    /// Whether the peer has said how many exchanges it allows.
+    pub fn is_settled(&self) -> bool {
+        self.stamps.reads() > 0
+    }
+
+    /// Waits until it is settled, or closed.
+    pub async fn settle(&self) {
+        let first = self.stamps.first.notified();
+        if !self.is_settled() && !self.is_closed() {
+            first.await;
+        }
+    }
+
+    /// Room for one more exchange, taken.
+    pub fn begin(self: &Rc<Self>) -> Connection {
+        self.streams.set(self.streams.get() + 1);
+        let is_kept = self.was_used.replace(true);
+        let carrier = Carrier::Stream(Stream(Rc::clone(self)));
+        Connection::new(carrier, Rc::clone(&self.stamps), self.opened, is_kept)
+    }
+}
+
+/// An exchange's place on its connection.
+struct Stream(Rc<Shared>);
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.streams.set(self.0.streams.get() - 1);
+        self.0.idle_since.set(self.0.clock.now());
     }
 }
 
@@ -161,12 +306,14 @@ impl Connection {
 pub(super) fn fault(error: &hyper::Error, is_head: bool) -> Fault {
     let cause = || error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
     let io_kind = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let is_malformed = matches!(io_kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
+    let frame = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    let is_malformed = matches!(io_kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput))
+        || frame.is_some_and(h2::Error::is_library);
     match (is_head, is_malformed) {
         (true, _) if error.is_parse_too_large() => {
             Fault::new(FaultKind::TooLarge, "the head of the answer is too large")
         }
-        (true, _) if error.is_parse() => {
+        (true, is_malformed) if is_malformed || error.is_parse() => {
             Fault::new(FaultKind::Garbled, format!("the answer is not HTTP: {}", cause()))
         }
         (true, _) => Fault::new(FaultKind::Reset, format!("the connection broke: {}", cause())),
@@ -181,12 +328,23 @@ pub(super) fn fault(error: &hyper::Error, is_head: bool) -> Fault {
 pub(super) struct Pieces {
     pieces: std::vec::IntoIter<Bytes>,
     left: u64,
+    /// Handed over with the first piece: the head is encoded then, and nothing of it is written yet.
+    announcement: Option<(Rc<Stamps>, OnSent)>,
 }
 
 impl Pieces {
     pub fn new(pieces: Vec<Bytes>) -> Pieces {
         let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Pieces { pieces: pieces.into_iter(), left }
+        Pieces { pieces: pieces.into_iter(), left, announcement: None }
+    }
+
+    fn announce(&mut self, stamps: &Rc<Stamps>, on_sent: OnSent) {
+        if self.left == 0 {
+            // Nobody asks for the pieces of nothing.
+            stamps.hand_over(on_sent);
+        } else {
+            self.announcement = Some((Rc::clone(stamps), on_sent));
+        }
     }
 }
 
@@ -198,6 +356,9 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some((stamps, on_sent)) = self.announcement.take() {
+            stamps.hand_over(on_sent);
+        }
         let piece = self.pieces.next();
         self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
@@ -212,100 +373,20 @@ impl Body for Pieces {
     }
 }
 
-/// When bytes of the present exchange crossed the socket.
-#[derive(Default)]
-struct Stamps {
-    read: Cell<Option<Instant>>,
-    /// The first write, until it is told.
-    written: Cell<Option<Instant>>,
-    has_written: Cell<bool>,
-}
-
-impl Stamps {
-    fn clear(&self) {
-        self.read.set(None);
-        self.written.set(None);
-        self.has_written.set(false);
-    }
-}
-
-/// A socket that stamps what passes through it.
-struct Wire {
-    socket: Socket,
-    clock: Clock,
-    stamps: Rc<Stamps>,
-}
-
-enum Socket {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// Calls the method on whichever stream there is.
-macro_rules! on_socket {
-    ($self:ident.$method:ident($($argument:expr),*)) => {
-        match &mut $self.socket {
-            Socket::Plain(stream) => Pin::new(stream).$method($($argument),*),
-            Socket::Tls(stream) => Pin::new(stream.as_mut()).$method($($argument),*),
-        }
-    };
-}
-
-impl Wire {
-    fn stamp_write(&self, written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(1..))) && !self.stamps.has_written.replace(true) {
-            self.stamps.written.set(Some(self.clock.now()));
-        }
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = on_socket!(self.poll_read(cx, buffer));
-        if buffer.filled().len() > before {
-            self.stamps.read.set(Some(self.clock.now()));
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = on_socket!(self.poll_write(cx, bytes));
-        self.stamp_write(&written);
-        written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = on_socket!(self.poll_write_vectored(cx, slices));
-        self.stamp_write(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.socket {
-            Socket::Plain(stream) => stream.is_write_vectored(),
-            Socket::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on_socket!(self.poll_flush(cx))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on_socket!(self.poll_shutdown(cx))
-    }
-}
-
 /// Name resolution aside, a connection that takes longer to open is given up.
 const OPENING_MAX: Duration = Duration::from_secs(30);
+
+/// A connection with exchanges under way is asked so often whether it still lives, and has so long to answer.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Bytes that a peer may send ahead of our reading, on a stream and on all of a connection's: so many that
+/// it never waits for our leave.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 256 << 20;
+
+/// Cancelled streams whose late frames are still expected: a load may cancel many at once.
+const RESETS_MAX: usize = 4096;
+
+/// The largest head of an answer on HTTP/2, in bytes.
+const HEAD_MAX: u32 = 64 << 10;

@@ -5,14 +5,40 @@ pub mod clock;
 mod connection;
 pub(crate) mod engine;
 mod hints;
+pub mod interrupt;
 pub mod pacer;
+mod pool;
+pub mod proxy;
 pub(crate) mod server;
+mod socket;
 pub mod tls;
 mod url;
 
+use std::future::Future;
 use std::io;
 
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+
+/// Which version of HTTP a run speaks.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Versions {
+    /// Over TLS what the server prefers; without TLS HTTP/1.1.
+    #[default]
+    Auto,
+    Http1,
+    /// HTTP/2 and nothing else; without TLS by prior knowledge. A proxy without TLS is asked by HTTP/1.1.
+    Http2,
+}
+
+/// Runs what a connection does beside its exchanges on the thread that made it.
+#[derive(Clone, Copy)]
+struct LocalExecutor;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
 
 /// A runtime for one thread: its tasks share what they share without locks.
 pub fn runtime() -> io::Result<LocalRuntime> {

@@ -8,27 +8,36 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HOST, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
+use super::LocalExecutor;
 use super::engine::{Call as Served, Engine, Said};
 use super::hints::Hints;
+use super::tls::Identity;
 use crate::providers::{Answer, Asked, Call, Encoder, Headers};
 use crate::wire::{FaultKind, Reply};
 
-/// Accepts connections and serves them; never ends.
-pub(crate) async fn serve(listener: TcpListener, engine: Rc<Engine>) -> Infallible {
+/// Accepts connections and serves them, in TLS where there is an identity; never ends.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    engine: Rc<Engine>,
+    identity: Option<Identity>,
+) -> Infallible {
+    let acceptor = identity.map(|Identity(config)| TlsAcceptor::from(config));
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::task::spawn_local(converse(stream, Rc::clone(&engine)));
+                tokio::task::spawn_local(receive(stream, acceptor.clone(), Rc::clone(&engine)));
             }
             // Out of descriptors, or the peer has gone already: neither ends the service.
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
@@ -36,17 +45,43 @@ pub(crate) async fn serve(listener: TcpListener, engine: Rc<Engine>) -> Infallib
     }
 }
 
-async fn converse(stream: TcpStream, engine: Rc<Engine>) {
+async fn receive(stream: TcpStream, acceptor: Option<TlsAcceptor>, engine: Rc<Engine>) {
     // Without it small chunks wait for acknowledgements; a socket that refuses it is served all the same.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(Rc::clone(&engine), request));
-    let conversation =
-        http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(stream), service);
-    // How it ends is the client's business, and the client sees it.
-    let _ = conversation.await;
+    match acceptor {
+        None => converse(stream, engine).await,
+        Some(acceptor) => {
+            let secured = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
+            // A handshake that fails is the client's business too.
+            if let Ok(Ok(stream)) = secured {
+                converse(stream, engine).await;
+            }
+        }
+    }
 }
 
-/// Answers a request. An error cuts the connection.
+/// Speaks what the client speaks: HTTP/1.1, or HTTP/2 where it begins so.
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, engine: Rc<Engine>) {
+    let service = service_fn(|mut request| {
+        name_host(&mut request);
+        answer(Rc::clone(&engine), request)
+    });
+    let mut builder = auto::Builder::new(LocalExecutor);
+    builder.http1().header_read_timeout(None);
+    builder.http2().max_concurrent_streams(STREAMS_MAX).max_pending_accept_reset_streams(RESETS_MAX);
+    // How it ends is the client's business, and the client sees it.
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// HTTP/2 names the host in the URL; whoever reads the request looks for it in the headers.
+fn name_host(request: &mut Request<Incoming>) {
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    if let Some(host) = authority.and_then(|authority| HeaderValue::from_str(authority).ok()) {
+        request.headers_mut().entry(HOST).or_insert(host);
+    }
+}
+
+/// Answers a request. An error cuts the connection; on HTTP/2 it resets the stream.
 async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Response<AnswerBody>> {
     let (head, body) = request.into_parts();
     let Some((part, path)) = route(&engine, head.uri.path()) else {
@@ -295,6 +330,15 @@ impl Body for AnswerBody {
 
 /// The largest request body, in bytes.
 const BODY_MAX: u64 = 64 << 20;
+
+/// Exchanges on one HTTP/2 connection at a time; a usual figure of load balancers.
+const STREAMS_MAX: u32 = 128;
+
+/// Streams that may be cancelled before they were looked at: a load may give up many at once.
+const RESETS_MAX: usize = 4096;
+
+/// A TLS handshake that takes longer is given up.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// How long to wait when no connection can be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);

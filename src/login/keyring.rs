@@ -10,6 +10,7 @@ use super::missing::{Missing, Step};
 use super::surroundings::Surroundings;
 use super::{Found, Login};
 use crate::credential::Credential;
+use crate::http::proxy::Proxies;
 use crate::http::runtime;
 use crate::http::tls::Roots;
 use crate::time::Instant;
@@ -44,7 +45,7 @@ impl Keyring {
 
     /// A keyring for so many endpoints that ask for no credential.
     pub fn open(endpoints: usize) -> Keyring {
-        let surroundings = Surroundings::of_this_process(Roots::System);
+        let surroundings = Surroundings::of_this_process(Roots::System, Proxies::default());
         Keyring::new(std::iter::repeat_n(Login::default(), endpoints), &surroundings)
     }
 

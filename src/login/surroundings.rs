@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use super::web::Web;
+use crate::http::proxy::Proxies;
 use crate::http::tls::Roots;
 
 /// One view of the machine, taken once.
@@ -18,13 +19,13 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// This process's environment, and the network as it is.
-    pub fn of_this_process(roots: Roots) -> Surroundings {
+    /// This process's environment, and the network behind its proxies.
+    pub fn of_this_process(roots: Roots, proxies: Proxies) -> Surroundings {
         let variables = std::env::vars_os();
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Surroundings::new(variables.filter_map(text).collect(), Web::new(roots))
+        Surroundings::new(variables.filter_map(text).collect(), Web::new(roots, proxies))
     }
 
     pub(super) fn new(variables: BTreeMap<String, String>, web: Web) -> Surroundings {

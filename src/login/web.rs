@@ -18,6 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use crate::http::Versions;
+use crate::http::proxy::Proxies;
 use crate::http::tls::{self, Roots};
 use crate::number::Span;
 
@@ -25,6 +27,8 @@ use crate::number::Span;
 #[derive(Clone)]
 pub(super) struct Web {
     roots: Roots,
+    /// On the way to hosts in TLS; metadata servers, which speak plain HTTP, are next door.
+    proxies: Proxies,
     tls: Arc<OnceLock<Arc<ClientConfig>>>,
     /// When given, the only hosts there are: `host:port`, and the address that stands for it.
     only: Option<Arc<[(String, SocketAddr)]>>,
@@ -46,13 +50,13 @@ impl Patience {
 }
 
 impl Web {
-    pub fn new(roots: Roots) -> Web {
-        Web { roots, tls: Arc::default(), only: None }
+    pub fn new(roots: Roots, proxies: Proxies) -> Web {
+        Web { roots, proxies, tls: Arc::default(), only: None }
     }
 
     #[cfg(test)]
     pub fn only(roots: Roots, hosts: Vec<(String, SocketAddr)>) -> Web {
-        Web { only: Some(hosts.into()), ..Web::new(roots) }
+        Web { only: Some(hosts.into()), ..Web::new(roots, Proxies::default()) }
     }
 
     /// Sends the request to its absolute URI and reads the answer, whatever its status.
@@ -81,7 +85,7 @@ impl Web {
         head.headers.insert(HOST, HeaderValue::from_str(name).map_err(|_| "is not a URL")?);
         let request = Request::from_parts(head, Full::new(body));
         let late = |_| format!("no connection within {}", Span(connect));
-        let stream = timeout(connect, self.connect(&host, port)).await.map_err(late)??;
+        let stream = timeout(connect, self.connect(is_tls, &host, port)).await.map_err(late)??;
         if !is_tls {
             return converse(stream, request).await;
         }
@@ -90,7 +94,13 @@ impl Web {
         converse(connecting.await.map_err(|cause| format!("TLS failed: {cause}"))?, request).await
     }
 
-    async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, String> {
+    async fn connect(&self, is_tls: bool, host: &str, port: u16) -> Result<TcpStream, String> {
+        if let Some(proxy) = self.proxies.to(true, host, port).filter(|_| is_tls) {
+            let stream = TcpStream::connect((proxy.host.as_str(), proxy.port)).await;
+            let mut stream = stream.map_err(|cause| format!("no connection to the proxy: {cause}"))?;
+            proxy.tunnel(&mut stream, host, port).await.map_err(|fault| fault.detail)?;
+            return Ok(stream);
+        }
         let connected = match &self.only {
             None => TcpStream::connect((host, port)).await,
             Some(hosts) => {
@@ -106,9 +116,8 @@ impl Web {
         if let Some(config) = self.tls.get() {
             return Ok(Arc::clone(config));
         }
-        let mut config = (*tls::config(&self.roots).map_err(|error| error.to_string())?).clone();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::clone(self.tls.get_or_init(|| Arc::new(config))))
+        let config = tls::client(&self.roots, Versions::Http1).map_err(|error| error.to_string())?;
+        Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 }
 

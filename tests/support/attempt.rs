@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::RootCertStore;
 use tollgate::client::dispatcher::Event;
-use tollgate::http::client::{Bounds, Client, Counts, Remote, Transport};
+use tollgate::http::client::{Client, Counts, Remote, Transport};
 use tollgate::http::clock::Clock;
 use tollgate::http::runtime;
 use tollgate::http::tls::Roots;
@@ -100,9 +100,8 @@ pub fn remote(url: &str) -> Remote {
 
 pub fn transport() -> Transport {
     Transport {
-        clock: Clock::starting_in(Duration::ZERO),
         roots: Roots::Given(Arc::new(RootCertStore::empty())),
-        bounds: Bounds::default(),
+        ..Transport::new(Clock::starting_in(Duration::ZERO))
     }
 }
 

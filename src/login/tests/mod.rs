@@ -20,6 +20,7 @@ use super::surroundings::Surroundings;
 use super::web::Web;
 use super::{Chain, Found, Login};
 use crate::credential::{AwsKeys, Credential, Secret};
+use crate::http::proxy::Proxies;
 use crate::http::runtime;
 use crate::http::tls::Roots;
 use crate::providers::AnyProvider;
@@ -183,7 +184,7 @@ fn what_does_not_fit_into_a_header_is_said_here_and_not_at_each_request() {
 
 #[test]
 fn surroundings_never_show_what_the_variables_hold() {
-    let surroundings = surroundings(&[("SOME_KEY", CANARY)], Web::new(Roots::default()));
+    let surroundings = surroundings(&[("SOME_KEY", CANARY)], Web::new(Roots::default(), Proxies::default()));
     assert!(!format!("{surroundings:?}").contains(CANARY));
 }
 
