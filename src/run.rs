@@ -124,10 +124,11 @@ async fn drive(
             () = pacer.until(Some(wakes)) => {}
             Some(event) = events.recv() => heard = Some(event),
         }
-        // What else has come meanwhile is taken in the same turn, up to a turn's worth.
+        // All that was read is taken before what is due is looked at: an answer read in time is no timeout.
+        // It comes to an end, as nothing is read meanwhile.
         let more = std::iter::from_fn(|| events.try_recv().ok());
         let now = clock.now();
-        driver.turn(now, heard.into_iter().chain(more).take(TURN_MAX));
+        driver.turn(now, heard.into_iter().chain(more));
         if shows <= now {
             shows = now + SHOW_EVERY;
             show(driver.progress(now));
@@ -240,8 +241,5 @@ fn listen(interrupts: Interrupts) -> UnboundedReceiver<()> {
         }
     }
 }
-
-/// Events taken in one turn of the loop, between looks at what is due.
-const TURN_MAX: usize = 512;
 
 const SHOW_EVERY: Duration = Duration::from_millis(250);

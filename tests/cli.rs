@@ -251,6 +251,14 @@ fn a_run_beyond_this_machine_asks_to_be_meant_and_a_missing_key_is_named() {
 #[cfg(unix)]
 #[test]
 fn the_first_interrupt_saves_everything_and_marks_it() {
+    // By a person, and by whatever runs containers.
+    for signal in ["-INT", "-TERM"] {
+        interrupt(signal);
+    }
+}
+
+#[cfg(unix)]
+fn interrupt(signal: &str) {
     let folder = tempfile::tempdir().expect("there is room for results");
     let out = folder.path().join("out");
     let child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
@@ -261,7 +269,7 @@ fn the_first_interrupt_saves_everything_and_marks_it() {
         .expect("the binary runs");
     std::thread::sleep(std::time::Duration::from_millis(1500));
     let pid = child.id().to_string();
-    let killed = Command::new("kill").args(["-INT", &pid]).status();
+    let killed = Command::new("kill").args([signal, &pid]).status();
     assert!(killed.is_ok_and(|status| status.success()));
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(code(&output), 130, "{}", text(&output.stderr));

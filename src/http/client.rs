@@ -13,8 +13,9 @@ use tokio::task::AbortHandle;
 
 use super::Versions;
 use super::clock::Clock;
-use super::connection::{self, Connection, Pieces};
+use super::connection::{self, Connection};
 use super::hints::Hints;
+use super::pieces::Pieces;
 pub use super::pool::Counts;
 use super::pool::Pool;
 use super::proxy::Proxies;

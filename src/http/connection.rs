@@ -22,11 +22,12 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::clock::Clock;
+use super::pieces::Pieces;
 use super::socket::{OnSent, Peer, Stamps, Wire};
 use super::{LocalExecutor, tls};
 use crate::time::Instant;
@@ -63,7 +64,7 @@ impl Opened {
         let (sender, driver) = http1::handshake(TokioIo::new(wire)).await.map_err(failed)?;
         let proxy = peer.proxy.as_ref().filter(|_| peer.tls.is_none());
         let target = proxy.map_or(Target::Path, |proxy| Target::Whole(proxy.authorization.clone()));
-        let carrier = Carrier::Alone { sender, driver: Some(driver), target };
+        let carrier = Carrier::Alone(Box::new(Alone { sender, driver: Some(driver), target }));
         Ok(Opened::Alone(Connection::new(carrier, stamps, clock.now(), false)))
     }
 }
@@ -80,13 +81,16 @@ pub(super) struct Connection {
 }
 
 enum Carrier {
-    Alone {
-        sender: http1::SendRequest<Pieces>,
-        /// `None` once the connection is closed.
-        driver: Option<http1::Connection<TokioIo<Wire>, Pieces>>,
-        target: Target,
-    },
+    Alone(Box<Alone>),
     Stream(Stream),
+}
+
+/// An HTTP/1.1 connection.
+struct Alone {
+    sender: http1::SendRequest<Pieces>,
+    /// `None` once the connection is closed.
+    driver: Option<http1::Connection<TokioIo<Wire>, Pieces>>,
+    target: Target,
 }
 
 /// What an HTTP/1.1 request line names.
@@ -107,7 +111,7 @@ impl Connection {
         poll_fn(|cx| {
             self.drive(cx);
             Poll::Ready(match &self.carrier {
-                Carrier::Alone { sender, driver, .. } => driver.is_some() && sender.is_ready(),
+                Carrier::Alone(alone) => alone.driver.is_some() && alone.sender.is_ready(),
                 Carrier::Stream(_) => false,
             })
         })
@@ -130,13 +134,13 @@ impl Connection {
                 let answer = stream.0.sender.borrow_mut().send_request(request);
                 answer.await
             }
-            Carrier::Alone { sender, target, .. } => {
-                if let Target::Whole(authorization) = target {
+            Carrier::Alone(alone) => {
+                if let Target::Whole(authorization) = &alone.target {
                     name_whole(&mut request, Scheme::HTTP);
                     let shown = authorization.clone().map(|value| (PROXY_AUTHORIZATION, value));
                     request.headers_mut().extend(shown);
                 }
-                let mut answer = pin!(sender.send_request(request));
+                let mut answer = pin!(alone.sender.send_request(request));
                 poll_fn(|cx| {
                     self.drive(cx);
                     answer.as_mut().poll(cx)
@@ -173,11 +177,11 @@ impl Connection {
 
     /// Moves bytes. How the connection ended is told to who waits for its answer.
     fn drive(&mut self, cx: &mut Context<'_>) {
-        if let Carrier::Alone { driver: place @ Some(_), .. } = &mut self.carrier
-            && let Some(driver) = place
+        if let Carrier::Alone(alone) = &mut self.carrier
+            && let Some(driver) = &mut alone.driver
             && Pin::new(driver).poll(cx).is_ready()
         {
-            *place = None;
+            alone.driver = None;
         }
     }
 }
@@ -321,55 +325,6 @@ pub(super) fn fault(error: &hyper::Error, is_head: bool) -> Fault {
             Fault::new(FaultKind::Garbled, format!("the body of the answer is malformed: {}", cause()))
         }
         (false, false) => Fault::new(FaultKind::Truncated, format!("the answer was cut off: {}", cause())),
-    }
-}
-
-/// A request's body in pieces, none of them copied.
-pub(super) struct Pieces {
-    pieces: std::vec::IntoIter<Bytes>,
-    left: u64,
-    /// Handed over with the first piece: the head is encoded then, and nothing of it is written yet.
-    announcement: Option<(Rc<Stamps>, OnSent)>,
-}
-
-impl Pieces {
-    pub fn new(pieces: Vec<Bytes>) -> Pieces {
-        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Pieces { pieces: pieces.into_iter(), left, announcement: None }
-    }
-
-    fn announce(&mut self, stamps: &Rc<Stamps>, on_sent: OnSent) {
-        if self.left == 0 {
-            // Nobody asks for the pieces of nothing.
-            stamps.hand_over(on_sent);
-        } else {
-            self.announcement = Some((Rc::clone(stamps), on_sent));
-        }
-    }
-}
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if let Some((stamps, on_sent)) = self.announcement.take() {
-            stamps.hand_over(on_sent);
-        }
-        let piece = self.pieces.next();
-        self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod engine;
 mod hints;
 pub mod interrupt;
 pub mod pacer;
+mod pieces;
 mod pool;
 pub mod proxy;
 pub(crate) mod server;
