@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use attempt::*;
 use rogue::*;
+use tollgate::login::keyring::Keyring;
 use tollgate::machines;
 use tollgate::outcome::End;
 use tollgate::run::{Input, Interrupts, Progress, run};
@@ -57,6 +58,7 @@ fn a_long_answer_read_in_time_is_done_although_another_was_recorded_past_its_dea
     };
     let input = Input {
         remotes: vec![remote(&format!("http://{addr}"))],
+        keyring: Keyring::open(1),
         transport: transport(),
         grace: Duration::ZERO,
         interrupts: Interrupts::None,

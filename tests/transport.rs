@@ -26,6 +26,7 @@ use tollgate::http::client::{Client, Counts, Transport};
 use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Roots;
 use tollgate::http::{Versions, runtime};
+use tollgate::login::keyring::Keyring;
 use tollgate::wire::{EndpointId, Reply};
 
 #[test]
@@ -105,7 +106,8 @@ fn a_cancelled_exchange_resets_its_stream_and_leaves_the_connection() {
     let (addr, seen) = peer(&certified, 100, |_, nth| if nth == 0 { Deed::Hang } else { Deed::Answer });
     let runtime = runtime().unwrap();
     let counts = runtime.block_on(async {
-        let (mut client, mut events) = Client::new(vec![remote(&at(addr))], &trusting(&certified)).unwrap();
+        let (mut client, mut events) =
+            Client::new(vec![remote(&at(addr))], Keyring::open(1), &trusting(&certified)).unwrap();
         let (id, first) = job(0);
         client.send(id, EndpointId(0), &first);
         while !matches!(events.recv().await, Some(Event::Reply { .. })) {}
@@ -298,7 +300,7 @@ impl Many {
 fn ask_at_once(url: &str, transport: &Transport, times: u64) -> Many {
     let runtime = runtime().unwrap();
     let many = runtime.block_on(async {
-        let (mut client, mut heard) = Client::new(vec![remote(url)], transport).unwrap();
+        let (mut client, mut heard) = Client::new(vec![remote(url)], Keyring::open(1), transport).unwrap();
         for nth in 0..times {
             let (id, job) = job(nth);
             client.send(id, EndpointId(0), &job);
