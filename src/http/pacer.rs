@@ -25,7 +25,9 @@ impl Pacer {
     pub async fn until(&mut self, at: Option<Instant>) {
         tokio::task::coop::consume_budget().await;
         let Some(at) = at else { return std::future::pending().await };
-        while self.clock.now() < at {
+        // Not by the clock's reading, which is the start's before the start, too.
+        let due = self.clock.std(at);
+        while std::time::Instant::now() < due {
             self.timer.sleep(at).await;
         }
     }
@@ -209,6 +211,16 @@ mod tests {
                 pacer.until(Some(at)).await;
                 assert!(clock.now() >= at);
             }
+        });
+    }
+
+    #[test]
+    fn the_start_is_waited_for() {
+        runtime().unwrap().block_on(async {
+            let begun = std::time::Instant::now();
+            let mut pacer = Pacer::new(Clock::starting_in(Duration::from_millis(5))).unwrap();
+            pacer.until(Some(Instant::START)).await;
+            assert!(begun.elapsed() >= Duration::from_millis(5));
         });
     }
 
