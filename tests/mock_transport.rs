@@ -18,7 +18,6 @@ use bytes::Bytes;
 use h2::Reason;
 use h2::client::SendRequest;
 use secure::Certified;
-use tollgate::dialects;
 use tollgate::http::clock::Clock;
 use tollgate::http::runtime;
 use tollgate::machines;
@@ -164,9 +163,7 @@ fn embed(endpoints: &str) -> Embedded {
     let scenario = Scenario::parse(&text, Path::new("mock.toml")).unwrap_or_else(|error| panic!("{error}"));
     let part = |(index, spec): (usize, &tollgate::scenario::EndpointSpec)| Part {
         name: spec.name.clone(),
-        model: spec.model.clone(),
-        dialect: dialects::AnyDialect::default().get(),
-        key: None,
+        served: spec.served(None),
         machine: machines::endpoint(&scenario, index, Detail::EachToken).expect("it has a latency"),
     };
     let mock = Mock {

@@ -187,10 +187,15 @@ impl Wire {
         }
     }
 
-    fn stamp_write(&self, written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(1..))) && !self.stamps.unsent.borrow().is_empty() {
-            let now = self.clock.now();
-            self.stamps.unsent.borrow_mut().drain(..).for_each(|on_sent| on_sent(now));
+    /// The time before a write that may be some request's first. The peer may be at work, on this very core, by the
+    /// time a write returns.
+    fn before_write(&self) -> Option<Instant> {
+        (!self.stamps.unsent.borrow().is_empty()).then(|| self.clock.now())
+    }
+
+    fn stamp_write(&self, before: Option<Instant>, written: &Poll<io::Result<usize>>) {
+        if let (Some(at), Poll::Ready(Ok(1..))) = (before, written) {
+            self.stamps.unsent.borrow_mut().drain(..).for_each(|on_sent| on_sent(at));
         }
     }
 }
@@ -212,8 +217,9 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let before = self.before_write();
         let written = on_socket!(self.poll_write(cx, bytes));
-        self.stamp_write(&written);
+        self.stamp_write(before, &written);
         written
     }
 
@@ -222,8 +228,9 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let before = self.before_write();
         let written = on_socket!(self.poll_write_vectored(cx, slices));
-        self.stamp_write(&written);
+        self.stamp_write(before, &written);
         written
     }
 
