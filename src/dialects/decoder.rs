@@ -3,6 +3,7 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 
+use super::json_array::{ArrayError, JsonArray};
 use super::progress::fault;
 use super::refusal::Refusal;
 use super::sse::Sse;
@@ -21,6 +22,7 @@ pub struct Decoder {
 
 /// What the head promised.
 enum Body {
+    Array(Box<Stream<JsonArray>>),
     /// The final reply was given.
     Done,
     Refusal(Box<Refusal>),
@@ -36,7 +38,7 @@ impl Decoder {
     }
 
     /// Once, before any bytes. The content type says how the answer comes; where it is none of ours, as it
-    /// was asked for.
+    /// was asked for. A stream that comes as JSON is an array if it begins like one.
     pub fn on_head(&mut self, status: u16, headers: &HeaderMap) {
         let content_type = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
         let is_type =
@@ -52,7 +54,15 @@ impl Decoder {
 
     /// Adds the replies these bytes complete. After a final reply, bytes are ignored.
     pub fn on_bytes(&mut self, bytes: &[u8], replies: &mut Vec<Reply>) {
+        if let Body::Whole(body) = &self.body
+            && self.is_stream_asked
+            && body.trim_ascii_start().is_empty()
+            && bytes.trim_ascii_start().starts_with(b"[")
+        {
+            self.body = Body::Array(Box::default());
+        }
         let last = match &mut self.body {
+            Body::Array(stream) => stream.on_bytes(bytes, &mut *self.reader, replies),
             Body::Done => None,
             Body::Refusal(refusal) => refusal.add(bytes).then(|| Reply::Rejected(refusal.rejection())),
             Body::Sse(stream) => stream.on_bytes(bytes, &mut *self.reader, replies),
@@ -74,6 +84,7 @@ impl Decoder {
     /// The body is complete: adds the final reply, unless one was given.
     pub fn on_end(&mut self, replies: &mut Vec<Reply>) {
         let ended = match std::mem::replace(&mut self.body, Body::Done) {
+            Body::Array(stream) => stream.on_end(&mut *self.reader),
             Body::Done => return,
             Body::Refusal(refusal) => return replies.push(Reply::Rejected(refusal.rejection())),
             Body::Sse(stream) => stream.on_end(&mut *self.reader),
@@ -91,6 +102,25 @@ trait Unframe: Default {
     fn push(&mut self, bytes: &[u8]);
 
     fn next_event(&mut self) -> Result<Option<NameAndData<'_>>, Fault>;
+
+    /// An object that stands outside any event, once the stream has ended: some services report a failure so.
+    fn bare(&self) -> &[u8] {
+        &[]
+    }
+}
+
+impl Unframe for JsonArray {
+    fn push(&mut self, bytes: &[u8]) {
+        self.push(bytes);
+    }
+
+    fn next_event(&mut self) -> Result<Option<NameAndData<'_>>, Fault> {
+        let element = self.next_element().map_err(|error| {
+            let is_large = error == ArrayError::TooLarge;
+            fault(if is_large { FaultKind::TooLarge } else { FaultKind::Garbled }, error.to_string())
+        })?;
+        Ok(element.map(|element| (&b""[..], element)))
+    }
 }
 
 impl Unframe for Sse {
@@ -102,6 +132,10 @@ impl Unframe for Sse {
         let event = self.next_event();
         let event = event.map_err(|_| fault(FaultKind::TooLarge, "an event of the stream is too large"))?;
         Ok(event.map(|event| (event.name, event.data)))
+    }
+
+    fn bare(&self) -> &[u8] {
+        self.bare()
     }
 }
 
@@ -134,6 +168,10 @@ impl<F: Unframe> Stream<F> {
     }
 
     fn on_end(&self, reader: &mut dyn Reader) -> Result<Finish, Fault> {
+        let bare = self.frames.bare();
+        if !bare.is_empty() {
+            reader.on_event(b"", bare, &mut Vec::new())?;
+        }
         match self.has_bytes && !self.has_events {
             true => Err(fault(FaultKind::Garbled, "the answer is not an event stream")),
             false => reader.on_end(),

@@ -7,6 +7,8 @@ use bytes::{BufMut, BytesMut};
 /// How the events of a stream stand on the wire.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Framing {
+    /// Elements of one JSON array.
+    Array,
     /// Server-sent events.
     #[default]
     Sse,
@@ -15,6 +17,7 @@ pub enum Framing {
 impl Framing {
     pub fn content_type(self) -> &'static str {
         match self {
+            Framing::Array => "application/json; charset=UTF-8",
             Framing::Sse => "text/event-stream; charset=utf-8",
         }
     }
@@ -23,19 +26,26 @@ impl Framing {
 /// Where a [`super::Writer`] puts its events.
 pub struct Events<'a> {
     framing: Framing,
+    /// An event was written before.
+    is_begun: bool,
     out: &'a mut BytesMut,
     /// Since the call came in.
     pub elapsed: Duration,
 }
 
 impl<'a> Events<'a> {
-    pub fn new(framing: Framing, out: &'a mut BytesMut, elapsed: Duration) -> Events<'a> {
-        Events { framing, out, elapsed }
+    /// `is_begun` is whether the stream has events already.
+    pub fn new(framing: Framing, is_begun: bool, out: &'a mut BytesMut, elapsed: Duration) -> Events<'a> {
+        Events { framing, is_begun, out, elapsed }
     }
 
     /// An event: its name, empty for none, and what writes its data, which has no line end in it.
     pub fn event(&mut self, name: &str, data: impl FnOnce(&mut BytesMut)) {
         match self.framing {
+            Framing::Array => {
+                put(self.out, if self.is_begun { ",\r\n" } else { "[" });
+                data(self.out);
+            }
             Framing::Sse => {
                 if !name.is_empty() {
                     put(self.out, "event: ");
@@ -46,6 +56,26 @@ impl<'a> Events<'a> {
                 data(self.out);
                 put(self.out, "\n\n");
             }
+        }
+        self.is_begun = true;
+    }
+
+    /// A JSON object, perhaps of several lines, that stands outside any event where the framing has room for that:
+    /// some services report a failure so.
+    pub fn bare(&mut self, data: impl FnOnce(&mut BytesMut)) {
+        match self.framing {
+            Framing::Array => self.event("", data),
+            Framing::Sse => {
+                data(self.out);
+                put(self.out, "\n");
+            }
+        }
+    }
+
+    /// The stream is complete.
+    pub fn end(&mut self) {
+        if self.framing == Framing::Array {
+            put(self.out, if self.is_begun { "]" } else { "[]" });
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Sse {
     is_after_cr: bool,
     /// The byte order mark, if there is one, is behind us.
     is_begun: bool,
+    /// The rest of the stream is no event.
+    is_bare: bool,
 }
 
 /// Where the data of the event under way lies.
@@ -78,6 +80,13 @@ impl Sse {
             return Ok(None);
         }
         let (name, data) = loop {
+            if self.is_bare {
+                return if self.buffer.len() - self.start > EVENT_BYTES_MAX {
+                    Err(TooLarge)
+                } else {
+                    Ok(None)
+                };
+            }
             let Some(line) = self.next_line()? else { return Ok(None) };
             if !line.is_empty() {
                 self.read_field(line);
@@ -95,6 +104,13 @@ impl Sse {
             name: name.map_or(&[], |range| &self.buffer[range]),
             data: data.map_or(&self.joined, |range| &self.buffer[range]),
         }))
+    }
+
+    /// What the stream ends with if that is a JSON object and not an event: Google reports a failure so. It begins
+    /// with a line that begins with `{`, between events.
+    pub fn bare(&self) -> &[u8] {
+        let rest = &self.buffer[self.start..];
+        if rest.starts_with(b"{") { rest } else { &[] }
     }
 
     /// The next whole line without its end.
@@ -147,6 +163,7 @@ impl Sse {
                 }
             },
             b"event" => self.name = Some(value),
+            _ if name.starts_with(b"{") && self.start == line.start => self.is_bare = true,
             _ => self.forget(),
         }
     }
@@ -199,6 +216,34 @@ mod tests {
 
     fn owned(events: &[(&str, &str)]) -> Vec<Owned> {
         events.iter().map(|(name, data)| (name.as_bytes().to_vec(), data.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn an_object_after_the_events_is_kept_as_it_stands() {
+        let event = "data: 1\r\n\r\n";
+        let object = "{\r\n  \"error\": {}\r\n\r\n}\r\n";
+        for (stream, bare) in [
+            ([event, object].concat(), object),
+            ([event, "{}"].concat(), "{}"),
+            (object.into(), object),
+            ([event, "data: {}\n\n"].concat(), ""),
+            ([event, "event: x\n{}\n"].concat(), ""),
+            (event.into(), ""),
+        ] {
+            for size in 1..=stream.len() {
+                let mut sse = Sse::default();
+                for piece in stream.as_bytes().chunks(size) {
+                    sse.push(piece);
+                    while sse.next_event().unwrap().is_some() {}
+                }
+                assert_eq!(std::str::from_utf8(sse.bare()), Ok(bare), "{stream} {size}");
+            }
+        }
+        let mut sse = Sse::default();
+        sse.push(b"{\n");
+        assert_eq!(sse.next_event(), Ok(None));
+        sse.push(&vec![b'x'; EVENT_BYTES_MAX]);
+        assert_eq!(sse.next_event(), Err(TooLarge));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Encoder {
     came: Instant,
     body: Body,
     is_begun: bool,
+    /// The stream has an event.
+    has_events: bool,
 }
 
 enum Body {
@@ -40,7 +42,7 @@ enum Body {
 impl Encoder {
     /// An encoder for the answer to what was `asked` at the instant `came`.
     pub fn new(provider: AnyProvider, operation: Operation, asked: Generate, came: Instant) -> Encoder {
-        Encoder { provider, operation, asked, came, body: Body::Unknown, is_begun: false }
+        Encoder { provider, operation, asked, came, body: Body::Unknown, is_begun: false, has_events: false }
     }
 
     /// The head, once the first reply is known and before any is written; not asked for where the connection
@@ -95,7 +97,9 @@ impl Encoder {
             Body::Error(answer) => return out.extend_from_slice(&answer.body),
             Body::Unknown => unreachable!("the head is written first"),
         };
-        let mut events = Events::new(self.operation.framing, out, now.since(self.came));
+        let before = out.len();
+        let elapsed = now.since(self.came);
+        let mut events = Events::new(self.operation.framing, self.has_events, out, elapsed);
         if self.asked.stream
             && !std::mem::replace(&mut self.is_begun, true)
             && let Some(preamble) = self.provider.get().preamble(self.operation.dialect)
@@ -103,15 +107,22 @@ impl Encoder {
             events.event("", |out| put(out, preamble));
         }
         match reply {
-            Reply::Broken(fault) if fault.kind == FaultKind::Server => writer.fail(&mut events),
+            Reply::Broken(fault) if fault.kind == FaultKind::Server => {
+                writer.fail(&mut events);
+                events.end();
+            }
             Reply::Broken(_) | Reply::Rejected(_) => {}
-            Reply::Finished(finish) if self.asked.stream => writer.finish(finish, &mut events),
+            Reply::Finished(finish) if self.asked.stream => {
+                writer.finish(finish, &mut events);
+                events.end();
+            }
             Reply::Finished(finish) => writer.whole(finish, out),
             Reply::Tokens(tokens) if self.asked.stream && tokens.count > 0 => {
                 writer.tokens(tokens, &mut events);
             }
             Reply::Tokens(_) => {}
         }
+        self.has_events |= out.len() > before;
     }
 }
 
