@@ -5,6 +5,7 @@
 //!
 //! To add a dialect: one file, its `mod` here, and its line in [`DIALECTS`].
 
+mod gemini;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
@@ -38,7 +39,8 @@ use crate::kind;
 use crate::wire::{Fault, Finish, Reply, Request, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
-pub static DIALECTS: [(&str, &dyn Dialect); 4] = [
+pub static DIALECTS: [(&str, &dyn Dialect); 5] = [
+    ("gemini", &gemini::Gemini),
     ("openai_chat", &openai_chat::OpenaiChat),
     ("openai_completions", &openai_completions::OpenaiCompletions),
     ("openai_embeddings", &openai_embeddings::OpenaiEmbeddings),
@@ -127,8 +129,12 @@ pub struct Generate {
     pub stream: bool,
     /// Whether a streamed answer ends with a usage chunk, where that is for the caller to choose.
     pub include_usage: bool,
+    /// The reasoning is generated and not shown, where that is for the caller to choose.
+    pub hides_reasoning: bool,
     /// The tool that the answer must call.
     pub tool: Option<String>,
+    /// The arguments of a tool's call come in pieces, where that is for the caller to choose.
+    pub tool_in_pieces: bool,
     /// The service tier asked for.
     pub service_tier: Option<String>,
     /// Set where vectors are asked for and no tokens.
