@@ -128,7 +128,8 @@ pub fn is_retryable(status: u16) -> bool {
 }
 
 /// What a message says of the limit that refused, and the limit's name.
-const LIMITS: [(&str, &str); 11] = [
+const LIMITS: [(&str, &str); 13] = [
+    ("provisioned throughput", "tokens"),
     ("(rpm)", "requests"),
     ("(tpm)", "tokens"),
     ("call rate limit", "requests"),
@@ -140,6 +141,7 @@ const LIMITS: [(&str, &str); 11] = [
     ("too many tokens", "tokens"),
     ("too many requests", "requests"),
     ("requests_per", "requests"),
+    ("tokens_per", "tokens"),
 ];
 
 /// Types and codes of a 429 that no waiting mends.
@@ -189,6 +191,16 @@ mod tests {
             (r#"{"error":{"code":"slow_down","type":"rate_limit_error"}}"#, ""),
             (r#"{"error":"Too many concurrent requests"}"#, "concurrency"),
             (r#"{"message":"100 Requests per second"}"#, "requests"),
+            (
+                r#"[{"error":{"code":429,"message":"Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model with base model: anthropic-x.","status":"RESOURCE_EXHAUSTED"}}]"#,
+                "requests",
+            ),
+            (
+                r#"{"error":{"message":"/online_prediction_input_tokens_per_minute_per_base_model"}}"#,
+                "tokens",
+            ),
+            (r#"{"error":{"message":"Too many requests. Exceeded the Provisioned Throughput."}}"#, "tokens"),
+            (r#"{"error":{"code":429,"message":"Resource exhausted.","status":"RESOURCE_EXHAUSTED"}}"#, ""),
             ("<p>Too many tokens per day</p>", "tokens"),
             ("{}", ""),
             ("", ""),
@@ -216,6 +228,14 @@ mod tests {
         );
         assert!(!read(500, &[("x-should-retry", "false")], "").is_retryable);
         assert!(read(400, &[("x-should-retry", "true")], "").is_retryable);
+    }
+
+    #[test]
+    fn a_wait_may_be_in_the_body() {
+        let body = r#"[{"error":{"code":429,"details":[{"@type":"x"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"3.5s"}]}}]"#;
+        assert_eq!(read(429, &[], body).retry_after, Some(Duration::from_millis(3500)));
+        assert_eq!(read(429, &[("retry-after", "1")], body).retry_after, Some(Duration::from_secs(1)));
+        assert_eq!(read(429, &[], &body.replace("3.5s", "soon")).retry_after, None);
     }
 
     #[test]

@@ -80,11 +80,14 @@ impl Served {
     pub fn read(&self, call: &Call<'_>, unix_secs: u64) -> Result<Asked, Answer> {
         let provider = self.provider.get();
         let route = provider.route(call);
-        let dialect = match &route {
-            Route::CountTokens(operation) | Route::Generate(operation) => operation.dialect,
-            _ => "",
+        let operation = match &route {
+            Route::CountTokens(operation) | Route::Generate(operation) => Some(operation.clone()),
+            _ => None,
         };
-        let spell = |problem: &Problem<'_>| provider.spell(dialect, problem);
+        let spell = |problem: &Problem<'_>| match &operation {
+            None => provider.spell("", problem),
+            Some(operation) => provider.enclose(operation, provider.spell(operation.dialect, problem)),
+        };
         if route == Route::Unknown {
             return Err(spell(&Problem::UnknownPath(call)));
         }
@@ -106,7 +109,7 @@ impl Served {
                 if !self.is_model(&asked.model) {
                     return unknown(&asked.model);
                 }
-                Answer::json(200, &provider.counted(asked.input_tokens))
+                Answer::json(200, &provider.counted(operation.dialect, asked.input_tokens))
             }
             Route::Health => Answer { status: 200, headers: Vec::new(), body: Bytes::new() },
             Route::Model(name) if !self.is_model(&name) => return unknown(&name),
@@ -119,7 +122,7 @@ impl Served {
     }
 
     fn is_model(&self, name: &str) -> bool {
-        name == self.model
+        self.provider.get().is_model(&self.model, name)
     }
 
     fn check_key(&self, call: &Call<'_>, unix_secs: u64) -> Result<(), KeyProblem> {

@@ -61,7 +61,10 @@ impl Encoder {
             elapsed_ms: now.since(self.came).as_millis() as u64,
         };
         let mut headers = provider.seen(&seen);
-        let spell = |problem| provider.spell(self.operation.dialect, &problem);
+        let spell = |problem| {
+            let answer = provider.spell(self.operation.dialect, &problem);
+            provider.enclose(&self.operation, answer)
+        };
         let error = match first {
             Reply::Rejected(rejection) => {
                 let gauge = tightest(gauges, rejection.limit);

@@ -9,6 +9,7 @@ pub mod openai;
 mod self_hosted;
 pub mod sigv4;
 pub mod target;
+mod vertex;
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,8 +30,12 @@ use crate::server::limits::Gauge;
 use crate::wire::{Rejection, Reply};
 
 /// Every provider, by the name that scenarios call it.
-pub static PROVIDERS: [(&str, &dyn Provider); 3] =
-    [("azure", &azure::Azure), ("openai", &openai::Openai), ("self_hosted", &self_hosted::SelfHosted)];
+pub static PROVIDERS: [(&str, &dyn Provider); 4] = [
+    ("azure", &azure::Azure),
+    ("openai", &openai::Openai),
+    ("self_hosted", &self_hosted::SelfHosted),
+    ("vertex", &vertex::Vertex),
+];
 
 pub type Headers = Vec<(HeaderName, HeaderValue)>;
 
@@ -96,8 +101,18 @@ pub trait Provider: Send + Sync {
         Ok(())
     }
 
+    /// Mock: whether the model asked for is the one served.
+    fn is_model(&self, served: &str, asked: &str) -> bool {
+        served == asked
+    }
+
     /// Mock: an error in the service's form. `dialect` is the one the call speaks, empty where that is unknown.
     fn spell(&self, dialect: &str, problem: &Problem<'_>) -> Answer;
+
+    /// Mock: an error as the answer to such a call has it.
+    fn enclose(&self, _operation: &Operation, answer: Answer) -> Answer {
+        answer
+    }
 
     /// Mock: the data of an event that comes before a streamed answer's own.
     fn preamble(&self, _dialect: &str) -> Option<&'static str> {
@@ -118,7 +133,7 @@ pub trait Provider: Send + Sync {
     }
 
     /// Mock: the answer to a count of tokens.
-    fn counted(&self, tokens: u32) -> Value {
+    fn counted(&self, _dialect: &str, tokens: u32) -> Value {
         call::counted(tokens)
     }
 

@@ -28,7 +28,7 @@ pub struct Target {
     pub service_tier: Option<String>,
     /// Sent with every call.
     pub headers: Headers,
-    /// Fields of every body beside our own, which they replace.
+    /// Fields of every body beside our own, which they replace; those of an object join ours. Null takes one away.
     pub body: Map<String, Value>,
 }
 
@@ -62,12 +62,7 @@ impl Target {
     pub fn encode(&self, request: &Request) -> Encoded {
         let provider = self.provider.get();
         let mut body = self.dialect.get().body(&self.ask(request));
-        for (name, value) in &self.body {
-            match value {
-                Value::Null => body.remove(name),
-                _ => body.insert(name.clone(), value.clone()),
-            };
-        }
+        join(&mut body, &self.body);
         let accept = if request.stream { "text/event-stream" } else { "application/json" };
         let mut headers = vec![
             (ACCEPT, HeaderValue::from_static(accept)),
@@ -136,6 +131,21 @@ impl Target {
         let mut value = HeaderValue::from_bytes(value.as_bytes()).expect("control characters are gone");
         value.set_sensitive(true);
         Some((name, value))
+    }
+}
+
+/// Puts `fields` into `body`.
+fn join(body: &mut Map<String, Value>, fields: &Map<String, Value>) {
+    for (name, value) in fields {
+        match (body.get_mut(name), value) {
+            (_, Value::Null) => {
+                body.remove(name);
+            }
+            (Some(Value::Object(ours)), Value::Object(fields)) => join(ours, fields),
+            _ => {
+                body.insert(name.clone(), value.clone());
+            }
+        }
     }
 }
 
