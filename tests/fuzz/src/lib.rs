@@ -2,6 +2,52 @@
 
 use std::fmt::Debug;
 
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+use tollgate::providers::Target;
+use tollgate::wire::{ClassId, Reply, Request, RequestId};
+
+/// What an answer may say it is; a number chooses one.
+pub const CONTENT_TYPES: [&str; 4] =
+    ["text/event-stream", "application/json", "application/vnd.amazon.eventstream", "text/plain"];
+
+/// Reads an answer of this dialect whole and in pieces, and compares. The input's first byte says what the answer
+/// says it is, and whether a stream was asked for; the rest is as for [`every_split_reads_alike`].
+pub fn answers_read_alike(provider: &str, dialect: &str, input: &[u8]) {
+    let Some((choice, rest)) = input.split_first() else { return };
+    let content_type = CONTENT_TYPES[usize::from(*choice) % CONTENT_TYPES.len()];
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+    let target = target(provider, dialect);
+    let is_stream = choice & 0x80 == 0;
+    every_split_reads_alike(rest, |pieces| read(&target, is_stream, 200, &headers, pieces));
+}
+
+/// An endpoint of the provider, spoken to in the dialect.
+pub fn target(provider: &str, dialect: &str) -> Target {
+    let provider = provider.parse().expect("a provider there is");
+    Target { dialect: dialect.parse().expect("a dialect there is"), ..Target::new(provider, "m") }
+}
+
+/// The replies to an answer in these pieces, of which the last and only the last is final.
+pub fn read(
+    target: &Target,
+    stream: bool,
+    status: u16,
+    headers: &HeaderMap,
+    pieces: &mut dyn Iterator<Item = &[u8]>,
+) -> Vec<Reply> {
+    let request =
+        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: None, stream };
+    let (mut decoder, mut replies) = (target.decoder(&request), Vec::new());
+    decoder.on_head(status, headers);
+    pieces.for_each(|piece| decoder.on_bytes(piece, &mut replies));
+    decoder.on_end(&mut replies);
+    assert!(replies.split_last().is_some_and(|(last, rest)| {
+        last.is_final() && !rest.iter().any(Reply::is_final)
+    }));
+    replies
+}
+
 /// Reads the stream whole and in pieces of random sizes, and compares. The input's first byte says how many of
 /// its next bytes are sizes; what remains is the stream.
 pub fn every_split_reads_alike<T: Debug + PartialEq>(
