@@ -54,8 +54,8 @@ pub trait Provider: Send + Sync {
         &[]
     }
 
-    /// Which of them a real endpoint cannot do without.
-    fn needs(&self) -> &'static [&'static str] {
+    /// Which of them a real endpoint that is spoken to in this dialect cannot do without.
+    fn needs(&self, _dialect: &str) -> &'static [&'static str] {
         &[]
     }
 

@@ -28,6 +28,11 @@ impl Provider for Vertex {
         &["project", "region"]
     }
 
+    /// Gemini can be had with an API key alone.
+    fn needs(&self, dialect: &str) -> &'static [&'static str] {
+        if dialect == "gemini" { &[] } else { &["project"] }
+    }
+
     fn path(&self, target: &Target, stream: bool) -> String {
         path_of(target.dialect.name(), target, stream)
     }

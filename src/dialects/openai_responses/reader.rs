@@ -64,7 +64,8 @@ impl Reader for ResponsesReader {
                 return Err(error.fault());
             }
             "error" => {
-                return Err(ErrorRecord { message: event.message, ..event.error.unwrap_or_default() }.fault());
+                let message = event.message.or_else(|| event.error?.message);
+                return Err(ErrorRecord { message }.fault());
             }
             _ => return Ok(None),
         };

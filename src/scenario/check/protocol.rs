@@ -32,7 +32,7 @@ impl Check<'_, '_> {
         let settings =
             [("api_version", &spec.api_version), ("project", &spec.project), ("region", &spec.region)];
         for (key, value) in settings {
-            let (uses, needs) = (provider.get().uses(), provider.get().needs());
+            let (uses, needs) = (provider.get().uses(), provider.get().needs(spec.dialect().name()));
             let place = format!("{path}.{key}");
             match value {
                 None if needs.contains(&key) && !spec.is_mock() => self.say(
