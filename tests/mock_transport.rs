@@ -58,6 +58,25 @@ fn a_cut_resets_its_stream_and_no_other() {
 }
 
 #[test]
+fn a_stream_that_its_client_resets_frees_its_place() {
+    let mock = embed(&endpoint("e", "5ms", "limits = [{ kind = \"concurrency\", max = 1, queue_max = 0 }]"));
+    runtime().unwrap().block_on(async {
+        let stream = tokio::net::TcpStream::connect(mock.addr()).await.unwrap();
+        let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+        let driven = tokio::spawn(connection);
+        for _ in 0..3 {
+            let given_up = ask(sender.clone(), "e", 100_000);
+            assert!(tokio::time::timeout(Duration::from_millis(50), given_up).await.is_err());
+            let answer = ask(sender.clone(), "e", 5);
+            let answer = tokio::time::timeout(Duration::from_secs(20), answer).await.unwrap().unwrap();
+            let text = String::from_utf8(answer).unwrap();
+            assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+        }
+        driven.abort();
+    });
+}
+
+#[test]
 fn curl_speaks_either_version_to_a_mock_behind_tls() {
     let known = Command::new("curl").arg("--version").output();
     let Some(known) = known.ok().filter(|known| String::from_utf8_lossy(&known.stdout).contains("HTTP2"))
@@ -89,19 +108,32 @@ fn a_run_believes_the_file_it_is_given_and_a_mock_ends_by_sigterm() {
     let scenario = folder.path().join("run.toml");
     let url = format!("url = \"{}\"\nhints = true", mock.url.replace("127.0.0.1", "localhost"));
     std::fs::write(&scenario, HEAD.to_string() + &endpoint("e", "5ms", &url)).unwrap();
-    for flags in [&["--http", "2"][..], &["--http", "1.1"], &[]] {
-        let out = folder.path().join(format!("out{}", flags.len() + flags.concat().len()));
-        let output = tollgate(&["run", "--no-sweep", "--quiet", "--ca-file"])
-            .arg(folder.path().join("ca.pem"))
-            .args(flags)
-            .arg("--out")
-            .arg(&out)
-            .arg(&scenario)
-            .output()
-            .unwrap();
-        let rows = std::fs::read_to_string(out.join("requests.csv")).unwrap_or_default();
+    let authority = folder.path().join("ca.pem").to_string_lossy().into_owned();
+    let by_flag = ["--ca-file", &authority];
+    let run = |name: &str, flags: &[&str], file: Option<&str>| {
+        let out = folder.path().join(name);
+        let mut command = tollgate(&["run", "--no-sweep", "--quiet"]);
+        command.args(flags).arg("--out").arg(&out).arg(&scenario);
+        let output = command.envs(file.map(|file| ("SSL_CERT_FILE", file))).output().unwrap();
+        (std::fs::read_to_string(out.join("requests.csv")).unwrap_or_default(), output)
+    };
+    for (name, flags, file) in [
+        ("auto", &by_flag[..], None),
+        ("one", &[&by_flag[..], &["--http", "1.1"]].concat(), None),
+        ("two", &[&by_flag[..], &["--http", "2"]].concat(), None),
+        ("environment", &[], Some(authority.as_str())),
+    ] {
+        let (rows, output) = run(name, flags, file);
         let is_done = |row: &str| row.split(',').nth(3) == Some("done");
         assert!(rows.lines().count() > 10 && rows.lines().skip(1).all(is_done), "{rows}\n{output:?}");
+    }
+    for (flags, file, why) in [
+        (&["--ca-file", "none.pem"][..], None, "could not read none.pem"),
+        (&[], Some("none.pem"), "SSL_CERT_FILE is set, but no authority is found by it"),
+    ] {
+        let (_, output) = run("wrong", flags, file);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(why), "{said}");
     }
     let lines = mock.terminate();
     assert!(lines.contains("timers, late by"), "{lines}");
@@ -240,7 +272,7 @@ fn write(folder: &Path, certified: &Certified) -> PathBuf {
 
 fn tollgate(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
-    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+    for name in ["SSL_CERT_DIR", "SSL_CERT_FILE"] {
         command.env_remove(name);
     }
     command.args(arguments).stdin(Stdio::null());

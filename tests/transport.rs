@@ -102,34 +102,38 @@ fn a_peer_without_http2_is_spoken_to_in_http1_unless_that_is_ruled_out() {
 
 #[test]
 fn a_cancelled_exchange_resets_its_stream_and_leaves_the_connection() {
-    let certified = Certified::new();
-    let (addr, seen) = peer(&certified, 100, |_, nth| if nth == 0 { Deed::Hang } else { Deed::Answer });
-    let runtime = runtime().unwrap();
-    let counts = runtime.block_on(async {
-        let (mut client, mut events) =
-            Client::new(vec![remote(&at(addr))], Keyring::open(1), &trusting(&certified)).unwrap();
-        let (id, first) = job(0);
-        client.send(id, EndpointId(0), &first);
-        while !matches!(events.recv().await, Some(Event::Reply { .. })) {}
-        client.cancel(id);
-        let (id, second) = job(1);
-        client.send(id, EndpointId(0), &second);
-        let mut ends = Vec::new();
-        while let Some(event) = tokio::time::timeout(PATIENCE, events.recv()).await.unwrap() {
-            if let Event::Reply { id, reply, .. } = event
-                && reply.is_final()
-            {
-                ends.push((id.request.0, matches!(reply, Reply::Finished(_))));
-                break;
+    for first in [Deed::Hang, Deed::Silence] {
+        let certified = Certified::new();
+        let (addr, seen) = peer(&certified, 100, move |_, nth| if nth == 0 { first } else { Deed::Answer });
+        let runtime = runtime().unwrap();
+        let play = async {
+            let (mut client, mut events) =
+                Client::new(vec![remote(&at(addr))], Keyring::open(1), &trusting(&certified)).unwrap();
+            let (id, hopeless) = job(0);
+            client.send(id, EndpointId(0), &hopeless);
+            while !matches!(events.recv().await, Some(Event::Sent { .. })) {}
+            while seen.lock().unwrap().requests != [1] {
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
-        }
-        assert_eq!(ends, [(1, true)]);
-        while seen.lock().unwrap().resets == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        client.counts()
-    });
-    assert_eq!(counts, Counts { opened_http2: 1, ..Counts::default() });
+            client.cancel(id);
+            while seen.lock().unwrap().resets == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let (id, second) = job(1);
+            client.send(id, EndpointId(0), &second);
+            loop {
+                match events.recv().await.expect("the client is there") {
+                    Event::Reply { id: ended, reply, .. } if reply.is_final() => {
+                        assert_eq!((ended, matches!(reply, Reply::Finished(_))), (id, true));
+                        return client.counts();
+                    }
+                    _ => {}
+                }
+            }
+        };
+        let counts = runtime.block_on(async { tokio::time::timeout(PATIENCE, play).await });
+        assert_eq!(counts.expect("it ends"), Counts { opened_http2: 1, ..Counts::default() }, "{first:?}");
+    }
 }
 
 #[test]

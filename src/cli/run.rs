@@ -57,8 +57,8 @@ enum Http {
 pub fn execute(args: Args) -> Result<ExitCode> {
     let scenario = Scenario::load(&args.subject.scenario)?;
     guard(&scenario, args.live)?;
-    let (roots, proxies) = (roots(&args)?, Proxies::from_env()?);
-    let keyring = login::keyring(&scenario, roots.clone(), proxies.clone())?;
+    let transport = transport(&args)?;
+    let keyring = login::keyring(&scenario, transport.roots.clone(), transport.proxies.clone())?;
     let subject = Subject::new(&args.subject, Verb::Run, false)?;
     let mut log = if args.no_rows { None } else { Some(subject.log()?) };
     let mut collectors = Collectors::new(&subject.setup);
@@ -67,7 +67,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let input = Input {
         remotes: remotes(&subject.scenario, embedded.as_ref()),
         keyring,
-        transport: Transport { roots, proxies, versions: args.http.versions(), ..Transport::new(clock) },
+        transport: Transport { clock, ..transport },
         grace: args.grace.get(),
         interrupts: Interrupts::Signals,
     };
@@ -122,18 +122,16 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 /// From the start of the process's work to the start of the plan: connections and threads are ready by then.
 const LEAD: Duration = Duration::from_millis(50);
 
-fn roots(args: &Args) -> Result<Roots> {
-    args.ca_file.as_deref().map_or(Ok(Roots::System), Roots::with_file)
-}
-
-impl Http {
-    fn versions(self) -> Versions {
-        match self {
-            Http::One => Versions::Http1,
-            Http::Two => Versions::Http2,
-            Http::Auto => Versions::Auto,
-        }
-    }
+/// How requests travel; by another clock than the run's, which starts later.
+fn transport(args: &Args) -> Result<Transport> {
+    let roots = args.ca_file.as_deref().map_or(Ok(Roots::System), Roots::with_file)?;
+    let versions = match args.http {
+        Http::One => Versions::Http1,
+        Http::Two => Versions::Http2,
+        Http::Auto => Versions::Auto,
+    };
+    let clock = Clock::starting_in(Duration::ZERO);
+    Ok(Transport { roots, versions, proxies: Proxies::from_env()?, ..Transport::new(clock) })
 }
 
 /// Hosts beyond this machine are only asked with `--live`.

@@ -311,13 +311,13 @@ pub(super) fn fault(error: &hyper::Error, is_head: bool) -> Fault {
     let cause = || error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
     let io_kind = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     let frame = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
-    let is_malformed = matches!(io_kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput))
-        || frame.is_some_and(h2::Error::is_library);
-    match (is_head, is_malformed) {
+    let is_bad_frame = frame.is_some_and(h2::Error::is_library);
+    let is_malformed = matches!(io_kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
+    match (is_head, is_malformed || is_bad_frame) {
         (true, _) if error.is_parse_too_large() => {
             Fault::new(FaultKind::TooLarge, "the head of the answer is too large")
         }
-        (true, is_malformed) if is_malformed || error.is_parse() => {
+        (true, _) if error.is_parse() || is_bad_frame => {
             Fault::new(FaultKind::Garbled, format!("the answer is not HTTP: {}", cause()))
         }
         (true, _) => Fault::new(FaultKind::Reset, format!("the connection broke: {}", cause())),

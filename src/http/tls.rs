@@ -38,7 +38,7 @@ impl Roots {
     }
 }
 
-/// The TLS settings of every connection of a run.
+/// A client's TLS settings, offering these versions of HTTP.
 pub(crate) fn client(roots: &Roots, versions: Versions) -> Result<Arc<ClientConfig>> {
     let roots = match roots {
         Roots::Given(roots) => Arc::clone(roots),

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use h2::Reason;
 use h2::server::SendResponse;
-use h2::{Reason, SendStream};
 use http::Response;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::sync::watch;
@@ -78,6 +78,8 @@ pub enum Deed {
     Hang,
     /// Resets the stream before the head.
     Reset(Reason),
+    /// Says nothing until the client resets the stream.
+    Silence,
 }
 
 /// What a peer saw.
@@ -167,6 +169,12 @@ async fn perform(
     }
     match deed {
         Deed::Reset(reason) => return respond.send_reset(reason),
+        Deed::Silence => {
+            // However it is reset, it is over.
+            let _ = std::future::poll_fn(|cx| respond.poll_reset(cx)).await;
+            seen.lock().unwrap().resets += 1;
+            return;
+        }
         Deed::AnswerWith(wanted) => drop(requests.wait_for(|requests| *requests >= wanted).await),
         _ => {}
     }
@@ -176,18 +184,13 @@ async fn perform(
     match deed {
         Deed::Cut => {
             // A reset drops what is not yet on the socket.
-            tokio::task::yield_now().await;
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             stream.send_reset(Reason::INTERNAL_ERROR);
         }
         Deed::Hang => {
-            reset_of(&mut stream).await;
+            let _ = std::future::poll_fn(|cx| stream.poll_reset(cx)).await;
             seen.lock().unwrap().resets += 1;
         }
         _ => drop(stream.send_data(STREAM_END.into(), true)),
     }
-}
-
-async fn reset_of(stream: &mut SendStream<Bytes>) {
-    let _ = std::future::poll_fn(|cx| stream.poll_reset(cx)).await;
 }
