@@ -175,6 +175,10 @@ fn a_connection_that_says_goodbye_is_followed_by_another() {
     assert_eq!((asked.end().as_str(), asked.tokens()), ("done", 4));
     assert_eq!(asked.counts.opened_http2, 4);
     assert_eq!(seen.lock().unwrap().requests, [1; 4]);
+    // Those under way are answered or sent again.
+    let go_once = |connection, _| if connection == 0 { Deed::AnswerAndGo } else { Deed::Answer };
+    let (addr, _) = peer(&certified, 100, go_once);
+    assert_eq!(ask_at_once(&at(addr), &trusting(&certified), 60).ends(), vec!["done"; 60]);
 }
 
 #[test]

@@ -131,6 +131,7 @@ impl Connection {
             Carrier::Stream(stream) => {
                 name_whole(&mut request, stream.0.scheme.clone());
                 request.headers_mut().remove(HOST);
+                request.body_mut().join();
                 let answer = stream.0.sender.borrow_mut().send_request(request);
                 answer.await
             }
@@ -336,7 +337,7 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Bytes that a peer may send ahead of our reading, on a stream and on all of a connection's: so many that
-/// it never waits for our leave.
+/// it never waits for our leave, and that answers in many small frames are not taken for an attack.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 256 << 20;
 

@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::socket::{OnSent, Stamps};
 
-/// A request's body in pieces, none of them copied.
+/// A request's body in pieces, which need not be copied to be sent.
 pub(super) struct Pieces {
     pieces: std::vec::IntoIter<Bytes>,
     left: u64,
@@ -21,6 +21,15 @@ impl Pieces {
     pub fn new(pieces: Vec<Bytes>) -> Pieces {
         let left = pieces.iter().map(|piece| piece.len() as u64).sum();
         Pieces { pieces: pieces.into_iter(), left, announcement: None }
+    }
+
+    /// Copies a small body into one piece: an HTTP/2 peer may take many small frames for an attack.
+    pub fn join(&mut self) {
+        if self.pieces.len() > 1 && self.left <= FRAME {
+            let mut whole = Vec::with_capacity(self.left as usize);
+            self.pieces.by_ref().for_each(|piece| whole.extend_from_slice(&piece));
+            self.pieces = vec![whole.into()].into_iter();
+        }
     }
 
     /// Tells `on_sent` when the first bytes of the request were handed to the socket that `stamps` is of.
@@ -58,3 +67,6 @@ impl Body for Pieces {
         SizeHint::with_exact(self.left)
     }
 }
+
+/// What every HTTP/2 peer takes in one frame, in bytes (RFC 9113, section 4.2).
+const FRAME: u64 = 16 << 10;

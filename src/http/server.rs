@@ -68,7 +68,12 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, engine:
     });
     let mut builder = auto::Builder::new(LocalExecutor);
     builder.http1().header_read_timeout(None);
-    builder.http2().max_concurrent_streams(STREAMS_MAX).max_pending_accept_reset_streams(RESETS_MAX);
+    builder
+        .http2()
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
     // How it ends is the client's business, and the client sees it.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
@@ -336,6 +341,11 @@ const STREAMS_MAX: u32 = 128;
 
 /// Streams that may be cancelled before they were looked at: a load may give up many at once.
 const RESETS_MAX: usize = 4096;
+
+/// Bytes that a client may send ahead of our reading, on a stream and on all of a connection's. Half of the
+/// latter also bounds what frames much smaller than their bookkeeping may cost us.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// A TLS handshake that takes longer is given up.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
