@@ -1,8 +1,14 @@
 //! Reading an answer: its head says whether it is a refusal, a stream or one whole body.
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
 
+use super::frames::{Frame, FrameError, Frames};
 use super::json_array::{ArrayError, JsonArray};
 use super::progress::fault;
 use super::refusal::Refusal;
@@ -25,6 +31,7 @@ enum Body {
     Array(Box<Stream<JsonArray>>),
     /// The final reply was given.
     Done,
+    Frames(Box<Stream<AwsEvents>>),
     Refusal(Box<Refusal>),
     Sse(Box<Stream<Sse>>),
     Whole(Vec<u8>),
@@ -45,6 +52,7 @@ impl Decoder {
             |name: &[u8]| content_type.get(..name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
         self.body = match status {
             200..=299 if is_type(b"text/event-stream") => Body::Sse(Box::default()),
+            200..=299 if is_type(b"application/vnd.amazon.eventstream") => Body::Frames(Box::default()),
             200..=299 if is_type(b"application/json") => Body::Whole(Vec::new()),
             200..=299 if self.is_stream_asked => Body::Sse(Box::default()),
             200..=299 => Body::Whole(Vec::new()),
@@ -56,14 +64,15 @@ impl Decoder {
     pub fn on_bytes(&mut self, bytes: &[u8], replies: &mut Vec<Reply>) {
         if let Body::Whole(body) = &self.body
             && self.is_stream_asked
-            && body.trim_ascii_start().is_empty()
-            && bytes.trim_ascii_start().starts_with(b"[")
+            && first_of(body).is_none()
+            && first_of(bytes) == Some(b'[')
         {
             self.body = Body::Array(Box::default());
         }
         let last = match &mut self.body {
             Body::Array(stream) => stream.on_bytes(bytes, &mut *self.reader, replies),
             Body::Done => None,
+            Body::Frames(stream) => stream.on_bytes(bytes, &mut *self.reader, replies),
             Body::Refusal(refusal) => refusal.add(bytes).then(|| Reply::Rejected(refusal.rejection())),
             Body::Sse(stream) => stream.on_bytes(bytes, &mut *self.reader, replies),
             Body::Whole(body) if bytes.len() > ANSWER_BYTES_MAX - body.len() => {
@@ -86,12 +95,18 @@ impl Decoder {
         let ended = match std::mem::replace(&mut self.body, Body::Done) {
             Body::Array(stream) => stream.on_end(&mut *self.reader),
             Body::Done => return,
+            Body::Frames(stream) => stream.on_end(&mut *self.reader),
             Body::Refusal(refusal) => return replies.push(Reply::Rejected(refusal.rejection())),
             Body::Sse(stream) => stream.on_end(&mut *self.reader),
             Body::Whole(body) => self.reader.on_whole(&body, replies),
         };
         replies.push(last(ended));
     }
+}
+
+/// The first byte that is no blank of JSON's.
+fn first_of(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().copied().find(|byte| !b" \t\r\n".contains(byte))
 }
 
 /// An event's name, empty where it has none, and its data.
@@ -137,6 +152,60 @@ impl Unframe for Sse {
     fn bare(&self) -> &[u8] {
         self.bare()
     }
+}
+
+/// The events of an AWS event stream. Those in base64 within a `chunk` are without a name.
+#[derive(Default)]
+struct AwsEvents {
+    frames: Frames,
+    /// The event in the chunk at hand.
+    chunk: Vec<u8>,
+}
+
+impl Unframe for AwsEvents {
+    fn push(&mut self, bytes: &[u8]) {
+        self.frames.push(bytes);
+    }
+
+    fn next_event(&mut self) -> Result<Option<NameAndData<'_>>, Fault> {
+        let frame = self.frames.next_frame().map_err(|error| {
+            let is_large = matches!(error, FrameError::TooLarge(_));
+            fault(if is_large { FaultKind::TooLarge } else { FaultKind::Garbled }, error.to_string())
+        })?;
+        let Some(frame) = frame else { return Ok(None) };
+        if frame.message_type != b"event" {
+            return Err(failure(&frame));
+        }
+        if frame.event_type != b"chunk" {
+            return Ok(Some((frame.event_type, frame.payload)));
+        }
+        let garbled = |error: &dyn ToString| {
+            fault(FaultKind::Garbled, format!("a chunk of the stream has no bytes: {}", error.to_string()))
+        };
+        let chunk: Chunk<'_> = serde_json::from_slice(frame.payload).map_err(|error| garbled(&error))?;
+        self.chunk.clear();
+        let decoded = BASE64_STANDARD.decode_vec(&*chunk.bytes, &mut self.chunk);
+        decoded.map_err(|error| garbled(&error))?;
+        Ok(Some((b"", &self.chunk)))
+    }
+}
+
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow)]
+    bytes: Cow<'a, str>,
+}
+
+/// What a frame that is no event says went wrong.
+fn failure(frame: &Frame<'_>) -> Fault {
+    #[derive(Default, Deserialize)]
+    struct Body {
+        message: Option<String>,
+    }
+    let body: Body = serde_json::from_slice(frame.payload).unwrap_or_default();
+    let message = body.message.map_or_else(|| String::from_utf8_lossy(frame.error_message), Cow::Owned);
+    let kind = [frame.exception_type, frame.error_code].concat();
+    fault(FaultKind::Server, format!("{}: {message}", String::from_utf8_lossy(&kind)))
 }
 
 /// A streamed answer so far.

@@ -2,13 +2,23 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{BufMut, BytesMut};
+use serde_json::json;
+
+use super::frames::put_frame;
+use super::sse::Sse;
 
 /// How the events of a stream stand on the wire.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Framing {
     /// Elements of one JSON array.
     Array,
+    /// Frames of an AWS event stream, each a `chunk` with an event in base64; its name is lost.
+    Chunks,
+    /// Frames of an AWS event stream.
+    Frames,
     /// Server-sent events.
     #[default]
     Sse,
@@ -18,6 +28,7 @@ impl Framing {
     pub fn content_type(self) -> &'static str {
         match self {
             Framing::Array => "application/json; charset=UTF-8",
+            Framing::Chunks | Framing::Frames => "application/vnd.amazon.eventstream",
             Framing::Sse => "text/event-stream; charset=utf-8",
         }
     }
@@ -46,6 +57,16 @@ impl<'a> Events<'a> {
                 put(self.out, if self.is_begun { ",\r\n" } else { "[" });
                 data(self.out);
             }
+            Framing::Chunks => {
+                let mut event = BytesMut::new();
+                data(&mut event);
+                put_frame(self.out, &headers("event", "chunk"), |out| {
+                    put(out, "{\"bytes\":\"");
+                    put(out, &BASE64_STANDARD.encode(event));
+                    put(out, "\"}");
+                });
+            }
+            Framing::Frames => put_frame(self.out, &headers("event", name), data),
             Framing::Sse => {
                 if !name.is_empty() {
                     put(self.out, "event: ");
@@ -64,7 +85,7 @@ impl<'a> Events<'a> {
     /// some services report a failure so.
     pub fn bare(&mut self, data: impl FnOnce(&mut BytesMut)) {
         match self.framing {
-            Framing::Array => self.event("", data),
+            Framing::Array | Framing::Chunks | Framing::Frames => self.event("", data),
             Framing::Sse => {
                 data(self.out);
                 put(self.out, "\n");
@@ -79,12 +100,39 @@ impl<'a> Events<'a> {
         }
     }
 
+    /// A failure as a frame of its own, which only AWS event streams have.
+    pub fn exception(&mut self, kind: &str, message: &str) {
+        if matches!(self.framing, Framing::Chunks | Framing::Frames) {
+            let body = json!({"message": message}).to_string();
+            put_frame(self.out, &headers("exception", kind), |out| put(out, &body));
+        }
+    }
+
+    /// The data of the events that `write` writes, instead of writing them here.
+    pub fn caught(&self, write: impl FnOnce(&mut Events<'_>)) -> Vec<Vec<u8>> {
+        let mut out = BytesMut::new();
+        write(&mut Events::new(Framing::Sse, false, &mut out, self.elapsed));
+        let mut sse = Sse::default();
+        sse.push(&out);
+        let mut caught = Vec::new();
+        while let Ok(Some(event)) = sse.next_event() {
+            caught.push(event.data.to_vec());
+        }
+        caught
+    }
+
     /// OpenAI's mark of a stream's end, which only server-sent events have.
     pub fn done(&mut self) {
         if self.framing == Framing::Sse {
             put(self.out, "data: [DONE]\n\n");
         }
     }
+}
+
+/// A frame's headers, in the service's order.
+fn headers<'a>(message: &'a str, kind: &'a str) -> [(&'a str, &'a str); 3] {
+    let name = if message == "event" { ":event-type" } else { ":exception-type" };
+    [(name, kind), (":content-type", "application/json"), (":message-type", message)]
 }
 
 /// Appends `text`.

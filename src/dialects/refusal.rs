@@ -128,7 +128,7 @@ pub fn is_retryable(status: u16) -> bool {
 }
 
 /// What a message says of the limit that refused, and the limit's name.
-const LIMITS: [(&str, &str); 13] = [
+const LIMITS: [(&str, &str); 14] = [
     ("provisioned throughput", "tokens"),
     ("(rpm)", "requests"),
     ("(tpm)", "tokens"),
@@ -138,6 +138,7 @@ const LIMITS: [(&str, &str); 13] = [
     ("requests per", "requests"),
     ("token rate limit", "tokens"),
     ("tokens per", "tokens"),
+    ("too many connections", "concurrency"),
     ("too many tokens", "tokens"),
     ("too many requests", "requests"),
     ("requests_per", "requests"),
@@ -190,6 +191,7 @@ mod tests {
             ),
             (r#"{"error":{"code":"slow_down","type":"rate_limit_error"}}"#, ""),
             (r#"{"error":"Too many concurrent requests"}"#, "concurrency"),
+            (r#"{"message":"Too many connections, please wait before trying again."}"#, "concurrency"),
             (r#"{"message":"100 Requests per second"}"#, "requests"),
             (
                 r#"[{"error":{"code":429,"message":"Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model with base model: anthropic-x.","status":"RESOURCE_EXHAUSTED"}}]"#,

@@ -7,11 +7,11 @@ use crate::wire::Kind;
 /// An earlier chunk that was one piece of an answer and nothing else, without the strings in it that vary.
 ///
 /// Reading JSON is most of the cost of a streamed token. But the chunks of one stream differ only inside
-/// two strings: the piece itself and OpenAI's padding, `obfuscation`. So a chunk was read in full once;
+/// two strings: the piece itself and the padding, OpenAI's `obfuscation` or Bedrock's `p`. So a chunk was read in full once;
 /// another that equals it byte by byte outside those strings, and in them holds no quote, escape, control
 /// character or broken UTF-8, is the same JSON with other strings there. Where the keys stand does not
-/// matter for this to hold: a string under `content` or `obfuscation` changes what a chunk means only by
-/// being empty, and an empty piece is left to the full reading.
+/// matter for this to hold: a piece or padding changes what a chunk means only by being empty, and an empty
+/// piece is left to the full reading.
 #[derive(Clone, Debug)]
 pub struct Template {
     pub kind: Kind,
@@ -31,7 +31,8 @@ impl Template {
             .iter()
             .find_map(|key| find_string(chunk, key).filter(|(at, rest)| at + rest.len() < chunk.len()))?;
         let mut text = chunk[..piece].to_vec();
-        let padding = match find_string(rest, b"\"obfuscation\":") {
+        let padding = PADDING_KEYS.iter().find_map(|key| find_string(rest, key));
+        let padding = match padding {
             Some((padding, tail)) => {
                 text.extend_from_slice(&rest[..padding]);
                 text.extend_from_slice(tail);
@@ -57,6 +58,8 @@ impl Template {
         plain(rest).is_some_and(|length| rest[length..] == self.text[padding..])
     }
 }
+
+const PADDING_KEYS: [&[u8]; 2] = [b"\"obfuscation\":", b"\"p\":"];
 
 /// Where the string under `key` begins, and what follows its last character.
 fn find_string<'a>(text: &'a [u8], key: &[u8]) -> Option<(usize, &'a [u8])> {
@@ -105,6 +108,12 @@ mod tests {
         ] {
             assert!(!fits(piece, end), "{piece:?} {end}");
         }
+        let padded = |piece: &str, padding: &str| {
+            format!(r#"{{"contentBlockIndex":0,"delta":{{"text":"{piece}"}},"p":"{padding}"}}"#)
+        };
+        let template = Template::learn(padded("a", "abc").as_bytes(), Kind::Text, &[b"\"text\":"]).unwrap();
+        assert!(template.fits(padded(" b", "abcdef").as_bytes()));
+        assert!(!template.fits(padded("", "abcdef").as_bytes()));
         let broken = learnt.replace("Hello", "?").into_bytes();
         let broken: Vec<u8> = broken.into_iter().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
         assert!(!template.fits(&broken));
