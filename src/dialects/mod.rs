@@ -5,7 +5,9 @@
 //!
 //! To add a dialect: one file, its `mod` here, and its line in [`DIALECTS`].
 
+mod converse;
 mod gemini;
+mod invoke;
 mod openai_chat;
 mod openai_completions;
 mod openai_embeddings;
@@ -39,8 +41,10 @@ use crate::kind;
 use crate::wire::{Fault, Finish, Reply, Request, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
-pub static DIALECTS: [(&str, &dyn Dialect); 5] = [
+pub static DIALECTS: [(&str, &dyn Dialect); 7] = [
+    ("converse", &converse::Converse),
     ("gemini", &gemini::Gemini),
+    ("invoke", &invoke::Invoke),
     ("openai_chat", &openai_chat::OpenaiChat),
     ("openai_completions", &openai_completions::OpenaiCompletions),
     ("openai_embeddings", &openai_embeddings::OpenaiEmbeddings),
@@ -92,10 +96,11 @@ pub struct Place {
     pub stream: bool,
 }
 
-/// What the path of a call has said; `None` where it is left to the body.
+/// What the path of a call, or a header, has said; `None` where it is left to the body.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct InPath {
     pub model: Option<String>,
+    pub service_tier: Option<String>,
     pub stream: Option<bool>,
 }
 
@@ -166,6 +171,8 @@ pub struct Meta {
     pub id: u64,
     /// Calendar time of its first byte.
     pub unix_secs: u64,
+    /// From the call to its first byte, in milliseconds.
+    pub elapsed_ms: u64,
 }
 
 /// Writes one successful answer of the mock.

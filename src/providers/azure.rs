@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use super::encoder::header;
+use super::encoder::{header, uuid};
 use super::target::{decoded, segment};
 use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target, openai};
 use crate::dialects::{Bad, InPath};
@@ -191,19 +191,6 @@ fn is_version(text: &str) -> bool {
 /// Seconds, rounded up so that waiting as told suffices.
 fn whole_secs(wait: Duration) -> String {
     wait.as_nanos().div_ceil(1_000_000_000).to_string()
-}
-
-/// An id as the gateway makes them.
-fn uuid(id: u64) -> String {
-    let high = crate::rng::mix(id);
-    format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xfff,
-        id >> 48 & 0xfff,
-        id & 0xffff_ffff_ffff
-    )
 }
 
 const UTILISATION: &str = "azure-openai-deployment-utilization";

@@ -87,7 +87,11 @@ impl Encoder {
         if self.asked.stream && self.operation.framing == Framing::Sse {
             headers.push((CACHE_CONTROL, HeaderValue::from_static("no-cache")));
         }
-        let writer = self.operation.dialect().get().writer(&self.asked, &Meta { id, unix_secs });
+        let writer = self
+            .operation
+            .dialect()
+            .get()
+            .writer(&self.asked, &Meta { id, unix_secs, elapsed_ms: seen.elapsed_ms });
         self.body = Body::Answer(writer);
         Head { status: 200, headers }
     }
@@ -132,4 +136,17 @@ impl Encoder {
 /// A header of our own making, whose text fits one.
 pub fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
     (HeaderName::from_static(name), HeaderValue::from_str(value).expect("letters and digits fit a header"))
+}
+
+/// An id in the form that Azure and AWS give theirs.
+pub fn uuid(id: u64) -> String {
+    let high = mix(id);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        id >> 48 & 0xfff,
+        id & 0xffff_ffff_ffff
+    )
 }

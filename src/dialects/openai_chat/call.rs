@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn what_the_path_has_said_is_not_asked_of_the_body() {
         let body = br#"{"messages":[{"role":"user","content":"1234"}]}"#;
-        let path = InPath { model: Some("m".into()), stream: Some(true) };
+        let path = InPath { model: Some("m".into()), stream: Some(true), ..InPath::default() };
         let expected = Generate { model: "m".into(), input_tokens: 1, stream: true, ..Generate::default() };
         assert_eq!(read(body, &path), Ok(expected));
     }

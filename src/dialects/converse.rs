@@ -1,0 +1,55 @@
+//! Amazon Bedrock's Converse: one body for the models of every vendor, streamed in AWS event streams.
+//!
+//! Members, required ones and values: the service model of botocore 1.44; order and wording of events and errors:
+//! AWS's documentation and what its users report, 2025 and 2026.
+
+mod call;
+mod reader;
+mod writer;
+
+use serde_json::{Map, Value, json};
+
+pub use self::call::malformed;
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
+
+pub struct Converse;
+
+impl Dialect for Converse {
+    fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("messages".into(), json!([{"role": "user", "content": [{"text": prompt::PLACE}]}]));
+        if let Some(max) = ask.request.max_tokens {
+            body.insert("inferenceConfig".into(), json!({"maxTokens": max}));
+        }
+        if let Some(tier) = ask.service_tier {
+            body.insert("serviceTier".into(), json!({"type": tier}));
+        }
+        body
+    }
+
+    fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader> {
+        Box::new(reader::ConverseReader::new(ask))
+    }
+
+    fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
+        call::read(body, path)
+    }
+
+    fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {
+        Box::new(writer::ConverseWriter::new(asked, meta))
+    }
+}
+
+/// Whether the model's `inputTokens` hold what caches served and stored: OpenAI's do, those of others stand beside.
+fn counts_cache_as_input(model: &str) -> bool {
+    model.contains("openai.")
+}
+
+/// The failure of a stream in its middle: the exception and its message.
+pub const FAILURE: (&str, &str) = (
+    "internalServerException",
+    "The system encountered an unexpected error during processing. Try your request again.",
+);
+
+#[cfg(test)]
+mod tests;
