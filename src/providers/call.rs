@@ -47,7 +47,7 @@ pub struct Served {
     pub model: String,
     /// AWS region, for which calls must be signed.
     pub region: Option<String>,
-    /// What the caller must show; `None` lets anybody in.
+    /// What the caller must show; `None` takes anything.
     pub credential: Option<Credential>,
 }
 
@@ -127,6 +127,9 @@ impl Served {
 
     fn check_key(&self, call: &Call<'_>, unix_secs: u64) -> Result<(), KeyProblem> {
         let secret = match &self.credential {
+            None if self.provider.get().wants_key() && !call.headers.contains_key(AUTHORIZATION) => {
+                return Err(KeyProblem::None);
+            }
             None | Some(Credential::None) => return Ok(()),
             Some(Credential::Aws(keys)) => return self.check_signature(keys, call, unix_secs),
             Some(Credential::Key(secret) | Credential::Bearer(secret)) => secret.expose(),

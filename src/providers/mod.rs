@@ -3,6 +3,7 @@
 //! To add a provider: one file, its `mod` here, and its line in [`PROVIDERS`].
 
 mod azure;
+mod bedrock;
 pub mod call;
 pub mod encoder;
 pub mod openai;
@@ -30,8 +31,9 @@ use crate::server::limits::Gauge;
 use crate::wire::{Rejection, Reply};
 
 /// Every provider, by the name that scenarios call it.
-pub static PROVIDERS: [(&str, &dyn Provider); 4] = [
+pub static PROVIDERS: [(&str, &dyn Provider); 5] = [
     ("azure", &azure::Azure),
+    ("bedrock", &bedrock::Bedrock),
     ("openai", &openai::Openai),
     ("self_hosted", &self_hosted::SelfHosted),
     ("vertex", &vertex::Vertex),
@@ -77,6 +79,11 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Client: the content type that an answer should have.
+    fn accepts(&self, _dialect: &str, stream: bool) -> &'static str {
+        if stream { "text/event-stream" } else { "application/json" }
+    }
+
     /// Client: headers of every call, keys and content type apart.
     fn headers(&self, _target: &Target, _stream: bool) -> Headers {
         Vec::new()
@@ -91,6 +98,11 @@ pub trait Provider: Send + Sync {
     /// bearer token.
     fn key_headers(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Mock: whether something must be shown even where anything is let in.
+    fn wants_key(&self) -> bool {
+        false
     }
 
     /// Mock: what a call is for.

@@ -63,7 +63,7 @@ impl Target {
         let provider = self.provider.get();
         let mut body = self.dialect.get().body(&self.ask(request));
         join(&mut body, &self.body);
-        let accept = if request.stream { "text/event-stream" } else { "application/json" };
+        let accept = provider.accepts(self.dialect.name(), request.stream);
         let mut headers = vec![
             (ACCEPT, HeaderValue::from_static(accept)),
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),

@@ -131,7 +131,7 @@ fn gemini(call: &Call<'_>, model: &str, verb: &str) -> Route {
     let operation = |stream| {
         let is_array = stream && call.parameter("alt") != Some("sse");
         let framing = if is_array { Framing::Array } else { Framing::Sse };
-        let path = InPath { model: Some(decoded(model)), stream: Some(stream) };
+        let path = InPath { model: Some(decoded(model)), stream: Some(stream), ..InPath::default() };
         Operation { dialect: GEMINI, path, framing }
     };
     let route = match verb {
@@ -154,7 +154,7 @@ fn claude(call: &Call<'_>, model: &str, verb: &str) -> Route {
     let route = match model {
         "count-tokens" => Route::CountTokens(operation),
         model => {
-            let path = InPath { model: Some(decoded(model)), stream: Some(stream) };
+            let path = InPath { model: Some(decoded(model)), stream: Some(stream), ..InPath::default() };
             Route::Generate(Operation { path, ..operation })
         }
     };

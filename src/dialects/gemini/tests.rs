@@ -256,7 +256,7 @@ fn a_call_is_read_in_either_of_its_spellings() {
             .collect();
         snake = snake.replace(name, &underscored);
     }
-    let path = InPath { model: Some("m".into()), stream: Some(true) };
+    let path = InPath { model: Some("m".into()), stream: Some(true), ..InPath::default() };
     let expected = Generate {
         model: "m".into(),
         input_tokens: 3,

@@ -28,7 +28,11 @@ fn post(path: &str) -> Route {
 }
 
 fn operation(dialect: &'static str, model: &str, stream: bool, framing: Framing) -> Operation {
-    Operation { dialect, path: InPath { model: Some(model.into()), stream: Some(stream) }, framing }
+    Operation {
+        dialect,
+        path: InPath { model: Some(model.into()), stream: Some(stream), ..InPath::default() },
+        framing,
+    }
 }
 
 #[test]
