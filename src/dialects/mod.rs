@@ -72,6 +72,11 @@ pub trait Dialect: Send + Sync {
     /// Mock: what a body asks for. `path` is what the path has said already.
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad>;
 
+    /// Mock: what a body asks for whose prompt is only to be counted.
+    fn read_prompt(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
+        self.read(body, path)
+    }
+
     /// Mock: a writer for the answer.
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer>;
 }

@@ -104,7 +104,8 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         headers: &head.headers,
         body: &body,
     };
-    let asked = served.read(&call, engine.clock.unix_secs(engine.clock.now()));
+    let now = engine.clock.now();
+    let asked = served.read(&call, now, engine.clock.unix_secs(now));
     let (operation, asked) = match asked {
         Ok(Asked::Generate(operation, asked)) => (operation, asked),
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),

@@ -86,7 +86,7 @@ impl Provider for Azure {
         }
     }
 
-    fn spell(&self, _dialect: &str, problem: &Problem<'_>) -> Answer {
+    fn spell(&self, _dialect: &str, problem: &Problem<'_>, _id: u64) -> Answer {
         let (status, code, message) = match problem {
             Problem::NoKey | Problem::Unsigned(_) | Problem::WrongKey => (
                 401,
@@ -127,12 +127,16 @@ impl Provider for Azure {
         (dialect == "openai_chat").then_some(FILTERS)
     }
 
-    fn seen(&self, seen: &Seen<'_>) -> Headers {
-        let mut headers = vec![
-            header("apim-request-id", &uuid(seen.id)),
-            header("x-request-id", &uuid(seen.id.rotate_left(32))),
+    fn named(&self, _dialect: &str, id: u64) -> Headers {
+        vec![
+            header("apim-request-id", &uuid(id)),
+            header("x-request-id", &uuid(id.rotate_left(32))),
             header("x-ms-region", "Tollgate"),
-        ];
+        ]
+    }
+
+    fn seen(&self, seen: &Seen<'_>) -> Headers {
+        let mut headers = Vec::new();
         match seen.gauges.iter().find(|gauge| is_provisioned(gauge)) {
             Some(gauge) => headers.push(header(UTILISATION, &utilisation(gauge))),
             None => headers.extend(openai::quotas(seen, whole_secs)),

@@ -102,24 +102,27 @@ impl Provider for Bedrock {
         call.only(Method::POST, Route::Generate(Operation { dialect, path, framing }))
     }
 
-    fn spell(&self, dialect: &str, problem: &Problem<'_>) -> Answer {
+    fn spell(&self, dialect: &str, problem: &Problem<'_>, id: u64) -> Answer {
         match dialect {
-            "anthropic_messages" => anthropic().get().spell(dialect, problem),
+            "anthropic_messages" => anthropic().get().spell(dialect, problem, id),
             "openai_chat" | "openai_responses" => openai::spell(problem),
             _ => spell(problem),
         }
     }
 
-    fn seen(&self, seen: &Seen<'_>) -> Headers {
-        let id = uuid(seen.id);
+    fn named(&self, dialect: &str, id: u64) -> Headers {
+        let id = uuid(id);
         let mut headers = vec![header("x-amzn-requestid", &id)];
-        match seen.dialect {
+        match dialect {
             "anthropic_messages" => headers.push(header("request-id", &id)),
-            "invoke" => headers.extend(invocation(seen)),
             "openai_chat" | "openai_responses" => headers.push(header("x-request-id", &id)),
             _ => {}
         }
         headers
+    }
+
+    fn seen(&self, seen: &Seen<'_>) -> Headers {
+        if seen.dialect == "invoke" { invocation(seen) } else { Vec::new() }
     }
 }
 

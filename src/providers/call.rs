@@ -5,11 +5,13 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
+use super::encoder::id_of;
 use super::sigv4::{Received, verify};
 use super::target::REGION;
 use super::{AnyProvider, Headers, Operation, Problem, Route, SignatureError};
 use crate::credential::{AwsKeys, Credential};
-use crate::dialects::{AnyDialect, Generate};
+use crate::dialects::{AnyDialect, Bad, Generate};
+use crate::time::Instant;
 
 /// A call that reached the mock, its path stripped of the endpoint's prefix.
 #[derive(Clone, Copy, Debug)]
@@ -75,19 +77,39 @@ impl Answer {
 }
 
 impl Served {
-    /// What `call`, come at this calendar time, asks for, or the service's own answer to a call it does not
-    /// understand.
-    pub fn read(&self, call: &Call<'_>, unix_secs: u64) -> Result<Asked, Answer> {
+    /// What `call`, come at `now` and at this calendar time, asks for, or the service's own answer to a call it
+    /// does not understand.
+    pub fn read(&self, call: &Call<'_>, now: Instant, unix_secs: u64) -> Result<Asked, Answer> {
         let provider = self.provider.get();
         let route = provider.route(call);
         let operation = match &route {
             Route::CountTokens(operation) | Route::Generate(operation) => Some(operation.clone()),
             _ => None,
         };
-        let spell = |problem: &Problem<'_>| match &operation {
-            None => provider.spell("", problem),
-            Some(operation) => provider.enclose(operation, provider.spell(operation.dialect, problem)),
+        let id = id_of(now, unix_secs);
+        let dialect = operation.as_ref().map_or("", |operation| operation.dialect);
+        let spell = |problem: &Problem<'_>| {
+            let answer = provider.spell(dialect, problem, id);
+            operation.iter().fold(answer, |answer, operation| provider.enclose(operation, answer))
         };
+        let named = |mut answer: Answer| {
+            answer.headers.extend(provider.named(dialect, id));
+            answer
+        };
+        match self.understand(call, route, unix_secs, &spell) {
+            Ok(Asked::Answer(answer)) => Ok(Asked::Answer(named(answer))),
+            understood => understood.map_err(named),
+        }
+    }
+
+    fn understand(
+        &self,
+        call: &Call<'_>,
+        route: Route,
+        unix_secs: u64,
+        spell: &dyn Fn(&Problem<'_>) -> Answer,
+    ) -> Result<Asked, Answer> {
+        let provider = self.provider.get();
         if route == Route::Unknown {
             return Err(spell(&Problem::UnknownPath(call)));
         }
@@ -105,7 +127,8 @@ impl Served {
                 return Ok(Asked::Generate(operation, asked));
             }
             Route::CountTokens(operation) => {
-                let asked = operation.read(call.body).map_err(|bad| spell(&Problem::Bad(&bad)))?;
+                provider.validate(call).map_err(|bad| spell(&Problem::Bad(&bad)))?;
+                let asked = operation.read_prompt(call.body).map_err(|bad| spell(&Problem::Bad(&bad)))?;
                 if !self.is_model(&asked.model) {
                     return unknown(&asked.model);
                 }
@@ -181,8 +204,12 @@ impl KeyProblem {
 }
 
 impl Operation {
-    fn read(&self, body: &[u8]) -> Result<Generate, crate::dialects::Bad> {
+    fn read(&self, body: &[u8]) -> Result<Generate, Bad> {
         self.dialect().get().read(body, &self.path)
+    }
+
+    fn read_prompt(&self, body: &[u8]) -> Result<Generate, Bad> {
+        self.dialect().get().read_prompt(body, &self.path)
     }
 
     pub fn dialect(&self) -> AnyDialect {

@@ -49,7 +49,7 @@ impl Encoder {
     /// is to be cut before its head. `gauges` become the provider's quota headers; `now` is the instant and
     /// `unix_secs` the calendar time of it.
     pub fn head(&mut self, first: &Reply, gauges: &[Gauge], now: Instant, unix_secs: u64) -> Head {
-        let id = mix(now.as_nanos() ^ mix(unix_secs));
+        let id = id_of(now, unix_secs);
         let provider = self.provider.get();
         let seen = Seen {
             asked: &self.asked,
@@ -60,9 +60,10 @@ impl Encoder {
             unix_secs,
             elapsed_ms: now.since(self.came).as_millis() as u64,
         };
-        let mut headers = provider.seen(&seen);
+        let mut headers = provider.named(self.operation.dialect, id);
+        headers.extend(provider.seen(&seen));
         let spell = |problem| {
-            let answer = provider.spell(self.operation.dialect, &problem);
+            let answer = provider.spell(self.operation.dialect, &problem, id);
             provider.enclose(&self.operation, answer)
         };
         let error = match first {
@@ -131,6 +132,11 @@ impl Encoder {
         }
         self.has_events |= out.len() > before;
     }
+}
+
+/// What an answer goes by that is given at `now` and at this calendar time.
+pub fn id_of(now: Instant, unix_secs: u64) -> u64 {
+    mix(now.as_nanos() ^ mix(unix_secs))
 }
 
 /// A header of our own making, whose text fits one.

@@ -118,8 +118,14 @@ pub trait Provider: Send + Sync {
         served == asked
     }
 
-    /// Mock: an error in the service's form. `dialect` is the one the call speaks, empty where that is unknown.
-    fn spell(&self, dialect: &str, problem: &Problem<'_>) -> Answer;
+    /// Mock: an error in the service's form. `dialect` is the one the call speaks, empty where that is unknown;
+    /// `id` is what the answer goes by.
+    fn spell(&self, dialect: &str, problem: &Problem<'_>, id: u64) -> Answer;
+
+    /// Mock: the headers of every answer that say what it goes by.
+    fn named(&self, _dialect: &str, _id: u64) -> Headers {
+        Vec::new()
+    }
 
     /// Mock: an error as the answer to such a call has it.
     fn enclose(&self, _operation: &Operation, answer: Answer) -> Answer {
@@ -131,7 +137,7 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// Mock: headers of every answer, refusals included.
+    /// Mock: further headers of every answer to a call that was understood, refusals included.
     fn seen(&self, seen: &Seen<'_>) -> Headers;
 
     /// Mock: the deployment that a rejected call is passed on to, if its headers name one.

@@ -38,14 +38,16 @@ impl Provider for Openai {
         route(call, call.path.strip_prefix("/v1").unwrap_or(call.path), self.dialects())
     }
 
-    fn spell(&self, _dialect: &str, problem: &Problem<'_>) -> Answer {
+    fn spell(&self, _dialect: &str, problem: &Problem<'_>, _id: u64) -> Answer {
         spell(problem)
     }
 
+    fn named(&self, _dialect: &str, id: u64) -> Headers {
+        vec![header("x-request-id", &format!("req_{id:016x}"))]
+    }
+
     fn seen(&self, seen: &Seen<'_>) -> Headers {
-        let mut headers = vec![header("x-request-id", &format!("req_{:016x}", seen.id))];
-        headers.extend(quotas(seen, wait::go));
-        headers
+        quotas(seen, wait::go)
     }
 }
 

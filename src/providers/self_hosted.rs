@@ -27,11 +27,15 @@ impl Provider for SelfHosted {
         }
     }
 
-    fn spell(&self, _dialect: &str, problem: &Problem<'_>) -> Answer {
+    fn spell(&self, _dialect: &str, problem: &Problem<'_>, _id: u64) -> Answer {
         openai::spell(problem)
     }
 
-    fn seen(&self, seen: &Seen<'_>) -> Headers {
-        vec![header("x-request-id", &format!("{:016x}", seen.id))]
+    fn named(&self, _dialect: &str, id: u64) -> Headers {
+        vec![header("x-request-id", &format!("{id:016x}"))]
+    }
+
+    fn seen(&self, _seen: &Seen<'_>) -> Headers {
+        Vec::new()
     }
 }

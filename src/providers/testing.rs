@@ -45,7 +45,7 @@ pub fn asked(target: &Target, credential: &Credential, request: &Request) -> (Op
         region: None,
         credential: Some(credential.clone()),
     };
-    match served.read(&call, UNIX_SECS) {
+    match served.read(&call, Instant::START, UNIX_SECS) {
         Ok(Asked::Generate(operation, asked)) => (operation, asked),
         Ok(Asked::Answer(answer)) | Err(answer) => {
             panic!("{} {}: {}", answer.status, encoded.path, String::from_utf8_lossy(&answer.body))

@@ -6,11 +6,13 @@ use http::{HeaderMap, Method};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::encoder::id_of;
 use super::testing::{
     MODEL, UNIX_SECS, answer, asked, finish, header, plain, read, replies, request, target, tokens, written,
 };
 use super::{Call, PROVIDERS, Served, Target};
 use crate::credential::{Credential, Secret};
+use crate::time::Instant;
 use crate::wire::{Fault, FaultKind, Kind, Rejection, Reply, Request, Source, Usage};
 
 /// Every row: each provider with each of its dialects.
@@ -142,7 +144,7 @@ proptest! {
             let served = Served { provider: provider.parse().unwrap(), model: MODEL.into(), region: None, credential: None };
             for method in [Method::GET, Method::POST] {
                 let call = Call { method: &method, path: &path, whole_path: &path, query: query.as_deref(), headers: &HeaderMap::new(), body: &body };
-                let _ = served.read(&call, UNIX_SECS);
+                let _ = served.read(&call, Instant::START, UNIX_SECS);
             }
         }
     }
@@ -221,7 +223,7 @@ fn keys_are_checked_where_the_mock_has_one() {
         let body = encoded.body.concat();
         let call =
             Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: &body };
-        served.read(&call, UNIX_SECS).map_or_else(|answer| answer.status, |_| 200)
+        served.read(&call, Instant::START, UNIX_SECS).map_or_else(|answer| answer.status, |_| 200)
     };
     for target in rows() {
         let secret = |text: &str| Secret::new(text);
@@ -236,6 +238,26 @@ fn keys_are_checked_where_the_mock_has_one() {
             let is_as_expected = if is_let_in { status == 200 } else { matches!(status, 401 | 403) };
             assert!(is_as_expected, "{}: {status}", name(&target));
         }
+    }
+}
+
+#[test]
+fn an_answer_that_no_endpoint_gives_goes_by_an_id_all_the_same() {
+    for target in rows() {
+        let encoded = target.encode(&request(false));
+        let headers = HeaderMap::from_iter(encoded.headers);
+        let (path, query) = encoded.path.split_once('?').unwrap_or((&encoded.path, ""));
+        let query = Some(query).filter(|query| !query.is_empty());
+        let served =
+            Served { provider: target.provider, model: MODEL.into(), region: None, credential: None };
+        let call =
+            Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: b"" };
+        let Err(answer) = served.read(&call, Instant::START, UNIX_SECS) else { panic!("{}", name(&target)) };
+        let id = id_of(Instant::START, UNIX_SECS);
+        for header in target.provider.get().named(target.dialect.name(), id) {
+            assert!(answer.headers.contains(&header), "{}: {header:?}", name(&target));
+        }
+        assert_ne!(id, id_of(Instant::from_nanos(1), UNIX_SECS));
     }
 }
 

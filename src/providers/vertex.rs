@@ -76,20 +76,24 @@ impl Provider for Vertex {
         bare(served) == bare(asked)
     }
 
-    fn spell(&self, dialect: &str, problem: &Problem<'_>) -> Answer {
-        error::spell(dialect, problem)
+    fn spell(&self, dialect: &str, problem: &Problem<'_>, id: u64) -> Answer {
+        error::spell(dialect, problem, &name_of(id))
     }
 
     fn enclose(&self, operation: &Operation, answer: Answer) -> Answer {
         error::enclose(operation, answer)
     }
 
-    fn seen(&self, seen: &Seen<'_>) -> Headers {
+    fn named(&self, dialect: &str, id: u64) -> Headers {
         let mut headers = vec![header("server", "scaffolding on HTTPServer2")];
-        if seen.dialect == CLAUDE {
-            headers.push(header("request-id", &format!("req_vrtx_{:016x}", seen.id)));
+        if dialect == CLAUDE {
+            headers.push(header("request-id", &name_of(id)));
         }
         headers
+    }
+
+    fn seen(&self, _seen: &Seen<'_>) -> Headers {
+        Vec::new()
     }
 
     fn counted(&self, dialect: &str, tokens: u32) -> Value {
@@ -159,6 +163,11 @@ fn claude(call: &Call<'_>, model: &str, verb: &str) -> Route {
         }
     };
     call.only(Method::POST, route)
+}
+
+/// What Claude's answers go by.
+fn name_of(id: u64) -> String {
+    format!("req_vrtx_{id:016x}")
 }
 
 /// A model without its publisher.

@@ -34,7 +34,7 @@ fn claude(dialect: &str) -> Target {
 /// What the mock says of a call whose path, headers and body are given.
 fn said(served: &Served, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Asked, Answer> {
     let call = Call { method: &Method::POST, path, whole_path: path, query: None, headers, body };
-    served.read(&call, UNIX_SECS)
+    served.read(&call, crate::time::Instant::START, UNIX_SECS)
 }
 
 fn exception(answer: &Answer) -> (u16, String, String) {

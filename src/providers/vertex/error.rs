@@ -10,11 +10,12 @@ use crate::dialects::{Bad, Framing};
 use crate::providers::{Answer, Operation, Problem, Refused};
 use crate::server::limits::{Counts, Gauge};
 
-pub fn spell(dialect: &str, problem: &Problem<'_>) -> Answer {
+/// `id` is what the answer goes by.
+pub fn spell(dialect: &str, problem: &Problem<'_>, id: &str) -> Answer {
     match problem {
         Problem::Bad(bad) if dialect == CLAUDE => {
             let error = json!({"type": "invalid_request_error", "message": bad.message});
-            Answer::json(400, &json!({"type": "error", "error": error}))
+            Answer::json(400, &json!({"type": "error", "error": error, "request_id": id}))
         }
         Problem::Bad(bad) => error(400, &bad.message, violation(bad)),
         Problem::Failed => error(500, &message(500), None),

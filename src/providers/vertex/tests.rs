@@ -119,7 +119,11 @@ fn a_key_may_be_in_the_query_and_tokens_are_counted() {
     let call = |query| {
         let path = "/v1/publishers/google/models/m:countTokens";
         let (method, headers) = (&Method::POST, &HeaderMap::new());
-        match served.read(&Call { method, whole_path: path, path, query, headers, body }, 0) {
+        match served.read(
+            &Call { method, whole_path: path, path, query, headers, body },
+            crate::time::Instant::START,
+            0,
+        ) {
             Ok(Asked::Answer(answer)) | Err(answer) => {
                 (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
             }
@@ -144,7 +148,7 @@ fn refused(dialect: &str, status: u16, limit: &'static str, counts: Counts) -> S
     let rejection = Rejection { status, limit, retry_after: None, is_retryable: true };
     let gauge = gauge(counts);
     let refused = super::super::Refused { rejection: &rejection, model: "m", gauge: Some(&gauge) };
-    String::from_utf8(Vertex.spell(dialect, &Problem::Refused(refused)).body.to_vec()).unwrap()
+    String::from_utf8(Vertex.spell(dialect, &Problem::Refused(refused), 7).body.to_vec()).unwrap()
 }
 
 #[test]
@@ -192,13 +196,13 @@ fn refusals_are_said_in_googles_words() {
 #[test]
 fn a_field_at_fault_is_named_and_claude_complains_in_anthropics_form() {
     let bad = Bad { message: "no".into(), param: Some("contents".into()), code: None };
-    let spell = |dialect| Vertex.spell(dialect, &Problem::Bad(&bad)).body;
+    let spell = |dialect| Vertex.spell(dialect, &Problem::Bad(&bad), 7).body;
     assert_eq!(
         spell(GEMINI),
         r#"{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"contents","description":"no"}]}]}}"#
     );
     assert_eq!(spell(CLAUDE), r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"}}"#);
-    let unknown = Vertex.spell(OPENAI, &Problem::UnknownModel("google/n")).body;
+    let unknown = Vertex.spell(OPENAI, &Problem::UnknownModel("google/n"), 7).body;
     assert!(unknown.starts_with(
         br#"{"error":{"code":404,"message":"Publisher Model `publishers/google/models/n` was not found"#
     ));

@@ -21,5 +21,5 @@ fuzz_target!(|input: &[u8]| {
     };
     let headers = HeaderMap::new();
     let call = Call { method: &method, path, whole_path: path, query, headers: &headers, body };
-    let _ = served.read(&call, 1_795_244_400);
+    let _ = served.read(&call, tollgate::time::Instant::START, 1_795_244_400);
 });

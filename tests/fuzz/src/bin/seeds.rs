@@ -39,7 +39,7 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
     let call = Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: &body };
     let served =
         Served { provider: target.provider, model: target.model.clone(), region: None, credential: None };
-    let Ok(Asked::Generate(operation, asked)) = served.read(&call, 0) else {
+    let Ok(Asked::Generate(operation, asked)) = served.read(&call, Instant::START, 0) else {
         panic!("{provider} refuses its own {dialect}");
     };
     let tokens = |kind| Reply::Tokens(Tokens { kind, count: 2, steady: None });
