@@ -5,6 +5,7 @@
 //!
 //! To add a dialect: one file, its `mod` here, and its line in [`DIALECTS`].
 
+mod anthropic_messages;
 mod converse;
 mod gemini;
 mod invoke;
@@ -41,7 +42,8 @@ use crate::kind;
 use crate::wire::{Fault, Finish, Reply, Request, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
-pub static DIALECTS: [(&str, &dyn Dialect); 7] = [
+pub static DIALECTS: [(&str, &dyn Dialect); 8] = [
+    ("anthropic_messages", &anthropic_messages::AnthropicMessages),
     ("converse", &converse::Converse),
     ("gemini", &gemini::Gemini),
     ("invoke", &invoke::Invoke),

@@ -128,13 +128,15 @@ pub fn is_retryable(status: u16) -> bool {
 }
 
 /// What a message says of the limit that refused, and the limit's name.
-const LIMITS: [(&str, &str); 14] = [
+const LIMITS: [(&str, &str); 16] = [
     ("provisioned throughput", "tokens"),
     ("(rpm)", "requests"),
     ("(tpm)", "tokens"),
     ("call rate limit", "requests"),
     ("concurrent", "concurrency"),
+    ("number of requests", "requests"),
     ("request rate limit", "requests"),
+    ("request tokens", "tokens"),
     ("requests per", "requests"),
     ("token rate limit", "tokens"),
     ("tokens per", "tokens"),
@@ -146,11 +148,13 @@ const LIMITS: [(&str, &str); 14] = [
 ];
 
 /// Types and codes of a 429 that no waiting mends.
-const SPENT: [&str; 7] = [
+const SPENT: [&str; 9] = [
     "billing_hard_limit_reached",
+    "contract_spend_limit_reached",
     "credit_balance_exhausted",
     "enforced_spend_limit_reached",
     "insufficient_quota",
+    "linked_organization_spend_limit_reached",
     "organization_spend_limit_exceeded",
     "organization_usage_limit_reached",
     "project_spend_limit_exceeded",
@@ -189,6 +193,30 @@ mod tests {
                 r#"{"error":{"code":"429","message":"Requests have exceeded token rate limit of your current pricing tier."}}"#,
                 "tokens",
             ),
+            (
+                r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your organization's rate limit of 50 requests per minute (org: x, model: y). For details, refer to: https://docs.claude.com/en/api/rate-limits."},"request_id":"req_1"}"#,
+                "requests",
+            ),
+            (
+                r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed the rate limit for your organization (x) of 30,000 input tokens per minute."}}"#,
+                "tokens",
+            ),
+            (
+                r#"{"error":{"type":"rate_limit_error","message":"Number of request tokens has exceeded your per-minute rate limit"}}"#,
+                "tokens",
+            ),
+            (
+                r#"{"error":{"type":"rate_limit_error","message":"Number of requests has exceeded your per-minute rate limit"}}"#,
+                "requests",
+            ),
+            (
+                r#"{"error":{"type":"rate_limit_error","message":"Number of concurrent connections has exceeded your rate limit."}}"#,
+                "concurrency",
+            ),
+            (
+                r#"{"error":{"type":"rate_limit_error","message":"Too fast","details":{"error_code":"ramp_limit_exceeded"}}}"#,
+                "",
+            ),
             (r#"{"error":{"code":"slow_down","type":"rate_limit_error"}}"#, ""),
             (r#"{"error":"Too many concurrent requests"}"#, "concurrency"),
             (r#"{"message":"Too many connections, please wait before trying again."}"#, "concurrency"),
@@ -217,8 +245,11 @@ mod tests {
     fn statuses_codes_and_the_server_decide_what_may_be_retried() {
         let by_status = |status| read(status, &[], "{}").is_retryable;
         assert!([408, 409, 429, 500, 502, 503, 504, 529].into_iter().all(by_status));
-        assert!(![301, 400, 401, 403, 404, 413, 422].into_iter().any(by_status));
+        assert!(![301, 400, 401, 402, 403, 404, 413, 422].into_iter().any(by_status));
         for word in SPENT {
+            let details = json!({"error": {"type": "rate_limit_error", "details": {"error_code": word}}});
+            let spent = read(429, &[], &details.to_string());
+            assert_eq!((spent.limit, spent.is_retryable), ("insufficient_quota", false));
             for field in ["type", "code"] {
                 let spent = read(429, &[], &json!({"error": {field: word}}).to_string());
                 assert_eq!((spent.limit, spent.is_retryable), ("insufficient_quota", false));

@@ -2,10 +2,12 @@
 //!
 //! To add a provider: one file, its `mod` here, and its line in [`PROVIDERS`].
 
+mod anthropic;
 mod azure;
 mod bedrock;
 pub mod call;
 pub mod encoder;
+mod foundry;
 pub mod openai;
 mod self_hosted;
 pub mod sigv4;
@@ -31,9 +33,11 @@ use crate::server::limits::Gauge;
 use crate::wire::{Rejection, Reply};
 
 /// Every provider, by the name that scenarios call it.
-pub static PROVIDERS: [(&str, &dyn Provider); 5] = [
+pub static PROVIDERS: [(&str, &dyn Provider); 7] = [
+    ("anthropic", &anthropic::Anthropic),
     ("azure", &azure::Azure),
     ("bedrock", &bedrock::Bedrock),
+    ("foundry", &foundry::Foundry),
     ("openai", &openai::Openai),
     ("self_hosted", &self_hosted::SelfHosted),
     ("vertex", &vertex::Vertex),
