@@ -282,3 +282,14 @@ fn an_answer_of_another_content_type_is_read_as_it_was_asked_for() {
     let head = super::Head { status: 200, headers: Vec::new() };
     assert!(header(&head, "x").is_none());
 }
+
+#[test]
+fn a_blank_that_is_none_of_jsons_begins_no_array_however_it_is_split() {
+    let target = target("vertex", "gemini");
+    let json = http::HeaderValue::from_static("application/json");
+    let head = super::Head { status: 200, headers: vec![(http::header::CONTENT_TYPE, json)] };
+    for body in ["\r\u{c}[{}]", "\u{c}[", " [ ]", "\n\n[{\"candidates\":[]}]"] {
+        let whole = read(&target, true, &head, [body.as_bytes()]);
+        assert_eq!(read(&target, true, &head, body.as_bytes().chunks(1)), whole, "{body:?}");
+    }
+}

@@ -201,7 +201,10 @@ fn a_field_at_fault_is_named_and_claude_complains_in_anthropics_form() {
         spell(GEMINI),
         r#"{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"contents","description":"no"}]}]}}"#
     );
-    assert_eq!(spell(CLAUDE), r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"}}"#);
+    assert_eq!(
+        spell(CLAUDE),
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"},"request_id":"req_vrtx_0000000000000007"}"#
+    );
     let unknown = Vertex.spell(OPENAI, &Problem::UnknownModel("google/n"), 7).body;
     assert!(unknown.starts_with(
         br#"{"error":{"code":404,"message":"Publisher Model `publishers/google/models/n` was not found"#
