@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tollgate::credential::Credential;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::clock::Clock;
 use tollgate::http::interrupt::Interrupt;
@@ -60,7 +61,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         (Some(certificate), Some(key)) => Some(Identity::read(certificate, key)?),
         _ => None,
     };
-    let mock = mock(&scenario, |_| true, surroundings.as_ref())?;
+    let expected =
+        |spec: &EndpointSpec| surroundings.as_ref().map(|held| login::expected(spec, held)).transpose();
+    let mock = mock(&scenario, |_| true, expected)?;
     let clock = Clock::starting_in(std::time::Duration::ZERO);
     let failed = |cause: std::io::Error| {
         Error::failed(format!("could not listen on {}: {cause}; give --listen another address", args.listen))
@@ -90,18 +93,17 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
-/// A mock of the endpoints that `is_wanted`, in the scenario's order. Callers must show the keys that are held in
-/// `surroundings`; where those are not given, anybody is let in.
+/// A mock of the endpoints that `is_wanted`, in the scenario's order; `expected` is what callers of each must show.
 pub fn mock(
     scenario: &Scenario,
     is_wanted: impl Fn(&EndpointSpec) -> bool,
-    surroundings: Option<&Surroundings>,
+    expected: impl Fn(&EndpointSpec) -> Result<Option<Credential>>,
 ) -> Result<Mock> {
     let wanted = scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
     let parts = wanted.map(|(index, spec)| {
         Ok(Part {
             name: spec.name.clone(),
-            served: spec.served(surroundings.map(|held| login::expected(spec, held)).transpose()?),
+            served: spec.served(expected(spec)?),
             machine: machines::endpoint(scenario, index, Detail::EachToken)?,
         })
     });

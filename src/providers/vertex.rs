@@ -115,7 +115,7 @@ impl Provider for Vertex {
 
 /// Where a call in the dialect goes.
 fn path_of(dialect: &str, target: &Target, stream: bool) -> String {
-    let place = place(target);
+    let place = place(dialect, target);
     let model = segment(&target.model);
     match dialect {
         CLAUDE => {
@@ -175,9 +175,11 @@ fn bare(model: &str) -> &str {
     model.strip_prefix("google/").unwrap_or(model)
 }
 
-/// The version and the place of a call; the latter is left out in express mode.
-fn place(target: &Target) -> String {
-    match &target.project {
+/// The version and the place of a call. Without a project Gemini's is left out, as in express mode; the others, which
+/// only a mock serves so, get one.
+fn place(dialect: &str, target: &Target) -> String {
+    let project = target.project.as_deref().or((dialect != GEMINI).then_some("mock"));
+    match project {
         None => "/v1".into(),
         Some(project) => {
             let location = target.region.as_deref().unwrap_or("global");

@@ -12,7 +12,7 @@ use crate::section::{Figure, Value};
 const WIDTH: usize = 100;
 
 /// Rows shown of one table; `report.html` has them all.
-const ROWS_MAX: usize = 12;
+const ROWS_MAX: usize = 20;
 
 /// The view, each line ended. `dir` is where the files are; colour only where `is_coloured`.
 pub fn view(summary: &Summary, dir: Option<&Path>, is_coloured: bool) -> String {
