@@ -268,3 +268,133 @@ fn json_chars(value: &Value) -> u64 {
 
 /// The least that the service lets thinking have.
 const THINKING_BUDGET_MIN: i64 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn post(fields: &str) -> Result<Generate, Bad> {
+        read(format!("{{{fields}}}").as_bytes(), &InPath::default())
+    }
+
+    const CALL: &str = r#""model":"m","max_tokens":9,"messages":[{"role":"user","content":"12345"}]"#;
+
+    #[test]
+    fn a_call_is_read_with_all_that_matters() {
+        let body = r#""model":"m","max_tokens":9,"stream":true,"system":[{"type":"text","text":"1234"}],"service_tier":"auto",
+        "messages":[{"role":"user","content":"1234"},
+            {"role":"assistant","content":[{"type":"tool_use","id":"t","name":"look","input":{"a":12}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"1234"}]}]},
+            {"role":"system","content":"1234"},
+            {"role":"assistant","content":[]}],"unknown":[1]"#;
+        let expected = Generate {
+            model: "m".into(),
+            input_tokens: 6,
+            max_tokens: Some(9),
+            stream: true,
+            service_tier: Some("auto".into()),
+            ..Generate::default()
+        };
+        assert_eq!(post(body), Ok(expected));
+        let tools = r#""tools":[{"name":"look","input_schema":{}},{"name":"find","input_schema":{}}]"#;
+        for (choice, tool) in [
+            (r#"{"type":"any"}"#, Some("look")),
+            (r#"{"type":"tool","name":"find"}"#, Some("find")),
+            (r#"{"type":"auto"}"#, None),
+            (r#"{"type":"none"}"#, None),
+            ("null", None),
+        ] {
+            let asked = post(&format!(r#"{CALL},{tools},"tool_choice":{choice}"#)).unwrap();
+            assert_eq!(asked.tool.as_deref(), tool, "{choice}");
+        }
+        let path = InPath { model: Some("m".into()), stream: Some(true), ..InPath::default() };
+        let body = br#"{"anthropic_version":"vertex-2023-10-16","max_tokens":0,"messages":[{"role":"user","content":""}]}"#;
+        let expected =
+            Generate { model: "m".into(), max_tokens: Some(0), stream: true, ..Generate::default() };
+        assert_eq!(read(body, &path), Ok(expected));
+        let prompt = br#"{"model":"m","messages":[{"role":"user","content":"12345"}]}"#;
+        assert_eq!(read_prompt(prompt, &InPath::default()).unwrap().input_tokens, 2);
+    }
+
+    #[test]
+    fn a_bad_call_is_answered_in_the_services_words() {
+        let messages = |messages: &str| format!(r#""model":"m","max_tokens":9,"messages":{messages}"#);
+        let call = |field: &str| format!("{CALL},{field}");
+        for (body, message) in [
+            (r#""max_tokens":9,"messages":[{"role":"user","content":"a"}]"#, "model: Field required"),
+            (r#""model":"","max_tokens":9"#, "model: String should have at least 1 character"),
+            (r#""model":"m","messages":[{"role":"user","content":"a"}]"#, "max_tokens: Field required"),
+            (r#""model":"m","max_tokens":9"#, "messages: Field required"),
+            (&messages("[]"), "messages: at least one message is required"),
+            (&messages("1"), "messages: Input should be a valid list"),
+            (&messages("[1]"), "messages.0: Input should be an object"),
+            (&messages("[{}]"), "messages.0.role: Field required"),
+            (&messages(r#"[{"role":"user"}]"#), "messages.0.content: Field required"),
+            (
+                &messages(r#"[{"role":"user","content":1}]"#),
+                "messages.0.content: Input should be a valid list",
+            ),
+            (&messages(r#"[{"role":"user","content":[{}]}]"#), "messages.0.content.0.type: Field required"),
+            (
+                &messages(r#"[{"role":"user","content":[{"type":"text","text":""}]}]"#),
+                "messages: text content blocks must be non-empty",
+            ),
+            (
+                &messages(r#"[{"role":"user","content":[]},{"role":"user","content":"a"}]"#),
+                "messages.0: all messages must have non-empty content except for the optional final assistant message",
+            ),
+            (
+                &messages(r#"[{"role":"assistant","content":"a"}]"#),
+                r#"messages: first message must use the "user" role"#,
+            ),
+            (
+                &messages(r#"[{"role":"tool","content":"a"}]"#),
+                r#"messages: Unexpected role "tool". Allowed roles are "user" or "assistant""#,
+            ),
+            (&CALL.replace('9', "-1"), "max_tokens: Input should be greater than or equal to 0"),
+            (&CALL.replace('9', "1.5"), "max_tokens: Input should be a valid integer"),
+            (&call(r#""stream":1"#), "stream: Input should be a valid boolean"),
+            (&call(r#""system":1"#), "system: Input should be a valid list"),
+            (&call(r#""service_tier":"flex""#), "service_tier: Input should be 'auto' or 'standard_only'"),
+            (&call(r#""tools":[{"name":"a"}]"#), "tools.0.custom.input_schema: Field required"),
+            (
+                &call(r#""tool_choice":{"type":"any"}"#),
+                "tool_choice.any may only be specified while providing tools",
+            ),
+            (&call(r#""tool_choice":{"type":"tool","name":"a"}"#), "Tool 'a' not found in provided tools"),
+            (
+                &call(r#""thinking":{"type":"enabled","budget_tokens":9}"#),
+                "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024",
+            ),
+            (&call(r#""thinking":{"type":"enabled"}"#), "thinking.enabled.budget_tokens: Field required"),
+        ] {
+            assert_eq!(post(body).unwrap_err().message, message, "{body}");
+        }
+        let thinking = r#""thinking":{"type":"enabled","budget_tokens":1024}"#;
+        let at = |max: &str| post(&format!("{},{thinking}", CALL.replace('9', max)));
+        assert!(at("1025").is_ok());
+        assert!(
+            at("1024")
+                .unwrap_err()
+                .message
+                .starts_with("`max_tokens` must be greater than `thinking.budget_tokens`.")
+        );
+        let forced = r#""tools":[{"name":"a","input_schema":{}}],"tool_choice":{"type":"any"}"#;
+        let message =
+            post(&format!("{},{thinking},{forced}", CALL.replace('9', "2000"))).unwrap_err().message;
+        assert_eq!(message, "Thinking may not be enabled when tool_choice forces tool use.");
+        for body in ["", "[1]", "{"] {
+            assert!(read(body.as_bytes(), &InPath::default()).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body in "[{}\\[\\]\":,a-z0-9_]{0,80}", bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = read(body.as_bytes(), &InPath::default());
+            let _ = read(&bytes, &InPath::default());
+        }
+    }
+}

@@ -49,11 +49,11 @@ impl MessagesWriter {
         })
     }
 
-    fn begin(&mut self, prompt: &Usage, out: &mut Events<'_>) {
+    fn begin(&mut self, begun: &Usage, out: &mut Events<'_>) {
         if std::mem::replace(&mut self.is_begun, true) {
             return;
         }
-        let begun = Usage { output: 1, reasoning: 0, ..*prompt };
+        let begun = Usage { output: begun.output.min(1), reasoning: 0, ..*begun };
         let message = self.message(Vec::new(), None, &usage(&begun));
         event("message_start", &json!({"type": "message_start", "message": message}), out);
     }
@@ -145,8 +145,8 @@ impl MessagesWriter {
 
 impl Writer for MessagesWriter {
     fn tokens(&mut self, tokens: &Tokens, out: &mut Events<'_>) {
-        let prompt = Usage { input: self.asked.input_tokens, ..Usage::default() };
-        self.begin(&prompt, out);
+        let begun = Usage { input: self.asked.input_tokens, output: 1, ..Usage::default() };
+        self.begin(&begun, out);
         self.open(tokens.kind, out);
         let written = match tokens.kind {
             Kind::Reasoning => &mut self.reasoning,
