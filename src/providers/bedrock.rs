@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::encoder::{header, uuid};
 use super::target::{decoded, segment};
-use super::{Answer, AnyProvider, Call, Headers, Operation, Problem, Provider, Route, Seen, Target, openai};
-use crate::dialects::{Framing, InPath, Place};
+use super::{Answer, Call, Headers, Operation, Problem, Provider, Route, Seen, Target, anthropic, openai};
+use crate::dialects::{Bad, Framing, InPath, Place};
 use crate::wire::{Rejection, Reply};
 
 pub struct Bedrock;
@@ -34,7 +34,7 @@ impl Provider for Bedrock {
             ("converse", true) => "converse-stream",
             ("invoke", false) => "invoke",
             ("invoke", true) => "invoke-with-response-stream",
-            ("anthropic_messages", _) => return ANTHROPIC.into(),
+            (anthropic::DIALECT, _) => return format!("{ANTHROPIC}/messages"),
             (dialect, _) => return format!("{OPENAI}{}", openai::path(dialect)),
         };
         format!("/model/{}/{operation}", segment(&target.model))
@@ -55,7 +55,7 @@ impl Provider for Bedrock {
 
     fn headers(&self, target: &Target, _stream: bool) -> Headers {
         match (target.dialect.name(), &target.service_tier) {
-            ("anthropic_messages", _) => vec![header("anthropic-version", "2023-06-01")],
+            (anthropic::DIALECT, _) => anthropic::headers(target),
             // A tier that fits no header is none of the service's.
             ("invoke", Some(tier)) => {
                 let tier = tier.parse().map(|tier| (SERVICE_TIER.parse().expect("it is a name"), tier));
@@ -81,12 +81,7 @@ impl Provider for Bedrock {
             return openai::route(call, path, self.dialects());
         }
         if let Some(path) = call.path.strip_prefix(ANTHROPIC) {
-            let operation = Operation::new("anthropic_messages");
-            return match path {
-                "" => call.only(Method::POST, Route::Generate(operation)),
-                "/count_tokens" => call.only(Method::POST, Route::CountTokens(operation)),
-                _ => Route::Unknown,
-            };
+            return anthropic::route(call, path);
         }
         let model_and_operation = call.path.strip_prefix("/model/").and_then(|path| path.rsplit_once('/'));
         let Some((model, operation)) = model_and_operation else { return Route::Unknown };
@@ -102,20 +97,23 @@ impl Provider for Bedrock {
         call.only(Method::POST, Route::Generate(Operation { dialect, path, framing }))
     }
 
+    fn validate(&self, call: &Call<'_>) -> Result<(), Bad> {
+        if call.path.starts_with(ANTHROPIC) { anthropic::validate(call) } else { Ok(()) }
+    }
+
     fn spell(&self, dialect: &str, problem: &Problem<'_>, id: u64) -> Answer {
         match dialect {
-            "anthropic_messages" => anthropic().get().spell(dialect, problem, id),
+            anthropic::DIALECT => anthropic::spell(problem, id),
             "openai_chat" | "openai_responses" => openai::spell(problem),
             _ => spell(problem),
         }
     }
 
     fn named(&self, dialect: &str, id: u64) -> Headers {
-        let id = uuid(id);
-        let mut headers = vec![header("x-amzn-requestid", &id)];
+        let mut headers = vec![header("x-amzn-requestid", &uuid(id))];
         match dialect {
-            "anthropic_messages" => headers.push(header("request-id", &id)),
-            "openai_chat" | "openai_responses" => headers.push(header("x-request-id", &id)),
+            anthropic::DIALECT => headers.extend(anthropic::named(id)),
+            "openai_chat" | "openai_responses" => headers.push(header("x-request-id", &uuid(id))),
             _ => {}
         }
         headers
@@ -128,11 +126,6 @@ impl Provider for Bedrock {
 
 fn is_native(dialect: &str) -> bool {
     matches!(dialect, "converse" | "invoke")
-}
-
-/// Whose errors are spelt on Anthropic's path.
-fn anthropic() -> AnyProvider {
-    "anthropic".parse().expect("Anthropic is a provider")
 }
 
 /// What the answer to InvokeModel says beside its body: its tier, and what was counted where that is known already.
@@ -220,7 +213,7 @@ fn unknown_operation() -> Answer {
     answer
 }
 
-const ANTHROPIC: &str = "/anthropic/v1/messages";
+const ANTHROPIC: &str = "/anthropic/v1";
 const OPENAI: &str = "/openai/v1";
 const SERVICE_TIER: &str = "x-amzn-bedrock-service-tier";
 const THROTTLING: &str = "ThrottlingException";
