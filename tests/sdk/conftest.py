@@ -1,0 +1,63 @@
+"""The mocks that tests talk to, and a clean environment to do it in."""
+
+import os
+import re
+import signal
+import sys
+
+import pytest
+
+pytest.register_assert_rewrite("contracts", "expected")
+
+import variants
+from mocking import KEYS, Mock
+
+
+def pytest_configure():
+    # A suite that is told to end stops its mocks too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    # Nothing of the caller's own accounts or proxies takes part.
+    mine = re.compile(r"^(ANTHROPIC|AWS|AZURE|CLOUD_ML|GEMINI|GOOGLE|OPENAI)_|_proxy$", re.IGNORECASE)
+    for name in filter(mine.search, list(os.environ)):
+        del os.environ[name]
+    os.environ |= dict.fromkeys(["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"], os.devnull)
+    os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "NO_GCE_CHECK": "true"}
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Where the variants are."""
+    return variants.write(tmp_path_factory.mktemp("scenarios"))
+
+
+@pytest.fixture(scope="session")
+def rows(folder):
+    """The mock of rows.toml, for every test that leaves nothing behind in it."""
+    with Mock(folder / "rows.toml") as mock:
+        yield mock
+
+
+@pytest.fixture(scope="session")
+def reasoning(folder):
+    """The mock whose answers begin with reasoning."""
+    with Mock(folder / "reasoning.toml") as mock:
+        yield mock
+
+
+@pytest.fixture(scope="session")
+def keyed(folder):
+    """The mock that checks every key."""
+    with Mock(folder / "rows.toml", keys=KEYS) as mock:
+        yield mock
+
+
+@pytest.fixture
+def start(folder, request):
+    """Starts a mock of a variant for one test alone."""
+
+    def start(variant, keys=()):
+        mock = Mock(folder / f"{variant}.toml", keys).__enter__()
+        request.addfinalizer(mock.__exit__)
+        return mock
+
+    return start

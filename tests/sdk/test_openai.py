@@ -1,0 +1,57 @@
+"""OpenAI: chat completions, Responses, embeddings, models."""
+
+import openai
+import pytest
+
+from contracts.chat import Chat
+from contracts.responses import Responses
+from expected import INPUT, PROMPT
+from mocking import KEYS
+
+
+def client_of(mock, endpoint="openai", key=KEYS["SDK_OPENAI_KEY"], **options):
+    # Every field that the SDK's types promise must be there.
+    return openai.OpenAI(base_url=mock.url(endpoint), api_key=key, _strict_response_validation=True, **options)
+
+
+class TestChat(Chat):
+    model = "gpt-6-sol"
+    client = staticmethod(client_of)
+
+
+class TestResponses(Responses):
+    model = "gpt-6-sol"
+    client = staticmethod(client_of)
+
+
+def test_the_model_is_listed_and_retrieved(rows):
+    models = client_of(rows).models
+    assert [model.id for model in models.list()] == ["gpt-6-sol"]
+    assert models.retrieve("gpt-6-sol").object == "model"
+    with pytest.raises(openai.NotFoundError) as caught:
+        models.retrieve("no-such-model")
+    assert caught.value.code == "model_not_found"
+
+
+def test_a_missing_key_is_said_to_be(keyed):
+    client = client_of(keyed, default_headers={"Authorization": openai.Omit()})
+    with pytest.raises(openai.AuthenticationError):
+        client.models.list()
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64", None])
+def test_embeddings_are_the_same_in_each_encoding(rows, encoding):
+    create = client_of(rows, "openai-embeddings").embeddings.create
+    fields = {"encoding_format": encoding} if encoding else {}
+    answer = create(model="text-embedding-3-small", input=[PROMPT, PROMPT], **fields)
+    assert [one.index for one in answer.data] == [0, 1]
+    assert (answer.usage.prompt_tokens, answer.usage.total_tokens) == (2 * INPUT, 2 * INPUT)
+    if encoding != "base64":
+        plain = create(model="text-embedding-3-small", input=PROMPT, encoding_format="float")
+        assert answer.data[0].embedding == pytest.approx(plain.data[0].embedding, rel=1e-6)
+
+
+def test_embeddings_have_the_length_asked_for(rows):
+    create = client_of(rows, "openai-embeddings").embeddings.create
+    assert len(create(model="text-embedding-3-small", input=PROMPT).data[0].embedding) == 1536
+    assert len(create(model="text-embedding-3-small", input=PROMPT, dimensions=256).data[0].embedding) == 256
