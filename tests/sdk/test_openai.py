@@ -34,9 +34,8 @@ def test_the_model_is_listed_and_retrieved(rows):
 
 
 def test_a_missing_key_is_said_to_be(keyed):
-    client = client_of(keyed, default_headers={"Authorization": openai.Omit()})
     with pytest.raises(openai.AuthenticationError):
-        client.models.list()
+        client_of(keyed).models.list(extra_headers={"Authorization": openai.Omit()})
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64", None])

@@ -30,12 +30,16 @@ class TestChat(Chat):
         ({"extra_body": {"min_tokens": 3}}, OUTPUT),
     ],
 )
-def test_a_length_can_be_asked_for(rows, fields, length):
-    client = client_of(rows)
-    answer = client.chat.completions.create(model=MODEL, messages=MESSAGES, **fields)
-    assert answer.usage.completion_tokens == tokens(answer.choices[0].message.content) == length
-    answer = client.completions.create(model=MODEL, prompt=PROMPT, **fields)
-    assert answer.usage.completion_tokens == tokens(answer.choices[0].text) == length
+class TestLength:
+    """That the length which the fields ask for is the answer's."""
+
+    def test_of_a_chat_answer(self, rows, fields, length):
+        answer = client_of(rows).chat.completions.create(model=MODEL, messages=MESSAGES, **fields)
+        assert answer.usage.completion_tokens == tokens(answer.choices[0].message.content) == length
+
+    def test_of_a_completion(self, rows, fields, length):
+        answer = client_of(rows).completions.create(model=MODEL, prompt=PROMPT, **fields)
+        assert answer.usage.completion_tokens == tokens(answer.choices[0].text) == length
 
 
 def test_a_completion_is_whole(rows):
@@ -66,5 +70,4 @@ def test_its_health_can_be_asked(rows):
 
 
 def test_no_key_is_needed_where_none_is_checked(rows):
-    client = client_of(rows, default_headers={"Authorization": openai.Omit()})
-    assert client.models.list().data
+    assert client_of(rows).models.list(extra_headers={"Authorization": openai.Omit()}).data
