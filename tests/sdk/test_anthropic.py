@@ -52,18 +52,33 @@ def test_a_missing_key_or_version_is_said_to_be(keyed):
 
 
 def test_quota_headers_are_true(start):
-    messages = client_of(start("metered")).messages.with_raw_response
-    call = {"model": "claude-sonnet-5-5", "messages": MESSAGES, "max_tokens": CAP}
+    mock = start("metered")
     for nth in [1, 2]:
-        headers = messages.create(**call).headers
-        quota = {name[20:]: value for name, value in headers.items() if name.startswith("anthropic-ratelimit-")}
-        assert int(quota["requests-limit"]) == REQUESTS_LIMIT
-        assert int(quota["requests-remaining"]) == REQUESTS_LIMIT - nth
-        assert int(quota["tokens-limit"]) == TOKENS_LIMIT
+        shown = quotas(mock)
+        assert (shown["requests-limit"], shown["requests-remaining"]) == (REQUESTS_LIMIT, REQUESTS_LIMIT - nth)
+        assert shown["tokens-limit"] == TOKENS_LIMIT
         # Rounded to thousands.
-        assert int(quota["tokens-remaining"]) == pytest.approx(TOKENS_LIMIT - nth * (INPUT + CAP), abs=1000)
-        for reset in ["requests-reset", "tokens-reset"]:
-            assert datetime.datetime.fromisoformat(quota[reset]).tzinfo is not None
+        assert shown["tokens-remaining"] == pytest.approx(TOKENS_LIMIT - nth * (INPUT + CAP), abs=1000)
+
+
+def test_prompts_and_answers_have_quotas_of_their_own(start):
+    shown = quotas(start("split"))
+    for quota, limit in [("input", 50_000), ("output", 20_000)]:
+        assert shown[f"{quota}-tokens-limit"] == limit
+        assert limit - 1000 <= shown[f"{quota}-tokens-remaining"] <= limit
+
+
+def quotas(mock):
+    """The quota headers of an answer by the rest of their names."""
+    messages = client_of(mock).messages.with_raw_response
+    raw = messages.create(model="claude-sonnet-5-5", messages=MESSAGES, max_tokens=CAP)
+    shown = {}
+    for name, value in raw.headers.items():
+        if name.startswith("anthropic-ratelimit-") and name.endswith("-reset"):
+            assert datetime.datetime.fromisoformat(value).tzinfo is not None
+        elif name.startswith("anthropic-ratelimit-"):
+            shown[name.removeprefix("anthropic-ratelimit-")] = int(value)
+    return shown
 
 
 def test_a_service_that_is_unavailable_is_said_to_be(start):

@@ -27,11 +27,13 @@ def v1(mock, key=KEYS["SDK_AZURE_KEY"], **options):
 
 class TestClassic(Chat):
     model = MODEL
+    reset = r"\d+"
     client = staticmethod(classic)
 
 
 class TestV1(Chat):
     model = MODEL
+    reset = r"\d+"
     client = staticmethod(v1)
 
 
@@ -79,6 +81,17 @@ def test_a_refusal_says_when_in_both_headers(start):
     seconds, millis = int(headers["retry-after"]), int(headers["retry-after-ms"])
     assert millis <= seconds * 1000 < millis + 1000 and 0 < seconds <= 60
     assert caught.value.code == "429"
+
+
+def test_provisioned_capacity_shows_its_utilisation(start):
+    completions = classic(start("provisioned"), max_retries=0).chat.completions.with_raw_response
+    raw = completions.create(model=MODEL, messages=MESSAGES, max_tokens=100)
+    assert raw.headers["azure-openai-deployment-utilization"] == f"{INPUT + 100}.0%"
+    assert not [name for name in raw.headers if name.startswith("x-ratelimit-")]
+    with pytest.raises(openai.RateLimitError) as caught:
+        completions.create(model=MODEL, messages=MESSAGES)
+    # Until a minute's hundred tokens have brought what is above all of it down.
+    assert 0 < int(caught.value.response.headers["retry-after-ms"]) <= INPUT * 600 + 600
 
 
 def test_embeddings_of_a_deployment(rows):

@@ -26,8 +26,8 @@ class TestChat(Chat):
     [
         ({"max_tokens": 60, "extra_body": {"ignore_eos": True}}, 60),
         ({"max_tokens": CAP, "extra_body": {"min_tokens": 5}}, CAP),
-        ({"extra_body": {"min_tokens": OUTPUT + 8}}, OUTPUT + 8),
-        ({"extra_body": {"min_tokens": 3}}, OUTPUT),
+        ({"max_tokens": 60, "extra_body": {"min_tokens": OUTPUT + 8}}, OUTPUT + 8),
+        ({"max_tokens": 60, "extra_body": {"min_tokens": 3}}, OUTPUT),
     ],
 )
 class TestLength:
@@ -43,9 +43,14 @@ class TestLength:
 
 
 def test_a_completion_is_whole(rows):
-    answer = client_of(rows).completions.create(model=MODEL, prompt=PROMPT)
+    answer = client_of(rows).completions.create(model=MODEL, prompt=PROMPT, max_tokens=60)
     assert (answer.object, answer.choices[0].finish_reason) == ("text_completion", "stop")
     assert (answer.usage.prompt_tokens, answer.usage.total_tokens) == (INPUT, INPUT + OUTPUT)
+
+
+def test_a_completion_without_a_cap_has_sixteen_tokens(rows):
+    answer = client_of(rows).completions.create(model=MODEL, prompt=PROMPT)
+    assert (answer.choices[0].finish_reason, answer.usage.completion_tokens) == ("length", 16)
 
 
 def test_a_completion_is_streamed(rows):

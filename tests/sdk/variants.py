@@ -39,7 +39,17 @@ VARIANTS = {
         ],
         {},
     ),
+    # Anything is admitted while less than all is in use: a call for 100 tokens fills it for a while.
+    "provisioned": ([{"kind": "tokens", "per_minute": 100, "room": "below"}], {}),
     "reasoning": ([], {"reasoning": {"kind": "fixed", "tokens": 8}}),
+    # Prompts and answers each have a quota.
+    "split": (
+        [
+            {"kind": "tokens", "per_minute": 50_000, "window": "minute", "offered": {"max_tokens": 0}},
+            {"kind": "tokens", "per_minute": 20_000, "window": "minute", "offered": {"input": 0}},
+        ],
+        {},
+    ),
     # The second request waits for a second, the first backoff of no SDK is as long.
     "throttled": ([{"kind": "requests", "per_minute": 60, "burst": 1}], {}),
     # The second request waits for a minute, longer than all backoffs.

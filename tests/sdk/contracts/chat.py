@@ -1,5 +1,7 @@
 """What OpenAI's client finds at every endpoint that speaks chat completions."""
 
+import re
+
 import openai
 import pytest
 
@@ -20,6 +22,8 @@ class Chat:
     # Whether a refusal says how long to wait, and whether answers show what is left of the quotas.
     says_when = True
     shows_quotas = True
+    # How the time until a quota is full again is spelt: as Go does, "1m0s" or "12ms".
+    reset = r"(\d+h)?(\d+m)?(\d+(\.\d+)?s|\d+ms)?"
 
     def client(self, mock, **options) -> openai.OpenAI:
         """A client of this endpoint; with no `key` among the options any will do."""
@@ -155,6 +159,8 @@ class Chat:
         ]:
             shown = {name: raw.headers.get(f"x-ratelimit-{name}") for name in SHOWN}
             assert shown == dict(zip(SHOWN, map(str, [REQUESTS_LIMIT, requests, TOKENS_LIMIT, total])))
+            for quota in ["requests", "tokens"]:
+                assert re.fullmatch(self.reset, raw.headers[f"x-ratelimit-reset-{quota}"])
 
 
 def assert_usage(usage, output, reasoning=0):
