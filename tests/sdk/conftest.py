@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import sys
 
 import pytest
 
@@ -15,7 +14,7 @@ from mocking import KEYS, Mock
 
 def pytest_configure():
     # A suite that is told to end stops its mocks too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
     # Nothing of the caller's own accounts or proxies takes part.
     mine = re.compile(r"^(ANTHROPIC|AWS|AZURE|CLOUD_ML|GEMINI|GOOGLE|OPENAI)_|_proxy$", re.IGNORECASE)
     for name in filter(mine.search, list(os.environ)):
