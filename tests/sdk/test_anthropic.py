@@ -17,7 +17,7 @@ def client_of(mock, key=KEYS["SDK_ANTHROPIC_KEY"], **options):
 
 class TestMessages(Messages):
     model = "claude-sonnet-5-5"
-    outage, down = "down-529", anthropic.OverloadedError
+    outage, down, failure = 529, anthropic.OverloadedError, "overloaded_error"
     client = staticmethod(client_of)
 
 

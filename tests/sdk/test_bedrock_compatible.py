@@ -49,6 +49,7 @@ class TestResponses(Responses):
 
 class TestInvoke(Messages):
     model = CLAUDE
+    failure = "serviceUnavailableException"
     denied = anthropic.PermissionDeniedError
     says_when = False
     counts_tokens = False

@@ -1,6 +1,7 @@
 """Amazon Bedrock by boto3: Converse and ConverseStream."""
 
 import pytest
+from botocore.exceptions import EventStreamError
 from urllib3.exceptions import HTTPError
 
 from bedrock import CLAUDE, OPENAI, PROFILE, assert_fails, runtime
@@ -132,6 +133,16 @@ def test_a_stream_that_is_cut_is_a_broken_connection(start):
     # This client lets the HTTP library's own error through.
     with pytest.raises(HTTPError):
         list(stream)
+    assert "contentBlockDelta" in received[-1]
+
+
+def test_a_stream_that_fails_is_the_services_exception(start):
+    client = runtime(start("failing-503"))
+    stream = iter(client.converse_stream(modelId=CLAUDE, messages=MESSAGES)["stream"])
+    received = [next(stream) for _ in range(10)]
+    with pytest.raises(EventStreamError) as caught:
+        list(stream)
+    assert caught.value.response["Error"]["Code"] == "serviceUnavailableException"
     assert "contentBlockDelta" in received[-1]
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import EventStreamError
 from urllib3.exceptions import HTTPError
 
 from bedrock import CLAUDE, OPENAI, assert_fails, runtime
@@ -100,6 +101,15 @@ def test_a_stream_that_is_cut_is_a_broken_connection(start, model):
     with pytest.raises(HTTPError):
         list(stream)
     assert received[-1]["chunk"]["bytes"]
+
+
+def test_a_stream_that_fails_is_the_services_exception(start):
+    body = json.dumps(BODIES[CLAUDE] | {"max_tokens": 10_000})
+    client = runtime(start("failing-503"))
+    answer = client.invoke_model_with_response_stream(modelId=CLAUDE, body=body)
+    with pytest.raises(EventStreamError) as caught:
+        list(answer["body"])
+    assert caught.value.response["Error"]["Code"] == "serviceUnavailableException"
 
 
 ENDS = {CLAUDE: "end_turn", OPENAI: "stop"}

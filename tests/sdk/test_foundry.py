@@ -12,7 +12,7 @@ def client_of(mock, key=KEYS["SDK_FOUNDRY_KEY"], **options):
 
 class TestKey(Messages):
     model = "team-claude"
-    outage, down = "down-529", anthropic.OverloadedError
+    outage, down, failure = 529, anthropic.OverloadedError, "overloaded_error"
     client = staticmethod(client_of)
 
 

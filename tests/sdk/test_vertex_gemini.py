@@ -143,11 +143,19 @@ def test_a_refusal_is_not_tried_again_unless_asked_to(start):
             assert len(recorder.sent) == attempts
 
 
-@pytest.mark.parametrize(("variant", "code", "status"), [("down-503", 503, "UNAVAILABLE")])
-def test_an_outage_is_the_servers_error(start, variant, code, status):
+def test_an_outage_is_the_servers_error(start):
     with pytest.raises(errors.ServerError) as caught:
-        models(start(variant)).generate_content(model=MODEL, contents=PROMPT)
-    assert (caught.value.code, caught.value.status) == (code, status)
+        models(start("down-503")).generate_content(model=MODEL, contents=PROMPT)
+    assert (caught.value.code, caught.value.status) == (503, "UNAVAILABLE")
+
+
+def test_a_stream_that_fails_is_the_servers_error(start):
+    stream = models(start("failing-503")).generate_content_stream(model=MODEL, contents=PROMPT)
+    received = [next(stream) for _ in range(10)]
+    with pytest.raises(errors.ServerError) as caught:
+        list(stream)
+    assert (caught.value.code, caught.value.status) == (503, "UNAVAILABLE")
+    assert received[-1].text
 
 
 def test_a_stream_that_is_cut_is_a_protocol_error(start):

@@ -13,24 +13,25 @@ import tomllib
 ROWS = pathlib.Path(__file__).with_name("rows.toml")
 
 
-def down(status):
-    """An outage as long as the scenario."""
-    return {"kind": "outage", "windows": [{"from": "0s", "for": "1h"}], "status": status}
+# All the time.
+ALWAYS = [{"from": "0s", "for": "1h"}]
+# For an instant, and again before any answer of LONG is over.
+OFTEN = [{"from": f"{nth * 500}ms", "for": "1us"} for nth in range(1, 60)]
+LONG = {"output": {"kind": "fixed", "tokens": 5000}}
 
 
-# Each break is one instant of an outage; the answers last longer than from one to the next.
-BREAKS = {
-    "kind": "outage",
-    "windows": [{"from": f"{nth * 500}ms", "for": "1us"} for nth in range(1, 60)],
-    "break_streams": True,
-}
+def outage(windows, **settings):
+    return [{"kind": "outage", "windows": windows} | settings]
+
 
 # By name: the limits of every endpoint, and what else is said of the class of all requests.
 VARIANTS = {
     "rows": ([], {}),
-    "breaking": ([BREAKS], {"output": {"kind": "fixed", "tokens": 5000}}),
-    "down-503": ([down(503)], {}),
-    "down-529": ([down(529)], {}),
+    "breaking": (outage(OFTEN, break_streams="cut"), LONG),
+    "down-503": (outage(ALWAYS, status=503), {}),
+    "down-529": (outage(ALWAYS, status=529), {}),
+    "failing-503": (outage(OFTEN, status=503, break_streams="error"), LONG),
+    "failing-529": (outage(OFTEN, status=529, break_streams="error"), LONG),
     # A token more or less shows: the window is long enough for nothing to come back.
     "metered": (
         [

@@ -147,6 +147,15 @@ class Chat:
             list(stream)
         assert received[-1].choices[0].delta.content
 
+    def test_a_stream_that_fails_is_the_services_error(self, start):
+        stream = self.create(start("failing-503"), stream=True)
+        received = [next(stream) for _ in range(10)]
+        with pytest.raises(openai.APIError) as caught:
+            list(stream)
+        assert not isinstance(caught.value, openai.APIConnectionError)
+        assert caught.value.message and caught.value.body
+        assert received[-1].choices[0].delta.content
+
     def test_quota_headers_are_true(self, start):
         if not self.shows_quotas:
             pytest.skip("the provider sends none on this path")

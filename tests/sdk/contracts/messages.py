@@ -19,8 +19,8 @@ class Messages:
     denied = anthropic.AuthenticationError
     says_when = True
     counts_tokens = True
-    # What the provider has for a service that is down: the status, and the client's name for it.
-    outage, down = "down-503", anthropic.ServiceUnavailableError
+    # What the provider has for a service that is down: the status, the client's class for it, and its name in a stream.
+    outage, down, failure = 503, anthropic.ServiceUnavailableError, "api_error"
 
     def client(self, mock, **options):
         """A client of this endpoint; with no `key` among the options any will do."""
@@ -140,7 +140,7 @@ class Messages:
 
     def test_an_outage_is_the_clients_own_error_after_two_retries(self, start):
         recorder = Recorder()
-        client = self.client(start(self.outage), http_client=recorder)
+        client = self.client(start(f"down-{self.outage}"), http_client=recorder)
         with pytest.raises(self.down):
             client.messages.create(model=self.model, messages=MESSAGES, max_tokens=CAP)
         assert [request.headers["x-stainless-retry-count"] for request in recorder.sent] == ["0", "1", "2"]
@@ -151,6 +151,14 @@ class Messages:
         # This client lets the HTTP library's own error through.
         with pytest.raises(httpx2.RemoteProtocolError):
             list(stream)
+        assert received[-1].type == "content_block_delta"
+
+    def test_a_stream_that_fails_is_the_services_error(self, start):
+        stream = self.create(start(f"failing-{self.outage}"), stream=True, max_tokens=10_000)
+        received = [next(stream) for _ in range(10)]
+        with pytest.raises(anthropic.APIStatusError) as caught:
+            list(stream)
+        assert (caught.value.type, caught.value.body["type"]) == (self.failure, "error") and caught.value.api_message
         assert received[-1].type == "content_block_delta"
 
 

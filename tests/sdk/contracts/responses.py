@@ -133,6 +133,13 @@ class Responses:
             list(stream)
         assert received[-1] == "response.output_text.delta"
 
+    def test_a_stream_that_fails_ends_with_the_error(self, start):
+        *events, last = self.create(start("failing-503"), stream=True)
+        assert events[-1].type == "response.output_text.delta"
+        assert last.type in ["error", "response.failed"]
+        error = last.response.error if last.type == "response.failed" else last
+        assert error.code and error.message
+
 
 def assert_usage(usage, output, reasoning=0):
     counted = (usage.input_tokens, usage.output_tokens, usage.total_tokens)
