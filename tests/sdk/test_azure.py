@@ -96,6 +96,18 @@ def test_provisioned_capacity_shows_its_utilisation(start):
     assert 0 < int(caught.value.response.headers["retry-after-ms"]) <= INPUT * 600 + 600
 
 
+def test_a_refused_call_spills_over_to_the_deployment_it_names(start):
+    spilling = {"x-ms-spillover-deployment": "team-gpt-spillover"}
+    client = classic(start("used-up"), max_retries=0, default_headers=spilling)
+    completions = client.chat.completions.with_raw_response
+    for is_spilled in [False, True]:
+        raw = completions.create(model=MODEL, messages=MESSAGES)
+        assert (f"x-ms-spillover-from-{MODEL}" in raw.headers) == is_spilled
+    with pytest.raises(openai.RateLimitError) as caught:
+        completions.create(model=MODEL, messages=MESSAGES)
+    assert caught.value.response.headers["x-ms-spillover-error"]
+
+
 def test_embeddings_of_a_deployment(rows):
     client = classic(rows, "azure-embeddings")
     answer = client.embeddings.create(model="team-embedding", input=PROMPT)
