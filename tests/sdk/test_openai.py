@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from contracts.chat import Chat
+from contracts.chat import MESSAGES, Chat
 from contracts.responses import Responses
 from expected import INPUT, PROMPT
 from mocking import KEYS
@@ -36,6 +36,24 @@ def test_the_model_is_listed_and_retrieved(rows):
 def test_a_missing_key_is_said_to_be(keyed):
     with pytest.raises(openai.AuthenticationError):
         client_of(keyed).models.list(extra_headers={"Authorization": openai.Omit()})
+
+
+@pytest.mark.parametrize(("asked", "served"), [("auto", "default"), ("flex", "flex"), ("priority", "priority")])
+def test_the_service_tier_that_served_is_told(rows, asked, served):
+    client = client_of(rows)
+    call = {"model": "gpt-6-sol", "service_tier": asked}
+    whole = client.chat.completions.create(messages=MESSAGES, **call)
+    *_, last = client.chat.completions.create(messages=MESSAGES, stream=True, **call)
+    response = client.responses.create(input=PROMPT, **call)
+    assert [answer.service_tier for answer in [whole, last, response]] == [served] * 3
+
+
+def test_an_answer_and_an_error_name_their_request(rows):
+    create = client_of(rows).chat.completions.create
+    assert create(model="gpt-6-sol", messages=MESSAGES)._request_id
+    with pytest.raises(openai.BadRequestError) as caught:
+        create(model="gpt-6-sol", messages=[])
+    assert caught.value.request_id and caught.value.type == "invalid_request_error"
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64", None])
