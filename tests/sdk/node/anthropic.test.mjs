@@ -85,10 +85,10 @@ test("tokens are counted, and the model is listed", async () => {
 test("a refused call is tried again when the service says", async () => {
   const { sent, fetch } = recorder();
   const client = anthropic(await start("throttled"), { fetch });
-  await client.messages.create(call);
   const began = performance.now();
   await client.messages.create(call);
-  assert.ok(performance.now() - began > 900);
+  await client.messages.create(call);
+  assert.ok(performance.now() - began > 950);
   assert.equal(sent.length, 3);
 });
 

@@ -91,10 +91,10 @@ test("the model is listed", async () => {
 test("a refused call is tried again when the service says", async () => {
   const { sent, fetch } = recorder();
   const client = openai(await start("throttled"), { fetch });
-  await client.chat.completions.create(chat);
   const began = performance.now();
   await client.chat.completions.create(chat);
-  assert.ok(performance.now() - began > 900);
+  await client.chat.completions.create(chat);
+  assert.ok(performance.now() - began > 950);
   assert.equal(sent.length, 3);
 });
 
