@@ -11,8 +11,8 @@ from expected import PROMPT
 from mocking import KEYS, Mock
 
 BODY = {"messages": [{"role": "user", "content": [{"text": PROMPT}]}]}
-SIGNING = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-BEARER = ["AWS_BEARER_TOKEN_BEDROCK"]
+SIGNING = KEYS.keys() - {"AWS_BEARER_TOKEN_BEDROCK"}
+BEARER = KEYS.keys() - {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 @pytest.fixture(scope="module")
