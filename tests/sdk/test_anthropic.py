@@ -5,7 +5,7 @@ import datetime
 import anthropic
 import pytest
 
-from contracts.messages import MESSAGES, Messages
+from contracts.messages import MESSAGES, CountsTokens, Messages
 from expected import CAP, INPUT, REQUESTS_LIMIT, TOKENS_LIMIT
 from mocking import KEYS
 
@@ -15,7 +15,7 @@ def client_of(mock, key=KEYS["SDK_ANTHROPIC_KEY"], **options):
     return anthropic.Anthropic(base_url=mock.url("anthropic"), api_key=key, _strict_response_validation=True, **options)
 
 
-class TestMessages(Messages):
+class TestMessages(CountsTokens, Messages):
     model = "claude-sonnet-5-5"
     outage, down, failure = 529, anthropic.OverloadedError, "overloaded_error"
     client = staticmethod(client_of)

@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from contracts.chat import MESSAGES, Chat
+from contracts.chat import MESSAGES, Chat, ShowsQuotas
 from contracts.responses import Responses
 from expected import INPUT, PROMPT
 from mocking import KEYS
@@ -25,13 +25,13 @@ def v1(mock, key=KEYS["SDK_AZURE_KEY"], **options):
     return openai.OpenAI(base_url=mock.url("azure/openai/v1"), api_key=key, **options)
 
 
-class TestClassic(Chat):
+class TestClassic(ShowsQuotas, Chat):
     model = MODEL
     reset = r"\d+"
     client = staticmethod(classic)
 
 
-class TestV1(Chat):
+class TestV1(ShowsQuotas, Chat):
     model = MODEL
     reset = r"\d+"
     client = staticmethod(v1)

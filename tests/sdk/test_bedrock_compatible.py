@@ -36,7 +36,6 @@ class TestChat(Chat):
     model = OPENAI
     denied = (openai.AuthenticationError, openai.PermissionDeniedError)
     says_when = False
-    shows_quotas = False
     client = staticmethod(openai_of)
 
 
@@ -52,7 +51,6 @@ class TestInvoke(Messages):
     failure = "serviceUnavailableException"
     denied = anthropic.PermissionDeniedError
     says_when = False
-    counts_tokens = False
     client = staticmethod(invoking)
 
 
@@ -60,5 +58,4 @@ class TestMessages(Messages):
     model = CLAUDE
     denied = (anthropic.AuthenticationError, anthropic.PermissionDeniedError)
     says_when = False
-    counts_tokens = False
     client = staticmethod(messages_of)

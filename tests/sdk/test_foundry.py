@@ -2,7 +2,7 @@
 
 import anthropic
 
-from contracts.messages import Messages
+from contracts.messages import CountsTokens, Messages
 from mocking import KEYS
 
 
@@ -10,7 +10,7 @@ def client_of(mock, key=KEYS["SDK_FOUNDRY_KEY"], **options):
     return anthropic.AnthropicFoundry(base_url=mock.url("foundry/anthropic"), api_key=key, **options)
 
 
-class TestKey(Messages):
+class TestKey(CountsTokens, Messages):
     model = "team-claude"
     outage, down, failure = 529, anthropic.OverloadedError, "overloaded_error"
     client = staticmethod(client_of)

@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from contracts.chat import MESSAGES, Chat
+from contracts.chat import MESSAGES, Chat, ShowsQuotas
 from contracts.responses import Responses
 from expected import INPUT, PROMPT
 from mocking import KEYS
@@ -14,7 +14,7 @@ def client_of(mock, key=KEYS["SDK_OPENAI_KEY"], **options):
     return openai.OpenAI(base_url=mock.url("openai"), api_key=key, _strict_response_validation=True, **options)
 
 
-class TestChat(Chat):
+class TestChat(ShowsQuotas, Chat):
     model = "gpt-6-sol"
     client = staticmethod(client_of)
 

@@ -17,7 +17,6 @@ def client_of(mock, key=KEYS["SDK_SELF_HOSTED_KEY"], **options):
 
 class TestChat(Chat):
     model = MODEL
-    shows_quotas = False
     client = staticmethod(client_of)
 
 

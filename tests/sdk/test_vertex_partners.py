@@ -4,7 +4,7 @@ import anthropic
 import openai
 
 from contracts.chat import Chat
-from contracts.messages import Messages
+from contracts.messages import CountsTokens, Messages
 from mocking import KEYS
 
 
@@ -23,7 +23,7 @@ def openai_of(mock, key=KEYS["SDK_VERTEX_TOKEN"], **options):
     return openai.OpenAI(base_url=url, api_key=key, **options)
 
 
-class TestClaude(Messages):
+class TestClaude(CountsTokens, Messages):
     model = "claude-sonnet-5-5"
     says_when = False
     client = staticmethod(claude)
@@ -32,5 +32,4 @@ class TestClaude(Messages):
 class TestChat(Chat):
     model = "google/gemini-4-argon"
     says_when = False
-    shows_quotas = False
     client = staticmethod(openai_of)

@@ -18,7 +18,6 @@ class Messages:
     model: str
     denied = anthropic.AuthenticationError
     says_when = True
-    counts_tokens = True
     # What the provider has for a service that is down: the status, the client's class for it, and its name in a stream.
     outage, down, failure = 503, anthropic.ServiceUnavailableError, "api_error"
 
@@ -97,12 +96,6 @@ class Messages:
             assert_usage(answer.usage, OUTPUT + REASONING)
         assert thought == streamed.content[0].thinking
 
-    def test_tokens_are_counted_as_they_are_charged(self, rows):
-        if not self.counts_tokens:
-            pytest.skip("the provider does not count tokens on this path")
-        counted = self.client(rows).messages.count_tokens(model=self.model, messages=MESSAGES)
-        assert counted.input_tokens == INPUT
-
     def test_an_unknown_model_is_not_found(self, rows):
         with pytest.raises(anthropic.NotFoundError) as caught:
             self.create(rows, model="no-such-model")
@@ -160,6 +153,14 @@ class Messages:
             list(stream)
         assert (caught.value.type, caught.value.body["type"]) == (self.failure, "error") and caught.value.api_message
         assert received[-1].type == "content_block_delta"
+
+
+class CountsTokens:
+    """Beside Messages, where the provider counts tokens on request."""
+
+    def test_tokens_are_counted_as_they_are_charged(self, rows):
+        counted = self.client(rows).messages.count_tokens(model=self.model, messages=MESSAGES)
+        assert counted.input_tokens == INPUT
 
 
 def assert_usage(usage, output):
