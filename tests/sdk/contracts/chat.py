@@ -105,7 +105,7 @@ class Chat:
     def test_a_bad_request_says_what_is_bad(self, rows):
         with pytest.raises(openai.BadRequestError) as caught:
             self.client(rows).chat.completions.create(model=self.model, messages=[])
-        assert "messages" in caught.value.message
+        assert "messages" in str(caught.value.body)
 
     def test_only_the_right_key_is_let_in(self, keyed):
         self.create(keyed, max_tokens=1)
