@@ -1,4 +1,4 @@
-"""The scenarios that the suite plays: rows.toml as it stands, and variants in which every endpoint misbehaves in one way.
+"""The scenarios that the suite plays: rows.toml, and variants of it in which every endpoint misbehaves in one way.
 
     python3 variants.py FOLDER
 
