@@ -5,7 +5,7 @@ import pytest
 
 from contracts.chat import MESSAGES, Chat, ShowsQuotas
 from contracts.responses import Responses
-from expected import INPUT, PROMPT
+from expected import INPUT, OUTPUT, PROMPT
 from mocking import KEYS
 
 MODEL = "team-gpt"
@@ -45,6 +45,12 @@ class TestV1Responses(Responses):
 def test_a_token_of_entra_is_let_in(rows):
     answer = entra(rows).chat.completions.create(model=MODEL, messages=MESSAGES)
     assert answer.choices[0].finish_reason == "stop"
+
+
+def test_responses_are_there_in_the_newer_of_the_classic_apis(rows):
+    client = classic(rows, api_version="2025-04-01-preview")
+    answer = client.responses.create(model=MODEL, input=PROMPT)
+    assert (answer.status, answer.usage.output_tokens) == ("completed", OUTPUT)
 
 
 def test_an_unknown_deployment_is_said_to_be(rows):
