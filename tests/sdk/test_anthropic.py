@@ -44,7 +44,7 @@ def test_an_error_has_its_type_and_a_request_id(start):
 def test_a_missing_key_or_version_is_said_to_be(keyed):
     call = {"model": "claude-sonnet-5-5", "messages": MESSAGES, "max_tokens": CAP}
     for header, error in [
-        ("X-Api-Key", anthropic.AuthenticationError),
+        ("Authorization", anthropic.AuthenticationError),
         ("anthropic-version", anthropic.BadRequestError),
     ]:
         with pytest.raises(error):
