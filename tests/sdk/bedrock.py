@@ -26,7 +26,7 @@ def runtime(
         endpoint_url=mock.url(ENDPOINTS[model]),
         aws_access_key_id=access,
         aws_secret_access_key=secret,
-        config=botocore.config.Config(read_timeout=20, **config),
+        config=botocore.config.Config(read_timeout=5, **config),
     )
 
 

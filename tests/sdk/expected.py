@@ -30,7 +30,7 @@ class Recorder(httpx2.Client):
 
     def __init__(self):
         self.sent = []
-        super().__init__(event_hooks={"request": [self.sent.append]}, timeout=20)
+        super().__init__(event_hooks={"request": [self.sent.append]}, timeout=10)
 
 
 def tokens(text):
