@@ -17,12 +17,19 @@ SESSION = boto3.session.Session()
 
 
 def runtime(
-    mock, model=CLAUDE, access=KEYS["AWS_ACCESS_KEY_ID"], secret=KEYS["AWS_SECRET_ACCESS_KEY"], **config
+    mock,
+    model=CLAUDE,
+    access=KEYS["AWS_ACCESS_KEY_ID"],
+    secret=KEYS["AWS_SECRET_ACCESS_KEY"],
+    region=REGION,
+    verify=None,
+    **config,
 ):
     """A client that signs with these keys; without them it shows what the environment has."""
     return SESSION.client(
         "bedrock-runtime",
-        region_name=REGION,
+        region_name=region,
+        verify=verify,
         endpoint_url=mock.url(ENDPOINTS[model]),
         aws_access_key_id=access,
         aws_secret_access_key=secret,

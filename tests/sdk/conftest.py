@@ -7,7 +7,7 @@ import pytest
 pytest.register_assert_rewrite("contracts", "expected")
 
 import variants
-from mocking import KEYS, Mock
+from mocking import BEARER, KEYS, SIGNING, Mock
 
 
 def pytest_configure():
@@ -37,8 +37,15 @@ def reasoning(folder):
 
 @pytest.fixture(scope="session")
 def keyed(folder):
-    """The mock that checks every key."""
-    with Mock(folder / "rows.toml", keys=KEYS) as mock:
+    """The mock that checks every key, on Bedrock the bearer's."""
+    with Mock(folder / "rows.toml", keys=KEYS.keys() - SIGNING) as mock:
+        yield mock
+
+
+@pytest.fixture(scope="session")
+def signed(folder):
+    """The mock that checks every key, and on Bedrock verifies signatures."""
+    with Mock(folder / "rows.toml", keys=KEYS.keys() - BEARER) as mock:
         yield mock
 
 

@@ -22,13 +22,17 @@ KEYS = {
     "SDK_VERTEX_TOKEN": "vertex-token",
 }
 
+# Those of Bedrock, of which a mock has one sort.
+BEARER = {"AWS_BEARER_TOKEN_BEDROCK"}
+SIGNING = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
 
 class Mock:
     """A mock of one scenario, from the start of a `with` to its end."""
 
-    def __init__(self, scenario, keys=()):
+    def __init__(self, scenario, keys=(), options=()):
         """With `keys`, the names of those in KEYS that it has, it checks what callers show."""
-        self._command = [TOLLGATE, "mock", scenario, "--listen", "127.0.0.1:0"]
+        self._command = [TOLLGATE, "mock", scenario, "--listen", "127.0.0.1:0", *options]
         self._command += ["--check-keys"] if keys else []
         self._environment = os.environ | {name: KEYS[name] for name in keys}
 
@@ -40,7 +44,7 @@ class Mock:
         for line in self._process.stdout:
             said.append(line)
             if line.startswith("ready"):
-                self._origin = re.search(r"http://127\.0\.0\.1:\d+", "".join(said)).group()
+                self._origin = re.search(r"https?://127\.0\.0\.1:\d+", "".join(said)).group()
                 return self
         self.__exit__()
         raise RuntimeError(f"the mock did not start:\n{''.join(said)}")

@@ -17,7 +17,7 @@ def client_of(mock, key=KEYS["SDK_ANTHROPIC_KEY"], **options):
 
 class TestMessages(CountsTokens, Messages):
     model = "claude-sonnet-5-5"
-    outage, down, failure = 529, anthropic.OverloadedError, "overloaded_error"
+    outage, down = 529, anthropic.OverloadedError
     client = staticmethod(client_of)
 
 

@@ -2,6 +2,7 @@
 
 import anthropic
 import openai
+import pytest
 
 from bedrock import CLAUDE, OPENAI, REGION
 from contracts.chat import Chat
@@ -35,14 +36,12 @@ def messages_of(mock, key=BEARER, **options):
 class TestChat(Chat):
     model = OPENAI
     denied = (openai.AuthenticationError, openai.PermissionDeniedError)
-    says_when = False
     client = staticmethod(openai_of)
 
 
 class TestResponses(Responses):
     model = OPENAI
     denied = (openai.AuthenticationError, openai.PermissionDeniedError)
-    says_when = False
     client = staticmethod(openai_of)
 
 
@@ -53,9 +52,12 @@ class TestInvoke(Messages):
     says_when = False
     client = staticmethod(invoking)
 
+    @pytest.fixture
+    def keyed(self, signed):
+        return signed
+
 
 class TestMessages(Messages):
     model = CLAUDE
     denied = (anthropic.AuthenticationError, anthropic.PermissionDeniedError)
-    says_when = False
     client = staticmethod(messages_of)

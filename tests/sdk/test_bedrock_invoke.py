@@ -54,7 +54,8 @@ def test_a_stream_ends_with_the_invocations_metrics(rows, model):
 
 
 def test_claudes_stream_has_its_own_events(rows):
-    names = [event["type"] for event in invoke_stream(rows, CLAUDE)]
+    # A ping may come at any time.
+    names = [event["type"] for event in invoke_stream(rows, CLAUDE) if event["type"] != "ping"]
     deltas = names.count("content_block_delta")
     assert deltas > 1 and names == [
         "message_start",

@@ -12,7 +12,7 @@ def client_of(mock, key=KEYS["SDK_FOUNDRY_KEY"], **options):
 
 class TestKey(CountsTokens, Messages):
     model = "team-claude"
-    outage, down, failure = 529, anthropic.OverloadedError, "overloaded_error"
+    outage, down = 529, anthropic.OverloadedError
     client = staticmethod(client_of)
 
 

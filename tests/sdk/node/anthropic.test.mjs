@@ -7,6 +7,7 @@ import { AnthropicBedrock } from "@anthropic-ai/bedrock-sdk";
 import { AnthropicFoundry } from "@anthropic-ai/foundry-sdk";
 import Anthropic from "@anthropic-ai/sdk";
 import { AnthropicVertex } from "@anthropic-ai/vertex-sdk";
+import { OAuth2Client } from "google-auth-library";
 
 import { CAP, INPUT, OUTPUT, PROMPT, TOOL, TOOL_SCHEMA, all, fails, recorder, start, tokens } from "./mocking.mjs";
 
@@ -34,7 +35,7 @@ const clients = {
       baseURL: rows("vertex-claude/v1"),
       region: "us-east5",
       projectId: "team-project",
-      accessToken: "any",
+      authClient: Object.assign(new OAuth2Client(), { credentials: { access_token: "any" } }),
     }),
     call,
   ],
