@@ -39,16 +39,17 @@ pub fn keyring(scenario: &Scenario, roots: Roots, proxies: Proxies) -> Result<Ke
     }
 }
 
-/// What callers of the mock's endpoint must show: what its own client would, from the environment.
-pub fn expected(spec: &EndpointSpec, surroundings: &Surroundings) -> Result<Credential> {
+/// What callers of the mock's endpoint must show one of: what its own client would, from the environment.
+pub fn expected(spec: &EndpointSpec, surroundings: &Surroundings) -> Result<Vec<Credential>> {
     let login = Login::usual(spec.provider, spec.key_env.as_deref());
     if login == Login::default() {
-        return Ok(Credential::None);
+        return Ok(Vec::new());
     }
-    let found = login.in_environment(surroundings).map(|found| found.credential);
-    found.ok_or_else(|| {
+    let found = login.in_environment(surroundings).into_iter().map(|found| found.credential);
+    let found: Vec<_> = found.collect();
+    if found.is_empty() {
         let names: Vec<_> = login.variables.iter().map(|variable| variable.name.as_str()).collect();
-        Error::usage(format!(
+        return Err(Error::usage(format!(
             "--check-keys: endpoint '{}' has no key to check against; set {}{}",
             spec.name,
             names.join(" or "),
@@ -57,8 +58,9 @@ pub fn expected(spec: &EndpointSpec, surroundings: &Surroundings) -> Result<Cred
             } else {
                 ""
             }
-        ))
-    })
+        )));
+    }
+    Ok(found)
 }
 
 /// Where an endpoint's credential is looked for. On this machine nobody is shown a key that was not named.

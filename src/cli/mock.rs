@@ -97,7 +97,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 pub fn mock(
     scenario: &Scenario,
     is_wanted: impl Fn(&EndpointSpec) -> bool,
-    expected: impl Fn(&EndpointSpec) -> Result<Option<Credential>>,
+    expected: impl Fn(&EndpointSpec) -> Result<Option<Vec<Credential>>>,
 ) -> Result<Mock> {
     let wanted = scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
     let parts = wanted.map(|(index, spec)| {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tollgate::collectors::Collectors;
-use tollgate::credential::Credential;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::Versions;
 use tollgate::http::clock::Clock;
@@ -157,7 +156,7 @@ fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
 /// One mock for all endpoints that want one, on a socket and a thread of its own.
 fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
     // Our own requests to our own mock need no key.
-    let mock = mock::mock(scenario, EndpointSpec::is_mock, |_| Ok(Some(Credential::None)))?;
+    let mock = mock::mock(scenario, EndpointSpec::is_mock, |_| Ok(Some(Vec::new())))?;
     if mock.parts.is_empty() {
         return Ok(None);
     }

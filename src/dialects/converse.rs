@@ -46,10 +46,8 @@ fn counts_cache_as_input(model: &str) -> bool {
 }
 
 /// The failure of a stream in its middle: the exception and its message.
-pub const FAILURE: (&str, &str) = (
-    "internalServerException",
-    "The system encountered an unexpected error during processing. Try your request again.",
-);
+pub const FAILURE: (&str, &str) =
+    ("serviceUnavailableException", "Bedrock is unable to process your request.");
 
 #[cfg(test)]
 mod tests;

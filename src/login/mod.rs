@@ -102,16 +102,11 @@ impl Login {
         }
     }
 
-    /// What the environment itself holds, without a look at files, commands or the network.
-    pub fn in_environment(&self, surroundings: &Surroundings) -> Option<Found> {
-        let held = self.variables.iter().find_map(|variable| variable.read(surroundings));
-        held.or_else(|| match self.chain {
-            Some(Chain::Aws) => match aws::environment(surroundings) {
-                Attempt::Found(found) => Some(found),
-                Attempt::Absent(_) | Attempt::Failed(_) | Attempt::LoggedOut { .. } => None,
-            },
-            _ => None,
-        })
+    /// All that the environment itself holds, without a look at files, commands or the network.
+    pub fn in_environment(&self, surroundings: &Surroundings) -> Vec<Found> {
+        let held = self.variables.iter().filter_map(|variable| variable.read(surroundings));
+        let keys = (self.chain == Some(Chain::Aws)).then(|| aws::environment(surroundings).found());
+        held.chain(keys.flatten()).collect()
     }
 
     /// Looks everywhere in order. A place that is set up and fails ends the search, as with the
@@ -215,6 +210,13 @@ enum Attempt {
 }
 
 impl Attempt {
+    fn found(self) -> Option<Found> {
+        match self {
+            Attempt::Found(found) => Some(found),
+            Attempt::Absent(_) | Attempt::Failed(_) | Attempt::LoggedOut { .. } => None,
+        }
+    }
+
     /// For a metadata server: where it gives nothing, most likely there is none.
     fn or_absent(self) -> Attempt {
         match self {

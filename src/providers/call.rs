@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::encoder::id_of;
 use super::sigv4::{Received, verify};
 use super::target::REGION;
-use super::{AnyProvider, Headers, Operation, Problem, Route, SignatureError};
-use crate::credential::{AwsKeys, Credential};
+use super::{AnyProvider, Headers, Operation, Problem, Provider, Route, SignatureError};
+use crate::credential::{AwsKeys, Credential, Secret};
 use crate::dialects::{AnyDialect, Bad, Generate};
 use crate::time::Instant;
 
@@ -49,8 +49,9 @@ pub struct Served {
     pub model: String,
     /// AWS region, for which calls must be signed.
     pub region: Option<String>,
-    /// What the caller must show; `None` takes anything.
-    pub credential: Option<Credential>,
+    /// What the caller must show one of; where there are none, anybody is let in. `None` takes any key, or none
+    /// where the vendor does without.
+    pub credentials: Option<Vec<Credential>>,
 }
 
 /// What a call asks of the mock.
@@ -149,24 +150,26 @@ impl Served {
     }
 
     fn check_key(&self, call: &Call<'_>, unix_secs: u64) -> Result<(), KeyProblem> {
-        let secret = match &self.credential {
-            None if self.provider.get().wants_key() && !call.headers.contains_key(AUTHORIZATION) => {
-                return Err(KeyProblem::None);
-            }
-            None | Some(Credential::None) => return Ok(()),
-            Some(Credential::Aws(keys)) => return self.check_signature(keys, call, unix_secs),
-            Some(Credential::Key(secret) | Credential::Bearer(secret)) => secret.expose(),
+        let provider = self.provider.get();
+        let Some(credentials) = &self.credentials else {
+            let is_lacking = provider.wants_key() && !call.headers.contains_key(AUTHORIZATION);
+            return if is_lacking { Err(KeyProblem::None) } else { Ok(()) };
         };
-        let bearer = call.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-        let bearer = bearer.map(|shown| shown.strip_prefix(b"Bearer ").unwrap_or_default());
-        let names = self.provider.get().key_headers().iter();
-        let keys = names.filter_map(|name| call.headers.get(*name)).map(HeaderValue::as_bytes);
-        let mut shown = keys.chain(bearer).chain(call.parameter("key").map(str::as_bytes));
-        match shown.clone().next() {
-            None => Err(KeyProblem::None),
-            Some(_) if shown.any(|shown| shown == secret.as_bytes()) => Ok(()),
-            Some(_) => Err(KeyProblem::Wrong),
+        let is_signed = call.header(AUTHORIZATION.as_str()).is_some_and(|shown| shown.starts_with("AWS4-"));
+        let mut checked = Ok(());
+        for credential in credentials {
+            checked = match credential {
+                Credential::Aws(keys) => self.check_signature(keys, call, unix_secs),
+                // What is signed shows no key.
+                Credential::Key(_) | Credential::Bearer(_) if is_signed => Err(KeyProblem::Wrong),
+                Credential::Key(secret) | Credential::Bearer(secret) => shows(provider, call, secret),
+                Credential::None => Ok(()),
+            };
+            if checked.is_ok() {
+                break;
+            }
         }
+        checked
     }
 
     fn check_signature(&self, keys: &AwsKeys, call: &Call<'_>, unix_secs: u64) -> Result<(), KeyProblem> {
@@ -183,6 +186,20 @@ impl Served {
         let services = self.provider.get().signing_names("");
         let region = self.region.as_deref().unwrap_or(REGION);
         verify(&received, keys, region, services, unix_secs).map_err(KeyProblem::Unsigned)
+    }
+}
+
+/// Whether a call shows the key, wherever the provider takes one.
+fn shows(provider: &dyn Provider, call: &Call<'_>, secret: &Secret) -> Result<(), KeyProblem> {
+    let bearer = call.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let bearer = bearer.map(|shown| shown.strip_prefix(b"Bearer ").unwrap_or_default());
+    let names = provider.key_headers().iter();
+    let keys = names.filter_map(|name| call.headers.get(*name)).map(HeaderValue::as_bytes);
+    let mut shown = keys.chain(bearer).chain(call.parameter("key").map(str::as_bytes));
+    match shown.clone().next() {
+        None => Err(KeyProblem::None),
+        Some(_) if shown.any(|shown| shown == secret.expose().as_bytes()) => Ok(()),
+        Some(_) => Err(KeyProblem::Wrong),
     }
 }
 

@@ -43,7 +43,7 @@ pub fn asked(target: &Target, credential: &Credential, request: &Request) -> (Op
         provider: target.provider,
         model: target.model.clone(),
         region: None,
-        credential: Some(credential.clone()),
+        credentials: Some(vec![credential.clone()]),
     };
     match served.read(&call, Instant::START, UNIX_SECS) {
         Ok(Asked::Generate(operation, asked)) => (operation, asked),

@@ -188,8 +188,13 @@ impl EndpointSpec {
     }
 
     /// The mock's side of it: what it stands for, whom it lets in.
-    pub fn served(&self, credential: Option<Credential>) -> Served {
-        Served { provider: self.provider, model: self.model.clone(), region: self.region.clone(), credential }
+    pub fn served(&self, credentials: Option<Vec<Credential>>) -> Served {
+        Served {
+            provider: self.provider,
+            model: self.model.clone(),
+            region: self.region.clone(),
+            credentials,
+        }
     }
 
     /// Whether it is played by an embedded mock.

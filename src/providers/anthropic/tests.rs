@@ -19,7 +19,7 @@ fn call(provider: &str, method: Method, path: &str, headers: &[(&str, &str)], bo
         provider: provider.parse().unwrap(),
         model: MODEL.into(),
         region: None,
-        credential: Some(Credential::Key(Secret::new("k"))),
+        credentials: Some(vec![Credential::Key(Secret::new("k"))]),
     };
     let pair = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     let headers: HeaderMap = headers.iter().map(pair).collect();

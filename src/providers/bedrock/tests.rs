@@ -16,7 +16,12 @@ const CLAUDE: &str = "us.anthropic.claude-sonnet-5-5-v1:0";
 
 fn served(credential: Option<Credential>) -> Served {
     let provider = "bedrock".parse().unwrap();
-    Served { provider, model: CLAUDE.into(), region: Some("eu-west-1".into()), credential }
+    Served {
+        provider,
+        model: CLAUDE.into(),
+        region: Some("eu-west-1".into()),
+        credentials: credential.map(|one| vec![one]),
+    }
 }
 
 fn keys() -> Credential {

@@ -113,7 +113,7 @@ fn a_key_may_be_in_the_query_and_tokens_are_counted() {
         provider: vertex(),
         model: "m".into(),
         region: None,
-        credential: Some(Credential::Key(Secret::new("k-1"))),
+        credentials: Some(vec![Credential::Key(Secret::new("k-1"))]),
     };
     let body = br#"{"contents":[{"role":"user","parts":[{"text":"12345"}]}]}"#;
     let call = |query| {

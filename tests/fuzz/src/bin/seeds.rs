@@ -38,7 +38,7 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
     let body = encoded.body.concat();
     let call = Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: &body };
     let served =
-        Served { provider: target.provider, model: target.model.clone(), region: None, credential: None };
+        Served { provider: target.provider, model: target.model.clone(), region: None, credentials: None };
     let Ok(Asked::Generate(operation, asked)) = served.read(&call, Instant::START, 0) else {
         panic!("{provider} refuses its own {dialect}");
     };
