@@ -56,7 +56,6 @@ impl Encoder {
             dialect: self.operation.dialect,
             first,
             gauges,
-            id,
             unix_secs,
             elapsed_ms: now.since(self.came).as_millis() as u64,
         };

@@ -230,7 +230,6 @@ pub struct Seen<'a> {
     pub dialect: &'a str,
     pub first: &'a Reply,
     pub gauges: &'a [Gauge],
-    pub id: u64,
     pub unix_secs: u64,
     /// Since the call came in, in milliseconds.
     pub elapsed_ms: u64,
