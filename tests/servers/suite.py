@@ -86,7 +86,7 @@ def llama_dialects(bench: Bench) -> None:
         same_tokens(ran.rows, answered)
     with bench.expect("llama.cpp: by whichever route, no token is there before the server has made it"):
         after_the_server(pairs)
-    for route in ("chat", "completions", "responses"):
+    for route in ("chat", "completions", "responses", "messages"):
         with bench.expect(f"llama.cpp: by its {route}, beyond the server's prompt time TTFT has no more than another client's"):
             agree([row.ttft_secs - word.prompt_secs for row, word in pairs if row.endpoint == route and row.is_streamed], others)
 
@@ -260,7 +260,7 @@ def millis(secs: float) -> str:
     return f"{secs * 1e3:.1f} ms"
 
 
-PARTS = (llama_chat, llama_dialects, llama_crowd, litellm_mocked, litellm_refusals, litellm_gateway)
+PARTS = (llama_chat, llama_dialects, llama_crowd, litellm_mocked, litellm_refusals, litellm_gateway, litellm_messages)
 
 
 def main() -> None:
