@@ -145,6 +145,8 @@ pub struct Rejection {
     pub retry_after: Option<Duration>,
     /// Whether the same request may succeed later.
     pub is_retryable: bool,
+    /// What the server itself says of retrying, whatever the status, for clients that ask no further.
+    pub should_retry: Option<bool>,
 }
 
 /// An attempt that ended without a usable answer and without a refusal.

@@ -41,8 +41,13 @@ fn sends(router: &str, answer_tokens: u32) -> Vec<(Instant, u64, u16, u16)> {
         }
         while let Some(id) = refused.pop() {
             let retry_after = Some(Duration::from_millis(300));
-            let reply =
-                Reply::Rejected(Rejection { status: 429, limit: "tokens", retry_after, is_retryable: true });
+            let reply = Reply::Rejected(Rejection {
+                status: 429,
+                limit: "tokens",
+                retry_after,
+                is_retryable: true,
+                should_retry: None,
+            });
             for action in client.on_event(now, Event::Reply { id, at: now, reply }) {
                 if let Action::Send { id, endpoint, .. } = action {
                     sends.push((now, id.request.0, id.nth, endpoint.0));

@@ -38,7 +38,9 @@ impl Step {
                 status,
                 limit: "",
                 retry_after: self.retry_after_ms.map(Duration::from_millis),
-                is_retryable: self.should_retry.unwrap_or(matches!(status, 408 | 409 | 429) || status >= 500),
+                // What an error's body says, which an SDK does not read.
+                is_retryable: false,
+                should_retry: self.should_retry,
             }),
             (None, Some("silent")) => Reason::Silent { has_begun: false },
             (None, Some("silent_later")) => Reason::Silent { has_begun: true },

@@ -202,6 +202,7 @@ mod tests {
             limit: "tokens",
             retry_after: Some(Duration::from_secs(2)),
             is_retryable: true,
+            should_retry: None,
         };
         for (on_retry_after, ready) in [(false, 2), (true, 1)] {
             let mut fleet = fleet(Cooling { on_retry_after, ..Cooling::default() });

@@ -72,6 +72,7 @@ impl Refusal {
             limit,
             retry_after: self.retry_after.or(said.retry_delay),
             is_retryable: self.should_retry.unwrap_or(by_status),
+            should_retry: self.should_retry,
         }
     }
 }

@@ -156,7 +156,7 @@ fn a_refusal_is_read_back_with_its_status_and_whether_to_come_back() {
     for (status, limit, retry_after) in
         [(429, "tokens", wait), (429, "requests", wait), (500, "", None), (503, "", None), (529, "", None)]
     {
-        let rejection = Rejection { status, limit, retry_after, is_retryable: true };
+        let rejection = Rejection { status, limit, retry_after, is_retryable: true, should_retry: None };
         for target in rows() {
             for stream in [false, true] {
                 let (head, body) = answer(&target, stream, &[Reply::Rejected(rejection)], &[]);

@@ -380,7 +380,12 @@ fn used(job: &Job, sent: u32) -> Usage {
 }
 
 /// No place is free, and nobody knows when one will be.
-const FULL: Rejection =
-    Rejection { status: 429, limit: "concurrency", retry_after: None, is_retryable: true };
+const FULL: Rejection = Rejection {
+    status: 429,
+    limit: "concurrency",
+    retry_after: None,
+    is_retryable: true,
+    should_retry: None,
+};
 
 const WENT_DOWN: &str = "the endpoint went down";

@@ -102,7 +102,13 @@ impl Client {
 
 fn refused(retry_after: Option<u64>) -> Reply {
     let retry_after = retry_after.map(Duration::from_secs);
-    Reply::Rejected(Rejection { status: 429, limit: "tokens", retry_after, is_retryable: true })
+    Reply::Rejected(Rejection {
+        status: 429,
+        limit: "tokens",
+        retry_after,
+        is_retryable: true,
+        should_retry: None,
+    })
 }
 
 fn broken() -> Reply {
@@ -150,7 +156,13 @@ fn what_cannot_succeed_is_not_retried() {
     let mut client = Client::new(&retry(5));
     client.reply(
         0,
-        Reply::Rejected(Rejection { status: 400, limit: "", retry_after: None, is_retryable: false }),
+        Reply::Rejected(Rejection {
+            status: 400,
+            limit: "",
+            retry_after: None,
+            is_retryable: false,
+            should_retry: None,
+        }),
     );
     assert_eq!((client.only_outcome().end, client.sent.len()), (End::Refused, 1));
 }

@@ -13,7 +13,13 @@ fn sdk(kind: &str) -> String {
 }
 
 fn down() -> Reply {
-    Reply::Rejected(Rejection { status: 503, limit: "", retry_after: None, is_retryable: true })
+    Reply::Rejected(Rejection {
+        status: 503,
+        limit: "",
+        retry_after: None,
+        is_retryable: true,
+        should_retry: None,
+    })
 }
 
 /// The wait of the first request's `nth` failure by a formula of the draw.
@@ -89,7 +95,7 @@ fn an_sdk_that_was_never_called_retries_nothing() {
     let settings = sdk("openai-python") + "[cooling]\non_retry_after = true\n";
     let mut client = Client::with_load("duration = \"4.5s\"\nrouter = \"round_robin\"", &settings);
     let retry_after = Some(Duration::from_secs(30));
-    let refused = Rejection { status: 400, limit: "", retry_after, is_retryable: false };
+    let refused = Rejection { status: 400, limit: "", retry_after, is_retryable: false, should_retry: None };
     for nth in 0..3 {
         client.at(nth as f64 + 1.0).reply(nth, Reply::Rejected(refused));
     }

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use super::{Failure, Reason};
 use crate::time::span_from_secs;
+use crate::wire::Rejection;
 
 /// Whether such an SDK tries again at all: after 408, 409, 429 and 5xx and what breaks or times out inside
-/// its call, unless `x-should-retry` says otherwise.
-///
-/// The dialects put that header into `is_retryable`, and with it what an error's body says. An SDK does not
-/// read the body: it asks twice more after a quota is spent, which is not modelled.
+/// its call, unless `x-should-retry` says otherwise. It does not read an error's body, so it asks again after a
+/// spent quota too.
 pub fn is_retried(failure: &Failure) -> bool {
     match failure.reason {
-        Reason::Refused(rejection) => rejection.is_retryable,
+        Reason::Refused(Rejection { status, should_retry, .. }) => {
+            should_retry.unwrap_or(matches!(status, 408 | 409 | 429) || status >= 500)
+        }
         _ => failure.is_inside_call(),
     }
 }

@@ -110,6 +110,7 @@ fn a_refusal_promises_a_wait_that_suffices() {
         limit: "tokens",
         retry_after: Some(Duration::from_nanos(1_145_000_001)),
         is_retryable: true,
+        should_retry: None,
     };
     for stream in [false, true] {
         let (head, body) = encode(stream, false, &[Reply::Rejected(rejection)], &[]);

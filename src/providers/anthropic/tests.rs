@@ -200,7 +200,7 @@ fn quota_headers_show_what_is_left_and_the_tightest_of_the_tokens() {
 #[test]
 fn a_refusal_names_its_limit_and_its_wait() {
     let said = |limit, retry_after, is_retryable, gauges: &[Gauge]| {
-        let rejection = Rejection { status: 429, limit, retry_after, is_retryable };
+        let rejection = Rejection { status: 429, limit, retry_after, is_retryable, should_retry: None };
         let (head, body) =
             answer(&target("anthropic", DIALECT), false, &[Reply::Rejected(rejection)], gauges);
         let body: Value = serde_json::from_str(&body).unwrap();
@@ -240,7 +240,13 @@ fn statuses_have_their_types() {
         (504, "timeout_error"),
         (529, "overloaded_error"),
     ] {
-        let rejection = Rejection { status, limit: "", retry_after: None, is_retryable: status >= 500 };
+        let rejection = Rejection {
+            status,
+            limit: "",
+            retry_after: None,
+            is_retryable: status >= 500,
+            should_retry: None,
+        };
         let (head, body) = answer(&target("anthropic", DIALECT), true, &[Reply::Rejected(rejection)], &[]);
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((head.status, &body["error"]["type"]), (status, &json!(kind)));

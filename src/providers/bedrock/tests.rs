@@ -140,7 +140,7 @@ fn refusals_are_worded_by_their_limit_and_promise_nothing() {
         ("tokens", false, 400, "ServiceQuotaExceededException", "service quota"),
     ] {
         let retry_after = Some(std::time::Duration::from_secs(3));
-        let rejection = Rejection { status: 429, limit, retry_after, is_retryable };
+        let rejection = Rejection { status: 429, limit, retry_after, is_retryable, should_retry: None };
         let (head, body) = answer(&claude("converse"), true, &[Reply::Rejected(rejection)], &[]);
         assert_eq!(head.status, status);
         let error_type = header(&head, "x-amzn-errortype").unwrap();

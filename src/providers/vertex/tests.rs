@@ -145,7 +145,7 @@ fn gauge(counts: Counts) -> Gauge {
 
 /// The body of a refusal.
 fn refused(dialect: &str, status: u16, limit: &'static str, counts: Counts) -> String {
-    let rejection = Rejection { status, limit, retry_after: None, is_retryable: true };
+    let rejection = Rejection { status, limit, retry_after: None, is_retryable: true, should_retry: None };
     let gauge = gauge(counts);
     let refused = super::super::Refused { rejection: &rejection, model: "m", gauge: Some(&gauge) };
     String::from_utf8(Vertex.spell(dialect, &Problem::Refused(refused), 7).body.to_vec()).unwrap()
@@ -227,7 +227,8 @@ fn an_error_is_in_an_array_where_the_answer_would_be_one() {
         let expected = if is_enclosed { r#"[{"error":{}}]"# } else { r#"{"error":{}}"# };
         assert_eq!(body, expected, "{operation:?} {status}");
     }
-    let rejection = Rejection { status: 429, limit: "", retry_after: None, is_retryable: true };
+    let rejection =
+        Rejection { status: 429, limit: "", retry_after: None, is_retryable: true, should_retry: None };
     let asked = Generate { stream: true, ..Generate::default() };
     let array = operation(GEMINI, "m", true, Framing::Array);
     let mut encoder = Encoder::new(vertex(), array, asked, Instant::START);

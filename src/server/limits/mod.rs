@@ -67,7 +67,7 @@ impl Verdict {
             return Verdict::Admit;
         }
         let retry_after = Some(promise(wait));
-        Verdict::Refuse(Rejection { status: 429, limit, retry_after, is_retryable: true })
+        Verdict::Refuse(Rejection { status: 429, limit, retry_after, is_retryable: true, should_retry: None })
     }
 }
 

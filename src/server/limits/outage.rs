@@ -152,6 +152,7 @@ impl Outage {
             limit: "outage",
             retry_after: self.retry_after.map(Span::get),
             is_retryable: true,
+            should_retry: None,
         }
     }
 }
