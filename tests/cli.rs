@@ -244,8 +244,12 @@ fn a_run_beyond_this_machine_asks_to_be_meant_and_a_missing_key_is_named() {
     };
     let asked = play("https://api.example.com/v1", "");
     assert!(code(&asked) == 2 && text(&asked.stderr).contains("--live"), "{}", text(&asked.stderr));
-    let missing = play("https://api.example.com/v1", "key_env = \"TOLLGATE_TEST_NO_SUCH_KEY\"");
-    assert!(text(&missing.stderr).contains("$TOLLGATE_TEST_NO_SUCH_KEY"), "{}", text(&missing.stderr));
+    let missing = play("http://127.0.0.1:9/v1", "key_env = \"TOLLGATE_TEST_NO_SUCH_KEY\"");
+    let said = text(&missing.stderr);
+    assert!(code(&missing) == 1 && said.contains("set TOLLGATE_TEST_NO_SUCH_KEY"), "{said}");
+    let checked = tollgate(&["check", "--live", &path.to_string_lossy()]);
+    let said = text(&checked.stdout);
+    assert!(code(&checked) == 1 && said.contains("TOLLGATE_TEST_NO_SUCH_KEY: not set"), "{said}");
 }
 
 #[cfg(unix)]

@@ -94,6 +94,7 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
             "fault_connect",
             "fault_dns",
             "fault_garbled",
+            "fault_login",
             "fault_reset",
             "fault_server",
             "fault_tls",
