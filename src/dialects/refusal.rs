@@ -2,7 +2,7 @@
 //!
 //! | vendor | where the words are |
 //! |---|---|
-//! | OpenAI, Azure | `error.type`, `error.code`, `error.message` |
+//! | OpenAI, Azure | `error.type`, `error.code`, `error.message`; header `policy-id` |
 //! | Anthropic | `error.type`, `error.details.error_code`, `error.message` |
 //! | Google | `error.status`, `error.message`, `error.details[].retryDelay`; perhaps inside an array |
 //! | AWS | header `x-amzn-errortype`, or `__type` or `code`; `message` or `Message` |
@@ -28,8 +28,8 @@ pub struct Refusal {
     retry_after: Option<Duration>,
     /// What the server says of retrying, whatever the status.
     should_retry: Option<bool>,
-    /// AWS says here what kind of error it is.
-    error_type: String,
+    /// What headers say it is: AWS the kind of error, Azure the limit.
+    words: Vec<String>,
     body: Vec<u8>,
 }
 
@@ -40,12 +40,18 @@ impl Refusal {
             Some(b"false") => Some(false),
             _ => None,
         };
-        let error_type = headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let error_type = text(ERROR_TYPE).and_then(|kind| kind.split(':').next()).map(str::to_lowercase);
+        let policy = match text(POLICY).and_then(|policy| policy.rsplit('-').next()) {
+            Some("Request") => Some("requests".to_string()),
+            Some("Token") => Some("tokens".to_string()),
+            _ => None,
+        };
         Refusal {
             status,
             retry_after: wait::read(headers),
             should_retry,
-            error_type: error_type.split(':').next().unwrap_or_default().to_lowercase(),
+            words: error_type.into_iter().chain(policy).collect(),
             body: Vec::new(),
         }
     }
@@ -58,7 +64,7 @@ impl Refusal {
     }
 
     pub fn rejection(&self) -> Rejection {
-        let said = Said::read(&self.error_type, &self.body);
+        let said = Said::read(&self.words, &self.body);
         let is_spent = said.is_quota_spent();
         let is_final = is_spent || said.text.contains("request too large");
         let limit = match self.status {
@@ -87,15 +93,16 @@ struct Said {
 }
 
 impl Said {
-    fn read(error_type: &str, body: &[u8]) -> Said {
+    /// `words` are those of the headers.
+    fn read(words: &[String], body: &[u8]) -> Said {
+        let mut words = words.to_vec();
         let Ok(value) = serde_json::from_slice::<Value>(body) else {
-            let text = format!("{error_type} {}", String::from_utf8_lossy(body).to_lowercase());
-            return Said { text, words: vec![error_type.into()], retry_delay: None };
+            let text = format!("{} {}", words.join(" "), String::from_utf8_lossy(body).to_lowercase());
+            return Said { text, words, retry_delay: None };
         };
         let value = value.get(0).unwrap_or(&value);
         let error = value.get("error").unwrap_or(value);
         let field = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_lowercase);
-        let mut words = vec![error_type.to_string()];
         words.extend(["type", "code", "status", "__type"].into_iter().filter_map(field));
         words.extend(error.pointer("/details/error_code").and_then(Value::as_str).map(str::to_lowercase));
         let message = error.as_str().map(str::to_lowercase).or_else(|| field("message").or(field("Message")));
@@ -165,6 +172,7 @@ const SPENT: [&str; 9] = [
 pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const POLICY: HeaderName = HeaderName::from_static("policy-id");
 
 #[cfg(test)]
 mod tests {
@@ -238,6 +246,12 @@ mod tests {
         ] {
             let read = read(429, &[], body);
             assert_eq!((read.limit, read.is_retryable), (limit, true), "{body}");
+        }
+        for (policy, limit) in
+            [("DeploymentRatelimit-Token", "tokens"), ("DeploymentRatelimit-Request", "requests")]
+        {
+            let body = r#"{"error":{"code":"429","message":"Please retry after 2 seconds."}}"#;
+            assert_eq!(read(429, &[("policy-id", policy)], body).limit, limit);
         }
         assert_eq!(read(400, &[], "tokens per min (TPM)").limit, "");
     }
