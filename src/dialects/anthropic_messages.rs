@@ -11,6 +11,7 @@ mod writer;
 
 use serde_json::{Map, Value, json};
 
+pub use self::message::is_cut;
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
 
 pub struct AnthropicMessages;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::wire::{Source, Usage};
 
@@ -70,6 +71,12 @@ impl<'de> Deserialize<'de> for Count {
         let number = serde_json::Value::deserialize(deserializer)?.as_f64();
         Ok(Count(number.unwrap_or_default() as u32))
     }
+}
+
+/// A field that counts only where it is what we know by its name; in an event that we do not know it may be anything.
+pub fn loose<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
 }
 
 /// Counts in which parts lie inside each other, as OpenAI and Google give them: what caches served and stored is

@@ -216,8 +216,10 @@ impl FromStr for AnyDialect {
 
     fn from_str(name: &str) -> Result<AnyDialect, String> {
         let found = DIALECTS.iter().find(|(known, _)| *known == name);
-        let names: Vec<_> = DIALECTS.iter().map(|(name, _)| *name).collect();
-        found.map(AnyDialect).ok_or_else(|| kind::unnamed("dialect", name, &names))
+        found.map(AnyDialect).ok_or_else(|| {
+            let names: Vec<_> = DIALECTS.iter().map(|(name, _)| *name).collect();
+            kind::unnamed("dialect", name, &names)
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::counts::{Count, Nested};
+use super::events::put;
 use super::fields::{Fields, bad, missing, object, wrong_type};
 use super::openai_chat::model;
 use super::progress::{Progress, fault, garbled};
@@ -54,9 +55,15 @@ impl Dialect for OpenaiEmbeddings {
             let message = format!("Invalid value for 'dimensions': it must be at most {DIMENSIONS_MAX}.");
             return Err(bad(message, "dimensions", None));
         }
+        let input_tokens = prompt::estimate(chars);
+        if input_tokens > INPUT_TOKENS_MAX {
+            let message =
+                format!("Requested {input_tokens} tokens, max {INPUT_TOKENS_MAX} tokens per request");
+            return Err(bad(message, "input", Some("max_tokens_per_request")));
+        }
         Ok(Generate {
             model,
-            input_tokens: prompt::estimate(chars),
+            input_tokens,
             max_tokens: Some(0),
             embed: Some(Embed { inputs, dimensions, is_base64 }),
             ..Generate::default()
@@ -110,6 +117,8 @@ fn dimensions(model: &str) -> u32 {
 
 const DIMENSIONS_MAX: u32 = 3072;
 const INPUTS_MAX: usize = 2048;
+/// In all texts of a request together.
+const INPUT_TOKENS_MAX: u32 = 300_000;
 
 struct EmbeddingsReader {
     request: Request,
@@ -170,32 +179,38 @@ impl Writer for EmbeddingsWriter {
 
     fn whole(&mut self, finish: &Finish, out: &mut BytesMut) {
         let Some(embed) = self.asked.embed else { return };
-        let data: Vec<_> = (0..embed.inputs)
-            .map(|index| json!({"object": "embedding", "index": index, "embedding": vector(embed, index)}))
-            .collect();
-        let prompt = finish.usage.prompt();
-        let answer = json!({
-            "object": "list",
-            "data": data,
-            "model": self.asked.model,
-            "usage": {"prompt_tokens": prompt, "total_tokens": prompt},
-        });
-        out.extend_from_slice(answer.to_string().as_bytes());
+        put(out, r#"{"object":"list","data":["#);
+        for index in 0..embed.inputs {
+            let comma = if index > 0 { "," } else { "" };
+            put(out, &format!(r#"{comma}{{"object":"embedding","index":{index},"embedding":"#));
+            vector(embed, index, out);
+            put(out, "}");
+        }
+        let (model, prompt) = (json!(self.asked.model), finish.usage.prompt());
+        let usage = json!({"prompt_tokens": prompt, "total_tokens": prompt});
+        put(out, &format!(r#"],"model":{model},"usage":{usage}}}"#));
     }
 }
 
-/// A vector of length one, another for each input.
-fn vector(embed: Embed, index: u32) -> Value {
+/// Writes a vector of length one, another for each input: all its numbers are of one size.
+fn vector(embed: Embed, index: u32, out: &mut BytesMut) {
     let size = libm::sqrtf(1.0 / embed.dimensions as f32);
-    let numbers = (0..embed.dimensions).map(|at| {
-        let is_negative = mix(u64::from(index) << 32 | u64::from(at)) & 1 == 1;
-        if is_negative { -size } else { size }
-    });
+    let is_negative = |at| mix(u64::from(index) << 32 | u64::from(at)) & 1 == 1;
     if embed.is_base64 {
-        BASE64_STANDARD.encode(numbers.flat_map(f32::to_le_bytes).collect::<Vec<_>>()).into()
-    } else {
-        numbers.collect()
+        let numbers = (0..embed.dimensions).map(|at| if is_negative(at) { -size } else { size });
+        let bytes: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();
+        put(out, "\"");
+        put(out, &BASE64_STANDARD.encode(bytes));
+        put(out, "\"");
+        return;
     }
+    let texts = [size, -size].map(|number| format!(",{number}"));
+    put(out, "[");
+    for at in 0..embed.dimensions {
+        let text = &texts[usize::from(is_negative(at))];
+        put(out, if at == 0 { &text[1..] } else { text });
+    }
+    put(out, "]");
 }
 
 #[cfg(test)]
@@ -236,12 +251,16 @@ mod tests {
     #[test]
     fn vectors_have_length_one_in_both_forms() {
         let embed = Embed { inputs: 2, dimensions: 4, is_base64: false };
-        let numbers = vector(embed, 1);
-        let numbers: Vec<f32> = serde_json::from_value(numbers).unwrap();
+        let written = |embed| {
+            let mut out = BytesMut::new();
+            vector(embed, 1, &mut out);
+            out
+        };
+        let numbers: Vec<f32> = serde_json::from_slice(&written(embed)).unwrap();
         assert_eq!(numbers.len(), 4);
         assert!((numbers.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-6);
-        let coded = vector(Embed { is_base64: true, ..embed }, 1);
-        let bytes = BASE64_STANDARD.decode(coded.as_str().unwrap()).unwrap();
+        let coded: String = serde_json::from_slice(&written(Embed { is_base64: true, ..embed })).unwrap();
+        let bytes = BASE64_STANDARD.decode(coded).unwrap();
         let decoded: Vec<f32> =
             bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
         assert_eq!(decoded, numbers);

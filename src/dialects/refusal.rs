@@ -26,6 +26,8 @@ pub const BODY_BYTES_MAX: usize = 64 << 10;
 pub struct Refusal {
     status: u16,
     retry_after: Option<Duration>,
+    /// When the quotas are full again, by the limit's name: what is left to go by where no wait is promised.
+    resets: [(&'static str, Option<Duration>); 2],
     /// What the server says of retrying, whatever the status.
     should_retry: Option<bool>,
     /// What headers say it is: AWS the kind of error, Azure the limit.
@@ -50,6 +52,8 @@ impl Refusal {
         Refusal {
             status,
             retry_after: wait::read(headers),
+            resets: RESETS
+                .map(|(limit, names)| (limit, names.into_iter().find_map(|name| reset(headers, name)))),
             should_retry,
             words: error_type.into_iter().chain(policy).collect(),
             body: Vec::new(),
@@ -61,6 +65,10 @@ impl Refusal {
         let room = BODY_BYTES_MAX - self.body.len();
         self.body.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.body.len() == BODY_BYTES_MAX
+    }
+
+    fn reset(&self, limit: &str) -> Option<Duration> {
+        self.resets.iter().find(|(name, _)| *name == limit)?.1
     }
 
     pub fn rejection(&self) -> Rejection {
@@ -76,7 +84,7 @@ impl Refusal {
         Rejection {
             status: self.status,
             limit,
-            retry_after: self.retry_after.or(said.retry_delay),
+            retry_after: self.retry_after.or(said.retry_delay).or(self.reset(limit)),
             is_retryable: self.should_retry.unwrap_or(by_status),
             should_retry: self.should_retry,
         }
@@ -127,8 +135,21 @@ impl Said {
 fn retry_delay(error: &Value) -> Option<Duration> {
     let details = error.get("details")?.as_array()?;
     let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
-    Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
+    wait::span(delay)
 }
+
+/// When a quota is full again, as the header says: a span, whole seconds, or an instant.
+fn reset(headers: &HeaderMap, name: &str) -> Option<Duration> {
+    let text = headers.get(name)?.to_str().ok()?.trim();
+    let secs = || text.parse().ok().map(Duration::from_secs);
+    wait::span(text).or_else(secs).or_else(|| wait::until(text, headers))
+}
+
+/// The headers that say when a quota is full again, by the limit's name.
+const RESETS: [(&str, [&str; 2]); 2] = [
+    ("requests", ["x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset"]),
+    ("tokens", ["x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset"]),
+];
 
 /// Whether the same request may succeed later, by status alone; the official clients agree.
 pub fn is_retryable(status: u16) -> bool {
@@ -254,6 +275,23 @@ mod tests {
             assert_eq!(read(429, &[("policy-id", policy)], body).limit, limit);
         }
         assert_eq!(read(400, &[], "tokens per min (TPM)").limit, "");
+    }
+
+    #[test]
+    fn where_no_wait_is_promised_the_quota_that_refused_says_when_it_is_full() {
+        let body = |kind: &str| format!(r#"{{"error":{{"type":"{kind}"}}}}"#);
+        for (name, value, kind, millis) in [
+            ("x-ratelimit-reset-tokens", "1m2.5s", "tokens", Some(62_500)),
+            ("x-ratelimit-reset-requests", "7", "requests", Some(7000)),
+            ("x-ratelimit-reset-requests", "7", "tokens", None),
+            ("anthropic-ratelimit-tokens-reset", "2026-11-21T07:00:30Z", "tokens", Some(30_000)),
+        ] {
+            let date = ("date", "Sat, 21 Nov 2026 07:00:00 GMT");
+            let promised = read(429, &[date, (name, value)], &body(kind)).retry_after;
+            assert_eq!(promised, millis.map(Duration::from_millis), "{name}");
+            let told = read(429, &[date, (name, value), ("retry-after", "2")], &body(kind)).retry_after;
+            assert_eq!(told, Some(Duration::from_secs(2)), "a promise goes before");
+        }
     }
 
     #[test]

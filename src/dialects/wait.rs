@@ -18,8 +18,9 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 pub fn read(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
     let number = |text: &str| text.parse::<f64>().ok();
-    if let Some(millis) = text(&RETRY_AFTER_MS).and_then(number) {
-        return Duration::try_from_secs_f64(millis / 1e3).ok();
+    let millis = text(&RETRY_AFTER_MS).and_then(number);
+    if let Some(wait) = millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1e3).ok()) {
+        return Some(wait);
     }
     let after = text(&RETRY_AFTER)?;
     if let Some(secs) = number(after) {

@@ -97,7 +97,7 @@ impl Login {
             ),
             "openai" => login(&[("OPENAI_API_KEY", Key)], None),
             "vertex" => login(&[("GOOGLE_API_KEY", Key), ("GEMINI_API_KEY", Key)], Some(Chain::Google)),
-            // A server of one's own asks for no key unless it is named.
+            // A server of one's own asks for no key unless it is named: `Provider::has_login`.
             _ => Login::default(),
         }
     }

@@ -195,7 +195,8 @@ fn shows(provider: &dyn Provider, call: &Call<'_>, secret: &Secret) -> Result<()
     let bearer = bearer.map(|shown| shown.strip_prefix(b"Bearer ").unwrap_or_default());
     let names = provider.key_headers().iter();
     let keys = names.filter_map(|name| call.headers.get(*name)).map(HeaderValue::as_bytes);
-    let mut shown = keys.chain(bearer).chain(call.parameter("key").map(str::as_bytes));
+    let parameter = provider.key_parameter().and_then(|name| call.parameter(name)).map(str::as_bytes);
+    let mut shown = keys.chain(bearer).chain(parameter);
     match shown.clone().next() {
         None => Err(KeyProblem::None),
         Some(_) if shown.any(|shown| shown == secret.expose().as_bytes()) => Ok(()),

@@ -109,6 +109,16 @@ pub trait Provider: Send + Sync {
         false
     }
 
+    /// Whether its usual login finds a key to show, unasked.
+    fn has_login(&self) -> bool {
+        true
+    }
+
+    /// Mock: the parameter of the query in which the service takes a key, too.
+    fn key_parameter(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Mock: what a call is for.
     fn route(&self, call: &Call<'_>) -> Route;
 
@@ -271,8 +281,10 @@ impl FromStr for AnyProvider {
 
     fn from_str(name: &str) -> Result<AnyProvider, String> {
         let found = PROVIDERS.iter().find(|(known, _)| *known == name);
-        let names: Vec<_> = PROVIDERS.iter().map(|(name, _)| *name).collect();
-        found.map(AnyProvider).ok_or_else(|| kind::unnamed("provider", name, &names))
+        found.map(AnyProvider).ok_or_else(|| {
+            let names: Vec<_> = PROVIDERS.iter().map(|(name, _)| *name).collect();
+            kind::unnamed("provider", name, &names)
+        })
     }
 }
 

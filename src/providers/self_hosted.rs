@@ -20,6 +20,10 @@ impl Provider for SelfHosted {
         openai::path(target.dialect.name()).into()
     }
 
+    fn has_login(&self) -> bool {
+        false
+    }
+
     fn route(&self, call: &Call<'_>) -> Route {
         match call.path.strip_prefix("/v1").unwrap_or(call.path) {
             "/health" | "/ping" => call.only(Method::GET, Route::Health),

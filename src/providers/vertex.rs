@@ -50,6 +50,10 @@ impl Provider for Vertex {
         &["x-goog-api-key"]
     }
 
+    fn key_parameter(&self) -> Option<&'static str> {
+        Some("key")
+    }
+
     fn route(&self, call: &Call<'_>) -> Route {
         let (path, has_project) = without_place(call.path);
         if path == OPENAPI && has_project {

@@ -98,9 +98,9 @@ impl Quota {
         whole(self.level(now))
     }
 
-    /// Whole units gone, debt included.
+    /// Units gone, debt included; a part of one counts.
     pub fn used(&self, now: Instant) -> u64 {
-        whole(self.capacity - self.level(now))
+        whole(self.capacity - self.level(now) + UNIT - 1)
     }
 
     /// How long until it is full if nothing else comes.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use crate::dialects::counts::{Chars, Count};
+use crate::dialects::counts::{Chars, Count, loose};
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Source, Usage};
 
@@ -16,11 +16,16 @@ pub struct Event<'a> {
     #[serde(borrow, rename = "type", default)]
     pub kind: Cow<'a, str>,
     /// In `message_start`.
+    #[serde(default, deserialize_with = "loose")]
     pub message: Option<Message>,
     /// In `content_block_start`.
+    #[serde(default, deserialize_with = "loose")]
     pub content_block: Option<Block>,
+    #[serde(default, deserialize_with = "loose")]
     pub delta: Option<Delta>,
+    #[serde(default, deserialize_with = "loose")]
     usage: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "loose")]
     error: Option<ErrorRecord>,
 }
 

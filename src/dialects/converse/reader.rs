@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::counts_cache_as_input;
+use crate::dialects::anthropic_messages::is_cut;
 use crate::dialects::counts::{Chars, Count, Nested};
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::dialects::template::Template;
@@ -47,7 +48,7 @@ impl ConverseReader {
     }
 
     fn tell_stop(&mut self, reason: Option<&str>) {
-        self.progress.is_cut = reason == Some("max_tokens");
+        self.progress.is_cut = reason.is_some_and(is_cut);
     }
 
     fn tell_usage(&mut self, raw: Option<&RawValue>) -> Result<(), Fault> {

@@ -35,7 +35,7 @@ impl GeminiReader {
             for (kind, _) in candidate.parts().filter(|(_, chars)| *chars > 0) {
                 self.progress.add(kind, replies);
             }
-            if let Some(reason) = &candidate.finish_reason {
+            if let Some(reason) = candidate.finish_reason.as_ref().filter(|reason| !reason.is_empty()) {
                 is_end = true;
                 self.progress.is_cut |= reason == MAX_TOKENS;
             }

@@ -83,8 +83,18 @@ fn max_tokens(fields: &Fields<'_>) -> Result<Option<u32>, Bad> {
 pub fn min_tokens(fields: &Fields<'_>, max_tokens: Option<u32>) -> Result<u32, Bad> {
     let min = fields.count("min_tokens", 0)?.unwrap_or(0);
     let is_full = fields.bool("ignore_eos")?.unwrap_or(false);
-    Ok(if is_full { max_tokens.unwrap_or(min) } else { min })
+    let min = if is_full { max_tokens.unwrap_or(min) } else { min };
+    if min > CONTEXT_MAX {
+        let message = format!(
+            "This model's maximum context length is {CONTEXT_MAX} tokens. However, you requested {min}."
+        );
+        return Err(bad(message, "max_tokens", Some("context_length_exceeded")));
+    }
+    Ok(min)
 }
+
+/// More tokens than this no server of today can be made to generate.
+const CONTEXT_MAX: u32 = 4_194_304;
 
 /// The tool that the answer must call: the one named, or the first of those offered where any will do.
 fn tool(fields: &Fields<'_>) -> Option<String> {

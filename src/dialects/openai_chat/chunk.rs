@@ -73,7 +73,6 @@ struct ToolCall {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Function {
-    name: Chars,
     arguments: Chars,
 }
 
@@ -83,7 +82,7 @@ impl Message {
     pub fn chars(&self) -> [(Kind, u64); 2] {
         let reasoning = self.reasoning.0.max(self.reasoning_content.0);
         let functions = self.tool_calls.iter().flatten().map(|call| &call.function);
-        let calls = functions.flat_map(|function| [function.name.0, function.arguments.0]);
+        let calls = functions.map(|function| function.arguments.0);
         let text = [self.content.0, self.refusal.0].into_iter().chain(calls);
         [(Kind::Reasoning, reasoning), (Kind::Text, text.fold(0, u64::saturating_add))]
     }
@@ -94,6 +93,7 @@ impl Message {
 pub struct UsageRecord {
     prompt_tokens: Option<Count>,
     completion_tokens: Option<Count>,
+    total_tokens: Option<Count>,
     prompt_tokens_details: Option<Details>,
     completion_tokens_details: Option<Details>,
 }
@@ -113,12 +113,19 @@ impl UsageRecord {
             return None;
         }
         let cache = self.prompt_tokens_details.unwrap_or_default();
+        let Count(prompt) = self.prompt_tokens.unwrap_or_default();
+        let Count(completion) = self.completion_tokens.unwrap_or_default();
+        let Count(reasoning) = self.completion_tokens_details.unwrap_or_default().reasoning_tokens;
+        // Some gateways to other vendors' models leave reasoning out of the completion; their total tells.
+        let all = u64::from(prompt) + u64::from(completion) + u64::from(reasoning);
+        let is_outside =
+            reasoning > 0 && self.total_tokens.is_some_and(|Count(total)| u64::from(total) >= all);
         let nested = Nested {
-            prompt: self.prompt_tokens.unwrap_or_default().0,
+            prompt,
             cache_read: cache.cached_tokens.0,
             cache_write: cache.cache_write_tokens.0,
-            generated: self.completion_tokens.unwrap_or_default().0,
-            reasoning: self.completion_tokens_details.unwrap_or_default().reasoning_tokens.0,
+            generated: if is_outside { completion.saturating_add(reasoning) } else { completion },
+            reasoning,
         };
         Some(nested.usage())
     }
@@ -147,6 +154,13 @@ mod tests {
             source: Source::Provider,
         };
         assert_eq!(usage(text), Some(expected));
+    }
+
+    #[test]
+    fn reasoning_outside_the_completion_is_known_by_the_total() {
+        let text = r#"{"prompt_tokens":21,"completion_tokens":5,"total_tokens":86,"completion_tokens_details":{"reasoning_tokens":60}}"#;
+        let used = usage(text).unwrap();
+        assert_eq!((used.output, used.reasoning), (5, 60));
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Stream {
                     self.progress.add(kind, replies);
                 }
             }
-            if let Some(reason) = &choice.finish_reason {
+            if let Some(reason) = choice.finish_reason.as_ref().filter(|reason| !reason.is_empty()) {
                 is_end = true;
                 self.progress.is_cut |= reason == "length";
             }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialects::Reader;
-use crate::dialects::counts::{Chars, Count, Nested};
+use crate::dialects::counts::{Chars, Count, Nested, loose};
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Usage};
 
@@ -93,11 +93,11 @@ impl Reader for ResponsesReader {
                 .into_iter()
                 .fold(*sum, u64::saturating_add);
         }
-        let finish = self.finish(&response)?;
-        let mut told = Progress::default();
-        told.add_whole(sums, &self.request, replies);
-        let counted = told.finish(&self.request);
-        Ok(if response.usage.is_some() { finish } else { Finish { usage: counted.usage, ..finish } })
+        if let Some(error) = &response.error {
+            return Err(error.fault());
+        }
+        self.progress.add_whole(sums, &self.request, replies);
+        self.finish(&response)
     }
 }
 
@@ -108,8 +108,11 @@ struct Event<'a> {
     kind: Cow<'a, str>,
     #[serde(default)]
     delta: Chars,
+    #[serde(default, deserialize_with = "loose")]
     response: Option<Response>,
+    #[serde(default, deserialize_with = "loose")]
     error: Option<ErrorRecord>,
+    #[serde(default, deserialize_with = "loose")]
     message: Option<String>,
 }
 

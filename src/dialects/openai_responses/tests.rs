@@ -120,6 +120,26 @@ fn streams_are_read_to_their_end_and_failures_are_told() {
 }
 
 #[test]
+fn a_whole_answer_whose_usage_counts_nothing_is_counted() {
+    let target = target("openai", "openai_responses");
+    let body = json!({"output": [{"type": "message", "content": [{"text": "12345678"}]}], "usage": {"total_tokens": 9}});
+    let read = replies(&target, false, "application/json", body.to_string().as_bytes());
+    let [Reply::Finished(finish)] = &read[..] else { panic!("{read:?}") };
+    assert_eq!((finish.usage.output, finish.usage.source), (2, Source::Counted));
+}
+
+#[test]
+fn an_event_we_do_not_know_may_hold_anything() {
+    let target = target("openai", "openai_responses");
+    let note = json!({"type": "note", "response": 7, "message": [1], "error": "x", "delta": {"a": 1}});
+    let done =
+        json!({"type": "response.completed", "response": {"usage": {"input_tokens": 1, "output_tokens": 0}}});
+    let text = format!("data: {note}\n\ndata: {done}\n\n");
+    let read = replies(&target, true, "text/event-stream", text.as_bytes());
+    assert!(matches!(read[..], [Reply::Finished(_)]), "{read:?}");
+}
+
+#[test]
 fn bodies_are_read_in_every_form() {
     let read = |fields: &str| {
         OpenaiResponses.read(format!(r#"{{"model":"m",{fields}}}"#).as_bytes(), &InPath::default())

@@ -16,6 +16,8 @@ pub struct ResponsesWriter {
     /// The items so far; the last may be open.
     items: Vec<Item>,
     is_open: bool,
+    /// The answer has reached its cap.
+    is_cut: bool,
 }
 
 /// What an answer is made of.
@@ -29,14 +31,26 @@ struct Item {
 
 impl ResponsesWriter {
     pub fn new(asked: &Generate, meta: &Meta) -> ResponsesWriter {
-        ResponsesWriter { asked: asked.clone(), meta: *meta, sequence: 0, items: Vec::new(), is_open: false }
+        ResponsesWriter {
+            asked: asked.clone(),
+            meta: *meta,
+            sequence: 0,
+            items: Vec::new(),
+            is_open: false,
+            is_cut: false,
+        }
     }
 
     /// The item as it stands in the output, with its text where that is known.
     fn item(&self, index: usize, is_done: bool) -> Value {
         let item = &self.items[index];
         let id = self.id(index);
-        let status = if is_done { "completed" } else { "in_progress" };
+        let is_last = index + 1 == self.items.len();
+        let status = match (is_done, self.is_cut && is_last) {
+            (false, _) => "in_progress",
+            (true, false) => "completed",
+            (true, true) => "incomplete",
+        };
         let text = if is_done { words(item) } else { String::new() };
         match (item.kind, &self.asked.tool) {
             (Kind::Reasoning, _) => {
@@ -215,6 +229,7 @@ impl Writer for ResponsesWriter {
     }
 
     fn finish(&mut self, finish: &Finish, out: &mut Events<'_>) {
+        self.is_cut = finish.is_cut;
         self.begin(out);
         self.close(out);
         let status = status(finish);
@@ -231,6 +246,7 @@ impl Writer for ResponsesWriter {
     }
 
     fn whole(&mut self, finish: &Finish, out: &mut BytesMut) {
+        self.is_cut = finish.is_cut;
         let Usage { reasoning, output, .. } = finish.usage;
         for (kind, words) in [(Kind::Reasoning, reasoning), (Kind::Text, output)] {
             if words > 0 || kind == Kind::Text {

@@ -16,6 +16,20 @@ impl Check<'_, '_> {
             self.say(&format!("{path}.dialect"), message, &format!("endpoint `{name}`"), &help);
         }
         self.settings(path, spec);
+        let is_tier = |tier: &str| !tier.is_empty() && tier.bytes().all(|byte| byte.is_ascii_graphic());
+        if let Some(tier) = spec.service_tier.as_deref().filter(|tier| !is_tier(tier)) {
+            let message = format!("{tier:?} is no service tier");
+            let help = "write the provider's own word, such as \"flex\" or \"priority\"";
+            self.say(&format!("{path}.service_tier"), message, "letters and digits only", help);
+        }
+        let is_shown_unasked =
+            provider.get().has_login() && spec.key_env.is_none() && spec.login != Some(false);
+        if spec.is_remote() && spec.url.starts_with("http://") && is_shown_unasked {
+            let help = "write https://, or login = false for a server that asks for no key, or key_env to send one all \
+                        the same";
+            let message = format!("endpoint `{name}` would be shown a key that anybody on the way can read");
+            self.say(&format!("{path}.url"), message, "not encrypted", help);
+        }
         for (key, value) in &spec.headers {
             self.header(&format!("{path}.headers.{key}"), key, value);
         }
@@ -95,16 +109,26 @@ impl Check<'_, '_> {
 }
 
 /// Headers that belong to the protocol or carry keys.
-const OURS: [&str; 12] = [
+const OURS: [&str; 22] = [
     "accept",
+    "accept-encoding",
     "api-key",
     "authorization",
     "connection",
     "content-length",
     "content-type",
+    "cookie",
+    "expect",
     "host",
+    "keep-alive",
     "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
     "transfer-encoding",
+    "upgrade",
+    "x-amz-content-sha256",
+    "x-amz-date",
     "x-amz-security-token",
     "x-api-key",
     "x-goog-api-key",

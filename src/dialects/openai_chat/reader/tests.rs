@@ -189,13 +189,19 @@ fn the_request_is_spelt_as_the_service_reads_it() {
 }
 
 #[test]
+fn a_finish_reason_without_a_word_finishes_nothing() {
+    let unfinished = r#"{"choices":[{"delta":{"content":"a"},"finish_reason":""}]}"#;
+    assert_eq!(fault_of(&events(&[unfinished, unfinished])), Some(FaultKind::Truncated));
+}
+
+#[test]
 fn pieces_of_a_tool_call_are_part_of_the_answer() {
     let start = r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"look","arguments":""}}]}}]}"#;
     let piece_of = r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a"}}]}}]}"#;
     let end = STOP.replace("stop", "tool_calls");
     let text = piece(Kind::Text);
     let replies = events(&[start, piece_of, piece_of, &end, "[DONE]"]);
-    assert_eq!(replies, [text.clone(), text.clone(), text, finished(0, 3, false)]);
+    assert_eq!(replies, [text.clone(), text, finished(0, 2, false)], "a tool's name is no token");
 }
 
 /// Chunks as services write them and as they might, some of them equal but for their strings.
