@@ -12,10 +12,10 @@ use tollgate::login::keyring::Keyring;
 use tollgate::machines;
 use tollgate::mock::{Embedded, Mock, Part};
 use tollgate::outcome::{End, Ended, Outcome};
-use tollgate::providers::Target;
+use tollgate::providers::PROVIDERS;
 use tollgate::rng::Rng;
 use tollgate::run::{Ending, Input, Interrupts, Progress, Ran, run};
-use tollgate::scenario::Scenario;
+use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::server::endpoint::Detail;
 use tollgate::simulate::{Flow, simulate};
 use tollgate::wire::FaultKind;
@@ -45,6 +45,58 @@ fn a_run_against_the_mock_is_the_simulation_and_never_early() {
         assert!(ours.first_token >= theirs.first_token && ours.last_token >= theirs.last_token);
         assert!(ran.finished >= simulated.finished);
         assert_eq!(u64::from(ours.chunks), ours.usage.generated(), "one event for each token");
+    }
+}
+
+/// Every provider in every dialect: what was sent, what came back and what it costs are the simulation's.
+#[test]
+fn a_run_is_the_simulation_in_every_protocol() {
+    let rows = PROVIDERS
+        .iter()
+        .flat_map(|(provider, speaks)| speaks.dialects().iter().map(move |dialect| (*provider, *dialect)));
+    let endpoints: String = rows
+        .enumerate()
+        .map(|(index, (provider, dialect))| {
+            format!(
+                "[[endpoints]]\nname = \"e{index}\"\nprovider = \"{provider}\"\ndialect = \"{dialect}\"\n\
+                 model = \"m-1\"\nlatency = {{ kind = \"fixed\", ttft = \"5ms\", itl = \"1ms\" }}\n\
+                 price = {{ input = \"1\", output = \"1\" }}\n"
+            )
+        })
+        .collect();
+    for stream in [true, false] {
+        let text = format!(
+            "duration = \"1s\"\nrouter = \"round_robin\"\narrivals = {{ kind = \"constant\", rate = 100 }}\n\
+             [[classes]]\nname = \"c\"\nstream = {stream}\nmax_tokens = 16\n\
+             input = {{ kind = \"uniform\", min = 1, max = 90 }}\n\
+             output = {{ kind = \"uniform\", min = 1, max = 24 }}\n{endpoints}"
+        );
+        let scenario =
+            Scenario::parse(&text, Path::new("rows.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let mut simulated = Vec::new();
+        simulate(&scenario, |outcome| {
+            simulated.push(outcome);
+            Flow::Continue
+        })
+        .unwrap();
+        let mut ran = play(&scenario);
+        for outcomes in [&mut simulated, &mut ran] {
+            outcomes.sort_by_key(|outcome| outcome.request.id);
+        }
+        assert_eq!(simulated.len(), ran.len());
+        for (simulated, ran) in simulated.iter().zip(&ran) {
+            let spec = &scenario.endpoints[usize::from(simulated.attempts[0].endpoint.0)];
+            let row = format!("{} {}", spec.provider.name(), spec.dialect().name());
+            assert_eq!((ran.end, ran.attempts.len()), (End::Done, 1), "{row}: {ran:?}");
+            let (theirs, ours) = (simulated.answer().unwrap(), ran.answer().unwrap());
+            assert_eq!(
+                (ours.endpoint, ours.usage, ours.is_cut),
+                (theirs.endpoint, theirs.usage, theirs.is_cut),
+                "{row}"
+            );
+            assert!(ours.first_token >= theirs.first_token && ran.finished >= simulated.finished, "{row}");
+            assert!(ours.raw_usage.is_some(), "{row}");
+        }
     }
 }
 
@@ -192,7 +244,7 @@ fn scenario(head: &str, class: &str, limits: &[&str]) -> Scenario {
 fn mock(scenario: &Scenario) -> Mock {
     let part = |index: usize| Part {
         name: scenario.endpoints[index].name.clone(),
-        served: scenario.endpoints[index].served(None),
+        served: scenario.endpoints[index].served(Some(Vec::new())),
         machine: machines::endpoint(scenario, index, Detail::EachToken).expect("it has a latency"),
     };
     Mock {
@@ -226,14 +278,14 @@ fn play(scenario: &Scenario) -> Vec<Outcome> {
 fn play_with(scenario: &Scenario, record: impl FnMut(Outcome) -> Flow, show: impl FnMut(Progress)) -> Ran {
     let clock = Clock::starting_in(Duration::from_millis(50));
     let mock = embed_on(scenario, clock);
-    let remote = |url: &String| Remote {
+    let remote = |(spec, url): (&EndpointSpec, &String)| Remote {
         name: "mock".into(),
         base_url: url.clone(),
-        target: Target::new("openai".parse().unwrap(), "m"),
+        target: spec.target(),
         hints: true,
     };
     let input = Input {
-        remotes: mock.urls().iter().map(remote).collect(),
+        remotes: scenario.endpoints.iter().zip(mock.urls()).map(remote).collect(),
         keyring: Keyring::open(mock.urls().len()),
         transport: Transport::new(clock),
         grace: Duration::from_secs(5),
