@@ -312,7 +312,7 @@ fn the_first_interrupt_gives_what_is_under_way_its_grace_and_the_second_none() {
         assert_eq!(ran.ending, ending);
         assert!(!outcomes.is_empty() && outcomes.iter().all(|outcome| outcome.end == End::Cancelled));
         let last = outcomes.iter().map(|outcome| outcome.finished).max().unwrap();
-        let grace_ends = tollgate::time::Instant::START + Duration::from_millis(60) + GRACE;
+        let grace_ends = ran.stopped + GRACE;
         assert_eq!(last >= grace_ends, ending == Ending::Interrupted, "{last:?}");
     }
 }
