@@ -38,8 +38,7 @@ pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<End
     })?;
     let rng = Rng::new(u64::from(scenario.seed)).child(index as u64);
     let endpoint = Endpoint::new(spec.limits.clone(), latency, detail, rng);
-    let is_generating = spec.dialect().get().is_generating();
-    Ok(if is_generating { endpoint } else { endpoint.without_tokens() })
+    Ok(endpoint.speaking(spec.provider.get().speech(spec.dialect().name())))
 }
 
 /// What the collectors of a scenario know from the start. In virtual time nothing is late.

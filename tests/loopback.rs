@@ -69,7 +69,8 @@ fn a_run_is_the_simulation_in_every_protocol() {
             "duration = \"1s\"\nrouter = \"round_robin\"\narrivals = {{ kind = \"constant\", rate = 100 }}\n\
              [[classes]]\nname = \"c\"\nstream = {stream}\nmax_tokens = 16\n\
              input = {{ kind = \"uniform\", min = 1, max = 90 }}\n\
-             output = {{ kind = \"uniform\", min = 1, max = 24 }}\n{endpoints}"
+             output = {{ kind = \"uniform\", min = 1, max = 24 }}\n\
+             reasoning = {{ kind = \"uniform\", min = 0, max = 4 }}\n{endpoints}"
         );
         let scenario =
             Scenario::parse(&text, Path::new("rows.toml")).unwrap_or_else(|error| panic!("{error}"));

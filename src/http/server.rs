@@ -1,5 +1,6 @@
 //! The mock's HTTP: every endpoint on one listener, its name as path prefix, answers spelt by its dialect.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
@@ -95,7 +96,12 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     let Some(body) = collect(body).await? else {
         return whole(too_large());
     };
-    let served = &engine.parts[part].served;
+    let hints = Hints::read(&head.headers);
+    let mut served = Cow::Borrowed(&engine.parts[part].served);
+    if hints.is_some() && served.credentials.is_none() {
+        // Our own client, which needs no key of its own mock.
+        served.to_mut().credentials = Some(Vec::new());
+    }
     let call = Call {
         method: &head.method,
         path,
@@ -111,7 +117,6 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),
     };
     let came = engine.clock.now();
-    let hints = Hints::read(&head.headers);
     let mut call = engine.offer(part, &asked, hints);
     let mut first = call.next().await.ok_or_else(cut)?;
     let mut headers = Vec::new();

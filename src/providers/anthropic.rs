@@ -15,6 +15,7 @@ use super::target::decoded;
 use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target};
 use crate::dialects::refusal::SHOULD_RETRY;
 use crate::dialects::{Bad, wait};
+use crate::server::endpoint::Speech;
 use crate::server::limits::{Counts, Gauge};
 
 pub struct Anthropic;
@@ -34,6 +35,10 @@ impl Provider for Anthropic {
 
     fn key_headers(&self) -> &'static [&'static str] {
         &["x-api-key"]
+    }
+
+    fn speech(&self, dialect: &str) -> Speech {
+        super::speech(dialect, super::whole_secs)
     }
 
     fn route(&self, call: &Call<'_>) -> Route {

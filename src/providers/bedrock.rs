@@ -4,6 +4,8 @@
 //! Operations, headers, exceptions and their statuses: the service model of botocore 1.44; messages: AWS's
 //! troubleshooting guide and what users report, 2025 and 2026. No answer says when to come back.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::json;
 
@@ -11,6 +13,7 @@ use super::encoder::{header, uuid};
 use super::target::{decoded, segment};
 use super::{Answer, Call, Headers, Operation, Problem, Provider, Route, Seen, Target, anthropic, openai};
 use crate::dialects::{Bad, Framing, InPath, Place};
+use crate::server::endpoint::Speech;
 use crate::wire::{Rejection, Reply};
 
 pub struct Bedrock;
@@ -74,6 +77,15 @@ impl Provider for Bedrock {
 
     fn wants_key(&self) -> bool {
         true
+    }
+
+    fn speech(&self, dialect: &str) -> Speech {
+        let promise: fn(Duration) -> Option<Duration> = match dialect {
+            "anthropic_messages" => super::whole_secs,
+            "openai_chat" | "openai_responses" => Some,
+            _ => |_| None,
+        };
+        super::speech(dialect, promise)
     }
 
     fn route(&self, call: &Call<'_>) -> Route {

@@ -4,6 +4,7 @@
 
 use super::{Answer, Call, Headers, Problem, Provider, Route, Seen, Target, anthropic};
 use crate::dialects::Bad;
+use crate::server::endpoint::Speech;
 
 pub struct Foundry;
 
@@ -25,6 +26,10 @@ impl Provider for Foundry {
     }
 
     /// It lists no models.
+    fn speech(&self, dialect: &str) -> Speech {
+        super::speech(dialect, super::whole_secs)
+    }
+
     fn route(&self, call: &Call<'_>) -> Route {
         let path = call.path.strip_prefix("/anthropic/v1");
         path.map_or(Route::Unknown, |path| anthropic::route(call, path))

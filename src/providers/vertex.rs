@@ -12,6 +12,7 @@ use super::encoder::header;
 use super::target::{decoded, segment};
 use super::{Answer, Call, Headers, Operation, Problem, Provider, Route, Seen, Target};
 use crate::dialects::{Framing, InPath, Place};
+use crate::server::endpoint::Speech;
 
 pub struct Vertex;
 
@@ -48,6 +49,10 @@ impl Provider for Vertex {
 
     fn key_headers(&self) -> &'static [&'static str] {
         &["x-goog-api-key"]
+    }
+
+    fn speech(&self, dialect: &str) -> Speech {
+        super::speech(dialect, |_| None)
     }
 
     fn key_parameter(&self) -> Option<&'static str> {

@@ -33,6 +33,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     check.caps(scenario);
     check.policies(scenario);
     check.volume(scenario);
+    check.calls(scenario);
     check.found
 }
 

@@ -36,6 +36,25 @@ pub enum Detail {
     Stretches,
 }
 
+/// What the protocol in which an endpoint answers has room for.
+#[derive(Clone, Copy, Debug)]
+pub struct Speech {
+    /// Answers have tokens. Vectors have none, and are there when the first token would be.
+    pub is_generating: bool,
+    /// Reasoning is told from the answer; else it is part of it.
+    pub has_reasoning: bool,
+    /// The usage counts reasoning by itself; else it is output.
+    pub counts_reasoning: bool,
+    /// What callers are told of a wait.
+    pub promise: fn(Duration) -> Option<Duration>,
+}
+
+impl Default for Speech {
+    fn default() -> Self {
+        Speech { is_generating: true, has_reasoning: true, counts_reasoning: true, promise: Some }
+    }
+}
+
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -53,8 +72,7 @@ pub struct Endpoint {
     steps: Timeline<u64>,
     work: WorkClock,
     next_break: Option<Break>,
-    /// Whether answers have tokens: not where they are vectors.
-    is_generating: bool,
+    speech: Speech,
     actions: VecDeque<Action>,
 }
 
@@ -92,14 +110,14 @@ impl Endpoint {
             steps: Timeline::new(),
             work: WorkClock::new(),
             next_break,
-            is_generating: true,
+            speech: Speech::default(),
             actions: VecDeque::new(),
         }
     }
 
-    /// Answers with vectors, which have no tokens and are done when the first token would be there.
-    pub fn without_tokens(self) -> Endpoint {
-        Endpoint { is_generating: false, ..self }
+    /// An endpoint whose protocol has room for so much.
+    pub fn speaking(self, speech: Speech) -> Endpoint {
+        Endpoint { speech, ..self }
     }
 
     /// When the endpoint wants to be woken.
@@ -133,10 +151,14 @@ impl Endpoint {
     }
 
     fn offer(&mut self, now: Instant, id: AttemptId, mut job: Job) {
-        if !self.is_generating {
-            (job.answer_tokens, job.reasoning_tokens) = (0, 0);
+        if !self.speech.is_generating {
+            (job.answer_tokens, job.reasoning_tokens, job.request.max_tokens) = (0, 0, Some(0));
         }
-        if let Some(rejection) = self.refusal(now, &job) {
+        if !self.speech.has_reasoning {
+            job.answer_tokens = job.answer_tokens.saturating_add(std::mem::take(&mut job.reasoning_tokens));
+        }
+        if let Some(mut rejection) = self.refusal(now, &job) {
+            rejection.retry_after = rejection.retry_after.and_then(self.speech.promise);
             self.actions.push_back((id, Reply::Rejected(rejection)));
             return;
         }
@@ -238,7 +260,10 @@ impl Endpoint {
             return;
         }
         let job = &running.admitted.job;
-        let usage = used(job, total);
+        let mut usage = used(job, total);
+        if !self.speech.counts_reasoning {
+            usage.output = usage.output.saturating_add(std::mem::take(&mut usage.reasoning));
+        }
         let finish = Finish { usage, raw_usage: None, is_cut: job.is_cut() };
         self.actions.push_back((running.id, Reply::Finished(finish)));
         self.end(at, ticket, usage);

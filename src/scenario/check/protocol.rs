@@ -1,8 +1,13 @@
 //! Whether an endpoint can be spoken to as its tables say.
 
 use super::super::{EndpointSpec, Scenario, header, secret};
+use http::Method;
+
 use super::Check;
-use crate::providers::PROVIDERS;
+use crate::client::workload::Class;
+use crate::providers::{Call, PROVIDERS};
+use crate::time::Instant;
+use crate::wire::{ClassId, Request, RequestId};
 
 impl Check<'_, '_> {
     pub(super) fn protocol(&mut self, path: &str, spec: &EndpointSpec) {
@@ -32,6 +37,18 @@ impl Check<'_, '_> {
         }
         for (key, value) in &spec.headers {
             self.header(&format!("{path}.headers.{key}"), key, value);
+        }
+        let body = serde_json::to_string(&spec.body).unwrap_or_default();
+        let texts = [&spec.model, &body].into_iter().chain(&spec.service_tier).chain(&spec.project);
+        for text in texts.filter(|text| secret::mask(text) != ***text) {
+            let key = if *text == body { "body" } else { "model" };
+            self.say(
+                &format!("{path}.{key}"),
+                format!("endpoint `{name}` holds what looks like a key"),
+                "not shown here",
+                "put keys into environment variables: `key_env` names one; take this key for leaked if the file was \
+                 ever shared",
+            );
         }
         for key in spec.body.keys().filter(|key| *key == "stream") {
             let message = "whether answers are streamed is said by the class";
@@ -90,6 +107,22 @@ impl Check<'_, '_> {
         }
     }
 
+    /// Whether the service would take the calls of each class, as far as its mock can tell.
+    pub(super) fn calls(&mut self, scenario: &Scenario) {
+        if !self.found.is_empty() {
+            return;
+        }
+        for (index, spec) in scenario.endpoints.iter().enumerate() {
+            for class in &scenario.classes {
+                let Some(why) = refusal(spec, class) else { continue };
+                let message = format!("{} refuses the calls of class `{}`", spec.provider.name(), class.name);
+                let help =
+                    "as the service does: change the class, or `body`, `service_tier` or `headers` here";
+                self.say(&format!("endpoints.{index}"), message, &why, help);
+            }
+        }
+    }
+
     /// Where an endpoint's dialect wants every call to have a cap, every class must have one: any request may
     /// go to any endpoint.
     pub(super) fn caps(&mut self, scenario: &Scenario) {
@@ -106,6 +139,29 @@ impl Check<'_, '_> {
             }
         }
     }
+}
+
+/// Why a call of the class is refused, in the service's words.
+fn refusal(spec: &EndpointSpec, class: &Class) -> Option<String> {
+    let request = Request {
+        id: RequestId(0),
+        class: ClassId(0),
+        input_tokens: 1,
+        max_tokens: class.max_tokens,
+        stream: class.stream,
+    };
+    let encoded = spec.target().encode(&request);
+    let (path, query) = match encoded.path.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (&*encoded.path, None),
+    };
+    let (headers, body) = (encoded.headers.into_iter().collect(), encoded.body.concat());
+    let call = Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: &body };
+    let answer = spec.served(Some(Vec::new())).read(&call, Instant::START, 0).err()?;
+    let said: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let said = said.get(0).unwrap_or(&said);
+    let message = said.pointer("/error/message").or(said.get("message")).and_then(|message| message.as_str());
+    Some(format!("{}: {}", answer.status, message.unwrap_or_default()))
 }
 
 /// Headers that belong to the protocol or carry keys.
