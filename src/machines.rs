@@ -37,8 +37,7 @@ pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<End
         ))
     })?;
     let rng = Rng::new(u64::from(scenario.seed)).child(index as u64);
-    let endpoint = Endpoint::new(spec.limits.clone(), latency, detail, rng);
-    Ok(endpoint.speaking(spec.provider.get().speech(spec.dialect().name())))
+    Ok(Endpoint::new(spec.limits.clone(), latency, detail, rng))
 }
 
 /// What the collectors of a scenario know from the start. In virtual time nothing is late.

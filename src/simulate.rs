@@ -6,7 +6,8 @@ use crate::client::dispatcher::{self, Action, Dispatcher};
 use crate::error::Result;
 use crate::machines;
 use crate::outcome::Outcome;
-use crate::scenario::Scenario;
+use crate::providers::Speech;
+use crate::scenario::{EndpointSpec, Scenario};
 use crate::server::endpoint::{self, Detail, Endpoint};
 use crate::time::Instant;
 use crate::wire::{AttemptId, EndpointId, Job, Reply};
@@ -30,7 +31,13 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
     let endpoints = (0..scenario.endpoints.len())
         .map(|index| machines::endpoint(scenario, index, Detail::Stretches))
         .collect::<Result<Vec<_>>>()?;
-    let mut world = World { client: machines::dispatcher(scenario), endpoints, crossing: VecDeque::new() };
+    let speech = |spec: &EndpointSpec| spec.provider.get().speech(spec.dialect().name());
+    let mut world = World {
+        client: machines::dispatcher(scenario),
+        endpoints,
+        speech: scenario.endpoints.iter().map(speech).collect(),
+        crossing: VecDeque::new(),
+    };
     let mut played = Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, events: 0 };
     let mut recorded = 0u64;
     while let Some(now) = world.wake_next() {
@@ -66,6 +73,8 @@ pub enum Flow {
 struct World {
     client: Dispatcher,
     endpoints: Vec<Endpoint>,
+    /// What each one's protocol has room for.
+    speech: Vec<Speech>,
     /// What goes from one half to the other at the present instant.
     crossing: VecDeque<Crossing>,
 }
@@ -83,11 +92,10 @@ impl World {
     fn wake_next(&mut self) -> Option<Instant> {
         let client = self.client.deadline();
         let due =
-            (0..).zip(&self.endpoints).filter_map(|(index, endpoint)| Some((endpoint.deadline()?, index)));
+            (0u16..).zip(&self.endpoints).filter_map(|(index, endpoint)| Some((endpoint.deadline()?, index)));
         match (due.min(), client) {
             (Some((at, index)), client) if client.is_none_or(|client| at <= client) => {
-                let replies = self.endpoints[index].on_event(at, endpoint::Event::Wake);
-                self.crossing.extend(replies.map(|(id, reply)| Crossing::Reply(id, reply)));
+                self.serve(at, EndpointId(index), endpoint::Event::Wake);
                 Some(at)
             }
             (_, Some(at)) => {
@@ -109,6 +117,7 @@ impl World {
             }
             Crossing::Send(id, endpoint, job) => {
                 self.client.on_event(now, dispatcher::Event::Sent { id, at: now });
+                let job = self.speech[usize::from(endpoint.0)].ask(job);
                 self.serve(now, endpoint, endpoint::Event::Offer(id, job));
             }
         }
@@ -116,8 +125,9 @@ impl World {
     }
 
     fn serve(&mut self, now: Instant, endpoint: EndpointId, event: endpoint::Event) {
-        let replies = self.endpoints[usize::from(endpoint.0)].on_event(now, event);
-        self.crossing.extend(replies.map(|(id, reply)| Crossing::Reply(id, reply)));
+        let index = usize::from(endpoint.0);
+        let (replies, speech) = (self.endpoints[index].on_event(now, event), self.speech[index]);
+        self.crossing.extend(replies.map(|(id, reply)| Crossing::Reply(id, speech.tell(reply))));
     }
 }
 

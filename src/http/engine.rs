@@ -14,7 +14,7 @@ use super::pacer::{Lateness, Pacer};
 use crate::client::lengths::AnyLength;
 use crate::client::workload::Class;
 use crate::dialects::Generate;
-use crate::providers::Served;
+use crate::providers::{Served, Speech};
 use crate::rng::{Purpose, Rng};
 use crate::server::endpoint::{Action, Endpoint, Event};
 use crate::server::limits::Gauge;
@@ -112,14 +112,20 @@ impl Engine {
         }
     }
 
-    /// Offers a call to an endpoint.
-    pub fn offer(self: &Rc<Self>, part: usize, asked: &Generate, hints: Option<Hints>) -> Call {
+    /// Offers a call to an endpoint, in a protocol with room for so much.
+    pub fn offer(
+        self: &Rc<Self>,
+        part: usize,
+        asked: &Generate,
+        speech: Speech,
+        hints: Option<Hints>,
+    ) -> Call {
         let now = self.clock.now();
         let (sender, said) = unbounded_channel();
         let mut state = self.state.borrow_mut();
         let (id, job) = state.job(part, asked, hints);
         state.machines[part].callers.insert(id, Caller { said: sender, is_first: true });
-        state.feed(part, now, Event::Offer(id, job));
+        state.feed(part, now, Event::Offer(id, speech.ask(job)));
         self.set_alarm(&state);
         Call { engine: Rc::clone(self), part, id, said }
     }

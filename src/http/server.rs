@@ -117,7 +117,8 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),
     };
     let came = engine.clock.now();
-    let mut call = engine.offer(part, &asked, hints);
+    let speech = served.provider.get().speech(operation.dialect);
+    let mut call = engine.offer(part, &asked, speech, hints);
     let mut first = call.next().await.ok_or_else(cut)?;
     let mut headers = Vec::new();
     let mut served_by = part;
@@ -127,7 +128,7 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         let other = spillover(&engine, part, wanted);
         let spilled = match other {
             Some(other) => {
-                let mut call = engine.offer(other, &asked, hints);
+                let mut call = engine.offer(other, &asked, speech, hints);
                 let first = call.next().await.ok_or_else(cut)?;
                 (!matches!(first.reply, Reply::Rejected(_))).then_some((other, call, first))
             }

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use super::encoder::header;
 use super::target::decoded;
-use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target};
+use super::{
+    Answer, Call, Headers, Operation, Problem, Promise, Provider, Refused, Route, Seen, Speech, Target,
+};
 use crate::dialects::refusal::SHOULD_RETRY;
 use crate::dialects::{Bad, wait};
-use crate::server::endpoint::Speech;
 use crate::server::limits::{Counts, Gauge};
 
 pub struct Anthropic;
@@ -38,7 +39,7 @@ impl Provider for Anthropic {
     }
 
     fn speech(&self, dialect: &str) -> Speech {
-        super::speech(dialect, super::whole_secs)
+        Speech::new(dialect, Promise::WholeSecs)
     }
 
     fn route(&self, call: &Call<'_>) -> Route {

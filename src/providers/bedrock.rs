@@ -4,16 +4,16 @@
 //! Operations, headers, exceptions and their statuses: the service model of botocore 1.44; messages: AWS's
 //! troubleshooting guide and what users report, 2025 and 2026. No answer says when to come back.
 
-use std::time::Duration;
-
 use http::Method;
 use serde_json::json;
 
 use super::encoder::{header, uuid};
 use super::target::{decoded, segment};
-use super::{Answer, Call, Headers, Operation, Problem, Provider, Route, Seen, Target, anthropic, openai};
+use super::{
+    Answer, Call, Headers, Operation, Problem, Promise, Provider, Route, Seen, Speech, Target, anthropic,
+    openai,
+};
 use crate::dialects::{Bad, Framing, InPath, Place};
-use crate::server::endpoint::Speech;
 use crate::wire::{Rejection, Reply};
 
 pub struct Bedrock;
@@ -80,12 +80,12 @@ impl Provider for Bedrock {
     }
 
     fn speech(&self, dialect: &str) -> Speech {
-        let promise: fn(Duration) -> Option<Duration> = match dialect {
-            "anthropic_messages" => super::whole_secs,
-            "openai_chat" | "openai_responses" => Some,
-            _ => |_| None,
+        let promise = match dialect {
+            "anthropic_messages" => Promise::WholeSecs,
+            "openai_chat" | "openai_responses" => Promise::Exact,
+            _ => Promise::None,
         };
-        super::speech(dialect, promise)
+        Speech::new(dialect, promise)
     }
 
     fn route(&self, call: &Call<'_>) -> Route {

@@ -2,9 +2,8 @@
 //!
 //! Paths and headers: the official Python client 2.11 (`AnthropicFoundry`), November 2026.
 
-use super::{Answer, Call, Headers, Problem, Provider, Route, Seen, Target, anthropic};
+use super::{Answer, Call, Headers, Problem, Promise, Provider, Route, Seen, Speech, Target, anthropic};
 use crate::dialects::Bad;
-use crate::server::endpoint::Speech;
 
 pub struct Foundry;
 
@@ -25,11 +24,11 @@ impl Provider for Foundry {
         &["x-api-key", "api-key"]
     }
 
-    /// It lists no models.
     fn speech(&self, dialect: &str) -> Speech {
-        super::speech(dialect, super::whole_secs)
+        Speech::new(dialect, Promise::WholeSecs)
     }
 
+    /// It lists no models.
     fn route(&self, call: &Call<'_>) -> Route {
         let path = call.path.strip_prefix("/anthropic/v1");
         path.map_or(Route::Unknown, |path| anthropic::route(call, path))

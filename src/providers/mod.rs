@@ -11,12 +11,12 @@ mod foundry;
 pub mod openai;
 mod self_hosted;
 pub mod sigv4;
+mod speech;
 pub mod target;
 mod vertex;
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -27,12 +27,11 @@ use serde_json::Value;
 pub use self::call::{Answer, Asked, Call, Served};
 pub use self::encoder::{Encoder, Head};
 pub use self::sigv4::SignatureError;
+pub use self::speech::{Promise, Speech};
 pub use self::target::{Encoded, Target};
 use crate::dialects::{AnyDialect, Bad, Framing, Generate, InPath, Place};
 use crate::kind;
-use crate::server::endpoint::Speech;
 use crate::server::limits::Gauge;
-use crate::time::nanos;
 use crate::wire::{Rejection, Reply};
 
 /// Every provider, by the name that scenarios call it.
@@ -114,7 +113,7 @@ pub trait Provider: Send + Sync {
 
     /// What its answers in the dialect have room for, on every clock.
     fn speech(&self, dialect: &str) -> Speech {
-        speech(dialect, Some)
+        Speech::new(dialect, Promise::Exact)
     }
 
     /// Whether its usual login finds a key to show, unasked.
@@ -181,22 +180,6 @@ pub trait Provider: Send + Sync {
     fn models(&self, model: &str, is_list: bool) -> Value {
         openai::models(model, is_list)
     }
-}
-
-/// What a dialect has room for, with what the provider tells of a wait.
-fn speech(dialect: &str, promise: fn(Duration) -> Option<Duration>) -> Speech {
-    let spoken: AnyDialect = dialect.parse().expect("a provider speaks dialects that there are");
-    Speech {
-        is_generating: spoken.get().is_generating(),
-        has_reasoning: dialect != "openai_completions",
-        counts_reasoning: dialect != "converse",
-        promise,
-    }
-}
-
-/// Waits are told in whole seconds, rounded up.
-fn whole_secs(wait: Duration) -> Option<Duration> {
-    Some(Duration::from_secs(nanos(wait).div_ceil(1_000_000_000)))
 }
 
 /// What a call is for.

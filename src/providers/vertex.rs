@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 use super::encoder::header;
 use super::target::{decoded, segment};
-use super::{Answer, Call, Headers, Operation, Problem, Provider, Route, Seen, Target};
+use super::{Answer, Call, Headers, Operation, Problem, Promise, Provider, Route, Seen, Speech, Target};
 use crate::dialects::{Framing, InPath, Place};
-use crate::server::endpoint::Speech;
 
 pub struct Vertex;
 
@@ -52,7 +51,7 @@ impl Provider for Vertex {
     }
 
     fn speech(&self, dialect: &str) -> Speech {
-        super::speech(dialect, |_| None)
+        Speech::new(dialect, Promise::None)
     }
 
     fn key_parameter(&self) -> Option<&'static str> {

@@ -36,25 +36,6 @@ pub enum Detail {
     Stretches,
 }
 
-/// What the protocol in which an endpoint answers has room for.
-#[derive(Clone, Copy, Debug)]
-pub struct Speech {
-    /// Answers have tokens. Vectors have none, and are there when the first token would be.
-    pub is_generating: bool,
-    /// Reasoning is told from the answer; else it is part of it.
-    pub has_reasoning: bool,
-    /// The usage counts reasoning by itself; else it is output.
-    pub counts_reasoning: bool,
-    /// What callers are told of a wait.
-    pub promise: fn(Duration) -> Option<Duration>,
-}
-
-impl Default for Speech {
-    fn default() -> Self {
-        Speech { is_generating: true, has_reasoning: true, counts_reasoning: true, promise: Some }
-    }
-}
-
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -72,7 +53,6 @@ pub struct Endpoint {
     steps: Timeline<u64>,
     work: WorkClock,
     next_break: Option<Break>,
-    speech: Speech,
     actions: VecDeque<Action>,
 }
 
@@ -110,14 +90,8 @@ impl Endpoint {
             steps: Timeline::new(),
             work: WorkClock::new(),
             next_break,
-            speech: Speech::default(),
             actions: VecDeque::new(),
         }
-    }
-
-    /// An endpoint whose protocol has room for so much.
-    pub fn speaking(self, speech: Speech) -> Endpoint {
-        Endpoint { speech, ..self }
     }
 
     /// When the endpoint wants to be woken.
@@ -150,15 +124,8 @@ impl Endpoint {
         self.limits.iter_mut().filter_map(move |limit| limit.gauge(now))
     }
 
-    fn offer(&mut self, now: Instant, id: AttemptId, mut job: Job) {
-        if !self.speech.is_generating {
-            (job.answer_tokens, job.reasoning_tokens, job.request.max_tokens) = (0, 0, Some(0));
-        }
-        if !self.speech.has_reasoning {
-            job.answer_tokens = job.answer_tokens.saturating_add(std::mem::take(&mut job.reasoning_tokens));
-        }
-        if let Some(mut rejection) = self.refusal(now, &job) {
-            rejection.retry_after = rejection.retry_after.and_then(self.speech.promise);
+    fn offer(&mut self, now: Instant, id: AttemptId, job: Job) {
+        if let Some(rejection) = self.refusal(now, &job) {
             self.actions.push_back((id, Reply::Rejected(rejection)));
             return;
         }
@@ -260,10 +227,7 @@ impl Endpoint {
             return;
         }
         let job = &running.admitted.job;
-        let mut usage = used(job, total);
-        if !self.speech.counts_reasoning {
-            usage.output = usage.output.saturating_add(std::mem::take(&mut usage.reasoning));
-        }
+        let usage = used(job, total);
         let finish = Finish { usage, raw_usage: None, is_cut: job.is_cut() };
         self.actions.push_back((running.id, Reply::Finished(finish)));
         self.end(at, ticket, usage);

@@ -179,7 +179,11 @@ async fn perform(
         _ => {}
     }
     let head = Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
-    let Ok(mut stream) = respond.send_response(head, false) else { return };
+    let Ok(mut stream) = respond.send_response(head, false) else {
+        // The client was faster than the answer.
+        seen.lock().unwrap().resets += 1;
+        return;
+    };
     let _ = stream.send_data(delta("one").into(), false);
     match deed {
         Deed::Cut => {
