@@ -36,8 +36,14 @@ fn events(criterion: &mut Criterion) {
 /// Chunks of one kind are known by their neighbour; where kinds alternate, every chunk is read in full.
 fn chunks(criterion: &mut Criterion) {
     let target = Target::new(openai(), "gpt-4o-mini");
-    let request =
-        Request { id: RequestId(0), class: ClassId(0), input_tokens: 0, max_tokens: None, stream: true };
+    let request = Request {
+        id: RequestId(0),
+        class: ClassId(0),
+        input_tokens: 0,
+        max_tokens: None,
+        stream: true,
+        prefix: None,
+    };
     let mut group = criterion.benchmark_group("openai_chat");
     group.throughput(Throughput::Elements(CHUNKS));
     for (name, kinds) in [("chunk", &[Kind::Text][..]), ("chunk in full", &[Kind::Text, Kind::Reasoning])] {

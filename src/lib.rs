@@ -26,6 +26,7 @@ pub mod dialects;
 pub mod report;
 
 // Floor 3: whose edges they are.
+pub mod catalogue;
 pub mod providers;
 
 // Floor 4: clocks.

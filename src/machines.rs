@@ -3,7 +3,7 @@
 use crate::client::dispatcher::{Dispatcher, Plan};
 use crate::client::fleet::{Fleet, Member};
 use crate::client::workload::Workload;
-use crate::collectors::{Bounds, Setup};
+use crate::collectors::{Bounds, Priced, Setup};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
@@ -13,7 +13,7 @@ use crate::time::Instant;
 /// The client half.
 pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
     let rng = Rng::new(u64::from(scenario.seed));
-    let member = |spec: &EndpointSpec| Member::new(&spec.name, spec.weight, spec.price.clone());
+    let member = |spec: &EndpointSpec| Member::new(&spec.name, spec.weight, spec.tariff.clone());
     let members = scenario.endpoints.iter().map(member).collect();
     Dispatcher::new(Plan {
         workload: Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng),
@@ -46,8 +46,13 @@ pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
         send_lag_p99_max: scenario.fidelity.send_lag_p99_max.get(),
         achieved_min: scenario.fidelity.achieved_min.get(),
     };
+    let priced = |spec: &EndpointSpec| Priced {
+        name: spec.name.clone(),
+        tariff: spec.tariff.clone(),
+        spills_to: None,
+    };
     Setup {
-        endpoints: scenario.endpoints.iter().map(|spec| (spec.name.clone(), spec.price.clone())).collect(),
+        endpoints: scenario.endpoints.iter().map(priced).collect(),
         classes: scenario.classes.iter().map(|class| (class.name.clone(), class.slo)).collect(),
         warmup: scenario.warmup.get(),
         duration: scenario.duration.get(),

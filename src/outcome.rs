@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::time::Instant;
-use crate::wire::{EndpointId, Fault, Rejection, Request, Usage};
+use crate::wire::{EndpointId, Fault, Rejection, Request, Tier, Usage};
 
 /// One request, recorded exactly once.
 #[derive(Clone, Debug)]
@@ -91,6 +91,10 @@ pub struct Attempt {
     pub raw_usage: Option<Box<str>>,
     /// The answer reached `max_tokens`.
     pub is_cut: bool,
+    /// The service tier that served it, where the provider said so.
+    pub tier: Option<Tier>,
+    /// The endpoint that this one spills to served and bills it.
+    pub is_spilled: bool,
 }
 
 /// Why an attempt was made.

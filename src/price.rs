@@ -9,8 +9,8 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::time::nanos;
-use crate::wire::Usage;
+use crate::time::{Instant, nanos};
+use crate::wire::{Tier, Usage};
 
 /// An amount in pico-dollars (10⁻¹² USD). The range is about ±10²⁶ dollars.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -183,40 +183,91 @@ pub struct Price {
     /// Dollars per million prompt tokens written to the provider's cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<Rate>,
+    /// Dollars per million prompt tokens written to a cache that keeps for hours; where it is not given, as
+    /// `cache_write`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_long: Option<Rate>,
     /// Dollars per million generated tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Rate>,
     /// Dollars per million reasoning tokens; where it is not given, reasoning is billed as output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Rate>,
+    /// Other rates for long prompts, the shortest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub long_context: Vec<LongContext>,
     /// Dollars per hour for capacity that is paid for whether used or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_hour: Option<Money>,
 }
 
+/// Rates of a whole request whose prompt is longer than a threshold: a cliff, not a margin.
+/// A class that is not given keeps its ordinary rate.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongContext {
+    /// Prompt tokens, cached ones included, above which these rates hold.
+    pub above: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Rate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_read: Option<Rate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<Rate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_long: Option<Rate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Rate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Rate>,
+}
+
 impl Price {
     /// The metered cost of one attempt, by token class; or the name of the class that has no rate.
     pub fn metered(&self, usage: &Usage) -> Result<Parts, &'static str> {
+        let long = self.long_context.iter().rfind(|long| usage.prompt() > u64::from(long.above));
+        let rate = |long: Option<Option<Rate>>, short: Option<Rate>| long.flatten().or(short);
         let part = |name, tokens: u32, rate: Option<Rate>| match (tokens, rate) {
             (0, _) => Ok(Money::ZERO),
             (tokens, Some(rate)) => Ok(rate.times(u64::from(tokens))),
             (_, None) if self.includes_tokens() => Ok(Money::ZERO),
             (_, None) => Err(name),
         };
+        let output = rate(long.map(|long| long.output), self.output);
+        let cache_write = rate(long.map(|long| long.cache_write), self.cache_write);
+        let cache_write_long = rate(long.map(|long| long.cache_write_long), self.cache_write_long);
+        let reasoning = match long {
+            Some(long) if long.reasoning.or(long.output).is_some() => long.reasoning.or(long.output),
+            _ => self.reasoning.or(output),
+        };
         Ok(Parts {
-            input: part("input", usage.input, self.input)?,
-            cache_read: part("cache_read", usage.cache_read, self.cache_read)?,
-            cache_write: part("cache_write", usage.cache_write, self.cache_write)?,
-            output: part("output", usage.output, self.output)?,
-            reasoning: part("reasoning", usage.reasoning, self.reasoning.or(self.output))?,
+            input: part("input", usage.input, rate(long.map(|long| long.input), self.input))?,
+            cache_read: part(
+                "cache_read",
+                usage.cache_read,
+                rate(long.map(|long| long.cache_read), self.cache_read),
+            )?,
+            cache_write: part("cache_write", usage.cache_write, cache_write)?,
+            cache_write_long: part(
+                "cache_write_long",
+                usage.cache_write_long,
+                cache_write_long.or(cache_write),
+            )?,
+            output: part("output", usage.output, output)?,
+            reasoning: part("reasoning", usage.reasoning, reasoning)?,
         })
+    }
+
+    /// Whether no token class has a rate.
+    pub fn has_no_rates(&self) -> bool {
+        let Price { input, cache_read, cache_write, cache_write_long, output, reasoning, .. } = self;
+        let rates = [input, cache_read, cache_write, cache_write_long, output, reasoning];
+        rates.iter().all(|rate| rate.is_none()) && self.long_context.is_empty()
     }
 
     /// Whether capacity is paid for, and with it every token it serves.
     fn includes_tokens(&self) -> bool {
-        let Price { input, cache_read, cache_write, output, reasoning, per_hour } = self;
-        let rates = [input, cache_read, cache_write, output, reasoning];
-        per_hour.is_some() && rates.iter().all(|rate| rate.is_none())
+        self.per_hour.is_some() && self.has_no_rates()
     }
 
     /// What the capacity costs from the start of a run up to `span`, rounded down.
@@ -236,13 +287,14 @@ pub struct Parts {
     pub input: Money,
     pub cache_read: Money,
     pub cache_write: Money,
+    pub cache_write_long: Money,
     pub output: Money,
     pub reasoning: Money,
 }
 
 impl Parts {
     pub fn total(&self) -> Money {
-        self.input + self.cache_read + self.cache_write + self.output + self.reasoning
+        self.input + self.cache_read + self.cache_write + self.cache_write_long + self.output + self.reasoning
     }
 }
 
@@ -251,8 +303,45 @@ impl AddAssign for Parts {
         self.input += other.input;
         self.cache_read += other.cache_read;
         self.cache_write += other.cache_write;
+        self.cache_write_long += other.cache_write_long;
         self.output += other.output;
         self.reasoning += other.reasoning;
+    }
+}
+
+/// What an endpoint charges over a run: which price holds from when, in which tier.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Tariff {
+    /// The tier that is asked for.
+    asked: Tier,
+    /// In order of time; each holds until the next.
+    periods: Vec<(Instant, Vec<(Tier, Price)>)>,
+}
+
+impl Tariff {
+    /// One price, whenever and in whichever tier.
+    pub fn fixed(price: Price) -> Tariff {
+        let prices = Tier::ALL.map(|tier| (tier, price.clone())).to_vec();
+        Tariff { asked: Tier::Standard, periods: vec![(Instant::START, prices)] }
+    }
+
+    /// The prices of a run in which `asked` is asked for; `periods` in order of time, the first from the start.
+    pub fn new(asked: Tier, periods: Vec<(Instant, Vec<(Tier, Price)>)>) -> Tariff {
+        Tariff { asked, periods }
+    }
+
+    /// The price at `at` of what was served in `tier`, or where the provider does not say, in the tier asked for.
+    pub fn price(&self, at: Instant, tier: Option<Tier>) -> Option<&Price> {
+        let (_, prices) = self.periods.iter().rfind(|(from, _)| *from <= at)?;
+        let tier = tier.unwrap_or(self.asked);
+        prices.iter().find(|(known, _)| *known == tier).map(|(_, price)| price)
+    }
+
+    /// Every price, with when it begins to hold.
+    pub fn prices(&self) -> impl Iterator<Item = (Instant, Tier, &Price)> {
+        self.periods
+            .iter()
+            .flat_map(|(from, prices)| prices.iter().map(|(tier, price)| (*from, *tier, price)))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A request, numbered from 0 in the order of the plan.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -33,6 +34,17 @@ pub struct Request {
     /// The cap on generated tokens (reasoning included) sent with the request, if one is sent.
     pub max_tokens: Option<u32>,
     pub stream: bool,
+    /// The beginning of the prompt, where others begin so too.
+    pub prefix: Option<Prefix>,
+}
+
+/// A beginning that prompts have in common: what a provider's prompt cache can hold.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Prefix {
+    /// Prompts of one id begin with the same text.
+    pub id: u64,
+    /// How much of the prompt it is, in tokens: at most all of it.
+    pub tokens: u32,
 }
 
 /// A request with the answer it will get if nothing cuts it: what only the server may know.
@@ -43,9 +55,34 @@ pub struct Job {
     pub answer_tokens: u32,
     /// Reasoning before the answer, in tokens.
     pub reasoning_tokens: u32,
+    /// What the server's prompt cache does for it: nothing until the server has looked.
+    pub cached: Cached,
+}
+
+/// The part of a prompt that a provider's cache serves or stores, in tokens. The parts do not overlap.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Cached {
+    pub read: u32,
+    /// Stored for minutes.
+    pub write: u32,
+    /// Stored for hours.
+    pub write_long: u32,
+}
+
+impl Cached {
+    pub const NONE: Cached = Cached { read: 0, write: 0, write_long: 0 };
+
+    pub fn total(&self) -> u32 {
+        self.read.saturating_add(self.write).saturating_add(self.write_long)
+    }
 }
 
 impl Job {
+    /// Prompt tokens that no cache serves or stores.
+    pub fn uncached(&self) -> u32 {
+        self.request.input_tokens.saturating_sub(self.cached.total())
+    }
+
     /// The (reasoning, answer) tokens really generated: `max_tokens` cuts the reasoning last.
     pub fn generated(&self) -> (u32, u32) {
         let max = self.request.max_tokens.unwrap_or(u32::MAX);
@@ -98,6 +135,63 @@ pub struct Finish {
     pub raw_usage: Option<Box<str>>,
     /// The answer reached `max_tokens`.
     pub is_cut: bool,
+    /// The service tier that served it, where the provider says so.
+    pub tier: Option<Tier>,
+    /// The provider handed it on to the endpoint that this one spills to, which bills it.
+    pub is_spilled: bool,
+}
+
+impl Finish {
+    /// An answer as the provider's usage record has it, of which nothing else is known.
+    pub fn new(usage: Usage, is_cut: bool) -> Finish {
+        Finish { usage, raw_usage: None, is_cut, tier: None, is_spilled: false }
+    }
+}
+
+/// How fast and how surely a provider serves a request, at which price.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Answers within a day.
+    Batch,
+    /// Another way of serving the same model, quicker.
+    Fast,
+    /// Cheaper, later, and refused when there is no room.
+    Flex,
+    /// Before the others.
+    Priority,
+    /// From capacity that is paid for whether used or not.
+    Reserved,
+    #[default]
+    Standard,
+    /// Quicker than fast.
+    Ultrafast,
+}
+
+impl Tier {
+    pub const ALL: [Tier; 7] = [
+        Tier::Batch,
+        Tier::Fast,
+        Tier::Flex,
+        Tier::Priority,
+        Tier::Reserved,
+        Tier::Standard,
+        Tier::Ultrafast,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Tier::Batch => "batch",
+            Tier::Fast => "fast",
+            Tier::Flex => "flex",
+            Tier::Priority => "priority",
+            Tier::Reserved => "reserved",
+            Tier::Standard => "standard",
+            Tier::Ultrafast => "ultrafast",
+        }
+    }
 }
 
 /// Tokens as billed, normalised: the parts add up, none lies inside another.
@@ -106,7 +200,10 @@ pub struct Usage {
     /// Prompt tokens that no cache served or stored.
     pub input: u32,
     pub cache_read: u32,
+    /// Written to a cache that keeps for minutes.
     pub cache_write: u32,
+    /// Written to a cache that keeps for hours.
+    pub cache_write_long: u32,
     /// Visible answer.
     pub output: u32,
     pub reasoning: u32,
@@ -115,7 +212,8 @@ pub struct Usage {
 
 impl Usage {
     pub fn prompt(&self) -> u64 {
-        u64::from(self.input) + u64::from(self.cache_read) + u64::from(self.cache_write)
+        let parts = [self.input, self.cache_read, self.cache_write, self.cache_write_long];
+        parts.into_iter().map(u64::from).sum()
     }
 
     pub fn generated(&self) -> u64 {

@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 7] = [
     &["credential", "error", "index", "kind", "number", "outcome", "price", "rng", "section", "time", "wire"],
     &["client", "server"],
     &["collectors", "dialects", "report"],
-    &["providers"],
+    &["catalogue", "providers"],
     &["http", "login", "machines", "mock", "run", "scenario", "simulate"],
     &["sweep"],
     &["cli", "main"],

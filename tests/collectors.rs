@@ -66,7 +66,7 @@ proptest! {
         let cost = sections.iter().find(|section| section.name == "cost").expect("there is a cost section");
         let total = |name| money(cost, ScopeKind::Total, name);
         prop_assert_eq!(total("cost_total"), total("cost_metered") + total("cost_reserved"));
-        let parts = ["cost_input", "cost_cache_read", "cost_cache_write", "cost_output", "cost_reasoning"];
+        let parts = ["cost_input", "cost_cache_read", "cost_cache_write", "cost_cache_write_long", "cost_output", "cost_reasoning"];
         prop_assert_eq!(total("cost_metered"), parts.iter().map(|part| total(part)).sum());
         prop_assert!(total("cost_wasted") <= total("cost_metered"));
         for name in ["cost_total", "cost_metered", "cost_reserved", "cost_wasted", "cost_warmup"] {
@@ -84,7 +84,7 @@ proptest! {
         let curves = series.curves.iter().filter(|curve| curve.name == "cost_over_time");
         let plotted: f64 = curves.map(|curve| curve.points.last().expect("a curve begins at zero").1).sum();
         let played = scenario.duration.get().min(ended.since(Instant::START));
-        let reserved: Money = scenario.endpoints.iter().map(|spec| spec.price.reserved(played)).sum();
+        let reserved: Money = scenario.endpoints.iter().map(|spec| spec.price.as_ref().expect("given").reserved(played)).sum();
         let spent = (collectors.cost.spent() + reserved).as_dollars_f64();
         prop_assert!((plotted - spent).abs() < 1e-9, "{} plotted, {} spent", plotted, spent);
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use tollgate::collectors::Collectors;
 use tollgate::machines;
 use tollgate::outcome::{Ended, Outcome};
+use tollgate::price::{Price, Tariff};
 use tollgate::scenario::Scenario;
 use tollgate::section::{Section, Value, Verdict};
 use tollgate::simulate::{Flow, simulate};
@@ -113,7 +114,8 @@ fn tokens_without_a_price_are_counted_and_their_cost_is_unknown() {
     let text = scenario(head, "output = { kind = \"fixed\", tokens = 7 }", endpoint);
     let mut scenario =
         Scenario::parse(&text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
-    scenario.endpoints[0].price.output = None;
+    let price = Price { input: "1".parse().ok(), ..Price::default() };
+    scenario.endpoints[0].tariff = Tariff::fixed(price);
     let mut collectors = Collectors::new(&machines::setup(&scenario, true));
     let played = simulate(&scenario, |outcome| {
         collectors.collect(&outcome);

@@ -90,7 +90,7 @@ fn describe(spec: &EndpointSpec) -> String {
         format!("{} latency", latency.kind())
     });
     let rate = |name: &str, rate: Option<tollgate::price::Rate>| rate.map(|rate| format!("{name} ${rate}/M"));
-    let price = &spec.price;
+    let price = spec.tariff.price(tollgate::time::Instant::START, None).cloned().unwrap_or_default();
     let hourly = price.per_hour.map(|amount| format!("${amount} an hour"));
     let prices = [rate("in", price.input), rate("out", price.output), hourly].into_iter().flatten();
     format!(

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::number::{Positive, Span};
-use crate::price::Price;
+use crate::price::Tariff;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Rejection};
 
@@ -52,7 +52,7 @@ pub struct Member {
     pub name: String,
     /// For the weighted router.
     pub weight: Positive,
-    pub price: Price,
+    pub tariff: Tariff,
     /// Attempts under way.
     pub in_flight: u32,
     /// Smoothed time to first token; `None` before the first answer.
@@ -62,11 +62,11 @@ pub struct Member {
 }
 
 impl Member {
-    pub fn new(name: &str, weight: Positive, price: Price) -> Member {
+    pub fn new(name: &str, weight: Positive, tariff: Tariff) -> Member {
         Member {
             name: name.into(),
             weight,
-            price,
+            tariff,
             in_flight: 0,
             ttft: None,
             failures: 0,
@@ -178,7 +178,7 @@ mod tests {
 
     fn fleet(cooling: Cooling) -> Fleet {
         let one = Positive::new(1.0).unwrap();
-        Fleet::new(["a", "b"].map(|name| Member::new(name, one, Price::default())).to_vec(), cooling)
+        Fleet::new(["a", "b"].map(|name| Member::new(name, one, Tariff::default())).to_vec(), cooling)
     }
 
     #[test]

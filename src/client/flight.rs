@@ -67,6 +67,8 @@ impl Flight {
             usage: Usage::default(),
             raw_usage: None,
             is_cut: false,
+            tier: None,
+            is_spilled: false,
         });
         nth
     }
@@ -117,6 +119,7 @@ impl Flight {
             attempt.chunks = 1;
         }
         attempt.raw_usage = finish.raw_usage;
+        (attempt.tier, attempt.is_spilled) = (finish.tier, finish.is_spilled);
         attempt.usage = match finish.usage.source {
             Source::Provider => finish.usage,
             Source::Counted => Usage { input: self.job.request.input_tokens, ..finish.usage },

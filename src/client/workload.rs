@@ -8,7 +8,7 @@ use super::lengths::AnyLength;
 use crate::number::{Positive, Span};
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
-use crate::wire::{ClassId, Job, Request, RequestId};
+use crate::wire::{Cached, ClassId, Job, Request, RequestId};
 
 /// A kind of request, with what its users expect.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -121,9 +121,11 @@ impl Workload {
                 input_tokens,
                 max_tokens: class.max_tokens,
                 stream: class.stream,
+                prefix: None,
             },
             answer_tokens,
             reasoning_tokens: draw(Purpose::Reasoning, &class.reasoning),
+            cached: Cached::NONE,
         };
         Some((arrival.at, job))
     }

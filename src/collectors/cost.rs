@@ -1,8 +1,8 @@
 //! What it cost: metered by usage, reserved by the hour, and how much of it was wasted. Exact in any order.
 
-use super::{Collector, Scoped, Setup};
+use super::{Collector, Priced, Scoped, Setup};
 use crate::outcome::Outcome;
-use crate::price::{Money, Parts};
+use crate::price::{Money, Parts, Price};
 use crate::section::{Scope, ScopeKind, Section, Unit, Value};
 use crate::time::Instant;
 
@@ -22,7 +22,7 @@ struct Bill {
     wasted: Money,
     /// Attempts of the warm-up's requests, not in `metered`.
     warmup: Money,
-    tokens: [u64; 5],
+    tokens: [u64; 6],
 }
 
 impl Cost {
@@ -38,7 +38,8 @@ impl Cost {
 
     /// Why a scope's cost cannot be known, if it cannot.
     fn unknown(&self, scope: &Scope) -> Option<String> {
-        let missing = self.setup.endpoints.iter().zip(&self.unpriced).find_map(|((name, _), unpriced)| {
+        let missing = self.setup.endpoints.iter().zip(&self.unpriced).find_map(|(endpoint, unpriced)| {
+            let name = &endpoint.name;
             let is_about = scope.kind != ScopeKind::Endpoint || scope.name == *name;
             unpriced.filter(|_| is_about).map(|(class, attempts)| (name, class, attempts))
         });
@@ -49,8 +50,9 @@ impl Cost {
 
     /// Why no class has a total of its own: capacity serves them all.
     fn shared_capacity(&self) -> Option<String> {
-        let paid = self.setup.endpoints.iter().find(|(_, price)| price.per_hour.is_some());
-        paid.map(|(name, _)| {
+        let endpoints = self.setup.endpoints.iter().enumerate();
+        let mut paid = endpoints.filter(|(index, _)| self.setup.hourly(*index).per_hour.is_some());
+        paid.next().map(|(_, Priced { name, .. })| {
             format!("endpoint '{name}' is paid by the hour for all classes together; see cost_metered")
         })
     }
@@ -58,13 +60,14 @@ impl Cost {
     /// Capacity paid for by the hour over the measured window.
     fn reserved(&self, scope: &Scope, until: Instant) -> Money {
         let paid = self.setup.warmup + self.setup.window(until);
-        let endpoints = self.setup.endpoints.iter().filter(|(name, _)| match scope.kind {
+        let endpoints = self.setup.endpoints.iter().enumerate().filter(|(_, endpoint)| match scope.kind {
             ScopeKind::Total => true,
-            ScopeKind::Endpoint => scope.name == *name,
+            ScopeKind::Endpoint => scope.name == endpoint.name,
             // Capacity serves all classes; it is not attributed to them.
             ScopeKind::Class | ScopeKind::Limit => false,
         });
-        endpoints.map(|(_, price)| price.reserved(paid) - price.reserved(self.setup.warmup)).sum()
+        let reserved = |price: Price| price.reserved(paid) - price.reserved(self.setup.warmup);
+        endpoints.map(|(index, _)| reserved(self.setup.hourly(index))).sum()
     }
 }
 
@@ -73,7 +76,7 @@ impl Collector for Cost {
         for (nth, attempt) in outcome.attempts.iter().enumerate() {
             let endpoint = usize::from(attempt.endpoint.0);
             let usage = &attempt.usage;
-            let parts = self.setup.endpoints[endpoint].1.metered(usage).unwrap_or_else(|class| {
+            let parts = self.setup.metered(attempt).unwrap_or_else(|class| {
                 self.unpriced[endpoint].get_or_insert((class, 0)).1 += 1;
                 Parts::default()
             });
@@ -81,8 +84,14 @@ impl Collector for Cost {
             let mut one = Bill::default();
             if outcome.is_measured {
                 let wasted = if is_wasted { parts.total() } else { Money::ZERO };
-                let tokens =
-                    [usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning];
+                let tokens = [
+                    usage.input,
+                    usage.cache_read,
+                    usage.cache_write,
+                    usage.cache_write_long,
+                    usage.output,
+                    usage.reasoning,
+                ];
                 one = Bill { metered: parts, wasted, warmup: Money::ZERO, tokens: tokens.map(u64::from) };
             } else {
                 one.warmup = parts.total();
@@ -116,7 +125,7 @@ impl Collector for Cost {
             let month = 730 * 3_600_000_000_000i128;
             let nanos = i128::try_from(window.as_nanos()).unwrap_or(i128::MAX);
             let monthly = (nanos > 0).then(|| whole(total.scaled(month, nanos)));
-            let [input, cache_read, cache_write, output, reasoning] = bill.tokens;
+            let [input, cache_read, cache_write, cache_write_long, output, reasoning] = bill.tokens;
             scope
                 .with("cost_total", whole(total), Unit::Usd)
                 .with("cost_metered", known(bill.metered.total()), Unit::Usd)
@@ -130,11 +139,13 @@ impl Collector for Cost {
                 .with("cost_input", known(bill.metered.input), Unit::Usd)
                 .with("cost_cache_read", known(bill.metered.cache_read), Unit::Usd)
                 .with("cost_cache_write", known(bill.metered.cache_write), Unit::Usd)
+                .with("cost_cache_write_long", known(bill.metered.cache_write_long), Unit::Usd)
                 .with("cost_output", known(bill.metered.output), Unit::Usd)
                 .with("cost_reasoning", known(bill.metered.reasoning), Unit::Usd)
                 .with("billed_input_tokens", input, Unit::Tokens)
                 .with("billed_cache_read_tokens", cache_read, Unit::Tokens)
                 .with("billed_cache_write_tokens", cache_write, Unit::Tokens)
+                .with("billed_cache_write_long_tokens", cache_write_long, Unit::Tokens)
                 .with("billed_output_tokens", output, Unit::Tokens)
                 .with("billed_reasoning_tokens", reasoning, Unit::Tokens)
                 .with("cost_per_month", monthly, Unit::Usd)

@@ -46,7 +46,7 @@ impl Latency {
     fn series(&self) -> impl Iterator<Item = (&str, &Stamps)> {
         let endpoints = self.setup.endpoints.iter().zip(&self.scopes.endpoints);
         std::iter::once(("all", &self.scopes.total))
-            .chain(endpoints.map(|((name, _), stamps)| (name.as_str(), stamps)))
+            .chain(endpoints.map(|(endpoint, stamps)| (endpoint.name.as_str(), stamps)))
     }
 }
 

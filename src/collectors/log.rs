@@ -5,9 +5,10 @@ use std::io::Write;
 use super::Setup;
 use crate::outcome::{Attempt, Ended, Outcome};
 use crate::time::Instant;
+use crate::wire::Tier;
 
 /// The columns; docs/metrics.md says what each holds.
-const COLUMNS: [&str; 28] = [
+const COLUMNS: [&str; 31] = [
     "request",
     "class",
     "intended_s",
@@ -30,10 +31,13 @@ const COLUMNS: [&str; 28] = [
     "input_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
+    "cache_write_long_tokens",
     "output_tokens",
     "reasoning_tokens",
     "usage_source",
     "is_cut",
+    "tier",
+    "is_spilled",
     "cost_usd",
     "raw_usage",
 ];
@@ -97,7 +101,7 @@ impl<W: Write> Log<W> {
     }
 
     fn attempt(&self, attempt: &Attempt) -> Vec<String> {
-        let (endpoint, price) = &self.setup.endpoints[usize::from(attempt.endpoint.0)];
+        let endpoint = &self.setup.endpoints[usize::from(attempt.endpoint.0)].name;
         let stamp = |at: Option<Instant>| at.map_or(String::new(), seconds);
         let (status, limit, retry_after) = match &attempt.ended {
             Ended::Rejected(rejection) => {
@@ -116,7 +120,8 @@ impl<W: Write> Log<W> {
             crate::wire::Source::Counted => "counted",
             crate::wire::Source::Provider => "provider",
         };
-        let cost = price.metered(usage).map_or("unknown".to_string(), |parts| parts.total().to_string());
+        let cost = self.setup.metered(attempt);
+        let cost = cost.map_or("unknown".to_string(), |parts| parts.total().to_string());
         vec![
             endpoint.clone(),
             attempt.cause.name().into(),
@@ -134,10 +139,13 @@ impl<W: Write> Log<W> {
             usage.input.to_string(),
             usage.cache_read.to_string(),
             usage.cache_write.to_string(),
+            usage.cache_write_long.to_string(),
             usage.output.to_string(),
             usage.reasoning.to_string(),
             source.into(),
             attempt.is_cut.to_string(),
+            attempt.tier.map_or("", Tier::name).into(),
+            attempt.is_spilled.to_string(),
             cost,
             attempt.raw_usage.as_deref().unwrap_or_default().into(),
         ]

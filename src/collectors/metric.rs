@@ -38,6 +38,7 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
         &[
             "billed_input_tokens",
             "billed_cache_read_tokens",
+            "billed_cache_write_long_tokens",
             "billed_cache_write_tokens",
             "billed_output_tokens",
             "billed_reasoning_tokens",
@@ -55,6 +56,7 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
             "cost_input",
             "cost_cache_read",
             "cost_cache_write",
+            "cost_cache_write_long",
             "cost_output",
             "cost_reasoning",
             "cost_per_month",

@@ -85,7 +85,7 @@ impl Series {
 
     /// (end in seconds, dollars since the start) of each bucket: metered so far, and capacity up to then.
     fn spent(&self, endpoint: usize, until: Instant) -> Vec<(f64, f64)> {
-        let price = &self.setup.endpoints[endpoint].1;
+        let price = self.setup.hourly(endpoint);
         let paid_until = nanos(self.setup.duration).min(until.as_nanos());
         let mut metered = Money::ZERO;
         let points = (1..).zip(&self.buckets).map(|(nth, bucket): (u64, _)| {
@@ -105,7 +105,7 @@ impl Collector for Series {
         }
         for attempt in &outcome.attempts {
             let endpoint = usize::from(attempt.endpoint.0);
-            let cost = self.setup.endpoints[endpoint].1.metered(&attempt.usage).map(|parts| parts.total());
+            let cost = self.setup.metered(attempt).map(|parts| parts.total());
             self.is_unpriced[endpoint] |= cost.is_err();
             let bucket = self.bucket(attempt.finished);
             bucket.cost[endpoint] += cost.unwrap_or_default();
@@ -145,11 +145,11 @@ impl Collector for Series {
             curve("throughput", "refused", self.rates(|bucket| bucket.refused)),
             curve("output_tokens_per_second", "all", self.rates(|bucket| bucket.output_tokens)),
         ];
-        for (index, (name, _)) in self.setup.endpoints.iter().enumerate() {
+        for (index, priced) in self.setup.endpoints.iter().enumerate() {
             if self.is_unpriced[index] {
                 continue;
             }
-            curves.push(curve("cost_over_time", name, self.spent(index, until)));
+            curves.push(curve("cost_over_time", &priced.name, self.spent(index, until)));
         }
         let total =
             Scope::new(ScopeKind::Total, "").with("bucket_width", self.width as f64 / 1e9, Unit::Seconds);

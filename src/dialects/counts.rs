@@ -98,6 +98,7 @@ impl Nested {
         let reasoning = self.reasoning.min(self.generated);
         Usage {
             input: self.prompt - cache_read - cache_write,
+            cache_write_long: 0,
             cache_read,
             cache_write,
             output: self.generated - reasoning,

@@ -146,6 +146,7 @@ impl InvocationMetrics {
             input: self.input_token_count.unwrap_or_default().0,
             cache_read: self.cache_read_input_token_count.0,
             cache_write: self.cache_write_input_token_count.0,
+            cache_write_long: 0,
             output: self.output_token_count.unwrap_or_default().0,
             reasoning: 0,
             source: Source::Provider,

@@ -66,7 +66,8 @@ impl Progress {
             reasoning: self.reasoning,
             ..Usage::default()
         };
-        Finish { usage: self.usage.unwrap_or(counted), raw_usage: self.raw_usage.take(), is_cut: self.is_cut }
+        let finish = Finish::new(self.usage.unwrap_or(counted), self.is_cut);
+        Finish { raw_usage: self.raw_usage.take(), ..finish }
     }
 }
 

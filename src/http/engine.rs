@@ -19,7 +19,7 @@ use crate::rng::{Purpose, Rng};
 use crate::server::endpoint::{Action, Endpoint, Event};
 use crate::server::limits::Gauge;
 use crate::time::Instant;
-use crate::wire::{AttemptId, ClassId, Job, Reply, Request, RequestId};
+use crate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId};
 
 /// An endpoint of the mock.
 #[derive(Clone)]
@@ -215,8 +215,9 @@ impl State {
             input_tokens: asked.input_tokens,
             max_tokens: asked.max_tokens,
             stream: asked.stream,
+            prefix: None,
         };
-        (id, Job { request, answer_tokens, reasoning_tokens })
+        (id, Job { request, answer_tokens, reasoning_tokens, cached: Cached::NONE })
     }
 }
 

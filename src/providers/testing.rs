@@ -14,7 +14,7 @@ pub const UNIX_SECS: u64 = 1_795_244_400;
 pub const MODEL: &str = "m-1";
 
 pub fn request(stream: bool) -> Request {
-    Request { id: RequestId(1), class: ClassId(0), input_tokens: 100, max_tokens: None, stream }
+    Request { id: RequestId(1), class: ClassId(0), input_tokens: 100, max_tokens: None, stream, prefix: None }
 }
 
 /// A provider's endpoint with everything that any of them needs.
@@ -106,7 +106,7 @@ pub fn tokens(kind: Kind, count: u32) -> Reply {
 
 pub fn finish(usage: Usage, is_cut: bool) -> Reply {
     let usage = Usage { source: Source::Provider, ..usage };
-    Reply::Finished(Finish { usage, raw_usage: None, is_cut })
+    Reply::Finished(Finish::new(usage, is_cut))
 }
 
 /// The replies without the provider's own words, which no other reply can equal.

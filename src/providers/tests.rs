@@ -48,6 +48,7 @@ fn streamed() -> impl Strategy<Value = Vec<Reply>> {
                 input: 100,
                 cache_read,
                 cache_write,
+                cache_write_long: 0,
                 output: texts.iter().sum(),
                 reasoning: thoughts.iter().sum(),
                 source: Source::Provider,

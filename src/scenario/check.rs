@@ -186,7 +186,7 @@ impl Check<'_, '_> {
             self.key_env(&format!("{path}.key_env"), key);
         }
         self.protocol(path, endpoint);
-        self.price(&format!("{path}.price"), name, &endpoint.price);
+        self.price(&format!("{path}.price"), name, endpoint.price.as_ref());
     }
 
     fn key_env(&mut self, path: &str, name: &str) {
@@ -210,10 +210,10 @@ impl Check<'_, '_> {
         }
     }
 
-    fn price(&mut self, path: &str, endpoint: &str, price: &Price) {
-        let is_metered = [price.input, price.cache_read, price.cache_write, price.output, price.reasoning]
-            .iter()
-            .any(Option::is_some);
+    fn price(&mut self, path: &str, endpoint: &str, price: Option<&Price>) {
+        let default = Price::default();
+        let price = price.unwrap_or(&default);
+        let is_metered = !price.has_no_rates();
         if !is_metered && price.per_hour.is_none() {
             return self.say(
                 path,

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use http::{HeaderName, HeaderValue};
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ use crate::credential::Credential;
 use crate::dialects::AnyDialect;
 use crate::error::Result;
 use crate::number::{Positive, Share, Span};
-use crate::price::Price;
+use crate::price::{Price, Tariff};
 use crate::providers::{AnyProvider, Served, Target};
 use crate::server::latency::AnyLatency;
 use crate::server::limits::AnyLimit;
@@ -43,6 +44,11 @@ pub struct Scenario {
     /// Root of all chance.
     #[serde(default = "default_seed")]
     pub seed: u32,
+    /// The first day of the run, in UTC, such as `2026-11-21`: decides which prices and models there are. The
+    /// catalogue's own day where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub date: Option<Date>,
     /// How long requests come; what is under way then is still answered.
     pub duration: Span,
     /// Requests of this first part count in no latency, goodput or refusal figure.
@@ -131,8 +137,12 @@ pub struct EndpointSpec {
     /// What it refuses: its quotas and outages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<AnyLimit>,
-    /// What it charges.
-    pub price: Price,
+    /// What it charges; looked up in the catalogue where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// What it charges over the run, from `price` or from the catalogue.
+    #[serde(skip)]
+    pub tariff: Tariff,
 }
 
 /// Past these, the harness was the limit and a run gives no verdict.
@@ -234,6 +244,9 @@ impl Scenario {
         }
         if !tree.get_ref().contains_key("cooling") && scenario.retry.is_sdk() {
             scenario.cooling = Cooling::never();
+        }
+        for spec in &mut scenario.endpoints {
+            spec.tariff = spec.price.clone().map(Tariff::fixed).unwrap_or_default();
         }
         let mistakes = check::check(&scenario, tree.get_ref());
         if !mistakes.is_empty() {

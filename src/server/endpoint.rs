@@ -228,7 +228,7 @@ impl Endpoint {
         }
         let job = &running.admitted.job;
         let usage = used(job, total);
-        let finish = Finish { usage, raw_usage: None, is_cut: job.is_cut() };
+        let finish = Finish::new(usage, job.is_cut());
         self.actions.push_back((running.id, Reply::Finished(finish)));
         self.end(at, ticket, usage);
     }

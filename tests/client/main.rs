@@ -121,7 +121,7 @@ fn token() -> Reply {
 
 fn finished() -> Reply {
     let usage = Usage { input: 10, output: 5, source: Source::Provider, ..Usage::default() };
-    Reply::Finished(Finish { usage, raw_usage: None, is_cut: false })
+    Reply::Finished(Finish::new(usage, false))
 }
 
 fn retry(attempts_max: u32) -> String {

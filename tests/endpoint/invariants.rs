@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use tollgate::server::endpoint::{Detail, Endpoint, Event};
 use tollgate::time::Instant;
-use tollgate::wire::{AttemptId, ClassId, Job, Kind, Reply, Request, RequestId};
+use tollgate::wire::{AttemptId, Cached, ClassId, Job, Kind, Reply, Request, RequestId};
 
 use crate::drive::{Told, endpoint, id, job, play};
 
@@ -40,9 +40,17 @@ fn jobs() -> impl Strategy<Value = Job> {
     let cap = prop::option::of(prop_oneof![0..40u32, Just(u32::MAX)]);
     (0..1500u32, cap, any::<bool>(), 0..25u32, prop_oneof![Just(0), 0..12u32]).prop_map(
         |(input_tokens, max_tokens, stream, answer_tokens, reasoning_tokens)| Job {
-            request: Request { id: RequestId(0), class: ClassId(0), input_tokens, max_tokens, stream },
+            request: Request {
+                id: RequestId(0),
+                class: ClassId(0),
+                input_tokens,
+                max_tokens,
+                stream,
+                prefix: None,
+            },
             answer_tokens,
             reasoning_tokens,
+            cached: Cached::NONE,
         },
     )
 }

@@ -37,7 +37,7 @@ fn a_stretch_tells_the_first_token_and_the_last() {
         [
             (millis(105), id(0), text(1, steady)),
             (millis(135), id(0), text(3, None)),
-            (millis(135), id(0), Reply::Finished(Finish { usage, raw_usage: None, is_cut: false })),
+            (millis(135), id(0), Reply::Finished(Finish::new(usage, false))),
         ]
     );
 }

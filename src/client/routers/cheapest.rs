@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Router};
+use crate::price::{Price, Rate};
 use crate::rng::Draws;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Request};
@@ -25,10 +26,11 @@ impl Router for Cheapest {
         let guess = fleet.answer_tokens().or(request.max_tokens).unwrap_or(request.input_tokens);
         let answer = request.max_tokens.map_or(guess, |max| guess.min(max));
         fleet.ready(now, tried).min_by_key(|id| {
-            let price = &fleet.member(*id).price;
-            let tokens =
-                |rate: Option<crate::price::Rate>, count| rate.unwrap_or_default().times(u64::from(count));
-            tokens(price.input, request.input_tokens) + tokens(price.output, answer)
+            let price = fleet.member(*id).tariff.price(now, None);
+            let tokens = |rate: fn(&Price) -> Option<Rate>, count: u32| {
+                price.and_then(rate).unwrap_or_default().times(u64::from(count))
+            };
+            tokens(|price| price.input, request.input_tokens) + tokens(|price| price.output, answer)
         })
     }
 }

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use crate::client::fleet::{Cooling, Member};
     use crate::number::Positive;
-    use crate::price::Price;
+    use crate::price::{Price, Tariff};
     use crate::rng::{Purpose, Rng};
     use crate::wire::{ClassId, RequestId};
 
@@ -68,6 +68,7 @@ mod tests {
         input_tokens: 1000,
         max_tokens: Some(100),
         stream: true,
+        prefix: None,
     };
 
     /// Three endpoints: a is reserved, b cheap on prompts, c cheap on answers; weights 1, 2 and 5.
@@ -77,7 +78,8 @@ mod tests {
             output: output.parse().ok(),
             ..Price::default()
         };
-        let member = |name, weight, price| Member::new(name, Positive::new(weight).unwrap(), price);
+        let member =
+            |name, weight, price| Member::new(name, Positive::new(weight).unwrap(), Tariff::fixed(price));
         let members = vec![
             member("a", 1.0, Price::default()),
             member("b", 2.0, price("1", "20")),

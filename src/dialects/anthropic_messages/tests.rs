@@ -107,6 +107,7 @@ fn a_whole_answer_has_its_blocks_and_its_usage() {
         input: 60,
         cache_read: 40,
         cache_write: 9,
+        cache_write_long: 0,
         output: 2,
         reasoning: 3,
         source: Source::Provider,
@@ -213,6 +214,7 @@ fn a_documented_stream_is_read_piece_by_piece() {
         input: 25,
         cache_read: 4,
         cache_write: 3,
+        cache_write_long: 0,
         output: 15,
         reasoning: 0,
         source: Source::Provider,
@@ -262,13 +264,19 @@ fn usage_is_counted_where_none_is_told() {
     let whole = r#"{"content":[{"type":"text","text":"12345"},{"type":"tool_use","input":{"a":1}}],"stop_reason":"max_tokens"}"#;
     let read = replies(&client(), false, "application/json", whole.as_bytes());
     let usage = Usage { input: 100, output: 3, ..Usage::default() };
-    assert_eq!(read, [Reply::Finished(Finish { usage, raw_usage: None, is_cut: true })]);
+    assert_eq!(read, [Reply::Finished(Finish::new(usage, true))]);
 }
 
 #[test]
 fn what_the_path_says_is_not_said_again() {
-    let request =
-        Request { id: RequestId(0), class: ClassId(0), input_tokens: 5, max_tokens: None, stream: true };
+    let request = Request {
+        id: RequestId(0),
+        class: ClassId(0),
+        input_tokens: 5,
+        max_tokens: None,
+        stream: true,
+        prefix: None,
+    };
     let mut ask = Ask {
         request: &request,
         model: "claude",

@@ -224,7 +224,15 @@ impl UsageRecord {
             true => {
                 Nested { prompt: input, cache_read, cache_write, generated: output, reasoning: 0 }.usage()
             }
-            false => Usage { input, cache_read, cache_write, output, reasoning: 0, source: Source::Provider },
+            false => Usage {
+                input,
+                cache_read,
+                cache_write,
+                cache_write_long: 0,
+                output,
+                reasoning: 0,
+                source: Source::Provider,
+            },
         })
     }
 }

@@ -162,7 +162,7 @@ fn a_stream_is_read_as_the_service_sends_it() {
     let [reasoning, text] = [tokens(Kind::Reasoning, 1), tokens(Kind::Text, 1)];
     let usage = Usage { input: 20, cache_read: 10, output: 9, source: Source::Provider, ..Usage::default() };
     let mut expected = vec![reasoning.clone(), reasoning, text.clone(), text.clone(), text.clone(), text];
-    expected.push(Reply::Finished(Finish { usage, raw_usage: None, is_cut: false }));
+    expected.push(Reply::Finished(Finish::new(usage, false)));
     assert_eq!(read(&target("bedrock", "converse"), &stream(&events)), expected);
 }
 

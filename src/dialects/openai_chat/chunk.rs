@@ -149,6 +149,7 @@ mod tests {
             input: 30,
             cache_read: 64,
             cache_write: 6,
+            cache_write_long: 0,
             output: 30,
             reasoning: 20,
             source: Source::Provider,

@@ -61,7 +61,7 @@ fn without_include_usage_a_stream_says_nothing_of_it() {
     let (head, body) = encode(true, false, &[tokens(Kind::Text, 1), finish(usage, false)], &[]);
     assert!(!body.contains("usage"));
     let counted = Usage { input: 100, output: 1, ..Usage::default() };
-    let counted = Reply::Finished(Finish { usage: counted, raw_usage: None, is_cut: false });
+    let counted = Reply::Finished(Finish::new(counted, false));
     assert_eq!(plain(read(&target(), true, &head, [body.as_bytes()])), [tokens(Kind::Text, 1), counted]);
 }
 

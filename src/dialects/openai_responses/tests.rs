@@ -100,7 +100,7 @@ fn streams_are_read_to_their_end_and_failures_are_told() {
     let done =
         json!({"type": "response.completed", "response": {"usage": {"input_tokens": 5, "output_tokens": 2}}});
     let usage = Usage { input: 5, output: 2, source: Source::Provider, ..Usage::default() };
-    let finished = Reply::Finished(Finish { usage, raw_usage: None, is_cut: false });
+    let finished = Reply::Finished(Finish::new(usage, false));
     let unknown = json!({"type": "response.new_thing", "delta": {"x": 1}});
     assert_eq!(
         read(&[thought, unknown, nothing, text.clone(), done]),

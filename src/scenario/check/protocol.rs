@@ -149,6 +149,7 @@ fn refusal(spec: &EndpointSpec, class: &Class) -> Option<String> {
         input_tokens: 1,
         max_tokens: class.max_tokens,
         stream: class.stream,
+        prefix: None,
     };
     let encoded = spec.target().encode(&request);
     let (path, query) = match encoded.path.split_once('?') {

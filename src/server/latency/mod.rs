@@ -102,15 +102,21 @@ fn prefill(per_1k_input: Span, job: &Job) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{ClassId, Request, RequestId};
+    use crate::wire::{Cached, ClassId, Request, RequestId};
 
     /// The first job of an idle endpoint.
     pub const ALONE: Load = Load { running: 1, queued: 0 };
 
     pub fn job(input_tokens: u32) -> Job {
-        let request =
-            Request { id: RequestId(0), class: ClassId(0), input_tokens, max_tokens: None, stream: true };
-        Job { request, answer_tokens: 10, reasoning_tokens: 0 }
+        let request = Request {
+            id: RequestId(0),
+            class: ClassId(0),
+            input_tokens,
+            max_tokens: None,
+            stream: true,
+            prefix: None,
+        };
+        Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
     }
 
     #[test]

@@ -232,7 +232,7 @@ fn mean_up<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{ClassId, Request, RequestId};
+    use crate::wire::{Cached, ClassId, Request, RequestId};
 
     const JOB: Job = Job {
         request: Request {
@@ -241,9 +241,11 @@ mod tests {
             input_tokens: 1,
             max_tokens: None,
             stream: true,
+            prefix: None,
         },
         answer_tokens: 1,
         reasoning_tokens: 0,
+        cached: Cached::NONE,
     };
 
     fn outage(text: &str) -> Outage {

@@ -191,15 +191,22 @@ const NAME: &str = "tokens";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{ClassId, Request, RequestId};
+    use crate::wire::{Cached, ClassId, Request, RequestId};
 
     fn tokens(text: &str) -> Tokens {
         toml::from_str(text).unwrap()
     }
 
     fn job(input_tokens: u32, max_tokens: Option<u32>) -> Job {
-        let request = Request { id: RequestId(0), class: ClassId(0), input_tokens, max_tokens, stream: true };
-        Job { request, answer_tokens: 10, reasoning_tokens: 0 }
+        let request = Request {
+            id: RequestId(0),
+            class: ClassId(0),
+            input_tokens,
+            max_tokens,
+            stream: true,
+            prefix: None,
+        };
+        Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
     }
 
     fn remaining(limit: &mut Tokens) -> u64 {

@@ -13,7 +13,7 @@ use crate::providers::{Target, testing};
 use crate::wire::{ClassId, RequestId, Source, Tokens, Usage};
 
 fn request(stream: bool) -> Request {
-    Request { id: RequestId(0), class: ClassId(0), input_tokens: 9, max_tokens: None, stream }
+    Request { id: RequestId(0), class: ClassId(0), input_tokens: 9, max_tokens: None, stream, prefix: None }
 }
 
 fn target() -> Target {
@@ -79,7 +79,7 @@ fn piece(kind: Kind) -> Reply {
 
 fn finished(reasoning: u32, output: u32, is_cut: bool) -> Reply {
     let usage = Usage { input: 9, output, reasoning, source: Source::Counted, ..Usage::default() };
-    Reply::Finished(Finish { usage, raw_usage: None, is_cut })
+    Reply::Finished(Finish::new(usage, is_cut))
 }
 
 fn fault_of(replies: &[Reply]) -> Option<FaultKind> {
@@ -118,7 +118,7 @@ fn the_last_usage_counts_wherever_it_stands() {
     let late = r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":5}}"#;
     let replies = events(&[early, TEXT, STOP, late, r#"{"choices":[],"usage":null}"#, "[DONE]"]);
     let usage = Usage { input: 7, output: 5, source: Source::Provider, ..Usage::default() };
-    assert_eq!(replies[2..], [Reply::Finished(Finish { usage, raw_usage: None, is_cut: false })]);
+    assert_eq!(replies[2..], [Reply::Finished(Finish::new(usage, false))]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
     let mut target = target(provider, dialect);
     target.project = Some("p".into());
     let request =
-        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: Some(100), stream };
+        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: Some(100), stream, prefix: None };
     let encoded = target.encode(&request);
     let headers = HeaderMap::from_iter(encoded.headers);
     let (path, query) = encoded.path.split_once('?').map_or((&*encoded.path, None), |(p, q)| (p, Some(q)));
@@ -44,7 +44,7 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
     };
     let tokens = |kind| Reply::Tokens(Tokens { kind, count: 2, steady: None });
     let usage = Usage { input: 7, cache_read: 2, output: 4, reasoning: 2, ..Usage::default() };
-    let finish = Reply::Finished(Finish { usage, raw_usage: None, is_cut: false });
+    let finish = Reply::Finished(Finish::new(usage, false));
     let replies = match stream && asked.stream {
         true => vec![tokens(Kind::Reasoning), tokens(Kind::Text), tokens(Kind::Text), finish],
         false => vec![finish],

@@ -1,0 +1,3 @@
+//! What the clouds offer: dated prices, quotas and capacities with their sources.
+
+pub mod row;

@@ -1,0 +1,79 @@
+//! What the protocol between the halves has room for, so that a simulation hears no more than a client would.
+
+use std::time::Duration;
+
+use crate::dialects::AnyDialect;
+use crate::time::nanos;
+use crate::wire::{Job, Reply};
+
+/// What is said in one provider's dialect.
+#[derive(Clone, Copy, Debug)]
+pub struct Speech {
+    /// Answers have tokens. Vectors have none, and are there when the first token would be.
+    is_generating: bool,
+    /// Reasoning is told from the answer; else it is part of it.
+    has_reasoning: bool,
+    /// The usage counts reasoning by itself; else it is output.
+    counts_reasoning: bool,
+    /// What callers are told of a wait.
+    promise: Promise,
+}
+
+/// How a provider tells callers when to come back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Promise {
+    /// To the millisecond or finer.
+    Exact,
+    /// Not at all.
+    None,
+    /// In whole seconds, rounded up.
+    WholeSecs,
+}
+
+impl Speech {
+    pub fn new(dialect: &str, promise: Promise) -> Speech {
+        let spoken: AnyDialect = dialect.parse().expect("a provider speaks dialects that there are");
+        Speech {
+            is_generating: spoken.get().is_generating(),
+            has_reasoning: dialect != "openai_completions",
+            counts_reasoning: dialect != "converse",
+            promise,
+        }
+    }
+
+    /// The job that an endpoint sees behind a call for `job`.
+    pub fn ask(&self, mut job: Job) -> Job {
+        if !self.is_generating {
+            (job.answer_tokens, job.reasoning_tokens, job.request.max_tokens) = (0, 0, Some(0));
+        }
+        if !self.has_reasoning {
+            job.answer_tokens = job.answer_tokens.saturating_add(std::mem::take(&mut job.reasoning_tokens));
+        }
+        job
+    }
+
+    /// What a client understands of an endpoint's reply.
+    pub fn tell(&self, mut reply: Reply) -> Reply {
+        match &mut reply {
+            Reply::Finished(finish) if !self.counts_reasoning => {
+                let usage = &mut finish.usage;
+                usage.output = usage.output.saturating_add(std::mem::take(&mut usage.reasoning));
+            }
+            Reply::Rejected(rejection) => {
+                rejection.retry_after = rejection.retry_after.and_then(|wait| self.promise.of(wait));
+            }
+            _ => {}
+        }
+        reply
+    }
+}
+
+impl Promise {
+    fn of(self, wait: Duration) -> Option<Duration> {
+        match self {
+            Promise::Exact => Some(wait),
+            Promise::None => None,
+            Promise::WholeSecs => Some(Duration::from_secs(nanos(wait).div_ceil(1_000_000_000))),
+        }
+    }
+}
