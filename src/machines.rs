@@ -1,7 +1,7 @@
 //! The machines of a scenario: the same ones on every clock.
 
 use crate::client::dispatcher::{Dispatcher, Plan};
-use crate::client::fleet::{Fleet, Member};
+use crate::client::fleet::{Access, Fleet, Member};
 use crate::client::workload::Workload;
 use crate::collectors::{Bounds, Priced, Setup};
 use crate::error::{Error, Result};
@@ -9,11 +9,19 @@ use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
 use crate::server::endpoint::{Detail, Endpoint};
 use crate::time::Instant;
+use crate::wire::ClassId;
 
 /// The client half.
 pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
     let rng = Rng::new(u64::from(scenario.seed));
-    let member = |spec: &EndpointSpec| Member::new(&spec.name, spec.weight, spec.tariff.clone());
+    let access = |spec: &EndpointSpec| {
+        let classes = (0..).map(ClassId).zip(&scenario.classes);
+        let barred = classes.filter(|(_, class)| spec.bars(class)).map(|(id, _)| id);
+        Access { barred: barred.collect(), ..Access::default() }
+    };
+    let member = |spec: &EndpointSpec| {
+        Member::new(&spec.name, spec.weight, spec.tariff.clone()).with_access(access(spec))
+    };
     let members = scenario.endpoints.iter().map(member).collect();
     Dispatcher::new(Plan {
         workload: Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng),

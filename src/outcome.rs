@@ -41,7 +41,7 @@ pub enum End {
     Done,
     /// The last attempt was refused.
     Refused,
-    /// Every endpoint was cooling, so none was asked.
+    /// No endpoint that may have the request was there and not cooling, so none was asked.
     Shed,
     /// The time allowed for the whole request, or for a silence in it, ran out.
     TimedOut,

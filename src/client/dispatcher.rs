@@ -284,9 +284,10 @@ impl Dispatcher {
         self.fail(now, id.request, Some(endpoint), Reason::Refused(rejection));
     }
 
-    /// No endpoint can take the request: all of them rest.
+    /// No endpoint can take the request: those that may are resting, or not there.
     fn shed(&mut self, now: Instant, id: RequestId) {
-        let rest = self.plan.fleet.rest_left(now);
+        let flight = self.flights.get(id.0).expect("only a request under way is shed");
+        let rest = self.plan.fleet.rest_left(now, &flight.job.request);
         self.fail(now, id, None, Reason::Shed { rest });
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::number::{Positive, Span};
 use crate::price::Tariff;
 use crate::time::Instant;
-use crate::wire::{EndpointId, Rejection};
+use crate::wire::{ClassId, EndpointId, Rejection, Request};
 
 /// When an endpoint is given a rest: it gets no requests until it is over.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -57,11 +57,40 @@ pub struct Member {
     pub in_flight: u32,
     /// Smoothed time to first token; `None` before the first answer.
     pub ttft: Option<Duration>,
+    access: Access,
     failures: u32,
     rests_until: Instant,
 }
 
+/// Which requests an endpoint may get, and when it is there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Access {
+    /// Classes that may not use it.
+    pub barred: Vec<ClassId>,
+    /// Its model is there from here on.
+    pub from: Instant,
+    /// Its model is gone from here on.
+    pub until: Instant,
+}
+
+impl Default for Access {
+    /// Open to all, always.
+    fn default() -> Self {
+        Access { barred: Vec::new(), from: Instant::START, until: Instant::MAX }
+    }
+}
+
+impl Access {
+    fn is_open(&self, now: Instant, class: ClassId) -> bool {
+        self.from <= now && now < self.until && !self.barred.contains(&class)
+    }
+}
+
 impl Member {
+    pub fn with_access(self, access: Access) -> Member {
+        Member { access, ..self }
+    }
+
     pub fn new(name: &str, weight: Positive, tariff: Tariff) -> Member {
         Member {
             name: name.into(),
@@ -69,6 +98,7 @@ impl Member {
             tariff,
             in_flight: 0,
             ttft: None,
+            access: Access::default(),
             failures: 0,
             rests_until: Instant::START,
         }
@@ -92,20 +122,28 @@ impl Fleet {
         &self.members[usize::from(id.0)]
     }
 
-    /// Endpoints that are not resting and not among `tried`, in the scenario's order.
+    /// Endpoints that are there, may have the request, are not resting and not among `tried`, in the scenario's
+    /// order.
     pub fn ready<'a>(
         &'a self,
         now: Instant,
+        request: &'a Request,
         tried: &'a [EndpointId],
     ) -> impl Iterator<Item = EndpointId> + 'a {
+        let is_ready =
+            move |member: &Member| member.rests_until <= now && member.access.is_open(now, request.class);
         let ids = (0..self.members.len() as u16).map(EndpointId);
-        ids.filter(move |id| self.member(*id).rests_until <= now && !tried.contains(id))
+        ids.filter(move |id| is_ready(self.member(*id)) && !tried.contains(id))
     }
 
-    /// How long until some endpoint is not resting.
-    pub fn rest_left(&self, now: Instant) -> Duration {
-        let ends = self.members.iter().map(|member| member.rests_until.since(now));
-        ends.min().unwrap_or_default()
+    /// How long until some endpoint that may have the request is there and not resting; [`Duration::MAX`] for
+    /// never.
+    pub fn rest_left(&self, now: Instant, request: &Request) -> Duration {
+        let opens = self.members.iter().filter_map(|member| {
+            let at = member.rests_until.max(member.access.from).max(now);
+            member.access.is_open(at, request.class).then(|| at.since(now))
+        });
+        opens.min().unwrap_or(Duration::MAX)
     }
 
     /// Smoothed length of the answers so far, in tokens; `None` before the first.
@@ -175,6 +213,41 @@ fn default_rest() -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::RequestId;
+
+    const REQUEST: Request = Request {
+        id: RequestId(0),
+        class: ClassId(1),
+        input_tokens: 10,
+        max_tokens: None,
+        stream: true,
+        prefix: None,
+    };
+
+    #[test]
+    fn an_endpoint_gets_only_what_it_may_have_while_it_is_there() {
+        let (start, end) = (Instant::from_secs_f64(10.0), Instant::from_secs_f64(20.0));
+        let barred = Access { barred: vec![ClassId(1)], ..Access::default() };
+        let launched = Access { from: start, until: end, ..Access::default() };
+        let member = |name, access| {
+            Member::new(name, Positive::new(1.0).unwrap(), Tariff::default()).with_access(access)
+        };
+        let fleet = Fleet::new(vec![member("a", barred), member("b", launched)], Cooling::never());
+        let ready = |secs, class| {
+            let request = Request { class: ClassId(class), ..REQUEST };
+            fleet.ready(Instant::from_secs_f64(secs), &request, &[]).map(|id| id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            [ready(9.9, 1), ready(10.0, 1), ready(19.9, 1), ready(20.0, 1)],
+            [vec![], vec![1], vec![1], vec![]]
+        );
+        assert_eq!(ready(10.0, 0), [0, 1]);
+        let left = |secs| fleet.rest_left(Instant::from_secs_f64(secs), &REQUEST);
+        assert_eq!(
+            [left(4.0), left(12.0), left(20.0)],
+            [Duration::from_secs(6), Duration::ZERO, Duration::MAX]
+        );
+    }
 
     fn fleet(cooling: Cooling) -> Fleet {
         let one = Positive::new(1.0).unwrap();
@@ -189,10 +262,10 @@ mod tests {
         fleet.on_failure(now, a);
         fleet.on_first_token(a, Duration::from_millis(10));
         fleet.on_failure(now, a);
-        assert_eq!(fleet.ready(now, &[]).count(), 2);
+        assert_eq!(fleet.ready(now, &REQUEST, &[]).count(), 2);
         fleet.on_failure(now, a);
-        assert_eq!(fleet.ready(now, &[]).collect::<Vec<_>>(), [EndpointId(1)]);
-        assert_eq!(fleet.ready(Instant::from_secs_f64(6.0), &[]).count(), 2);
+        assert_eq!(fleet.ready(now, &REQUEST, &[]).collect::<Vec<_>>(), [EndpointId(1)]);
+        assert_eq!(fleet.ready(Instant::from_secs_f64(6.0), &REQUEST, &[]).count(), 2);
     }
 
     #[test]
@@ -207,8 +280,8 @@ mod tests {
         for (on_retry_after, ready) in [(false, 2), (true, 1)] {
             let mut fleet = fleet(Cooling { on_retry_after, ..Cooling::default() });
             fleet.on_reject(Instant::START, EndpointId(0), &rejection);
-            assert_eq!(fleet.ready(Instant::from_secs_f64(1.999), &[]).count(), ready);
-            assert_eq!(fleet.ready(Instant::from_secs_f64(2.0), &[]).count(), 2);
+            assert_eq!(fleet.ready(Instant::from_secs_f64(1.999), &REQUEST, &[]).count(), ready);
+            assert_eq!(fleet.ready(Instant::from_secs_f64(2.0), &REQUEST, &[]).count(), 2);
         }
     }
 }

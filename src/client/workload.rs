@@ -40,6 +40,12 @@ pub struct Class {
     pub stall_timeout: Option<Span>,
     #[serde(default, skip_serializing_if = "Slo::is_empty")]
     pub slo: Slo,
+    /// The zone that must not be left, such as `eu`: only endpoints of this residency get its requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residency: Option<String>,
+    /// Providers and endpoints, by name, that must not get its requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
 }
 
 /// What makes a request good: it was answered, and within every limit given here.

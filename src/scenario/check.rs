@@ -1,5 +1,6 @@
 //! What types cannot say of a scenario: every rule between its parts, all that are broken at once.
 
+mod placement;
 mod protocol;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
         check.endpoint(&format!("endpoints.{index}"), endpoint);
     }
     check.caps(scenario);
+    check.placement(scenario);
     check.policies(scenario);
     check.volume(scenario);
     check.calls(scenario);

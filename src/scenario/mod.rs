@@ -109,6 +109,12 @@ pub struct EndpointSpec {
     /// Google project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
+    /// The zone in which prompts and answers stay, such as `eu`; from the catalogue where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residency: Option<String>,
+    /// Round trip between the application and the endpoint. A mock keeps it; a real service has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip: Option<Span>,
     /// The service tier asked for, in the provider's own words: flex, priority, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<String>,
@@ -176,6 +182,13 @@ impl Scenario {
 }
 
 impl EndpointSpec {
+    /// Whether the class may not use the endpoint.
+    pub fn bars(&self, class: &Class) -> bool {
+        let is_excluded = |name: &String| *name == self.name || name == self.provider.name();
+        let leaves = |zone: &String| self.residency.as_ref() != Some(zone);
+        class.exclude.iter().any(is_excluded) || class.residency.as_ref().is_some_and(leaves)
+    }
+
     pub fn dialect(&self) -> AnyDialect {
         self.dialect.unwrap_or_else(|| self.provider.usual(&self.model))
     }

@@ -5,4 +5,5 @@ pub mod latency;
 pub mod limits;
 pub mod quota;
 pub mod units;
+pub mod way;
 pub mod work;

@@ -25,7 +25,7 @@ impl Router for Cheapest {
     ) -> Option<EndpointId> {
         let guess = fleet.answer_tokens().or(request.max_tokens).unwrap_or(request.input_tokens);
         let answer = request.max_tokens.map_or(guess, |max| guess.min(max));
-        fleet.ready(now, tried).min_by_key(|id| {
+        fleet.ready(now, request, tried).min_by_key(|id| {
             let price = fleet.member(*id).tariff.price(now, None);
             let tokens = |rate: fn(&Price) -> Option<Rate>, count: u32| {
                 price.and_then(rate).unwrap_or_default().times(u64::from(count))

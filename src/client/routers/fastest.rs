@@ -22,16 +22,16 @@ impl Router for Fastest {
     fn route(
         &mut self,
         now: Instant,
-        _request: &Request,
+        request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
         draws: &mut Draws,
     ) -> Option<EndpointId> {
         if draws.unit() < self.explore.get() {
-            let nth = draws.below(fleet.ready(now, tried).count() as u64);
-            return fleet.ready(now, tried).nth(nth as usize);
+            let nth = draws.below(fleet.ready(now, request, tried).count() as u64);
+            return fleet.ready(now, request, tried).nth(nth as usize);
         }
-        let ready = fleet.ready(now, tried);
+        let ready = fleet.ready(now, request, tried);
         ready.min_by_key(|id| (fleet.member(*id).ttft, fleet.member(*id).in_flight))
     }
 }

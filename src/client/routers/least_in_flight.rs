@@ -17,11 +17,11 @@ impl Router for LeastInFlight {
     fn route(
         &mut self,
         now: Instant,
-        _request: &Request,
+        request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
         _draws: &mut Draws,
     ) -> Option<EndpointId> {
-        fleet.ready(now, tried).min_by_key(|id| fleet.member(*id).in_flight)
+        fleet.ready(now, request, tried).min_by_key(|id| fleet.member(*id).in_flight)
     }
 }

@@ -22,7 +22,7 @@ use crate::wire::{EndpointId, Request};
 
 /// A routing policy. It sees the request and never its answer.
 pub trait Router: Send {
-    /// An endpoint that is neither resting nor among `tried` ([`Fleet::ready`]); `None` when there is none.
+    /// An endpoint of [`Fleet::ready`]; `None` when there is none.
     fn route(
         &mut self,
         now: Instant,

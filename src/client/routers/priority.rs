@@ -16,11 +16,11 @@ impl Router for Priority {
     fn route(
         &mut self,
         now: Instant,
-        _request: &Request,
+        request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
         _draws: &mut Draws,
     ) -> Option<EndpointId> {
-        fleet.ready(now, tried).next()
+        fleet.ready(now, request, tried).next()
     }
 }

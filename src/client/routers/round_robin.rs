@@ -21,14 +21,16 @@ impl Router for RoundRobin {
     fn route(
         &mut self,
         now: Instant,
-        _request: &Request,
+        request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
         _draws: &mut Draws,
     ) -> Option<EndpointId> {
         let turn = EndpointId(self.turn);
-        let next =
-            fleet.ready(now, tried).find(|id| *id >= turn).or_else(|| fleet.ready(now, tried).next())?;
+        let next = fleet
+            .ready(now, request, tried)
+            .find(|id| *id >= turn)
+            .or_else(|| fleet.ready(now, request, tried).next())?;
         self.turn = (next.0 + 1) % fleet.len() as u16;
         Some(next)
     }

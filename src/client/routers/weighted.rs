@@ -16,16 +16,16 @@ impl Router for Weighted {
     fn route(
         &mut self,
         now: Instant,
-        _request: &Request,
+        request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
         draws: &mut Draws,
     ) -> Option<EndpointId> {
         let weight = |id: EndpointId| fleet.member(id).weight.get();
-        let total: f64 = fleet.ready(now, tried).map(weight).sum();
+        let total: f64 = fleet.ready(now, request, tried).map(weight).sum();
         let mut left = draws.unit() * total;
         let mut last = None;
-        for id in fleet.ready(now, tried) {
+        for id in fleet.ready(now, request, tried) {
             left -= weight(id);
             last = Some(id);
             if left < 0.0 {

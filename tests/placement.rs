@@ -1,0 +1,56 @@
+//! Requests go only where they may: residency, excluded providers, every router, failovers and hedges too.
+
+use std::path::Path;
+
+use tollgate::outcome::Outcome;
+use tollgate::scenario::Scenario;
+use tollgate::simulate::{Flow, simulate};
+
+/// Two classes, of which one must stay in the EU and one may not use the third endpoint's provider; quotas so
+/// small that most requests fail over.
+fn scenario(router: &str) -> Scenario {
+    let endpoint = |name: &str, provider: &str, more: &str| {
+        format!(
+            "[[endpoints]]\nname = \"{name}\"\nprovider = \"{provider}\"\nmodel = \"m\"\n{more}\n\
+             latency = {{ kind = \"fixed\", ttft = \"400ms\", itl = \"1ms\" }}\n\
+             limits = [{{ kind = \"requests\", per_minute = 60, burst = 1 }}]\nprice = {{ input = \"1\", output = \"1\" }}\n"
+        )
+    };
+    let text = format!(
+        "duration = \"20s\"\nrouter = \"{router}\"\narrivals = {{ kind = \"constant\", rate = 8 }}\n\
+         hedge = {{ after = \"200ms\", share_max = 0.5 }}\n\
+         [retry]\nkind = \"exponential\"\nattempts_max = 4\nbase = \"100ms\"\ncap = \"1s\"\n\
+         [[classes]]\nname = \"patients\"\nresidency = \"eu\"\n\
+         input = {{ kind = \"fixed\", tokens = 10 }}\noutput = {{ kind = \"fixed\", tokens = 5 }}\n\
+         [[classes]]\nname = \"chat\"\nexclude = [\"openai\"]\n\
+         input = {{ kind = \"fixed\", tokens = 10 }}\noutput = {{ kind = \"fixed\", tokens = 5 }}\n{}{}{}",
+        endpoint("us", "azure", "residency = \"us\""),
+        endpoint("eu", "azure", "residency = \"eu\""),
+        endpoint("eu-direct", "openai", "residency = \"eu\""),
+    );
+    Scenario::parse(&text, Path::new("placement.toml")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn no_attempt_of_a_class_goes_where_it_may_not() {
+    for router in ["cheapest", "fastest", "least_in_flight", "priority", "round_robin", "weighted"] {
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        let played = simulate(&scenario(router), |outcome| {
+            outcomes.push(outcome);
+            Flow::Continue
+        });
+        assert_eq!(played.unwrap().requests, 160);
+        let mut used = [[0; 3]; 2];
+        for outcome in &outcomes {
+            for attempt in &outcome.attempts {
+                used[usize::from(outcome.request.class.0)][usize::from(attempt.endpoint.0)] += 1;
+            }
+        }
+        let [patients, chat] = used;
+        assert_eq!((patients[0], chat[2]), (0, 0), "{router}: {used:?}");
+        assert!(
+            [patients[1], patients[2], chat[0], chat[1]].iter().all(|count| *count > 0),
+            "{router}: {used:?}"
+        );
+    }
+}
