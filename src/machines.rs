@@ -2,6 +2,7 @@
 
 use crate::client::dispatcher::{Dispatcher, Plan};
 use crate::client::fleet::{Access, Fleet, Member};
+use crate::client::routers::AnyRouter;
 use crate::client::workload::Workload;
 use crate::collectors::{Bounds, Priced, Setup};
 use crate::error::{Error, Result};
@@ -23,8 +24,10 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
         Member::new(&spec.name, spec.weight, spec.tariff.clone()).with_access(access(spec))
     };
     let members = scenario.endpoints.iter().map(member).collect();
+    let is_mirrored = matches!(scenario.router, AnyRouter::Mirror(_));
+    let copies = if is_mirrored { scenario.endpoints.len() } else { 1 };
     Dispatcher::new(Plan {
-        workload: Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng),
+        workload: Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng).repeated(copies),
         router: scenario.router.clone(),
         retry: scenario.retry.clone(),
         hedge: scenario.hedge.clone(),

@@ -94,6 +94,7 @@ fn a_simulation_writes_every_file_and_says_its_verdict_first() {
     );
     let plots = [
         "cost_over_time",
+        "cost_by_endpoint",
         "cost_vs_load",
         "e2e_histogram",
         "e2e_percentiles",

@@ -16,12 +16,13 @@ fn scenario(router: &str) -> Scenario {
              limits = [{{ kind = \"requests\", per_minute = 60, burst = 1 }}]\nprice = {{ input = \"1\", output = \"1\" }}\n"
         )
     };
+    let hedge = if router == "mirror" { "" } else { "hedge = { after = \"200ms\", share_max = 0.5 }" };
     let text = format!(
         "duration = \"20s\"\nrouter = \"{router}\"\narrivals = {{ kind = \"constant\", rate = 8 }}\n\
-         hedge = {{ after = \"200ms\", share_max = 0.5 }}\n\
+         {hedge}\n\
          [retry]\nkind = \"exponential\"\nattempts_max = 4\nbase = \"100ms\"\ncap = \"1s\"\n\
          [[classes]]\nname = \"patients\"\nresidency = \"eu\"\n\
-         input = {{ kind = \"fixed\", tokens = 10 }}\noutput = {{ kind = \"fixed\", tokens = 5 }}\n\
+         input = {{ kind = \"lognormal\", median = 100, sigma = 1 }}\noutput = {{ kind = \"fixed\", tokens = 5 }}\n\
          [[classes]]\nname = \"chat\"\nexclude = [\"openai\"]\n\
          input = {{ kind = \"fixed\", tokens = 10 }}\noutput = {{ kind = \"fixed\", tokens = 5 }}\n{}{}{}",
         endpoint("us", "azure", "residency = \"us\""),
@@ -53,4 +54,18 @@ fn no_attempt_of_a_class_goes_where_it_may_not() {
             "{router}: {used:?}"
         );
     }
+}
+
+#[test]
+fn a_mirrored_plan_gives_every_endpoint_the_same_traffic() {
+    let mut seen: [Vec<_>; 3] = Default::default();
+    let played = simulate(&scenario("mirror"), |outcome| {
+        let own = (outcome.request.id.0 % 3) as usize;
+        seen[own].push((outcome.intended, outcome.request.class, outcome.request.input_tokens));
+        assert!(outcome.attempts.iter().all(|attempt| usize::from(attempt.endpoint.0) == own));
+        Flow::Continue
+    });
+    assert_eq!(played.unwrap().requests, 3 * 160);
+    seen.iter_mut().for_each(|seen| seen.sort_by_key(|request| request.0));
+    assert!(seen[0].len() == 160 && seen[0] == seen[1] && seen[1] == seen[2]);
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::arrivals::AnyArrivals;
+use super::arrivals::{AnyArrivals, Arrival};
 use super::lengths::AnyLength;
 use crate::number::{Positive, Span};
 use crate::rng::{Purpose, Rng};
@@ -81,16 +81,26 @@ pub struct Workload {
     shares: Vec<f64>,
     rng: Rng,
     next_id: u64,
+    /// How often each request of the plan is asked.
+    copies: u64,
+    /// The arrival of which copies are still to be asked.
+    arrived: Option<Arrival>,
 }
 
 impl Workload {
-    /// `classes` is not empty.
+    /// `classes` is not empty. Requests are numbered so that the copies of one follow each other.
     pub fn new(arrivals: AnyArrivals, classes: Vec<Class>, rng: Rng) -> Workload {
         let shares = classes.iter().scan(0.0, |sum, class| {
             *sum += class.share.get();
             Some(*sum)
         });
-        Workload { shares: shares.collect(), arrivals, classes, rng, next_id: 0 }
+        let (shares, arrived) = (shares.collect(), None);
+        Workload { shares, arrivals, classes, rng, next_id: 0, copies: 1, arrived }
+    }
+
+    /// The same plan with every request asked so many times at once; at least once.
+    pub fn repeated(self, copies: usize) -> Workload {
+        Workload { copies: copies.max(1) as u64, ..self }
     }
 
     pub fn class(&self, id: ClassId) -> &Class {
@@ -103,18 +113,21 @@ impl Workload {
 
     /// When the next request is to be sent.
     pub fn peek(&mut self) -> Option<Instant> {
-        self.arrivals.peek(&self.rng)
+        self.arrived.map(|arrival| arrival.at).or_else(|| self.arrivals.peek(&self.rng))
     }
 
     /// Takes the next request, with its intended start.
     pub fn take(&mut self) -> Option<(Instant, Job)> {
-        let arrival = self.arrivals.next(&self.rng)?;
+        let arrival = self.arrived.take().or_else(|| self.arrivals.next(&self.rng))?;
         let id = RequestId(self.next_id);
         self.next_id += 1;
-        let class_id = self.draw_class(id);
+        self.arrived = Some(arrival).filter(|_| !self.next_id.is_multiple_of(self.copies));
+        // Copies are alike, so chance is keyed by what they are copies of.
+        let key = id.0 / self.copies;
+        let class_id = self.draw_class(key);
         let class = self.class(class_id);
         let draw = |purpose, length: &Option<AnyLength>| {
-            length.as_ref().map_or(0, |length| length.draw(&mut self.rng.of(purpose, id.0, 0)))
+            length.as_ref().map_or(0, |length| length.draw(&mut self.rng.of(purpose, key, 0)))
         };
         let (input_tokens, answer_tokens) = match arrival.lengths {
             Some(lengths) => (lengths.input, lengths.output),
@@ -140,12 +153,12 @@ impl Workload {
         self.arrivals.on_finish(now, &self.rng);
     }
 
-    fn draw_class(&self, id: RequestId) -> ClassId {
+    fn draw_class(&self, key: u64) -> ClassId {
         if self.classes.len() == 1 {
             return ClassId(0);
         }
         let total = self.shares.last().copied().unwrap_or(0.0);
-        let at = self.rng.of(Purpose::Class, id.0, 0).unit() * total;
+        let at = self.rng.of(Purpose::Class, key, 0).unit() * total;
         let index = self.shares.partition_point(|sum| *sum <= at).min(self.classes.len() - 1);
         ClassId(index as u16)
     }

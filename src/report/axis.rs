@@ -115,6 +115,13 @@ impl Axis {
         axis
     }
 
+    /// Rows with names, the first the lowest, each one high.
+    pub fn names(label: &str, names: &[String]) -> Axis {
+        let ticks = names.iter().enumerate().map(|(row, name)| (row as f64 + 0.5, show::shorten(name, 28)));
+        let high = names.len().max(1) as f64;
+        Axis { label: label.into(), scale: Scale::Linear, low: 0.0, high, ticks: ticks.collect() }
+    }
+
     /// Percentiles from 0 to `high`, logarithmic towards 100.
     pub fn tail(label: &str, high: f64) -> Axis {
         let high = if high.is_finite() { high.clamp(90.0, PERCENTILE_MAX) } else { 90.0 };

@@ -21,6 +21,7 @@ pub mod table;
 pub mod terminal;
 
 mod axis;
+mod bill;
 mod chart;
 mod ink;
 #[cfg(test)]

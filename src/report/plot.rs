@@ -1,6 +1,7 @@
 //! The plots of a report: which curves of the summary each shows, and how.
 
 use super::axis::{Affix, Axis, PERCENTILE_MAX};
+use super::bill;
 use super::chart::{Chart, Panel, Series};
 use super::ink::{self, Dash, Ink, Mark, Marker};
 use super::show;
@@ -33,6 +34,7 @@ pub fn all(summary: &Summary) -> Vec<Chart> {
         percentiles(summary, "e2e_percentiles", "End-to-end latency"),
         histogram(summary, "e2e_histogram", "End-to-end latency"),
         throughput(summary),
+        bill::cost_by_endpoint(summary, title(summary, "Cost of 1,000 answers, by endpoint")),
         cost_over_time(summary),
         cost_vs_load(summary),
     ]

@@ -11,8 +11,10 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::url::{self, Url};
 use super::{EndpointSpec, Scenario, secret, tree};
+use crate::client::arrivals::AnyArrivals;
 use crate::client::lengths::AnyLength;
 use crate::client::retry::AnyRetry;
+use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
 use crate::number::Span;
 use crate::price::Price;
@@ -253,6 +255,16 @@ impl Check<'_, '_> {
         if scenario.retry.attempts_max() > ATTEMPTS_MAX {
             let label = format!("more than {ATTEMPTS_MAX}");
             self.say("retry.attempts_max", "no client tries so often", &label, "lower `attempts_max`");
+        }
+        let is_mirrored = matches!(scenario.router, AnyRouter::Mirror(_));
+        if is_mirrored && matches!(scenario.arrivals, AnyArrivals::Closed(_)) {
+            let label = "its users wait for one answer each";
+            let help = "use arrivals that do not wait, such as poisson, or another router";
+            self.say("router", "a closed loop cannot be mirrored", label, help);
+        }
+        if is_mirrored && scenario.hedge.is_some() {
+            let label = "each copy has one endpoint";
+            self.say("hedge", "a mirrored request has nowhere to hedge", label, "remove `hedge`");
         }
         if scenario.hedge.is_some() && scenario.endpoints.len() == 1 {
             let label = "a hedge goes to another endpoint";

@@ -3,6 +3,7 @@
 mod cheapest;
 mod fastest;
 mod least_in_flight;
+mod mirror;
 mod priority;
 mod round_robin;
 mod weighted;
@@ -10,6 +11,7 @@ mod weighted;
 pub use cheapest::Cheapest;
 pub use fastest::Fastest;
 pub use least_in_flight::LeastInFlight;
+pub use mirror::Mirror;
 pub use priority::Priority;
 pub use round_robin::RoundRobin;
 pub use weighted::Weighted;
@@ -39,6 +41,7 @@ kinds! {
         Cheapest = "cheapest",
         Fastest = "fastest",
         LeastInFlight = "least_in_flight",
+        Mirror = "mirror",
         Priority = "priority",
         RoundRobin = "round_robin",
         Weighted = "weighted",
@@ -93,17 +96,25 @@ mod tests {
         let mut router: AnyRouter = router.try_into().unwrap();
         let tried: Vec<_> = tried.iter().copied().map(EndpointId).collect();
         let mut draws = Rng::new(1).of(Purpose::Route, id, 0);
-        router.route(Instant::START, &REQUEST, fleet, &tried, &mut draws).map(|id| id.0)
+        let request = Request { id: RequestId(id), ..REQUEST };
+        router.route(Instant::START, &request, fleet, &tried, &mut draws).map(|id| id.0)
     }
 
     #[test]
     fn no_router_names_an_endpoint_twice_in_a_round_or_when_all_were_tried() {
-        for kind in AnyRouter::KINDS {
+        for kind in AnyRouter::KINDS.iter().filter(|kind| **kind != "mirror") {
             for id in 0..50 {
                 assert_eq!(route(kind, &fleet(), &[0, 2], id), Some(1), "{kind}");
                 assert_eq!(route(kind, &fleet(), &[0, 1, 2], id), None, "{kind}");
             }
         }
+    }
+
+    #[test]
+    fn each_copy_has_its_own_endpoint_and_no_other() {
+        let routed = [0, 1, 2, 3, 4].map(|id| route("mirror", &fleet(), &[], id));
+        assert_eq!(routed, [Some(0), Some(1), Some(2), Some(0), Some(1)]);
+        assert_eq!(route("mirror", &fleet(), &[1], 4), None);
     }
 
     #[test]
