@@ -262,10 +262,6 @@ impl Check<'_, '_> {
             let help = "use arrivals that do not wait, such as poisson, or another router";
             self.say("router", "a closed loop cannot be mirrored", label, help);
         }
-        if is_mirrored && scenario.hedge.is_some() {
-            let label = "each copy has one endpoint";
-            self.say("hedge", "a mirrored request has nowhere to hedge", label, "remove `hedge`");
-        }
         if scenario.hedge.is_some() && scenario.endpoints.len() == 1 {
             let label = "a hedge goes to another endpoint";
             self.say(
