@@ -14,10 +14,12 @@ use super::encoder::header;
 use super::target::decoded;
 use super::{
     Answer, Call, Headers, Operation, Problem, Promise, Provider, Refused, Route, Seen, Speech, Target,
+    usual_tier,
 };
 use crate::dialects::refusal::SHOULD_RETRY;
 use crate::dialects::{Bad, wait};
 use crate::server::limits::{Counts, Gauge};
+use crate::wire::Tier;
 
 pub struct Anthropic;
 
@@ -32,6 +34,10 @@ impl Provider for Anthropic {
 
     fn headers(&self, target: &Target, _stream: bool) -> Headers {
         headers(target)
+    }
+
+    fn tier(&self, word: &str) -> Option<Tier> {
+        tier(word)
     }
 
     fn key_headers(&self) -> &'static [&'static str] {
@@ -83,6 +89,11 @@ impl Provider for Anthropic {
             false => entry,
         }
     }
+}
+
+/// What its word for a service tier means.
+pub fn tier(word: &str) -> Option<Tier> {
+    if word == "standard_only" { Some(Tier::Standard) } else { usual_tier(word) }
 }
 
 /// The client's headers of every call, its version unless the endpoint's own headers have one.

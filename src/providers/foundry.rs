@@ -4,6 +4,7 @@
 
 use super::{Answer, Call, Headers, Problem, Promise, Provider, Route, Seen, Speech, Target, anthropic};
 use crate::dialects::Bad;
+use crate::wire::Tier;
 
 pub struct Foundry;
 
@@ -18,6 +19,10 @@ impl Provider for Foundry {
 
     fn headers(&self, target: &Target, _stream: bool) -> Headers {
         anthropic::headers(target)
+    }
+
+    fn tier(&self, word: &str) -> Option<Tier> {
+        anthropic::tier(word)
     }
 
     fn key_headers(&self) -> &'static [&'static str] {

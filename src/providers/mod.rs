@@ -32,7 +32,7 @@ pub use self::target::{Encoded, Target};
 use crate::dialects::{AnyDialect, Bad, Framing, Generate, InPath, Place};
 use crate::kind;
 use crate::server::limits::Gauge;
-use crate::wire::{Rejection, Reply};
+use crate::wire::{Rejection, Reply, Tier};
 
 /// Every provider, by the name that scenarios call it.
 pub static PROVIDERS: [(&str, &dyn Provider); 7] = [
@@ -83,6 +83,11 @@ pub trait Provider: Send + Sync {
     /// What a Claude body says as `anthropic_version`.
     fn anthropic_version(&self) -> Option<&'static str> {
         None
+    }
+
+    /// What its word for a service tier means, in requests and in answers; `None` for a word that is not its own.
+    fn tier(&self, word: &str) -> Option<Tier> {
+        usual_tier(word)
     }
 
     /// Client: the content type that an answer should have.
@@ -179,6 +184,15 @@ pub trait Provider: Send + Sync {
     /// Mock: the list of models, here one, or one model's entry.
     fn models(&self, model: &str, is_list: bool) -> Value {
         openai::models(model, is_list)
+    }
+}
+
+/// What most providers mean by a word for a service tier, in whichever case it is written.
+pub fn usual_tier(word: &str) -> Option<Tier> {
+    let word = word.to_ascii_lowercase();
+    match word.as_str() {
+        "auto" | "default" => Some(Tier::Standard),
+        name => Tier::ALL.into_iter().find(|tier| tier.name() == name),
     }
 }
 

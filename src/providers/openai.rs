@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::encoder::header;
 use super::target::decoded;
-use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target};
+use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target, usual_tier};
 use crate::dialects::refusal::{SHOULD_RETRY, is_retryable};
 use crate::dialects::wait;
 use crate::server::limits::Gauge;
+use crate::wire::Tier;
 
 pub struct Openai;
 
@@ -32,6 +33,15 @@ impl Provider for Openai {
 
     fn path(&self, target: &Target, _stream: bool) -> String {
         path(target.dialect.name()).into()
+    }
+
+    /// Its fast mode is what was called priority, and answers still call it so.
+    fn tier(&self, word: &str) -> Option<Tier> {
+        match word {
+            "fast" => Some(Tier::Priority),
+            "scale" => Some(Tier::Reserved),
+            word => usual_tier(word),
+        }
     }
 
     fn route(&self, call: &Call<'_>) -> Route {

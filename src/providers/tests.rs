@@ -10,10 +10,10 @@ use super::encoder::id_of;
 use super::testing::{
     MODEL, UNIX_SECS, answer, asked, finish, header, plain, read, replies, request, target, tokens, written,
 };
-use super::{Call, PROVIDERS, Served, Target};
+use super::{AnyProvider, Call, PROVIDERS, Served, Target};
 use crate::credential::{Credential, Secret};
 use crate::time::Instant;
-use crate::wire::{Fault, FaultKind, Kind, Rejection, Reply, Request, Source, Usage};
+use crate::wire::{Fault, FaultKind, Kind, Rejection, Reply, Request, Source, Tier, Usage};
 
 /// Every row: each provider with each of its dialects.
 fn rows() -> Vec<Target> {
@@ -292,5 +292,31 @@ fn a_blank_that_is_none_of_jsons_begins_no_array_however_it_is_split() {
     for body in ["\r\u{c}[{}]", "\u{c}[", " [ ]", "\n\n[{\"candidates\":[]}]"] {
         let whole = read(&target, true, &head, [body.as_bytes()]);
         assert_eq!(read(&target, true, &head, body.as_bytes().chunks(1)), whole, "{body:?}");
+    }
+}
+
+/// OpenAI's fast-mode guide, October 2026; Anthropic's service-tiers, September 2026; botocore 1.44; google-genai 3.4.
+#[test]
+fn each_provider_has_its_own_words_for_tiers() {
+    let rows = [
+        ("anthropic", "standard_only", Some(Tier::Standard)),
+        ("azure", "default", Some(Tier::Standard)),
+        ("azure", "scale", None),
+        ("bedrock", "reserved", Some(Tier::Reserved)),
+        ("foundry", "auto", Some(Tier::Standard)),
+        ("openai", "auto", Some(Tier::Standard)),
+        ("openai", "fast", Some(Tier::Priority)),
+        ("openai", "priority", Some(Tier::Priority)),
+        ("openai", "scale", Some(Tier::Reserved)),
+        ("openai", "turbo", None),
+        ("openai", "ultrafast", Some(Tier::Ultrafast)),
+        ("vertex", "FLEX", Some(Tier::Flex)),
+        ("vertex", "ON_DEMAND", Some(Tier::Standard)),
+        ("vertex", "ON_DEMAND_PRIORITY", Some(Tier::Priority)),
+        ("vertex", "PROVISIONED_THROUGHPUT", Some(Tier::Reserved)),
+    ];
+    for (provider, word, tier) in rows {
+        let provider: AnyProvider = provider.parse().unwrap();
+        assert_eq!(provider.get().tier(word), tier, "{} {word}", provider.name());
     }
 }

@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 
 use super::encoder::header;
 use super::target::{decoded, segment};
-use super::{Answer, Call, Headers, Operation, Problem, Promise, Provider, Route, Seen, Speech, Target};
+use super::{
+    Answer, Call, Headers, Operation, Problem, Promise, Provider, Route, Seen, Speech, Target, usual_tier,
+};
 use crate::dialects::{Framing, InPath, Place};
+use crate::wire::Tier;
 
 pub struct Vertex;
 
@@ -44,6 +47,15 @@ impl Provider for Vertex {
 
     fn anthropic_version(&self) -> Option<&'static str> {
         Some("vertex-2023-10-16")
+    }
+
+    /// The words of its traffic types and of its routing headers, too.
+    fn tier(&self, word: &str) -> Option<Tier> {
+        match word.to_ascii_lowercase().as_str() {
+            "dedicated" | "provisioned_throughput" => Some(Tier::Reserved),
+            "on_demand" | "shared" => Some(Tier::Standard),
+            word => usual_tier(word.strip_prefix("on_demand_").unwrap_or(word)),
+        }
     }
 
     fn key_headers(&self) -> &'static [&'static str] {
