@@ -1,3 +1,100 @@
 //! What the clouds offer: dated prices, quotas and capacities with their sources.
 
+pub mod files;
+pub mod lookup;
+pub mod model;
+pub mod name;
+mod read;
 pub mod row;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use jiff::civil::Date;
+
+pub use self::lookup::{Sought, Unpriced};
+pub use self::model::{Availability, Model, Zone};
+use self::read::{Row, Rows};
+pub use self::row::{Offer, Term, UnitOffer};
+use crate::error::Result;
+
+/// Every price there is, and what is known of the models.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    /// In the order of provider, model, scope, tier and time, as all rows are in the order of their keys.
+    pub offers: Vec<Offer>,
+    pub units: Vec<UnitOffer>,
+    pub models: Vec<Model>,
+    pub zones: Vec<Zone>,
+    /// The files it is read from, those of quotas among them: ours, then the folder's.
+    pub files: Vec<files::File>,
+}
+
+impl Catalogue {
+    /// The one in the binary.
+    pub fn embedded() -> Arc<Catalogue> {
+        static EMBEDDED: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
+            let files = files::embedded();
+            Arc::new(Catalogue::of(files).expect("our own files are sound: a test reads them"))
+        });
+        EMBEDDED.clone()
+    }
+
+    /// Ours with the rows of a folder: one takes the place of all of ours of the same key, whatever their time.
+    pub fn with(folder: &Path) -> Result<Catalogue> {
+        let theirs = Catalogue::of(files::read(folder)?)?;
+        let mut all = Catalogue::clone(&Catalogue::embedded());
+        replace(&mut all.offers, theirs.offers);
+        replace(&mut all.units, theirs.units);
+        replace(&mut all.models, theirs.models);
+        replace(&mut all.zones, theirs.zones);
+        all.files.extend(theirs.files);
+        Ok(all)
+    }
+
+    /// What these files say, and nothing else.
+    pub fn of(files: Vec<files::File>) -> Result<Catalogue> {
+        let Rows { offers, units, models, zones } = read::rows(&files)?;
+        Ok(Catalogue { offers, units, models, zones, files })
+    }
+
+    /// SHA-256 of its files, in hexadecimal.
+    pub fn hash(&self) -> String {
+        files::hash(&self.files)
+    }
+
+    /// The day of its newest row.
+    pub fn day(&self) -> Date {
+        let offers = self.offers.iter().map(|row| row.dated);
+        let units = self.units.iter().map(|row| row.dated);
+        let models = self.models.iter().map(|row| row.dated);
+        offers.chain(units).chain(models).max().unwrap_or_default()
+    }
+
+    /// What is known of a model, by the name that the offers have for it.
+    pub fn model(&self, provider: &str, model: &str) -> Option<&Model> {
+        self.models.iter().find(|row| row.provider == provider && row.model == model)
+    }
+
+    /// Whether a model can be used in a scope on a day.
+    pub fn available(&self, provider: &str, model: &str, scope: &str, date: Date) -> Availability {
+        self.model(provider, model).map_or(Availability::Unknown, |row| row.available(scope, date))
+    }
+
+    /// Where data stays that is sent to a scope of a provider; `None` where nobody knows.
+    pub fn residency(&self, provider: &str, scope: &str) -> Option<&str> {
+        let is_in = |row: &&Zone| row.provider == provider && row.scopes.iter().any(|known| known == scope);
+        self.zones.iter().find(is_in).map(|row| row.zone.as_str())
+    }
+}
+
+/// Puts `theirs` in the place of all of `ours` that have the same keys.
+fn replace<R: Row>(ours: &mut Vec<R>, theirs: Vec<R>) {
+    let keys: BTreeSet<_> = theirs.iter().map(Row::key).collect();
+    ours.retain(|row| !keys.contains(&row.key()));
+    drop(keys);
+    ours.extend(theirs);
+    ours.sort_by(|a, b| (a.key(), a.from()).cmp(&(b.key(), b.from())));
+}
+

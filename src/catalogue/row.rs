@@ -73,6 +73,56 @@ pub enum Term {
     ThreeYears,
 }
 
+/// A row whose price was read more days ago than this is stale: providers changed prices about every quarter in 2026.
+pub const STALE_AFTER_DAYS: i64 = 120;
+
+impl Offer {
+    /// Whether it holds on `day`.
+    pub fn holds(&self, day: Date) -> bool {
+        holds(self.from, self.until, day)
+    }
+
+    /// Whether its price was read too long before `day`.
+    pub fn is_stale(&self, day: Date) -> bool {
+        is_stale(self.dated, day)
+    }
+}
+
+impl UnitOffer {
+    /// Whether it holds on `day`.
+    pub fn holds(&self, day: Date) -> bool {
+        holds(self.from, self.until, day)
+    }
+
+    /// Whether its price was read too long before `day`.
+    pub fn is_stale(&self, day: Date) -> bool {
+        is_stale(self.dated, day)
+    }
+}
+
+impl Term {
+    /// As the catalogue writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Term::Hour => "hour",
+            Term::Week => "week",
+            Term::Month => "month",
+            Term::Quarter => "quarter",
+            Term::Half => "half",
+            Term::Year => "year",
+            Term::ThreeYears => "three_years",
+        }
+    }
+}
+
+fn holds(from: Option<Date>, until: Option<Date>, day: Date) -> bool {
+    from.is_none_or(|from| from <= day) && until.is_none_or(|until| day < until)
+}
+
+fn is_stale(dated: Date, day: Date) -> bool {
+    day.duration_since(dated).as_hours() > 24 * STALE_AFTER_DAYS
+}
+
 fn global() -> String {
     "global".into()
 }

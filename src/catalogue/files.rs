@@ -1,0 +1,140 @@
+//! The files a catalogue is read from: ours, in the binary, and those of a folder.
+
+use std::borrow::Cow;
+use std::io::Read as _;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// Every file of `scenarios/catalogue/`, by its path below it.
+static EMBEDDED: &[(&str, &str)] = &[
+    ("anthropic.toml", include_str!("../../scenarios/catalogue/anthropic.toml")),
+    ("aws.toml", include_str!("../../scenarios/catalogue/aws.toml")),
+    ("azure.toml", include_str!("../../scenarios/catalogue/azure.toml")),
+    ("bedrock.toml", include_str!("../../scenarios/catalogue/bedrock.toml")),
+    ("foundry.toml", include_str!("../../scenarios/catalogue/foundry.toml")),
+    ("openai.toml", include_str!("../../scenarios/catalogue/openai.toml")),
+    ("vertex.toml", include_str!("../../scenarios/catalogue/vertex.toml")),
+    ("zones.toml", include_str!("../../scenarios/catalogue/zones.toml")),
+];
+
+/// The folder of quotas and capacities, below the one of prices.
+pub const QUOTAS: &str = "quotas";
+
+/// A file larger than this is none of a catalogue's.
+const BYTES_MAX: u64 = 64 << 20;
+
+/// A file of a catalogue.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct File {
+    /// Its path below the catalogue's folder, such as `openai.toml` or `quotas/azure.toml`.
+    pub name: String,
+    pub text: Cow<'static, str>,
+}
+
+impl File {
+    /// Whether it says quotas and not prices.
+    pub fn is_quota(&self) -> bool {
+        self.name.starts_with(QUOTAS)
+    }
+
+    /// What it says, or the error about its first mistake.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        toml::from_str(&self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.error(at, error.message().trim_end())
+        })
+    }
+
+    /// The error about what stands at byte `at`.
+    pub fn error(&self, at: usize, problem: &str) -> Error {
+        Error::usage(format!("{}: {problem}", self.place(at)))
+    }
+
+    /// Where byte `at` stands, as the catalogue's messages have it.
+    pub fn place(&self, at: usize) -> String {
+        let before = self.text.get(..at).unwrap_or(&self.text);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        format!("{} of the catalogue, line {line}", self.name)
+    }
+}
+
+/// Our own files.
+pub fn embedded() -> Vec<File> {
+    EMBEDDED.iter().map(|(name, text)| File { name: (*name).into(), text: (*text).into() }).collect()
+}
+
+/// The `.toml` files of a folder and of its [`QUOTAS`], in the order of their names.
+pub fn read(folder: &Path) -> Result<Vec<File>> {
+    let mut files = list(folder, "")?;
+    if folder.join(QUOTAS).is_dir() {
+        files.extend(list(&folder.join(QUOTAS), "quotas/")?);
+    }
+    if files.is_empty() {
+        return Err(Error::usage(format!(
+            "the catalogue {} has no .toml file; put prices into such as {}",
+            folder.display(),
+            folder.join("prices.toml").display()
+        )));
+    }
+    Ok(files)
+}
+
+fn list(folder: &Path, below: &str) -> Result<Vec<File>> {
+    let fail = |path: &Path, cause: std::io::Error| {
+        Error::usage(format!("could not read the catalogue {}: {cause}", path.display()))
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|cause| fail(folder, cause))? {
+        let path = entry.map_err(|cause| fail(folder, cause))?.path();
+        if path.is_dir() || path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let mut text = String::new();
+        let file = std::fs::File::open(&path).map_err(|cause| fail(&path, cause))?;
+        file.take(BYTES_MAX).read_to_string(&mut text).map_err(|cause| fail(&path, cause))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        files.push(File { name: format!("{below}{name}"), text: text.into() });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// SHA-256 of names and texts, in hexadecimal.
+pub fn hash(files: &[File]) -> String {
+    let mut hasher = Sha256::new();
+    for part in files.iter().flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()]) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_our_folder_is_in_the_binary() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/catalogue");
+        assert_eq!(read(&folder).unwrap(), embedded());
+    }
+
+    #[test]
+    fn an_empty_or_missing_folder_is_no_catalogue() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().contains("has no .toml file"));
+        let missing = folder.path().join("missing");
+        assert!(read(&missing).unwrap_err().to_string().starts_with("could not read the catalogue"));
+    }
+
+    #[test]
+    fn the_hash_knows_where_a_file_ends() {
+        let file = |name: &str, text: &str| File { name: name.into(), text: text.to_string().into() };
+        assert_ne!(hash(&[file("a", "bc")]), hash(&[file("ab", "c")]));
+        assert_eq!(hash(&[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}
