@@ -145,13 +145,13 @@ impl Catalogue {
         let rows: BTreeSet<String> = self.of_model(provider, model).map(describe).collect();
         if rows.is_empty() {
             let known = match nearest(model, models.iter().copied()) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("it has: {}", list(models)),
+                Some(meant) => format!("did you mean {meant}? If not, say"),
+                None => format!("it has: {}; say", list(models)),
             };
             return Unpriced {
                 message: format!("the catalogue has no price of {model} at {provider}"),
                 help: format!(
-                    "{known} Say with `sold_as` which model it is, or give the endpoint its `price`{OTHERWISE}"
+                    "{known} with `sold_as` which model it is, or give the endpoint its `price`{OTHERWISE}"
                 ),
             };
         }

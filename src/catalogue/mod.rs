@@ -98,3 +98,5 @@ fn replace<R: Row>(ours: &mut Vec<R>, theirs: Vec<R>) {
     ours.sort_by(|a, b| (a.key(), a.from()).cmp(&(b.key(), b.from())));
 }
 
+#[cfg(test)]
+mod tests;
