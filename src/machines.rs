@@ -8,9 +8,10 @@ use crate::collectors::{Bounds, Priced, Setup};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
+use crate::server::cloud::Cloud;
 use crate::server::endpoint::{Detail, Endpoint};
 use crate::time::Instant;
-use crate::wire::ClassId;
+use crate::wire::{ClassId, EndpointId};
 
 /// The client half.
 pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
@@ -38,7 +39,24 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
     })
 }
 
-/// The server half: one machine for each endpoint that says how fast it answers.
+/// The server half: the endpoints that `is_wanted`, in the scenario's order, with the pools that they draw on.
+pub fn cloud(
+    scenario: &Scenario,
+    detail: Detail,
+    is_wanted: impl Fn(&EndpointSpec) -> bool,
+) -> Result<Cloud> {
+    let place = |name: &String| scenario.pools.iter().position(|pool| pool.name == *name);
+    let wanted = scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
+    let endpoints = wanted.map(|(index, spec)| {
+        let pools = spec.pools.iter().filter_map(place).collect();
+        Ok((endpoint(scenario, index, detail)?, pools))
+    });
+    let endpoints = endpoints.collect::<Result<Vec<_>>>()?;
+    let pools = scenario.pools.iter().map(|pool| pool.limits.clone()).collect();
+    Ok(Cloud::new(endpoints, pools, Rng::new(u64::from(scenario.seed)).child(POOLS)))
+}
+
+/// One endpoint by itself: the machine behind it, without pools.
 pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<Endpoint> {
     let spec = &scenario.endpoints[index];
     let latency = spec.latency.clone().ok_or_else(|| {
@@ -57,16 +75,19 @@ pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
         send_lag_p99_max: scenario.fidelity.send_lag_p99_max.get(),
         achieved_min: scenario.fidelity.achieved_min.get(),
     };
-    let priced = |spec: &EndpointSpec| Priced {
+    let priced = |(index, spec): (usize, &EndpointSpec)| Priced {
         name: spec.name.clone(),
         tariff: spec.tariff.clone(),
-        spills_to: None,
+        spills_to: scenario.terms(index).spill.map(|spill| EndpointId(spill.to as u16)),
     };
     Setup {
-        endpoints: scenario.endpoints.iter().map(priced).collect(),
+        endpoints: scenario.endpoints.iter().enumerate().map(priced).collect(),
         classes: scenario.classes.iter().map(|class| (class.name.clone(), class.slo)).collect(),
         warmup: scenario.warmup.get(),
         duration: scenario.duration.get(),
         bounds: (!is_virtual).then_some(bounds),
     }
 }
+
+/// The pools' root of chance, which no endpoint's position can be.
+const POOLS: u64 = 1 << 32;

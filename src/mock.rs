@@ -11,24 +11,59 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
 use crate::client::workload::Class;
+use crate::credential::Credential;
+use crate::error::Result;
 use crate::http::clock::Clock;
-use crate::http::engine::Engine;
-pub use crate::http::engine::Part;
+use crate::http::engine::{Engine, Part};
+use crate::http::lottery::Lottery;
 use crate::http::pacer::{Lateness, Pacer};
 use crate::http::tls::Identity;
 use crate::http::{runtime, server};
+use crate::machines;
 use crate::rng::Rng;
+use crate::scenario::{EndpointSpec, Scenario};
+use crate::server::cloud::Cloud;
+use crate::server::endpoint::Detail;
 
 /// What a mock serves.
 #[derive(Clone)]
 pub struct Mock {
-    pub parts: Vec<Part>,
+    parts: Vec<Part>,
+    cloud: Cloud,
     /// Calls that carry no hints get answers such as these classes' requests would.
-    pub classes: Vec<Class>,
-    pub rng: Rng,
+    classes: Vec<Class>,
+    rng: Rng,
 }
 
 impl Mock {
+    /// A mock of the endpoints that `is_wanted`, in the scenario's order; `expected` is what callers of each must show.
+    pub fn new(
+        scenario: &Scenario,
+        is_wanted: impl Fn(&EndpointSpec) -> bool,
+        expected: impl Fn(&EndpointSpec) -> Result<Option<Vec<Credential>>>,
+    ) -> Result<Mock> {
+        let wanted: Vec<&EndpointSpec> = scenario.endpoints.iter().filter(|spec| is_wanted(spec)).collect();
+        let place = |name: &String| wanted.iter().position(|spec| spec.name == *name);
+        let parts = wanted.iter().map(|spec| {
+            Ok(Part {
+                name: spec.name.clone(),
+                served: spec.served(expected(spec)?),
+                spillover: spec.spillover.as_ref().and_then(place),
+            })
+        });
+        Ok(Mock {
+            parts: parts.collect::<Result<_>>()?,
+            cloud: machines::cloud(scenario, Detail::EachToken, &is_wanted)?,
+            classes: scenario.classes.clone(),
+            rng: Rng::new(u64::from(scenario.seed)),
+        })
+    }
+
+    /// Whether there is no endpoint to serve.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// Listens at `addr`; port 0 takes any that is free. Calls are answered once it is served.
     pub fn bind(self, addr: SocketAddr, clock: Clock) -> io::Result<Bound> {
         let runtime = runtime()?;
@@ -108,7 +143,8 @@ impl Bound {
         let lateness = runtime.block_on(async {
             let listener = TcpListener::from_std(self.listener)?;
             let pacer = Pacer::new(self.clock)?;
-            let engine = Rc::new(Engine::new(self.mock.parts, self.mock.classes, self.mock.rng, self.clock));
+            let Mock { parts, cloud, classes, rng } = self.mock;
+            let engine = Rc::new(Engine::new(parts, cloud, Lottery::new(classes, rng), self.clock));
             on_ready();
             tokio::select! {
                 biased;

@@ -6,9 +6,10 @@ use crate::client::dispatcher::{self, Action, Dispatcher};
 use crate::error::Result;
 use crate::machines;
 use crate::outcome::Outcome;
-use crate::providers::Speech;
-use crate::scenario::{EndpointSpec, Scenario};
-use crate::server::endpoint::{self, Detail, Endpoint};
+use crate::providers::{Speech, Terms};
+use crate::scenario::Scenario;
+use crate::server::cloud::{self, Cloud};
+use crate::server::endpoint::Detail;
 use crate::time::Instant;
 use crate::wire::{AttemptId, EndpointId, Job, Reply};
 
@@ -28,14 +29,10 @@ pub struct Played {
 /// Plays the scenario to its end. Each request's outcome is handed to `record`, in the order of their ends.
 /// `record` may stop the arrivals by saying so; what is under way is still played.
 pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) -> Result<Played> {
-    let endpoints = (0..scenario.endpoints.len())
-        .map(|index| machines::endpoint(scenario, index, Detail::Stretches))
-        .collect::<Result<Vec<_>>>()?;
-    let speech = |spec: &EndpointSpec| spec.provider.get().speech(spec.dialect().name());
     let mut world = World {
         client: machines::dispatcher(scenario),
-        endpoints,
-        speech: scenario.endpoints.iter().map(speech).collect(),
+        cloud: machines::cloud(scenario, Detail::Stretches, |_| true)?,
+        lines: (0..scenario.endpoints.len()).map(|index| Line::new(scenario, index)).collect(),
         crossing: VecDeque::new(),
     };
     let mut played = Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, events: 0 };
@@ -72,11 +69,26 @@ pub enum Flow {
 
 struct World {
     client: Dispatcher,
-    endpoints: Vec<Endpoint>,
-    /// What each one's protocol has room for.
-    speech: Vec<Speech>,
+    cloud: Cloud,
+    /// The line to each endpoint.
+    lines: Vec<Line>,
     /// What goes from one half to the other at the present instant.
     crossing: VecDeque<Crossing>,
+}
+
+/// What calls to an endpoint, and their answers, have room for, and on which terms they are served.
+struct Line {
+    speech: Speech,
+    terms: Terms<'static>,
+}
+
+impl Line {
+    fn new(scenario: &Scenario, index: usize) -> Line {
+        let spec = &scenario.endpoints[index];
+        let speech = spec.provider.get().speech(spec.dialect().name());
+        let speech = if spec.service_tier.is_some() { speech.asking_tier() } else { speech };
+        Line { speech, terms: scenario.terms(index) }
+    }
 }
 
 enum Crossing {
@@ -90,12 +102,10 @@ impl World {
     /// Goes to the next instant at which something is due. Ties: endpoints in the scenario's order, then the
     /// client, so that an answer due with its deadline still counts.
     fn wake_next(&mut self) -> Option<Instant> {
-        let client = self.client.deadline();
-        let due =
-            (0u16..).zip(&self.endpoints).filter_map(|(index, endpoint)| Some((endpoint.deadline()?, index)));
-        match (due.min(), client) {
-            (Some((at, index)), client) if client.is_none_or(|client| at <= client) => {
-                self.serve(at, EndpointId(index), endpoint::Event::Wake);
+        match (self.cloud.deadline(), self.client.deadline()) {
+            (Some(at), client) if client.is_none_or(|client| at <= client) => {
+                let replies = self.cloud.wake(at);
+                self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
                 Some(at)
             }
             (_, Some(at)) => {
@@ -109,7 +119,10 @@ impl World {
 
     fn cross(&mut self, now: Instant, crossing: Crossing) -> Option<Outcome> {
         match crossing {
-            Crossing::Cancel(id, endpoint) => self.serve(now, endpoint, endpoint::Event::Cancel(id)),
+            Crossing::Cancel(id, endpoint) => {
+                let replies = self.cloud.cancel(now, endpoint.0.into(), id);
+                self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
+            }
             Crossing::Done(outcome) => return Some(outcome),
             Crossing::Reply(id, reply) => {
                 let actions = self.client.on_event(now, dispatcher::Event::Reply { id, at: now, reply });
@@ -117,18 +130,19 @@ impl World {
             }
             Crossing::Send(id, endpoint, job) => {
                 self.client.on_event(now, dispatcher::Event::Sent { id, at: now });
-                let job = self.speech[usize::from(endpoint.0)].ask(job);
-                self.serve(now, endpoint, endpoint::Event::Offer(id, job));
+                let Line { speech, terms } = &self.lines[usize::from(endpoint.0)];
+                let replies = self.cloud.offer(now, endpoint.0.into(), (id, speech.ask(job)), terms.spill);
+                self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
             }
         }
         None
     }
+}
 
-    fn serve(&mut self, now: Instant, endpoint: EndpointId, event: endpoint::Event) {
-        let index = usize::from(endpoint.0);
-        let (replies, speech) = (self.endpoints[index].on_event(now, event), self.speech[index]);
-        self.crossing.extend(replies.map(|(id, reply)| Crossing::Reply(id, speech.tell(reply))));
-    }
+/// A reply as it is understood by who asked.
+fn heard(lines: &[Line], said: cloud::Action) -> Crossing {
+    let Line { speech, terms } = &lines[said.asked];
+    Crossing::Reply(said.id, speech.tell(said.reply, terms.tier))
 }
 
 impl From<Action> for Crossing {

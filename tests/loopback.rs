@@ -10,13 +10,11 @@ use tollgate::http::client::{Remote, Transport};
 use tollgate::http::clock::Clock;
 use tollgate::login::keyring::Keyring;
 use tollgate::machines;
-use tollgate::mock::{Embedded, Mock, Part};
+use tollgate::mock::{Embedded, Mock};
 use tollgate::outcome::{End, Ended, Outcome};
 use tollgate::providers::PROVIDERS;
-use tollgate::rng::Rng;
 use tollgate::run::{Ending, Input, Interrupts, Progress, Ran, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
-use tollgate::server::endpoint::Detail;
 use tollgate::simulate::{Flow, simulate};
 use tollgate::wire::FaultKind;
 
@@ -243,16 +241,7 @@ fn scenario(head: &str, class: &str, limits: &[&str]) -> Scenario {
 }
 
 fn mock(scenario: &Scenario) -> Mock {
-    let part = |index: usize| Part {
-        name: scenario.endpoints[index].name.clone(),
-        served: scenario.endpoints[index].served(Some(Vec::new())),
-        machine: machines::endpoint(scenario, index, Detail::EachToken).expect("it has a latency"),
-    };
-    Mock {
-        parts: (0..scenario.endpoints.len()).map(part).collect(),
-        classes: scenario.classes.clone(),
-        rng: Rng::new(u64::from(scenario.seed)),
-    }
+    Mock::new(scenario, |_| true, |_| Ok(Some(Vec::new()))).expect("its endpoints have latencies")
 }
 
 fn embed(scenario: &Scenario) -> Embedded {

@@ -20,11 +20,8 @@ use h2::client::SendRequest;
 use secure::Certified;
 use tollgate::http::clock::Clock;
 use tollgate::http::runtime;
-use tollgate::machines;
-use tollgate::mock::{Embedded, Mock, Part};
-use tollgate::rng::Rng;
+use tollgate::mock::{Embedded, Mock};
 use tollgate::scenario::Scenario;
-use tollgate::server::endpoint::Detail;
 
 #[test]
 fn a_cut_resets_its_stream_and_no_other() {
@@ -193,16 +190,7 @@ async fn ask(
 fn embed(endpoints: &str) -> Embedded {
     let text = HEAD.to_string() + endpoints;
     let scenario = Scenario::parse(&text, Path::new("mock.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let part = |(index, spec): (usize, &tollgate::scenario::EndpointSpec)| Part {
-        name: spec.name.clone(),
-        served: spec.served(None),
-        machine: machines::endpoint(&scenario, index, Detail::EachToken).expect("it has a latency"),
-    };
-    let mock = Mock {
-        parts: scenario.endpoints.iter().enumerate().map(part).collect(),
-        classes: scenario.classes.clone(),
-        rng: Rng::new(1),
-    };
+    let mock = Mock::new(&scenario, |_| true, |_| Ok(None)).expect("its endpoints have latencies");
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let bound = mock.bind(any, Clock::starting_in(Duration::ZERO));
     bound.and_then(|bound| bound.embed()).expect("loopback has a free port")

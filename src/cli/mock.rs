@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use tollgate::credential::Credential;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::clock::Clock;
 use tollgate::http::interrupt::Interrupt;
@@ -11,11 +10,8 @@ use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Identity;
 use tollgate::http::tls::Roots;
 use tollgate::login::surroundings::Surroundings;
-use tollgate::machines;
-use tollgate::mock::{Mock, Part};
-use tollgate::rng::Rng;
+use tollgate::mock::Mock;
 use tollgate::scenario::{EndpointSpec, Scenario};
-use tollgate::server::endpoint::Detail;
 
 use super::{login, output};
 
@@ -63,7 +59,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     };
     let expected =
         |spec: &EndpointSpec| surroundings.as_ref().map(|held| login::expected(spec, held)).transpose();
-    let mock = mock(&scenario, |_| true, expected)?;
+    let mock = Mock::new(&scenario, |_| true, expected)?;
     let clock = Clock::starting_in(std::time::Duration::ZERO);
     let failed = |cause: std::io::Error| {
         Error::failed(format!("could not listen on {}: {cause}; give --listen another address", args.listen))
@@ -91,22 +87,4 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let lateness = lateness.map_err(failed)?;
     output::say(&format!("\n{}\n", lateness.describe()))?;
     Ok(ExitCode::Fine)
-}
-
-/// A mock of the endpoints that `is_wanted`, in the scenario's order; `expected` is what callers of each must show.
-pub fn mock(
-    scenario: &Scenario,
-    is_wanted: impl Fn(&EndpointSpec) -> bool,
-    expected: impl Fn(&EndpointSpec) -> Result<Option<Vec<Credential>>>,
-) -> Result<Mock> {
-    let wanted = scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
-    let parts = wanted.map(|(index, spec)| {
-        Ok(Part {
-            name: spec.name.clone(),
-            served: spec.served(expected(spec)?),
-            machine: machines::endpoint(scenario, index, Detail::EachToken)?,
-        })
-    });
-    let parts = parts.collect::<Result<Vec<_>>>()?;
-    Ok(Mock { parts, classes: scenario.classes.clone(), rng: Rng::new(u64::from(scenario.seed)) })
 }

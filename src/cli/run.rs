@@ -11,14 +11,13 @@ use tollgate::http::interrupt::Interrupt;
 use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Roots;
 use tollgate::machines;
-use tollgate::mock::Embedded;
+use tollgate::mock::{Embedded, Mock};
 use tollgate::report::summary::Verb;
 use tollgate::run::{Ending, Input, Interrupts, Remote, Transport, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
 use super::login;
-use super::mock;
 use super::output::{self, Progress};
 use super::subject::{self, Found, Subject};
 
@@ -156,8 +155,8 @@ fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
 /// One mock for all endpoints that want one, on a socket and a thread of its own.
 fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
     // Our own requests to our own mock need no key.
-    let mock = mock::mock(scenario, EndpointSpec::is_mock, |_| Ok(Some(Vec::new())))?;
-    if mock.parts.is_empty() {
+    let mock = Mock::new(scenario, EndpointSpec::is_mock, |_| Ok(Some(Vec::new())))?;
+    if mock.is_empty() {
         return Ok(None);
     }
     let bound = mock.bind((std::net::Ipv4Addr::LOCALHOST, 0).into(), clock).and_then(|bound| bound.embed());

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::message::is_cut;
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
+use crate::wire::Tier;
 
 pub struct AnthropicMessages;
 
@@ -50,6 +51,10 @@ impl Dialect for AnthropicMessages {
 
     fn read_prompt(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         call::read_prompt(body, path)
+    }
+
+    fn tier_word(&self, tier: Tier) -> Option<&'static str> {
+        Some(writer::tier_word(tier))
     }
 
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {

@@ -10,7 +10,8 @@ mod writer;
 use serde_json::{Map, Value, json};
 
 pub use self::call::malformed;
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
+use crate::wire::Tier;
 
 pub struct Converse;
 
@@ -33,6 +34,10 @@ impl Dialect for Converse {
 
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         call::read(body, path)
+    }
+
+    fn tier_word(&self, tier: Tier) -> Option<&'static str> {
+        Some(tier::bedrock(tier))
     }
 
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {

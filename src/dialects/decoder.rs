@@ -13,8 +13,8 @@ use super::json_array::{ArrayError, JsonArray};
 use super::progress::fault;
 use super::refusal::Refusal;
 use super::sse::Sse;
-use super::{Ask, Dialect, Reader};
-use crate::wire::{Fault, FaultKind, Finish, Reply};
+use super::{Ask, Dialect, Reader, tier};
+use crate::wire::{Fault, FaultKind, Finish, Reply, Tier};
 
 /// Bytes of a whole answer that we are willing to hold.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -24,6 +24,21 @@ pub struct Decoder {
     is_stream_asked: bool,
     reader: Box<dyn Reader>,
     body: Body,
+    marks: Marks,
+    /// What the head said by them.
+    tier: Option<Tier>,
+    is_spilled: bool,
+}
+
+/// How an answer shows, beside its body, who served it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks {
+    /// The header that names the tier.
+    pub tier: Option<&'static str>,
+    /// What the name of a header begins with that only answers have which were passed on.
+    pub spilled: Option<&'static str>,
+    /// The capacity asked is bought, and says so: what another tier served was passed on.
+    pub is_bought: bool,
 }
 
 /// What the head promised.
@@ -39,14 +54,18 @@ enum Body {
 
 impl Decoder {
     /// A decoder for the answer to `ask`.
-    pub fn new(dialect: &dyn Dialect, ask: &Ask<'_>) -> Decoder {
-        let reader = dialect.reader(ask);
-        Decoder { is_stream_asked: ask.request.stream, reader, body: Body::Whole(Vec::new()) }
+    pub fn new(dialect: &dyn Dialect, ask: &Ask<'_>, marks: Marks) -> Decoder {
+        let (reader, body) = (dialect.reader(ask), Body::Whole(Vec::new()));
+        Decoder { is_stream_asked: ask.request.stream, reader, body, marks, tier: None, is_spilled: false }
     }
 
     /// Once, before any bytes. The content type says how the answer comes; where it is none of ours, as it
     /// was asked for. A stream that comes as JSON is an array if it begins like one.
     pub fn on_head(&mut self, status: u16, headers: &HeaderMap) {
+        let word = self.marks.tier.and_then(|name| headers.get(name)?.to_str().ok());
+        self.tier = word.and_then(tier::read);
+        let is_mark = |start: &str| headers.keys().any(|name| name.as_str().starts_with(start));
+        self.is_spilled = self.marks.spilled.is_some_and(is_mark);
         let content_type = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
         let is_type =
             |name: &[u8]| content_type.get(..name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
@@ -85,7 +104,7 @@ impl Decoder {
             }
         };
         if let Some(last) = last {
-            replies.push(last);
+            replies.push(self.marked(last));
             self.body = Body::Done;
         }
     }
@@ -100,7 +119,18 @@ impl Decoder {
             Body::Sse(stream) => stream.on_end(&mut *self.reader),
             Body::Whole(body) => self.reader.on_whole(&body, replies),
         };
-        replies.push(last(ended));
+        let last = self.marked(last(ended));
+        replies.push(last);
+    }
+
+    /// The final reply with what the head, and the tier, say of who served it.
+    fn marked(&self, mut last: Reply) -> Reply {
+        if let Reply::Finished(finish) = &mut last {
+            finish.tier = self.tier.or(finish.tier);
+            let is_other = finish.tier.is_some_and(|tier| tier != Tier::Reserved);
+            finish.is_spilled = self.is_spilled || self.marks.is_bought && is_other;
+        }
+        last
     }
 }
 

@@ -11,6 +11,7 @@ mod writer;
 use serde_json::{Map, Value, json};
 
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
+use crate::wire::Tier;
 
 pub struct Gemini;
 
@@ -39,6 +40,10 @@ impl Dialect for Gemini {
 
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         call::read(body, path)
+    }
+
+    fn tier_word(&self, tier: Tier) -> Option<&'static str> {
+        Some(writer::traffic(tier))
     }
 
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {

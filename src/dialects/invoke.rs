@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::counts::Count;
 use super::progress::Progress;
-use super::{Ask, Bad, Dialect, Events, Generate, InPath, Meta, Place, Reader, Writer, converse};
+use super::{Ask, Bad, Dialect, Events, Generate, InPath, Meta, Place, Reader, Writer, converse, tier};
 use crate::dialects::AnyDialect;
-use crate::wire::{Fault, Finish, Reply, Source, Tokens, Usage};
+use crate::wire::{Fault, Finish, Reply, Source, Tier, Tokens, Usage};
 
 pub struct Invoke;
 
@@ -41,6 +41,10 @@ impl Dialect for Invoke {
         }
         let asked = spoken(model).read(body, path)?;
         Ok(Generate { service_tier: path.service_tier.clone(), ..asked })
+    }
+
+    fn tier_word(&self, tier: Tier) -> Option<&'static str> {
+        Some(tier::bedrock(tier))
     }
 
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {

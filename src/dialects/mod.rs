@@ -25,6 +25,7 @@ pub mod prompt;
 pub mod refusal;
 pub mod sse;
 mod template;
+pub mod tier;
 pub mod wait;
 
 use std::fmt;
@@ -36,10 +37,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-pub use self::decoder::Decoder;
+pub use self::decoder::{Decoder, Marks};
 pub use self::events::{Events, Framing};
 use crate::kind;
-use crate::wire::{Fault, Finish, Reply, Request, Tokens};
+use crate::wire::{Fault, Finish, Reply, Request, Tier, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
 pub static DIALECTS: [(&str, &dyn Dialect); 8] = [
@@ -69,6 +70,11 @@ pub trait Dialect: Send + Sync {
     /// Whether answers are generated token by token.
     fn is_generating(&self) -> bool {
         true
+    }
+
+    /// What an answer calls the service tier that served it; `None` where it does not say.
+    fn tier_word(&self, _tier: Tier) -> Option<&'static str> {
+        None
     }
 
     /// Mock: what a body asks for. `path` is what the path has said already.
@@ -180,6 +186,8 @@ pub struct Meta {
     pub unix_secs: u64,
     /// From the call to its first byte, in milliseconds.
     pub elapsed_ms: u64,
+    /// The service tier that serves it.
+    pub tier: Tier,
 }
 
 /// Writes one successful answer of the mock.
@@ -202,6 +210,11 @@ pub trait Writer: Send {
 pub struct AnyDialect(&'static (&'static str, &'static dyn Dialect));
 
 impl AnyDialect {
+    /// What a client learns from an answer that was served in `tier`.
+    pub fn told(self, tier: Tier) -> Option<Tier> {
+        self.get().tier_word(tier).and_then(tier::read)
+    }
+
     pub fn get(self) -> &'static dyn Dialect {
         self.0.1
     }

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 pub use self::call::{min_tokens, model};
 pub use self::reader::ChatReader;
 pub use self::writer::{FAILURE, usage};
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
+use crate::wire::Tier;
 
 pub struct OpenaiChat;
 
@@ -42,6 +43,10 @@ impl Dialect for OpenaiChat {
 
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         call::read(body, path)
+    }
+
+    fn tier_word(&self, tier: Tier) -> Option<&'static str> {
+        Some(tier::openai(tier))
     }
 
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {

@@ -6,7 +6,8 @@ mod writer;
 
 use serde_json::{Map, Value};
 
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
+use crate::wire::Tier;
 
 pub struct OpenaiResponses;
 
@@ -37,6 +38,10 @@ impl Dialect for OpenaiResponses {
 
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         call::read(body, path)
+    }
+
+    fn tier_word(&self, tier: Tier) -> Option<&'static str> {
+        Some(tier::openai(tier))
     }
 
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {

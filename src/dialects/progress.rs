@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::prompt;
-use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Tokens, Usage};
+use super::{prompt, tier};
+use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Tier, Tokens, Usage};
 
 /// The pieces of an answer, its usage as the provider counts it, and how it ends.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Progress {
     pub raw_usage: Option<Box<str>>,
     /// The answer reached its cap.
     pub is_cut: bool,
+    /// The service tier that serves it.
+    tier: Option<Tier>,
 }
 
 impl Progress {
@@ -45,6 +47,11 @@ impl Progress {
         }
     }
 
+    /// The service tier, by the provider's word for it.
+    pub fn tell_tier(&mut self, word: Option<&str>) {
+        self.tier = word.and_then(tier::read).or(self.tier);
+    }
+
     /// The provider's usage record, read by `normalise`, which may find nothing counted in it. Says whether it did.
     pub fn tell<R: DeserializeOwned>(
         &mut self,
@@ -67,7 +74,7 @@ impl Progress {
             ..Usage::default()
         };
         let finish = Finish::new(self.usage.unwrap_or(counted), self.is_cut);
-        Finish { raw_usage: self.raw_usage.take(), ..finish }
+        Finish { raw_usage: self.raw_usage.take(), tier: self.tier, ..finish }
     }
 }
 

@@ -1,34 +1,34 @@
 //! The mock's endpoints as machines on the real clock: calls in, replies to their callers out.
 
 use std::cell::{Cell, RefCell};
+use std::collections::vec_deque;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use http::HeaderMap;
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::Clock;
 use super::hints::Hints;
+use super::lottery::Lottery;
 use super::pacer::{Lateness, Pacer};
-use crate::client::lengths::AnyLength;
-use crate::client::workload::Class;
 use crate::dialects::Generate;
-use crate::providers::{Served, Speech};
-use crate::rng::{Purpose, Rng};
-use crate::server::endpoint::{Action, Endpoint, Event};
+use crate::providers::{Served, Speech, Terms};
+use crate::server::cloud::{Action, Cloud, Spill};
 use crate::server::limits::Gauge;
 use crate::time::Instant;
 use crate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId};
 
 /// An endpoint of the mock.
 #[derive(Clone)]
-pub struct Part {
+pub(crate) struct Part {
     /// The scenario's name for it: the first segment of its paths.
     pub name: String,
     pub served: Served,
-    /// Tells each token: [`crate::server::endpoint::Detail::EachToken`].
-    pub machine: Endpoint,
+    /// The part that it is set up to spill to.
+    pub spillover: Option<usize>,
 }
 
 /// Everything that is served on one listener.
@@ -42,16 +42,12 @@ pub(crate) struct Engine {
 }
 
 struct State {
-    machines: Vec<Machine>,
+    /// Its endpoints are the parts, each telling each token: [`crate::server::endpoint::Detail::EachToken`].
+    cloud: Cloud,
+    callers: FxHashMap<AttemptId, Caller>,
     lottery: Lottery,
     next_id: u64,
     lateness: Lateness,
-    replies: Vec<Action>,
-}
-
-struct Machine {
-    endpoint: Endpoint,
-    callers: FxHashMap<AttemptId, Caller>,
 }
 
 struct Caller {
@@ -62,6 +58,8 @@ struct Caller {
 /// A reply on its way to the caller.
 pub(crate) struct Said {
     pub at: Instant,
+    /// The part whose reply it is.
+    pub by: usize,
     pub reply: Reply,
     /// What is left of the quotas; with the first reply only.
     pub gauges: Vec<Gauge>,
@@ -93,15 +91,15 @@ impl Drop for Call {
 }
 
 impl Engine {
-    /// `classes` decide the answers to calls that carry no hints.
-    pub fn new(parts: Vec<Part>, classes: Vec<Class>, rng: Rng, clock: Clock) -> Engine {
-        let machine = |part: &Part| Machine { endpoint: part.machine.clone(), callers: FxHashMap::default() };
+    /// `parts` and the endpoints of `cloud` go by the same positions; `lottery` has the answers to calls that carry
+    /// no hints.
+    pub fn new(parts: Vec<Part>, cloud: Cloud, lottery: Lottery, clock: Clock) -> Engine {
         let state = State {
-            machines: parts.iter().map(machine).collect(),
-            lottery: Lottery::new(classes, rng),
+            cloud,
+            callers: FxHashMap::default(),
+            lottery,
             next_id: FIRST_FOREIGN,
             lateness: Lateness::new(),
-            replies: Vec::new(),
         };
         Engine {
             clock,
@@ -112,29 +110,42 @@ impl Engine {
         }
     }
 
-    /// Offers a call to an endpoint, in a protocol with room for so much.
+    /// Offers a call to an endpoint, in a protocol with room for so much, and after it to another where `spill` says
+    /// so.
     pub fn offer(
         self: &Rc<Self>,
         part: usize,
         asked: &Generate,
         speech: Speech,
         hints: Option<Hints>,
+        spill: Option<Spill>,
     ) -> Call {
         let now = self.clock.now();
         let (sender, said) = unbounded_channel();
         let mut state = self.state.borrow_mut();
-        let (id, job) = state.job(part, asked, hints);
-        state.machines[part].callers.insert(id, Caller { said: sender, is_first: true });
-        state.feed(part, now, Event::Offer(id, speech.ask(job)));
+        let (id, job) = state.job(asked, hints);
+        state.callers.insert(id, Caller { said: sender, is_first: true });
+        state.feed(now, |cloud| cloud.offer(now, part, (id, speech.ask(job)), spill));
         self.set_alarm(&state);
         Call { engine: Rc::clone(self), part, id, said }
+    }
+
+    /// On which terms a call to a part is served.
+    pub fn terms<'a>(&self, part: usize, asked: &Generate, headers: &'a HeaderMap) -> Terms<'a> {
+        let Part { served, spillover, .. } = &self.parts[part];
+        let is_named = |other: usize, deployment: &str| {
+            let other_served = &self.parts[other].served;
+            other != part && other_served.provider == served.provider && other_served.model == deployment
+        };
+        let find = |name: &str| (0..self.parts.len()).find(|other| is_named(*other, name));
+        served.provider.terms(asked.service_tier.as_deref(), headers, *spillover, find)
     }
 
     fn cancel(&self, part: usize, id: AttemptId) {
         let now = self.clock.now();
         let mut state = self.state.borrow_mut();
-        if state.machines[part].callers.remove(&id).is_some() {
-            state.feed(part, now, Event::Cancel(id));
+        if state.callers.remove(&id).is_some() {
+            state.feed(now, |cloud| cloud.cancel(now, part, id));
             self.set_alarm(&state);
         }
     }
@@ -142,7 +153,7 @@ impl Engine {
     /// Wakes every machine when it wants to be woken; never ends.
     pub async fn keep_time(&self, mut pacer: Pacer) {
         loop {
-            let due = self.state.borrow().deadline();
+            let due = self.state.borrow().cloud.deadline();
             self.sleeps_until.set(due);
             tokio::select! {
                 biased;
@@ -158,7 +169,7 @@ impl Engine {
     }
 
     fn set_alarm(&self, state: &State) {
-        let (due, planned) = (state.deadline(), self.sleeps_until.get());
+        let (due, planned) = (state.cloud.deadline(), self.sleeps_until.get());
         if due.is_some_and(|due| planned.is_none_or(|planned| due < planned)) {
             self.sooner.notify_one();
         }
@@ -166,42 +177,35 @@ impl Engine {
 }
 
 impl State {
-    fn deadline(&self) -> Option<Instant> {
-        self.machines.iter().filter_map(|machine| machine.endpoint.deadline()).min()
-    }
-
     fn wake(&mut self, now: Instant) {
-        for part in 0..self.machines.len() {
-            if self.machines[part].endpoint.deadline().is_some_and(|due| due <= now) {
-                self.feed(part, now, Event::Wake);
-            }
+        while self.cloud.deadline().is_some_and(|due| due <= now) {
+            self.feed(now, |cloud| cloud.wake(now));
         }
     }
 
-    fn feed(&mut self, part: usize, now: Instant, event: Event) {
-        let Machine { endpoint, callers } = &mut self.machines[part];
-        if let Some(due) = endpoint.deadline().filter(|due| *due <= now) {
+    fn feed(&mut self, now: Instant, feed: impl FnOnce(&mut Cloud) -> vec_deque::Drain<'_, Action>) {
+        if let Some(due) = self.cloud.deadline().filter(|due| *due <= now) {
             self.lateness.record(due, now);
         }
-        self.replies.extend(endpoint.on_event(now, event));
-        for (id, reply) in self.replies.drain(..) {
+        let actions: Vec<Action> = feed(&mut self.cloud).collect();
+        for Action { by, id, reply, .. } in actions {
             // A caller that has left is told nothing.
-            let Some(caller) = callers.get_mut(&id) else { continue };
+            let Some(caller) = self.callers.get_mut(&id) else { continue };
             let is_first = std::mem::replace(&mut caller.is_first, false);
-            let gauges = if is_first { endpoint.gauges(now).collect() } else { Vec::new() };
+            let gauges = if is_first { self.cloud.gauges(now, by) } else { Vec::new() };
             let is_final = reply.is_final();
             // A caller that is just leaving needs no reply.
-            let _ = caller.said.send(Said { at: now, reply, gauges });
+            let _ = caller.said.send(Said { at: now, by, reply, gauges });
             if is_final {
-                callers.remove(&id);
+                self.callers.remove(&id);
             }
         }
     }
 
     /// The call's id and job. An id that is in use already is not given out twice.
-    fn job(&mut self, part: usize, asked: &Generate, hints: Option<Hints>) -> (AttemptId, Job) {
+    fn job(&mut self, asked: &Generate, hints: Option<Hints>) -> (AttemptId, Job) {
         let own = AttemptId { request: RequestId(self.next_id), nth: 0 };
-        let hinted = hints.map(|hints| hints.id).filter(|id| !self.machines[part].callers.contains_key(id));
+        let hinted = hints.map(|hints| hints.id).filter(|id| !self.callers.contains_key(id));
         let id = hinted.unwrap_or(own);
         self.next_id += u64::from(id == own);
         let (class, answer_tokens, reasoning_tokens) = match hints {
@@ -221,44 +225,5 @@ impl State {
     }
 }
 
-/// What calls without hints are given: answers such as the scenario's own requests get.
-struct Lottery {
-    classes: Vec<Class>,
-    /// Running sums of the classes' shares.
-    shares: Vec<f64>,
-    rng: Rng,
-}
-
-impl Lottery {
-    fn new(classes: Vec<Class>, rng: Rng) -> Lottery {
-        let shares = classes.iter().scan(0.0, |sum, class| {
-            *sum += class.share.get();
-            Some(*sum)
-        });
-        Lottery { shares: shares.collect(), classes, rng }
-    }
-
-    /// The class, the answer tokens and the reasoning tokens of `request`.
-    fn draw(&self, request: RequestId) -> (ClassId, u32, u32) {
-        let total = self.shares.last().copied().unwrap_or(0.0);
-        let at = self.rng.of(Purpose::Class, request.0, 0).unit() * total;
-        let index = self.shares.partition_point(|sum| *sum <= at).min(self.classes.len().saturating_sub(1));
-        let class = self.classes.get(index);
-        let draw = |purpose, length: Option<&AnyLength>, without| {
-            length.map_or(without, |length| length.draw(&mut self.rng.of(purpose, request.0, 0)))
-        };
-        let output = class.and_then(|class| class.output.as_ref());
-        let reasoning = class.and_then(|class| class.reasoning.as_ref());
-        (
-            ClassId(index as u16),
-            draw(Purpose::AnswerLength, output, ANSWER_TOKENS),
-            draw(Purpose::Reasoning, reasoning, 0),
-        )
-    }
-}
-
 /// Calls that are not of our plan are numbered from here, far beyond any plan.
 const FIRST_FOREIGN: u64 = 1 << 40;
-
-/// The answer where the scenario's classes have no length, because its trace brings them.
-const ANSWER_TOKENS: u32 = 100;

@@ -25,7 +25,7 @@ use super::LocalExecutor;
 use super::engine::{Call as Served, Engine, Said};
 use super::hints::Hints;
 use super::tls::Identity;
-use crate::providers::{Answer, Asked, Call, Encoder, Headers};
+use crate::providers::{Answer, Asked, Call, Encoder, Headers, Terms};
 use crate::wire::{FaultKind, Reply};
 
 /// Accepts connections and serves them, in TLS where there is an identity; never ends.
@@ -118,39 +118,28 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     };
     let came = engine.clock.now();
     let speech = served.provider.get().speech(operation.dialect);
-    let mut call = engine.offer(part, &asked, speech, hints);
-    let mut first = call.next().await.ok_or_else(cut)?;
-    let mut headers = Vec::new();
-    let mut served_by = part;
-    if let Reply::Rejected(rejection) = &first.reply
-        && let Some(wanted) = served.provider.get().spills_to(&head.headers, rejection)
-    {
-        let other = spillover(&engine, part, wanted);
-        let spilled = match other {
-            Some(other) => {
-                let mut call = engine.offer(other, &asked, speech, hints);
-                let first = call.next().await.ok_or_else(cut)?;
-                (!matches!(first.reply, Reply::Rejected(_))).then_some((other, call, first))
-            }
-            None => None,
-        };
-        headers.extend(served.provider.get().spilled(&served.model, wanted, spilled.is_some()));
-        if let Some((other, other_call, other_first)) = spilled {
-            (served_by, call, first) = (other, other_call, other_first);
-        }
-    }
-    let encoder = Encoder::new(engine.parts[served_by].served.provider, operation, asked, came);
+    let terms = engine.terms(part, &asked, &head.headers);
+    let mut call = engine.offer(part, &asked, speech, hints, terms.spill);
+    let first = call.next().await.ok_or_else(cut)?;
+    let headers = spilled(&engine, part, &terms, &first);
+    let tier = terms.spill.filter(|_| first.by != part).map_or(terms.tier, |spill| spill.tier);
+    let encoder = Encoder::new(served.provider, operation, asked, tier, came);
     play(&engine, call, first, encoder, headers)
 }
 
-/// The endpoint of the same provider that serves the deployment `wanted`.
-fn spillover(engine: &Engine, part: usize, wanted: &str) -> Option<usize> {
-    let provider = engine.parts[part].served.provider;
-    let is_it = |other: usize| {
-        let served = &engine.parts[other].served;
-        other != part && served.provider == provider && served.model == wanted
-    };
-    (0..engine.parts.len()).find(|other| is_it(*other))
+/// What the head says of a call that was passed on to another deployment, or could not be.
+fn spilled(engine: &Engine, part: usize, terms: &Terms<'_>, first: &Said) -> Headers {
+    let served = &engine.parts[part].served;
+    let provider = served.provider.get();
+    let is_for_spill = matches!(&first.reply, Reply::Rejected(rejection)
+        if provider.spill_statuses().contains(&rejection.status));
+    let wanted = terms.spill.map(|spill| &*engine.parts[spill.to].served.model).or(terms.named);
+    match wanted {
+        Some(wanted) if first.by != part || is_for_spill => {
+            provider.spilled(&served.model, wanted, first.by != part)
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Begins the answer with the first reply, which decides the head, and lets the rest follow as the body.

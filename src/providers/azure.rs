@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 
 use super::encoder::{header, uuid};
 use super::target::{decoded, segment};
-use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target, openai};
-use crate::dialects::{Bad, InPath};
+use super::{
+    Answer, Call, Capacity, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target, openai,
+};
+use crate::dialects::{Bad, InPath, Marks};
 use crate::server::limits::{Counts, Gauge};
-use crate::wire::{Rejection, Reply};
+use crate::wire::Reply;
 
 pub struct Azure;
 
@@ -107,15 +109,23 @@ impl Provider for Azure {
         Answer::json(status, &error(code, message))
     }
 
-    /// Spillover takes what a provisioned deployment is too busy or too broken for.
-    fn spills_to<'a>(&self, headers: &'a HeaderMap, rejection: &Rejection) -> Option<&'a str> {
-        let is_for_spillover = matches!(rejection.status, 429 | 500 | 503);
-        headers.get(SPILLOVER).filter(|_| is_for_spillover)?.to_str().ok()
+    fn capacity<'a>(&self, headers: &'a HeaderMap) -> Capacity<'a> {
+        let named = headers.get(SPILLOVER).and_then(|name| name.to_str().ok());
+        named.map_or(Capacity::AsSetUp, Capacity::SpillTo)
+    }
+
+    /// What a provisioned deployment is too busy, too small or too broken for.
+    fn spill_statuses(&self) -> &'static [u16] {
+        &[400, 429, 500, 503]
+    }
+
+    fn marks(&self) -> Marks {
+        Marks { spilled: Some(SPILLED), ..Marks::default() }
     }
 
     fn spilled(&self, from: &str, to: &str, is_served: bool) -> Headers {
         let (name, value) = match is_served {
-            true => (format!("x-ms-spillover-from-{from}"), "true".to_string()),
+            true => (format!("{SPILLED}{from}"), "true".to_string()),
             false => (SPILLOVER_ERROR.to_string(), format!("deployment {to} could not serve the request")),
         };
         // A deployment's name that fits no header goes unmentioned.
@@ -199,6 +209,7 @@ fn whole_secs(wait: Duration) -> String {
 
 const UTILISATION: &str = "azure-openai-deployment-utilization";
 const SPILLOVER: &str = "x-ms-spillover-deployment";
+const SPILLED: &str = "x-ms-spillover-from-";
 const SPILLOVER_ERROR: &str = "x-ms-spillover-error";
 const VERSION: &str = "api-version";
 

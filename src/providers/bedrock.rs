@@ -13,7 +13,7 @@ use super::{
     Answer, Call, Headers, Operation, Problem, Promise, Provider, Route, Seen, Speech, Target, anthropic,
     openai,
 };
-use crate::dialects::{Bad, Framing, InPath, Place};
+use crate::dialects::{Bad, Framing, InPath, Marks, Place, tier};
 use crate::wire::{Rejection, Reply};
 
 pub struct Bedrock;
@@ -73,6 +73,15 @@ impl Provider for Bedrock {
             true => &["bedrock-mantle", "bedrock"],
             false => &["bedrock", "bedrock-mantle"],
         }
+    }
+
+    /// Reserved tokens overflow to the standard tier.
+    fn spill_statuses(&self) -> &'static [u16] {
+        &[429]
+    }
+
+    fn marks(&self) -> Marks {
+        Marks { tier: Some(SERVICE_TIER), ..Marks::default() }
     }
 
     fn wants_key(&self) -> bool {
@@ -143,8 +152,8 @@ fn is_native(dialect: &str) -> bool {
 /// What the answer to InvokeModel says beside its body: its tier, and what was counted where that is known already.
 fn invocation(seen: &Seen<'_>) -> Headers {
     let mut headers = Vec::new();
-    if let Some(tier) = seen.asked.service_tier.as_deref().and_then(|tier| tier.parse().ok()) {
-        headers.push((SERVICE_TIER.parse().expect("it is a name"), tier));
+    if seen.asked.service_tier.is_some() {
+        headers.push(header(SERVICE_TIER, tier::bedrock(seen.tier)));
     }
     if seen.asked.stream {
         headers.push(header("x-amzn-bedrock-content-type", "application/json"));

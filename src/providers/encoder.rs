@@ -10,7 +10,7 @@ use crate::dialects::{Events, Framing, Generate, Meta, Writer};
 use crate::rng::mix;
 use crate::server::limits::Gauge;
 use crate::time::Instant;
-use crate::wire::{FaultKind, Reply};
+use crate::wire::{FaultKind, Finish, Reply, Tier};
 
 /// The head of an answer.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Encoder {
     provider: AnyProvider,
     operation: Operation,
     asked: Generate,
+    /// The tier that serves it, unless its end says otherwise.
+    tier: Tier,
     came: Instant,
     body: Body,
     is_begun: bool,
@@ -40,9 +42,24 @@ enum Body {
 }
 
 impl Encoder {
-    /// An encoder for the answer to what was `asked` at the instant `came`.
-    pub fn new(provider: AnyProvider, operation: Operation, asked: Generate, came: Instant) -> Encoder {
-        Encoder { provider, operation, asked, came, body: Body::Unknown, is_begun: false, has_events: false }
+    /// An encoder for the answer to what was `asked` at the instant `came` and is served in `tier`.
+    pub fn new(
+        provider: AnyProvider,
+        operation: Operation,
+        asked: Generate,
+        tier: Tier,
+        came: Instant,
+    ) -> Encoder {
+        Encoder {
+            provider,
+            operation,
+            asked,
+            tier,
+            came,
+            body: Body::Unknown,
+            is_begun: false,
+            has_events: false,
+        }
     }
 
     /// The head, once the first reply is known and before any is written; not asked for where the connection
@@ -51,11 +68,15 @@ impl Encoder {
     pub fn head(&mut self, first: &Reply, gauges: &[Gauge], now: Instant, unix_secs: u64) -> Head {
         let id = id_of(now, unix_secs);
         let provider = self.provider.get();
+        if let Reply::Finished(Finish { tier: Some(tier), .. }) = first {
+            self.tier = *tier;
+        }
         let seen = Seen {
             asked: &self.asked,
             dialect: self.operation.dialect,
             first,
             gauges,
+            tier: self.tier,
             unix_secs,
             elapsed_ms: now.since(self.came).as_millis() as u64,
         };
@@ -91,7 +112,7 @@ impl Encoder {
             .operation
             .dialect()
             .get()
-            .writer(&self.asked, &Meta { id, unix_secs, elapsed_ms: seen.elapsed_ms });
+            .writer(&self.asked, &Meta { id, unix_secs, elapsed_ms: seen.elapsed_ms, tier: self.tier });
         self.body = Body::Answer(writer);
         Head { status: 200, headers }
     }

@@ -13,6 +13,7 @@ mod self_hosted;
 pub mod sigv4;
 mod speech;
 pub mod target;
+mod terms;
 mod vertex;
 
 use std::fmt;
@@ -29,7 +30,8 @@ pub use self::encoder::{Encoder, Head};
 pub use self::sigv4::SignatureError;
 pub use self::speech::{Promise, Speech};
 pub use self::target::{Encoded, Target};
-use crate::dialects::{AnyDialect, Bad, Framing, Generate, InPath, Place};
+pub use self::terms::{Capacity, Terms};
+use crate::dialects::{AnyDialect, Bad, Framing, Generate, InPath, Marks, Place};
 use crate::kind;
 use crate::server::limits::Gauge;
 use crate::wire::{Rejection, Reply, Tier};
@@ -88,6 +90,32 @@ pub trait Provider: Send + Sync {
     /// What its word for a service tier means, in requests and in answers; `None` for a word that is not its own.
     fn tier(&self, word: &str) -> Option<Tier> {
         usual_tier(word)
+    }
+
+    /// What the headers of a call say about capacity that is bought.
+    fn capacity<'a>(&self, _headers: &'a HeaderMap) -> Capacity<'a> {
+        Capacity::AsSetUp
+    }
+
+    /// The tier that the headers of a call ask for, where it is said there and not in the body.
+    fn tier_in(&self, _headers: &HeaderMap) -> Option<Tier> {
+        None
+    }
+
+    /// The tier that bought capacity serves in, asked or not.
+    fn bought_tier(&self) -> Option<Tier> {
+        None
+    }
+
+    /// Statuses of the refusals after which a call goes on to the deployment that the one asked spills to; empty
+    /// where the provider passes nothing on.
+    fn spill_statuses(&self) -> &'static [u16] {
+        &[]
+    }
+
+    /// Client: how the head of an answer shows who served it.
+    fn marks(&self) -> Marks {
+        Marks::default()
     }
 
     /// Client: the content type that an answer should have.
@@ -165,11 +193,6 @@ pub trait Provider: Send + Sync {
 
     /// Mock: further headers of every answer to a call that was understood, refusals included.
     fn seen(&self, seen: &Seen<'_>) -> Headers;
-
-    /// Mock: the deployment that a rejected call is passed on to, if its headers name one.
-    fn spills_to<'a>(&self, _headers: &'a HeaderMap, _rejection: &Rejection) -> Option<&'a str> {
-        None
-    }
 
     /// Mock: the headers that say that a call was passed on from one deployment to another, or could not be.
     fn spilled(&self, _from: &str, _to: &str, _is_served: bool) -> Headers {
@@ -261,6 +284,8 @@ pub struct Seen<'a> {
     pub dialect: &'a str,
     pub first: &'a Reply,
     pub gauges: &'a [Gauge],
+    /// The tier that serves it.
+    pub tier: Tier,
     pub unix_secs: u64,
     /// Since the call came in, in milliseconds.
     pub elapsed_ms: u64,

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use crate::dialects::AnyDialect;
 use crate::time::nanos;
-use crate::wire::{Job, Reply};
+use crate::wire::{Job, Reply, Tier};
 
 /// What is said in one provider's dialect.
 #[derive(Clone, Copy, Debug)]
 pub struct Speech {
+    dialect: AnyDialect,
+    /// Answers say which tier serves them.
+    says_tier: bool,
     /// Answers have tokens. Vectors have none, and are there when the first token would be.
     is_generating: bool,
     /// Reasoning is told from the answer; else it is part of it.
@@ -34,11 +37,18 @@ impl Speech {
     pub fn new(dialect: &str, promise: Promise) -> Speech {
         let spoken: AnyDialect = dialect.parse().expect("a provider speaks dialects that there are");
         Speech {
+            dialect: spoken,
+            says_tier: dialect != CONVERSE,
             is_generating: spoken.get().is_generating(),
             has_reasoning: dialect != "openai_completions",
-            counts_reasoning: dialect != "converse",
+            counts_reasoning: dialect != CONVERSE,
             promise,
         }
+    }
+
+    /// What is said to those who ask for a tier, which Converse says to nobody else.
+    pub fn asking_tier(self) -> Speech {
+        Speech { says_tier: true, ..self }
     }
 
     /// The job that an endpoint sees behind a call for `job`.
@@ -52,12 +62,17 @@ impl Speech {
         job
     }
 
-    /// What a client understands of an endpoint's reply.
-    pub fn tell(&self, mut reply: Reply) -> Reply {
+    /// What a client understands of an endpoint's reply, whose answers are served in `tier` if they do not say
+    /// otherwise.
+    pub fn tell(&self, mut reply: Reply, tier: Tier) -> Reply {
         match &mut reply {
-            Reply::Finished(finish) if !self.counts_reasoning => {
-                let usage = &mut finish.usage;
-                usage.output = usage.output.saturating_add(std::mem::take(&mut usage.reasoning));
+            Reply::Finished(finish) => {
+                let tier = finish.tier.unwrap_or(tier);
+                finish.tier = self.dialect.told(tier).filter(|_| self.says_tier);
+                if !self.counts_reasoning {
+                    let usage = &mut finish.usage;
+                    usage.output = usage.output.saturating_add(std::mem::take(&mut usage.reasoning));
+                }
             }
             Reply::Rejected(rejection) => {
                 rejection.retry_after = rejection.retry_after.and_then(|wait| self.promise.of(wait));
@@ -77,3 +92,5 @@ impl Promise {
         }
     }
 }
+
+const CONVERSE: &str = "converse";

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::sigv4::{Signer, ToSign};
 use super::{AnyProvider, Headers};
 use crate::credential::Credential;
-use crate::dialects::{AnyDialect, Ask, Decoder, prompt};
-use crate::wire::Request;
+use crate::dialects::{AnyDialect, Ask, Decoder, Marks, prompt};
+use crate::wire::{Request, Tier};
 
 /// Where a request goes, beyond its address.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Target {
     /// Google project.
     pub project: Option<String>,
     pub service_tier: Option<String>,
+    /// What it has no room for goes to another endpoint.
+    pub is_spilling: bool,
     /// Sent with every call.
     pub headers: Headers,
     /// Fields of every body beside our own, which they replace; those of an object join ours. Null takes one away.
@@ -53,6 +55,7 @@ impl Target {
             region: None,
             project: None,
             service_tier: None,
+            is_spilling: false,
             headers: Vec::new(),
             body: Map::new(),
         }
@@ -75,7 +78,10 @@ impl Target {
 
     /// A decoder for the answer to `request`.
     pub fn decoder(&self, request: &Request) -> Decoder {
-        Decoder::new(self.dialect.get(), &self.ask(request))
+        let has_word = self.dialect.told(Tier::Reserved) == Some(Tier::Reserved);
+        let marks = self.provider.get().marks();
+        let is_bought = self.is_spilling && has_word && marks.spilled.is_none();
+        Decoder::new(self.dialect.get(), &self.ask(request), Marks { is_bought, ..marks })
     }
 
     fn ask<'a>(&'a self, request: &'a Request) -> Ask<'a> {

@@ -61,7 +61,8 @@ pub fn written(
     replies: &[Reply],
     gauges: &[Gauge],
 ) -> (Head, Vec<u8>) {
-    let mut encoder = Encoder::new(provider, operation.clone(), asked.clone(), Instant::START);
+    let tier = asked.service_tier.as_deref().and_then(|word| provider.get().tier(word)).unwrap_or_default();
+    let mut encoder = Encoder::new(provider, operation.clone(), asked.clone(), tier, Instant::START);
     let head = encoder.head(&replies[0], gauges, Instant::START, UNIX_SECS);
     let mut body = BytesMut::new();
     replies.iter().for_each(|reply| encoder.write(Instant::START, reply, &mut body));

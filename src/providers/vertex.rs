@@ -5,13 +5,14 @@
 
 mod error;
 
-use http::Method;
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::encoder::header;
 use super::target::{decoded, segment};
 use super::{
-    Answer, Call, Headers, Operation, Problem, Promise, Provider, Route, Seen, Speech, Target, usual_tier,
+    Answer, Call, Capacity, Headers, Operation, Problem, Promise, Provider, Route, Seen, Speech, Target,
+    usual_tier,
 };
 use crate::dialects::{Framing, InPath, Place};
 use crate::wire::Tier;
@@ -56,6 +57,27 @@ impl Provider for Vertex {
             "on_demand" | "shared" => Some(Tier::Standard),
             word => usual_tier(word.strip_prefix("on_demand_").unwrap_or(word)),
         }
+    }
+
+    fn capacity<'a>(&self, headers: &'a HeaderMap) -> Capacity<'a> {
+        match headers.get(REQUEST_TYPE).map(HeaderValue::as_bytes) {
+            Some(b"dedicated") => Capacity::Dedicated,
+            Some(b"shared") => Capacity::Shared,
+            _ => Capacity::AsSetUp,
+        }
+    }
+
+    fn tier_in(&self, headers: &HeaderMap) -> Option<Tier> {
+        self.tier(headers.get(SHARED_REQUEST_TYPE)?.to_str().ok()?)
+    }
+
+    fn bought_tier(&self) -> Option<Tier> {
+        Some(Tier::Reserved)
+    }
+
+    /// What Provisioned Throughput has no room for is served as if it were not there.
+    fn spill_statuses(&self) -> &'static [u16] {
+        &[429]
     }
 
     fn key_headers(&self) -> &'static [&'static str] {
@@ -223,6 +245,8 @@ fn without_place(path: &str) -> (&str, bool) {
 const CLAUDE: &str = "anthropic_messages";
 const GEMINI: &str = "gemini";
 const OPENAI: &str = "openai_chat";
+const REQUEST_TYPE: &str = "x-vertex-ai-llm-request-type";
+const SHARED_REQUEST_TYPE: &str = "x-vertex-ai-llm-shared-request-type";
 const OPENAPI: &str = "/endpoints/openapi/chat/completions";
 
 #[cfg(test)]

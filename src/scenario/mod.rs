@@ -12,7 +12,7 @@ pub mod url;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ use crate::dialects::AnyDialect;
 use crate::error::Result;
 use crate::number::{Positive, Share, Span};
 use crate::price::{Price, Tariff};
-use crate::providers::{AnyProvider, Served, Target};
+use crate::providers::{AnyProvider, Served, Target, Terms};
 use crate::server::latency::AnyLatency;
 use crate::server::limits::AnyLimit;
 
@@ -60,6 +60,9 @@ pub struct Scenario {
     pub classes: Vec<Class>,
     /// Who may serve them.
     pub endpoints: Vec<EndpointSpec>,
+    /// Quotas that several endpoints share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<Pool>,
     /// Which endpoint gets a request.
     #[serde(default)]
     pub router: AnyRouter,
@@ -143,12 +146,29 @@ pub struct EndpointSpec {
     /// What it refuses: its quotas and outages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<AnyLimit>,
+    /// The pools it draws on, by their names: their limits hold beside its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<String>,
+    /// The endpoint, by its name, that the provider passes on to what this one has no room for: bought capacity on
+    /// Azure, Bedrock and Vertex. Who asks hears the other's answer, or if it refuses as well, this one's refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spillover: Option<String>,
     /// What it charges; looked up in the catalogue where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     /// What it charges over the run, from `price` or from the catalogue.
     #[serde(skip)]
     pub tariff: Tariff,
+}
+
+/// A quota that several endpoints share: a family of models, the deployments of a subscription, an organisation.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// Its name, by which endpoints call it.
+    pub name: String,
+    /// What it refuses. Every job of every endpoint that draws on it counts.
+    pub limits: Vec<AnyLimit>,
 }
 
 /// Past these, the harness was the limit and a run gives no verdict.
@@ -181,6 +201,24 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// On which terms the calls to an endpoint are served: their tier, and the endpoint that serves what it refuses.
+    /// The name of a deployment that its own headers spill to is left out.
+    pub fn terms(&self, endpoint: usize) -> Terms<'static> {
+        let spec = &self.endpoints[endpoint];
+        let spillover = spec.spillover.as_ref();
+        let spillover =
+            spillover.and_then(|name| self.endpoints.iter().position(|other| other.name == *name));
+        let is_named = |other: &EndpointSpec, deployment: &str| {
+            other.provider == spec.provider && other.model == deployment && other.name != spec.name
+        };
+        let find = |name: &str| self.endpoints.iter().position(|other| is_named(other, name));
+        let headers = HeaderMap::from_iter(spec.target().headers);
+        let terms = spec.provider.terms(spec.service_tier.as_deref(), &headers, spillover, find);
+        Terms { named: None, ..terms }
+    }
+}
+
 impl EndpointSpec {
     /// Whether the class may not use the endpoint.
     pub fn bars(&self, class: &Class) -> bool {
@@ -205,6 +243,7 @@ impl EndpointSpec {
             region: self.region.clone(),
             project: self.project.clone(),
             service_tier: self.service_tier.clone(),
+            is_spilling: self.spillover.is_some(),
             headers: headers.collect(),
             body: body.as_object().cloned().unwrap_or_default(),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::latency::{AnyLatency, Load, Pace};
-use super::limits::{Admitted, AnyLimit, Break, Gauge, Slots, Verdict};
+use super::limits::{Admitted, AnyLimit, Break, Gauge, Held, Slots, Verdict};
 use super::work::WorkClock;
 use crate::index::Ring;
 use crate::rng::{Purpose, Rng};
@@ -39,7 +39,7 @@ pub enum Detail {
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    limits: Vec<AnyLimit>,
+    limits: Held,
     latency: AnyLatency,
     slots: Vec<Slots>,
     detail: Detail,
@@ -78,7 +78,7 @@ impl Endpoint {
         let next_break =
             limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min_by_key(|next| next.at);
         Endpoint {
-            limits,
+            limits: Held::new(limits),
             latency,
             slots,
             detail,
@@ -92,6 +92,21 @@ impl Endpoint {
             next_break,
             actions: VecDeque::new(),
         }
+    }
+
+    /// Draws on so many pools from now on, whose limits are in [`Endpoint::pools`] whenever it is fed or asked.
+    pub fn join(&mut self, pools: usize) {
+        self.limits.join(pools);
+    }
+
+    /// Where the limits of its pools are lent to it.
+    pub fn pools(&mut self) -> &mut [Vec<AnyLimit>] {
+        self.limits.pools()
+    }
+
+    /// Learns from its pools, too, when its streams will break first.
+    pub fn start(&mut self) {
+        self.next_break = self.break_after(Instant::START);
     }
 
     /// When the endpoint wants to be woken.

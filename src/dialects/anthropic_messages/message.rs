@@ -141,6 +141,7 @@ impl Record {
 
     /// Tells it, if there is one.
     pub fn tell(self, progress: &mut Progress) -> Result<(), Fault> {
+        progress.tell_tier(self.0.get("service_tier").and_then(Value::as_str));
         let raw = to_raw_value(&self.0).expect("a map of values is JSON");
         progress.tell(&raw, UsageRecord::normalised).map(|_| ())
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::dialects::events::put;
 use crate::dialects::{Events, Generate, Meta, Writer, prompt};
-use crate::wire::{Finish, Kind, Tokens, Usage};
+use crate::wire::{Finish, Kind, Tier, Tokens, Usage};
 
 /// Writes the answer to one call.
 pub struct MessagesWriter {
@@ -54,7 +54,7 @@ impl MessagesWriter {
             return;
         }
         let begun = Usage { output: begun.output.min(1), reasoning: 0, ..*begun };
-        let message = self.message(Vec::new(), None, &usage(&begun));
+        let message = self.message(Vec::new(), None, &usage(&begun, self.meta.tier));
         event("message_start", &json!({"type": "message_start", "message": message}), out);
     }
 
@@ -184,7 +184,8 @@ impl Writer for MessagesWriter {
         let is_call = |kind| kind == Kind::Text && self.asked.tool.is_some();
         let blocks = kinds.into_iter().filter(|(kind, words)| *words > 0 || is_call(*kind));
         let content = blocks.map(|(kind, words)| self.block(kind, Some(words))).collect();
-        let message = self.message(content, Some(self.stop_reason(finish)), &usage(&finish.usage));
+        let message =
+            self.message(content, Some(self.stop_reason(finish)), &usage(&finish.usage, self.meta.tier));
         put(out, &message.to_string());
     }
 }
@@ -193,8 +194,17 @@ fn event(name: &str, data: &Value, out: &mut Events<'_>) {
     out.event(name, |out| put(out, &data.to_string()));
 }
 
+/// What the service calls a tier.
+pub fn tier_word(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Batch => "batch",
+        Tier::Priority => "priority",
+        Tier::Fast | Tier::Flex | Tier::Reserved | Tier::Standard | Tier::Ultrafast => "standard",
+    }
+}
+
 /// Usage in the provider's form. All that is stored is kept for five minutes.
-fn usage(usage: &Usage) -> Value {
+fn usage(usage: &Usage, tier: Tier) -> Value {
     json!({
         "input_tokens": usage.input,
         "cache_creation_input_tokens": usage.cache_write,
@@ -205,7 +215,7 @@ fn usage(usage: &Usage) -> Value {
         },
         "output_tokens": usage.generated(),
         "output_tokens_details": {"thinking_tokens": usage.reasoning},
-        "service_tier": "standard",
+        "service_tier": tier_word(tier),
         "inference_geo": "global",
     })
 }

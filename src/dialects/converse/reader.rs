@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::counts_cache_as_input;
 use crate::dialects::anthropic_messages::is_cut;
-use crate::dialects::counts::{Chars, Count, Nested};
+use crate::dialects::counts::{Chars, Count, Nested, loose};
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::dialects::template::Template;
 use crate::dialects::{Ask, Reader};
@@ -51,6 +51,10 @@ impl ConverseReader {
         self.progress.is_cut = reason.is_some_and(is_cut);
     }
 
+    fn tell_tier(&mut self, tier: Option<&ServiceTier>) {
+        self.progress.tell_tier(tier.map(|tier| &*tier.word));
+    }
+
     fn tell_usage(&mut self, raw: Option<&RawValue>) -> Result<(), Fault> {
         let counts_cache_as_input = self.counts_cache_as_input;
         if let Some(raw) = raw {
@@ -79,6 +83,7 @@ impl Reader for ConverseReader {
             }
             b"metadata" => {
                 let metadata: Metadata = parsed(data)?;
+                self.tell_tier(metadata.service_tier.as_ref());
                 self.tell_usage(metadata.usage.as_deref())?;
                 return Ok(Some(self.progress.finish(&self.request)));
             }
@@ -109,6 +114,7 @@ impl Reader for ConverseReader {
             text = text.saturating_add(block.text.0).saturating_add(input);
         }
         self.tell_stop(answer.stop_reason.as_deref());
+        self.tell_tier(answer.service_tier.as_ref());
         self.tell_usage(answer.usage.as_deref())?;
         self.progress.add_whole([(Kind::Reasoning, reasoning), (Kind::Text, text)], &self.request, replies);
         Ok(self.progress.finish(&self.request))
@@ -154,7 +160,10 @@ struct Stop {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
+    #[serde(default, deserialize_with = "loose")]
+    service_tier: Option<ServiceTier>,
     usage: Option<Box<RawValue>>,
 }
 
@@ -162,8 +171,16 @@ struct Metadata {
 #[serde(rename_all = "camelCase")]
 struct Answer {
     output: Option<Output>,
+    #[serde(default, deserialize_with = "loose")]
+    service_tier: Option<ServiceTier>,
     stop_reason: Option<String>,
     usage: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct ServiceTier {
+    #[serde(rename = "type")]
+    word: String,
 }
 
 #[derive(Deserialize)]

@@ -5,14 +5,15 @@ use serde_json::{Map, Value, json};
 
 use super::{FAILURE, counts_cache_as_input};
 use crate::dialects::events::put;
-use crate::dialects::{Events, Generate, Meta, Writer, prompt};
+use crate::dialects::{Events, Generate, Meta, Writer, prompt, tier};
 use crate::rng::mix;
-use crate::wire::{Finish, Kind, Tokens, Usage};
+use crate::wire::{Finish, Kind, Tier, Tokens, Usage};
 
 /// Writes the answer to one call.
 pub struct ConverseWriter {
     asked: Generate,
     id: u64,
+    tier: Tier,
     /// Latency of the first byte, in milliseconds.
     first_ms: u64,
     /// Events written.
@@ -29,6 +30,7 @@ impl ConverseWriter {
         ConverseWriter {
             asked: asked.clone(),
             id: meta.id,
+            tier: meta.tier,
             first_ms: meta.elapsed_ms,
             events: 0,
             blocks: 0,
@@ -124,8 +126,8 @@ impl ConverseWriter {
     fn metadata(&self, finish: &Finish, latency_ms: u64) -> Map<String, Value> {
         let mut fields = Map::new();
         fields.insert("metrics".into(), json!({"latencyMs": latency_ms}));
-        if let Some(tier) = &self.asked.service_tier {
-            fields.insert("serviceTier".into(), json!({"type": tier}));
+        if self.asked.service_tier.is_some() {
+            fields.insert("serviceTier".into(), json!({"type": tier::bedrock(self.tier)}));
         }
         fields.insert("usage".into(), usage(&finish.usage, &self.asked.model));
         fields

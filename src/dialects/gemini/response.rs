@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::dialects::counts::{Chars, Count};
+use crate::dialects::counts::{Chars, Count, loose};
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Source, Usage};
 
@@ -20,11 +20,12 @@ pub struct Response {
 }
 
 impl Response {
-    /// Tells the usage, if there is one; says whether there was. Most chunks have a record that counts nothing.
+    /// Tells the tier and the usage, if there is one; says whether there was. Most chunks have a record that counts nothing.
     pub fn tell_usage(&self, progress: &mut Progress) -> Result<bool, Fault> {
         let Some(raw) = &self.usage_metadata else { return Ok(false) };
         let record: UsageRecord = serde_json::from_str(raw.get())
             .map_err(|e| fault(FaultKind::Garbled, format!("the usage is no usage record: {e}")))?;
+        progress.tell_tier(record.traffic_type.as_deref());
         let Some(usage) = record.normalised() else { return Ok(false) };
         (progress.usage, progress.raw_usage) = (Some(usage), Some(raw.get().into()));
         Ok(true)
@@ -127,6 +128,8 @@ impl PartialArg {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UsageRecord {
+    #[serde(default, deserialize_with = "loose")]
+    traffic_type: Option<String>,
     cached_content_token_count: Option<Count>,
     candidates_token_count: Option<Count>,
     prompt_token_count: Option<Count>,

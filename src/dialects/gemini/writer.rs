@@ -8,11 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::dialects::events::put;
 use crate::dialects::{Events, Generate, Meta, Writer, prompt};
-use crate::wire::{Finish, Kind, Tokens, Usage};
+use crate::wire::{Finish, Kind, Tier, Tokens, Usage};
 
 /// Writes the answer to one call.
 pub struct GeminiWriter {
     asked: Generate,
+    tier: Tier,
     /// What most chunks end with, from the usage on.
     ending: String,
     /// What every chunk ends with, after the usage.
@@ -32,11 +33,9 @@ impl GeminiWriter {
             Timestamp::from_second(secs).unwrap_or_default(),
             meta.id,
         );
-        let ending = format!(
-            r#"]}}}}],"usageMetadata": {{"trafficType": "{}"}}{closing}"#,
-            traffic(asked.service_tier.as_deref())
-        );
-        GeminiWriter { asked: asked.clone(), ending, closing, is_calling: false, written: 0 }
+        let ending =
+            format!(r#"]}}}}],"usageMetadata": {{"trafficType": "{}"}}{closing}"#, traffic(meta.tier));
+        GeminiWriter { asked: asked.clone(), tier: meta.tier, ending, closing, is_calling: false, written: 0 }
     }
 
     /// A chunk with the part that `part` writes.
@@ -86,7 +85,7 @@ impl GeminiWriter {
     /// The end of every answer: why it ended, what it used, whose it is.
     fn close(&self, finish: &Finish, out: &mut BytesMut) {
         let reason = if finish.is_cut { "MAX_TOKENS" } else { "STOP" };
-        let usage = usage(&finish.usage, traffic(self.asked.service_tier.as_deref()));
+        let usage = usage(&finish.usage, traffic(self.tier));
         write!(out, r#","finishReason": "{reason}"}}],"usageMetadata": {usage}{}"#, self.closing)
             .expect("a buffer takes all text");
     }
@@ -163,13 +162,13 @@ fn whole_call(tool: &str, tokens: u32, out: &mut BytesMut) {
     put(out, r#""}}}"#);
 }
 
-/// How a call of the tier asked for was served.
-fn traffic(tier: Option<&str>) -> &'static str {
-    let is = |name: &str| tier.is_some_and(|tier| tier.eq_ignore_ascii_case(name));
-    match () {
-        () if is("flex") => "ON_DEMAND_FLEX",
-        () if is("priority") => "ON_DEMAND_PRIORITY",
-        () => "ON_DEMAND",
+/// What the service calls a tier.
+pub fn traffic(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Flex => "ON_DEMAND_FLEX",
+        Tier::Priority => "ON_DEMAND_PRIORITY",
+        Tier::Reserved => "PROVISIONED_THROUGHPUT",
+        Tier::Batch | Tier::Fast | Tier::Standard | Tier::Ultrafast => "ON_DEMAND",
     }
 }
 

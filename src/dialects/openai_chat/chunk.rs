@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialects::counts::{Chars, Count, Nested};
+use crate::dialects::counts::{Chars, Count, Nested, loose};
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Usage};
 
@@ -11,13 +11,16 @@ use crate::wire::{Fault, FaultKind, Kind, Usage};
 #[derive(Debug, Deserialize)]
 pub struct Chunk {
     pub choices: Option<Vec<Choice>>,
+    #[serde(default, deserialize_with = "loose")]
+    service_tier: Option<String>,
     usage: Option<Box<RawValue>>,
     error: Option<serde_json::Value>,
 }
 
 impl Chunk {
-    /// Tells the usage, if there is one; says whether there was.
+    /// Tells the tier and the usage, if there is one; says whether there was.
     pub fn tell_usage(&self, progress: &mut Progress) -> Result<bool, Fault> {
+        progress.tell_tier(self.service_tier.as_deref());
         let Some(raw) = &self.usage else { return Ok(false) };
         progress.tell(raw, UsageRecord::normalised)
     }

@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 
 use crate::dialects::events::put;
-use crate::dialects::{Events, Generate, Meta, Writer, prompt};
+use crate::dialects::{Events, Generate, Meta, Writer, prompt, tier};
 use crate::wire::{Finish, Kind, Tokens, Usage};
 
 /// Writes the answer to one call.
@@ -70,10 +70,8 @@ impl ChatWriter {
         }
     }
 
-    /// The tier that served: what was asked for, if it was anything.
     fn tier(&self) -> Value {
-        let tier = self.asked.service_tier.as_deref().filter(|tier| *tier != "auto");
-        json!(tier.unwrap_or("default"))
+        tier::openai(self.meta.tier).into()
     }
 }
 

@@ -26,6 +26,7 @@ impl ResponsesReader {
         if let Some(error) = &response.error {
             return Err(error.fault());
         }
+        self.progress.tell_tier(response.service_tier.as_deref());
         if let Some(raw) = &response.usage {
             self.progress.tell(raw, UsageRecord::normalised)?;
         }
@@ -119,6 +120,8 @@ struct Event<'a> {
 #[derive(Default, Deserialize)]
 struct Response {
     output: Option<Vec<Item>>,
+    #[serde(default, deserialize_with = "loose")]
+    service_tier: Option<String>,
     usage: Option<Box<RawValue>>,
     incomplete_details: Option<Incomplete>,
     error: Option<ErrorRecord>,

@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 
 use crate::dialects::events::put;
-use crate::dialects::{Events, Generate, Meta, Writer, prompt};
+use crate::dialects::{Events, Generate, Meta, Writer, prompt, tier};
 use crate::wire::{Finish, Kind, Tokens, Usage};
 
 /// Writes the answer to one call.
@@ -83,7 +83,7 @@ impl ResponsesWriter {
         let items = (0..self.items.len()).filter(|_| finish.is_some());
         let output: Vec<_> = items.map(|index| self.item(index, true)).collect();
         let is_cut = finish.is_some_and(|finish| finish.is_cut);
-        let tier = self.asked.service_tier.as_deref().filter(|tier| *tier != "auto" && finish.is_some());
+        let tier = if finish.is_some() { tier::openai(self.meta.tier) } else { "auto" };
         json!({
             "id": format!("resp_{:016x}", self.meta.id),
             "object": "response",
@@ -100,7 +100,7 @@ impl ResponsesWriter {
             "parallel_tool_calls": true,
             "previous_response_id": null,
             "reasoning": {"effort": null, "summary": null},
-            "service_tier": tier.unwrap_or(if finish.is_some() { "default" } else { "auto" }),
+            "service_tier": tier,
             "store": false,
             "temperature": 1.0,
             "text": {"format": {"type": "text"}},

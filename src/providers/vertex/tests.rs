@@ -10,7 +10,7 @@ use crate::providers::testing::{answer, header, request, target};
 use crate::providers::{AnyProvider, Asked, Encoder, Served};
 use crate::server::limits::{Counts, Gauge};
 use crate::time::Instant;
-use crate::wire::{Rejection, Reply};
+use crate::wire::{Rejection, Reply, Tier};
 
 const HOME: &str = "/projects/p-1/locations/us-east-1";
 
@@ -231,7 +231,7 @@ fn an_error_is_in_an_array_where_the_answer_would_be_one() {
         Rejection { status: 429, limit: "", retry_after: None, is_retryable: true, should_retry: None };
     let asked = Generate { stream: true, ..Generate::default() };
     let array = operation(GEMINI, "m", true, Framing::Array);
-    let mut encoder = Encoder::new(vertex(), array, asked, Instant::START);
+    let mut encoder = Encoder::new(vertex(), array, asked, Tier::Standard, Instant::START);
     let (reply, mut body) = (Reply::Rejected(rejection), bytes::BytesMut::new());
     let head = encoder.head(&reply, &[], Instant::START, 0);
     encoder.write(Instant::START, &reply, &mut body);

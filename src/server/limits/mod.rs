@@ -1,11 +1,13 @@
 //! What an endpoint refuses. Each kind is one file: its settings and its machine in one struct.
 
 mod concurrency;
+mod held;
 mod outage;
 mod requests;
 mod tokens;
 
 pub use concurrency::Concurrency;
+pub use held::Held;
 pub use outage::Outage;
 pub use requests::Requests;
 pub use tokens::Tokens;

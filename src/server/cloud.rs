@@ -1,0 +1,228 @@
+//! All endpoints of a scenario as one machine: quotas that several of them share, and jobs that one passes on to
+//! another.
+//!
+//! A pool's limits exist once, here. An endpoint that draws on it has them in its hands for as long as it is fed, so
+//! that it checks, charges and settles its own limits and then its pools', as if all were its own:
+//!
+//! ```text
+//!   pools  [opus-family]     [region]
+//!               │ lent          │ lent
+//!   feed ─► endpoint: own limits, opus-family's, region's ─► replies
+//! ```
+//!
+//! A job that is offered with a [`Spill`] and refused goes to the other endpoint at the same instant. Who asked hears
+//! the other's replies as if they were the first's, their end marked; or, where the other refuses as well, the refusal
+//! of the first.
+
+use std::collections::{VecDeque, vec_deque};
+
+use rustc_hash::FxHashMap;
+
+use super::endpoint::{Endpoint, Event};
+use super::limits::{AnyLimit, Gauge};
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::wire::{AttemptId, Job, Rejection, Reply, Tier};
+
+/// The machine. Endpoints go by their position.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    members: Vec<Member>,
+    pools: Vec<Vec<AnyLimit>>,
+    /// Jobs offered with a spill, until it is known who serves them, and those that were passed on, to their end.
+    passing: FxHashMap<AttemptId, Passing>,
+    /// Replies yet to be looked at, with whose they are.
+    said: VecDeque<(usize, AttemptId, Reply)>,
+    actions: VecDeque<Action>,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    endpoint: Endpoint,
+    /// The pools it draws on, by position.
+    pools: Vec<usize>,
+    deadline: Option<Instant>,
+}
+
+/// A reply to an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// The endpoint that was asked.
+    pub asked: usize,
+    /// The endpoint whose reply it is: another one where the job was passed on.
+    pub by: usize,
+    pub id: AttemptId,
+    pub reply: Reply,
+}
+
+/// Where a job goes that its endpoint does not take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Spill {
+    /// The other endpoint.
+    pub to: usize,
+    /// The tier it serves in.
+    pub tier: Tier,
+    /// Statuses of the refusals after which the job is passed on.
+    pub statuses: &'static [u16],
+    /// The job is not offered to the endpoint that was asked at all.
+    pub is_direct: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Passing {
+    asked: usize,
+    job: Job,
+    spill: Spill,
+    /// It was passed on.
+    is_spilled: bool,
+    /// What the endpoint that was asked said.
+    refusal: Option<Rejection>,
+}
+
+impl Cloud {
+    /// `endpoints` with the pools that each draws on, by position. `rng` is the pools' own root of chance.
+    pub fn new(endpoints: Vec<(Endpoint, Vec<usize>)>, mut pools: Vec<Vec<AnyLimit>>, rng: Rng) -> Cloud {
+        for (index, pool) in (0..).zip(&mut pools) {
+            let rng = rng.child(index);
+            (0..).zip(pool).for_each(|(index, limit)| limit.start(rng.child(index)));
+        }
+        let member = |(endpoint, pools)| Member { endpoint, pools, deadline: None };
+        let mut cloud = Cloud {
+            members: endpoints.into_iter().map(member).collect(),
+            pools,
+            passing: FxHashMap::default(),
+            said: VecDeque::new(),
+            actions: VecDeque::new(),
+        };
+        for index in 0..cloud.members.len() {
+            let pools = cloud.members[index].pools.len();
+            cloud.members[index].endpoint.join(pools);
+            cloud.with(index, Endpoint::start);
+        }
+        cloud
+    }
+
+    /// When the cloud wants to be woken. Ties go to endpoints in their order.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.members.iter().filter_map(|member| member.deadline).min()
+    }
+
+    /// Offers a job to an endpoint, and after it to another where `spill` says so.
+    pub fn offer(
+        &mut self,
+        now: Instant,
+        endpoint: usize,
+        (id, job): (AttemptId, Job),
+        spill: Option<Spill>,
+    ) -> vec_deque::Drain<'_, Action> {
+        self.catch_up(now);
+        let mut to = endpoint;
+        if let Some(spill) = spill {
+            let is_spilled = spill.is_direct;
+            to = if is_spilled { spill.to } else { endpoint };
+            self.passing.insert(id, Passing { asked: endpoint, job, spill, is_spilled, refusal: None });
+        }
+        self.feed(now, to, Event::Offer(id, job));
+        self.actions.drain(..)
+    }
+
+    /// The client of an attempt that the endpoint was asked for has gone.
+    pub fn cancel(&mut self, now: Instant, endpoint: usize, id: AttemptId) -> vec_deque::Drain<'_, Action> {
+        self.catch_up(now);
+        let passing = self.passing.remove(&id).filter(|passing| passing.is_spilled);
+        self.feed(now, passing.map_or(endpoint, |passing| passing.spill.to), Event::Cancel(id));
+        self.actions.drain(..)
+    }
+
+    /// Wakes the endpoint that is due first, if one is due by `now`, for the time at which it wanted to be woken.
+    pub fn wake(&mut self, now: Instant) -> vec_deque::Drain<'_, Action> {
+        if let Some((due, index)) = self.first_due().filter(|(due, _)| *due <= now) {
+            self.feed(due, index, Event::Wake);
+        }
+        self.actions.drain(..)
+    }
+
+    /// What is left of the quotas of an endpoint and of its pools.
+    pub fn gauges(&mut self, now: Instant, endpoint: usize) -> Vec<Gauge> {
+        self.with(endpoint, |endpoint| endpoint.gauges(now).collect())
+    }
+
+    fn first_due(&self) -> Option<(Instant, usize)> {
+        let due = (0..).zip(&self.members).filter_map(|(index, member)| Some((member.deadline?, index)));
+        due.min()
+    }
+
+    /// Where endpoints depend on each other, all that is due by `now` happens before what comes now, in its order.
+    fn catch_up(&mut self, now: Instant) {
+        if self.pools.is_empty() && self.passing.is_empty() {
+            return;
+        }
+        while let Some((due, index)) = self.first_due().filter(|(due, _)| *due <= now) {
+            self.feed(due, index, Event::Wake);
+        }
+    }
+
+    /// Feeds an endpoint, passes on what it refuses, and tells the rest.
+    fn feed(&mut self, now: Instant, index: usize, event: Event) {
+        self.hear(now, index, event);
+        while let Some((by, id, reply)) = self.said.pop_front() {
+            if self.passing.is_empty() {
+                self.actions.push_back(Action { asked: by, by, id, reply });
+            } else {
+                self.tell(now, by, id, reply);
+            }
+        }
+    }
+
+    /// Tells a reply as the one who asked shall hear it, or passes the job on.
+    fn tell(&mut self, now: Instant, by: usize, id: AttemptId, mut reply: Reply) {
+        let Some(passing) = self.passing.get_mut(&id) else {
+            return self.actions.push_back(Action { asked: by, by, id, reply });
+        };
+        let Passing { asked, job, spill, is_spilled, refusal } = *passing;
+        match &mut reply {
+            Reply::Rejected(rejection) if !is_spilled && spill.statuses.contains(&rejection.status) => {
+                (passing.is_spilled, passing.refusal) = (true, Some(*rejection));
+                return self.hear(now, spill.to, Event::Offer(id, job));
+            }
+            Reply::Rejected(rejection) => *rejection = refusal.unwrap_or(*rejection),
+            Reply::Finished(finish) if is_spilled => {
+                (finish.is_spilled, finish.tier) = (true, finish.tier.or(Some(spill.tier)));
+            }
+            Reply::Broken(_) | Reply::Finished(_) | Reply::Tokens(_) => {}
+        }
+        // What has begun where it was asked is not passed on any more.
+        if reply.is_final() || !is_spilled {
+            self.passing.remove(&id);
+        }
+        let by = if refusal.is_some() && matches!(reply, Reply::Rejected(_)) { asked } else { by };
+        self.actions.push_back(Action { asked, by, id, reply });
+    }
+
+    fn hear(&mut self, now: Instant, index: usize, event: Event) {
+        self.exchange(index);
+        let Member { endpoint, deadline, .. } = &mut self.members[index];
+        self.said.extend(endpoint.on_event(now, event).map(|(id, reply)| (index, id, reply)));
+        *deadline = endpoint.deadline();
+        self.exchange(index);
+    }
+
+    /// Does something with an endpoint that has its pools' limits in its hands.
+    fn with<T>(&mut self, index: usize, act: impl FnOnce(&mut Endpoint) -> T) -> T {
+        self.exchange(index);
+        let done = act(&mut self.members[index].endpoint);
+        self.exchange(index);
+        done
+    }
+
+    /// Lends an endpoint the limits of its pools, or takes them back.
+    fn exchange(&mut self, index: usize) {
+        let Member { endpoint, pools, .. } = &mut self.members[index];
+        for (held, pool) in endpoint.pools().iter_mut().zip(pools) {
+            std::mem::swap(held, &mut self.pools[*pool]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! Pools and spills in virtual time, exact to the nanosecond.
+
+use std::time::Duration;
+
+use super::*;
+use crate::server::endpoint::Detail;
+use crate::wire::{Cached, ClassId, Finish, Request, RequestId};
+
+const FAST: &str = "{ kind = 'fixed', ttft = '10ms', itl = '1ms' }";
+
+fn read<T: serde::de::DeserializeOwned>(table: &str) -> T {
+    let text = format!("table = {table}");
+    let mut document = toml::de::DeTable::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    crate::kind::tag(document.get_mut());
+    let (_, table) = document.into_inner().into_iter().next().expect("the document has one table");
+    T::deserialize(toml::de::ValueDeserializer::from(table)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Endpoints with their limits and pools.
+fn cloud(endpoints: &[(&[&str], &[usize])], pools: &[&[&str]]) -> Cloud {
+    let limits = |limits: &[&str]| limits.iter().map(|limit| read(limit)).collect();
+    let endpoint = |(index, (own, pools)): (u64, &(&[&str], &[usize]))| {
+        let rng = Rng::new(1).child(index);
+        (Endpoint::new(limits(own), read(FAST), Detail::Stretches, rng), pools.to_vec())
+    };
+    let endpoints = (0..).zip(endpoints).map(endpoint).collect();
+    Cloud::new(endpoints, pools.iter().map(|pool| limits(pool)).collect(), Rng::new(2))
+}
+
+fn id(request: u64) -> AttemptId {
+    AttemptId { request: RequestId(request), nth: 0 }
+}
+
+/// A streamed job of 100 prompt tokens and ten of the answer.
+fn job(request: u64) -> (AttemptId, Job) {
+    let asked = Request {
+        id: RequestId(request),
+        class: ClassId(0),
+        input_tokens: 100,
+        max_tokens: None,
+        stream: true,
+        prefix: None,
+    };
+    (id(request), Job { request: asked, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE })
+}
+
+fn millis(millis: u64) -> Instant {
+    Instant::START + Duration::from_millis(millis)
+}
+
+fn spill(to: usize) -> Option<Spill> {
+    Some(Spill { to, tier: Tier::Standard, statuses: &[400, 429, 500, 503], is_direct: false })
+}
+
+/// Everything that is said until nothing more is due.
+fn rest(cloud: &mut Cloud) -> Vec<(Instant, Action)> {
+    let mut said = Vec::new();
+    while let Some(at) = cloud.deadline() {
+        said.extend(cloud.wake(at).map(|action| (at, action)));
+    }
+    said
+}
+
+/// The refusal of a job, if it is refused at once.
+fn refusal(cloud: &mut Cloud, at: Instant, endpoint: usize, request: u64) -> Option<Rejection> {
+    let said: Vec<Action> = cloud.offer(at, endpoint, job(request), None).collect();
+    said.into_iter().find_map(|action| match action.reply {
+        Reply::Rejected(rejection) if action.id == id(request) => Some(rejection),
+        _ => None,
+    })
+}
+
+fn finishes(said: &[(Instant, Action)]) -> Vec<(u64, usize, usize, &Finish)> {
+    let finished = said.iter().filter_map(|(_, action)| match &action.reply {
+        Reply::Finished(finish) => Some((action.id.request.0, action.asked, action.by, finish)),
+        _ => None,
+    });
+    finished.collect()
+}
+
+#[test]
+fn what_one_endpoint_takes_of_a_pool_the_other_lacks() {
+    let family: &[&str] = &["{ kind = 'requests', per_minute = 60, burst = 2 }"];
+    let mut cloud = cloud(&[(&[], &[0]), (&[], &[0])], &[family]);
+    assert_eq!(refusal(&mut cloud, millis(0), 0, 1), None);
+    assert_eq!(refusal(&mut cloud, millis(0), 1, 2), None);
+    let refused = refusal(&mut cloud, millis(0), 0, 3).unwrap();
+    assert_eq!((refused.limit, refused.retry_after), ("requests", Some(Duration::from_secs(1))));
+    assert_eq!(refusal(&mut cloud, millis(999), 1, 4).map(|refused| refused.status), Some(429));
+    assert_eq!(refusal(&mut cloud, millis(1000), 1, 5), None);
+}
+
+#[test]
+fn an_own_limit_and_a_pool_are_both_charged_or_neither() {
+    let family: &[&str] = &["{ kind = 'requests', per_minute = 60, burst = 2 }"];
+    let own: &[&str] = &["{ kind = 'tokens', per_minute = 6000, burst = 100 }"];
+    let mut cloud = cloud(&[(own, &[0]), (&[], &[0])], &[family]);
+    assert_eq!(refusal(&mut cloud, millis(0), 0, 1), None);
+    assert_eq!(refusal(&mut cloud, millis(0), 0, 2).map(|refused| refused.limit), Some("tokens"));
+    assert_eq!(
+        refusal(&mut cloud, millis(0), 1, 3),
+        None,
+        "a refusal by an own limit costs the pool nothing"
+    );
+    assert_eq!(refusal(&mut cloud, millis(0), 1, 4).map(|refused| refused.limit), Some("requests"));
+}
+
+#[test]
+fn what_a_pool_reserved_comes_back_when_the_job_has_ended_at_whichever_endpoint() {
+    let reserving = "{ kind = 'tokens', per_minute = 60, burst = 300, offered = { max_tokens_assumed = 150 }, settled = {} }";
+    let mut cloud = cloud(&[(&[], &[0]), (&[], &[0])], &[&[reserving]]);
+    assert_eq!(refusal(&mut cloud, millis(0), 0, 1), None);
+    assert!(refusal(&mut cloud, millis(18), 1, 2).is_some(), "250 of 300 are reserved");
+    // Its end, at 19 ms, corrects them to 110; nobody has woken the first endpoint for it.
+    assert_eq!(cloud.deadline(), Some(millis(19)));
+    assert!(refusal(&mut cloud, millis(19), 1, 3).is_some(), "190 are not 250");
+    assert_eq!(cloud.gauges(millis(19), 1)[0].used, 110);
+}
+
+#[test]
+fn an_outage_of_a_pool_breaks_the_streams_of_all_who_draw_on_it() {
+    let region = "{ kind = 'outage', windows = [{ from = '15ms', for = '1s' }], break_streams = true }";
+    let mut cloud = cloud(&[(&[], &[0]), (&[], &[0]), (&[], &[])], &[&[region]]);
+    for endpoint in 0..3 {
+        assert_eq!(refusal(&mut cloud, millis(0), endpoint, endpoint as u64), None);
+    }
+    let said = rest(&mut cloud);
+    let broken: Vec<_> = said.iter().filter(|(_, action)| matches!(action.reply, Reply::Broken(_))).collect();
+    assert_eq!(
+        broken.iter().map(|(at, action)| (*at, action.by)).collect::<Vec<_>>(),
+        [(millis(15), 0), (millis(15), 1)]
+    );
+    assert_eq!(finishes(&said).iter().map(|finish| finish.0).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn a_pool_of_one_is_as_if_its_limits_were_the_endpoints_own() {
+    let limits: &[&str] = &[
+        "{ kind = 'tokens', per_minute = 6000, burst = 250, settled = { output = 5 } }",
+        "{ kind = 'requests', per_minute = 600, burst = 3, count_refused = true }",
+    ];
+    let play = |mut cloud: Cloud| {
+        let mut said = Vec::new();
+        for request in 0..400 {
+            let at = millis(request * 37);
+            while let Some(due) = cloud.deadline().filter(|due| *due <= at) {
+                said.extend(cloud.wake(due).map(|action| (due, action)));
+            }
+            said.extend(cloud.offer(at, 0, job(request), None).map(|action| (at, action)));
+        }
+        said.extend(rest(&mut cloud));
+        said
+    };
+    let shared = play(cloud(&[(&[], &[0])], &[limits]));
+    assert_eq!(shared, play(cloud(&[(limits, &[])], &[])));
+    assert!(shared.iter().any(|(_, action)| matches!(action.reply, Reply::Rejected(_))));
+}
+
+#[test]
+fn what_is_refused_is_served_by_the_other_and_its_end_says_so() {
+    let mut cloud = cloud(&[(&["{ kind = 'requests', per_minute = 1 }"], &[]), (&[], &[])], &[]);
+    for request in [1, 2] {
+        assert_eq!(cloud.offer(millis(0), 0, job(request), spill(1)).count(), 0, "nobody hears of a refusal");
+    }
+    let said = rest(&mut cloud);
+    let served: Vec<_> = finishes(&said)
+        .into_iter()
+        .map(|(request, asked, by, finish)| (request, asked, by, finish.is_spilled, finish.tier))
+        .collect();
+    assert_eq!(served, [(1, 0, 0, false, None), (2, 0, 1, true, Some(Tier::Standard))]);
+    assert_eq!(cloud.passing.len(), 0, "nothing is remembered of what has ended");
+}
+
+#[test]
+fn where_both_refuse_the_first_refusal_is_heard() {
+    let minute = "{ kind = 'requests', per_minute = 1 }";
+    let hour = "{ kind = 'outage', windows = [{ from = '0s', for = '1h' }], status = 503 }";
+    let mut cloud = cloud(&[(&[minute], &[]), (&[hour], &[])], &[]);
+    assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count(), 0);
+    let said: Vec<Action> = cloud.offer(millis(1), 0, job(2), spill(1)).collect();
+    let [Action { asked: 0, by: 0, reply: Reply::Rejected(refused), .. }] = said[..] else {
+        panic!("{said:?}")
+    };
+    assert_eq!((refused.status, refused.limit), (429, "requests"));
+    assert_eq!(refused.retry_after, Some(Duration::from_millis(59_999)));
+}
+
+#[test]
+fn only_refusals_of_the_stated_statuses_are_passed_on() {
+    let outage = |status: u16| {
+        format!("{{ kind = 'outage', windows = [{{ from = '0s', for = '1h' }}], status = {status} }}")
+    };
+    for (status, is_spilled) in
+        [(400, true), (429, true), (500, true), (503, true), (401, false), (529, false)]
+    {
+        let mut cloud = cloud(&[(&[&outage(status)], &[]), (&[], &[])], &[]);
+        assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count() == 0, is_spilled, "{status}");
+    }
+}
+
+#[test]
+fn a_job_whose_endpoint_goes_down_before_it_began_is_passed_on_then() {
+    let down = "{ kind = 'outage', windows = [{ from = '5ms', for = '1h' }], status = 500, break_streams = 'error' }";
+    let mut cloud = cloud(&[(&[down], &[]), (&[], &[])], &[]);
+    assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count(), 0);
+    let said = rest(&mut cloud);
+    assert_eq!(said[0].0, millis(15), "the first token comes ten milliseconds after the outage");
+    assert!(matches!(finishes(&said)[..], [(1, 0, 1, finish)] if finish.is_spilled));
+}
+
+#[test]
+fn a_direct_spill_leaves_the_first_endpoint_alone() {
+    let minute: &[&str] = &["{ kind = 'requests', per_minute = 1 }"];
+    let mut cloud = cloud(&[(minute, &[]), (minute, &[])], &[]);
+    let shared = spill(1).map(|spill| Spill { is_direct: true, ..spill });
+    assert_eq!(cloud.offer(millis(0), 0, job(1), shared).count(), 0);
+    let refused: Vec<Action> = cloud.offer(millis(0), 0, job(2), shared).collect();
+    assert!(matches!(refused[..], [Action { by: 1, reply: Reply::Rejected(_), .. }]));
+    assert_eq!(refusal(&mut cloud, millis(0), 0, 3), None);
+}
+
+#[test]
+fn a_client_that_leaves_frees_the_endpoint_that_serves_it() {
+    let one: &[&str] = &["{ kind = 'concurrency', max = 1 }"];
+    let mut cloud = cloud(&[(one, &[]), (one, &[])], &[]);
+    for request in [1, 2] {
+        assert_eq!(cloud.offer(millis(0), 0, job(request), spill(1)).count(), 0);
+    }
+    assert_eq!(cloud.cancel(millis(1), 0, id(2)).count(), 0);
+    assert_eq!(refusal(&mut cloud, millis(1), 1, 3), None, "the second's place is free");
+    assert_eq!(refusal(&mut cloud, millis(1), 0, 4).map(|refused| refused.limit), Some("concurrency"));
+}
