@@ -1,5 +1,7 @@
 //! The machines of a scenario: the same ones on every clock.
 
+use std::collections::BTreeMap;
+
 use crate::client::dispatcher::{Dispatcher, Plan};
 use crate::client::fleet::{Access, Fleet, Member};
 use crate::client::routers::AnyRouter;
@@ -8,6 +10,7 @@ use crate::collectors::{Bounds, Priced, Setup};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
+use crate::server::cache::Cache;
 use crate::server::cloud::Cloud;
 use crate::server::endpoint::{Detail, Endpoint};
 use crate::time::Instant;
@@ -47,9 +50,10 @@ pub fn cloud(
 ) -> Result<Cloud> {
     let place = |name: &String| scenario.pools.iter().position(|pool| pool.name == *name);
     let wanted = scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
+    let caches = caches(scenario);
     let endpoints = wanted.map(|(index, spec)| {
         let pools = spec.pools.iter().filter_map(place).collect();
-        Ok((endpoint(scenario, index, detail)?, pools))
+        Ok((endpoint(scenario, index, detail, caches[index].clone())?, pools))
     });
     let endpoints = endpoints.collect::<Result<Vec<_>>>()?;
     let pools = scenario.pools.iter().map(|pool| pool.limits.clone()).collect();
@@ -57,7 +61,12 @@ pub fn cloud(
 }
 
 /// One endpoint by itself: the machine behind it, without pools.
-pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<Endpoint> {
+pub fn endpoint(
+    scenario: &Scenario,
+    index: usize,
+    detail: Detail,
+    cache: Option<Cache>,
+) -> Result<Endpoint> {
     let spec = &scenario.endpoints[index];
     let latency = spec.latency.clone().ok_or_else(|| {
         Error::usage(format!(
@@ -66,7 +75,20 @@ pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<End
         ))
     })?;
     let rng = Rng::new(u64::from(scenario.seed)).child(index as u64);
-    Ok(Endpoint::new(spec.limits.clone(), latency, detail, rng))
+    Ok(Endpoint::new(spec.limits.clone(), latency, detail, rng).with_cache(cache))
+}
+
+/// The endpoints' prompt caches. Those of one name are one cache.
+pub fn caches(scenario: &Scenario) -> Vec<Option<Cache>> {
+    let mut named: BTreeMap<&str, Cache> = BTreeMap::new();
+    let mut caches = Vec::with_capacity(scenario.endpoints.len());
+    for settings in scenario.endpoints.iter().map(|spec| spec.cache.as_ref()) {
+        caches.push(settings.map(|settings| match settings.name.as_deref() {
+            Some(name) => named.entry(name).or_insert_with(|| Cache::new(settings)).clone(),
+            None => Cache::new(settings),
+        }));
+    }
+    caches
 }
 
 /// What the collectors of a scenario know from the start. In virtual time nothing is late.

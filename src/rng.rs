@@ -21,6 +21,7 @@ pub enum Purpose {
     Jitter = 6,
     Latency = 7,
     Outage = 8,
+    Prefix = 21,
     Prompt = 9,
     Reasoning = 10,
     Retry = 11,

@@ -45,6 +45,8 @@ pub struct Prefix {
     pub id: u64,
     /// How much of the prompt it is, in tokens: at most all of it.
     pub tokens: u32,
+    /// A cache that lets callers choose is asked to keep it for hours.
+    pub is_long: bool,
 }
 
 /// A request with the answer it will get if nothing cuts it: what only the server may know.

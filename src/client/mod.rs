@@ -6,6 +6,7 @@ pub mod fleet;
 mod flight;
 pub mod hedge;
 pub mod lengths;
+pub mod prefix;
 pub mod retry;
 pub mod routers;
 pub mod workload;

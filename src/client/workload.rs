@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrivals::{AnyArrivals, Arrival};
 use super::lengths::AnyLength;
+use super::prefix::{Groups, SharedPrefix};
 use crate::number::{Positive, Span};
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
@@ -21,6 +22,9 @@ pub struct Class {
     /// Prompt length in tokens. Not needed where the arrivals bring lengths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<AnyLength>,
+    /// The beginning that its prompts share, which prompt caches can hold; none, where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<SharedPrefix>,
     /// Visible answer length in tokens. Not needed where the arrivals bring lengths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<AnyLength>,
@@ -79,6 +83,8 @@ pub struct Workload {
     classes: Vec<Class>,
     /// Running sums of the classes' shares.
     shares: Vec<f64>,
+    /// What the prompts of each class share.
+    prefixes: Vec<Option<Groups>>,
     rng: Rng,
     next_id: u64,
     /// How often each request of the plan is asked.
@@ -95,7 +101,9 @@ impl Workload {
             Some(*sum)
         });
         let (shares, arrived) = (shares.collect(), None);
-        Workload { shares, arrivals, classes, rng, next_id: 0, copies: 1, arrived }
+        let groups = |(id, class): (u16, &Class)| Some(Groups::new(ClassId(id), class.prefix.as_ref()?));
+        let prefixes = (0..).zip(&classes).map(groups).collect();
+        Workload { arrivals, classes, shares, prefixes, rng, next_id: 0, copies: 1, arrived }
     }
 
     /// The same plan with every request asked so many times at once; at least once.
@@ -133,6 +141,8 @@ impl Workload {
             Some(lengths) => (lengths.input, lengths.output),
             None => (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output)),
         };
+        let groups = self.prefixes[usize::from(class_id.0)].as_ref();
+        let prefix = groups.and_then(|groups| groups.draw(RequestId(key), input_tokens, &self.rng));
         let job = Job {
             request: Request {
                 id,
@@ -140,7 +150,7 @@ impl Workload {
                 input_tokens,
                 max_tokens: class.max_tokens,
                 stream: class.stream,
-                prefix: None,
+                prefix,
             },
             answer_tokens,
             reasoning_tokens: draw(Purpose::Reasoning, &class.reasoning),

@@ -40,7 +40,7 @@ use serde_json::{Map, Value};
 pub use self::decoder::{Decoder, Marks};
 pub use self::events::{Events, Framing};
 use crate::kind;
-use crate::wire::{Fault, Finish, Reply, Request, Tier, Tokens};
+use crate::wire::{Cached, Fault, Finish, Prefix, Reply, Request, Tier, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
 pub static DIALECTS: [(&str, &dyn Dialect); 8] = [
@@ -100,6 +100,24 @@ pub struct Ask<'a> {
     pub anthropic_version: Option<&'a str>,
     /// The service tier asked for, in the provider's own words.
     pub service_tier: Option<&'a str>,
+    /// The beginning that the provider's cache is to store, where callers say so.
+    pub marked: Option<Prefix>,
+}
+
+impl Ask<'_> {
+    /// Whether the prompt has more than its marked beginning: some services take no empty text.
+    pub fn has_own(&self) -> bool {
+        self.marked.is_none_or(|marked| marked.tokens < self.request.input_tokens)
+    }
+
+    /// The prompt in parts: its marked beginning as `shared` spells it, its own text as `own` does.
+    pub fn parts(&self, shared: impl FnOnce(&Prefix) -> Vec<Value>, own: Value) -> Vec<Value> {
+        let mut parts = self.marked.as_ref().map(shared).unwrap_or_default();
+        if self.has_own() {
+            parts.push(own);
+        }
+        parts
+    }
 }
 
 /// Which parts of a call a provider has in the path: the body is without them.
@@ -157,6 +175,10 @@ pub struct Generate {
     pub service_tier: Option<String>,
     /// Set where vectors are asked for and no tokens.
     pub embed: Option<Embed>,
+    /// The beginnings of the prompt that a cache may hold, shortest first; found where the endpoint has a cache.
+    pub marks: Vec<Prefix>,
+    /// What the endpoint's cache does for it, once it is let in.
+    pub cached: Cached,
 }
 
 /// Vectors that a call asks for.

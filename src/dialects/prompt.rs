@@ -1,4 +1,4 @@
-//! Text of a known length in tokens: prompts that no cache has seen, and the mock's answers.
+//! Text of a known length in tokens: prompts, which share what their prefix says and no more, and the mock's answers.
 //!
 //! Every token is a space and a word of three letters. The words were chosen so that ` word` is a single
 //! token in OpenAI's `o200k_base` and `cl100k_base` vocabularies, whose splitters never join two of them;
@@ -9,20 +9,33 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 
 use crate::rng::mix;
-use crate::wire::RequestId;
+use crate::wire::{Prefix, Request};
 
 /// Stands in a body where the prompt's text belongs, until it is put there.
 pub const PLACE: &str = "{prompt}";
 
+/// Stands where the beginning that prompts share belongs, if it stands apart.
+pub const SHARED_PLACE: &str = "{shared}";
+
 /// Characters of a token of our own text, and the mock's guess for any other.
 pub const CHARS_PER_TOKEN: u64 = 4;
 
-/// A prompt of `tokens` tokens in pieces. Its first words spell the mixed request id, so prompts of at
-/// least eleven tokens are all different from the start; the rest is shared. The same request always
-/// gets the same prompt.
-pub fn prompt(id: RequestId, tokens: u32) -> Vec<Bytes> {
+/// The beginning that prompts of one prefix id share, in pieces. Of two lengths the longer begins with the shorter.
+pub fn shared(prefix: Option<Prefix>) -> Vec<Bytes> {
+    // Mixed twice, so that no prefix begins as a request of the same number does.
+    prefix.map_or_else(Vec::new, |prefix| text(mix(mix(prefix.id)), prefix.tokens))
+}
+
+/// What a prompt has of its own, after what it shares, in pieces. The same request always gets the same prompt.
+pub fn own(request: &Request) -> Vec<Bytes> {
+    let shared = request.prefix.map_or(0, |prefix| prefix.tokens);
+    text(mix(request.id.0), request.input_tokens.saturating_sub(shared))
+}
+
+/// A text of `tokens` tokens in pieces. Its first words spell the key, so texts of at least eleven tokens are all
+/// different from the start; the rest is the same for all.
+fn text(key: u64, tokens: u32) -> Vec<Bytes> {
     let unique = tokens.min(UNIQUE_WORDS);
-    let key = mix(id.0);
     let start = (0..unique).flat_map(|nth| token(key >> (nth * WORD_BITS)));
     let rest = words(0, tokens - unique).map(Bytes::from_static);
     std::iter::once(start.collect()).chain(rest).collect()

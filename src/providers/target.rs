@@ -28,6 +28,8 @@ pub struct Target {
     pub service_tier: Option<String>,
     /// What it has no room for goes to another endpoint.
     pub is_spilling: bool,
+    /// A shared beginning of a prompt is marked for the provider's cache.
+    pub marks_prefix: bool,
     /// Sent with every call.
     pub headers: Headers,
     /// Fields of every body beside our own, which they replace; those of an object join ours. Null takes one away.
@@ -56,6 +58,7 @@ impl Target {
             project: None,
             service_tier: None,
             is_spilling: false,
+            marks_prefix: false,
             headers: Vec::new(),
             body: Map::new(),
         }
@@ -91,6 +94,7 @@ impl Target {
             in_path: self.provider.get().in_path(self.dialect.name()),
             anthropic_version: self.provider.get().anthropic_version(),
             service_tier: self.service_tier.as_deref(),
+            marked: request.prefix.filter(|_| self.marks_prefix),
         }
     }
 
@@ -155,12 +159,24 @@ fn join(body: &mut Map<String, Value>, fields: &Map<String, Value>) {
     }
 }
 
-/// The body as text, with the prompt in its place.
+/// The body as text, with the prompt in its place, or what it shares and what is its own in theirs.
 fn pieces(body: &Map<String, Value>, request: &Request) -> Vec<Bytes> {
-    let text = Bytes::from(serde_json::to_vec(body).expect("a map of values is JSON"));
-    let Some(place) = memmem::find(&text, prompt::PLACE.as_bytes()) else { return vec![text] };
-    let (start, end) = (text.slice(..place), text.slice(place + prompt::PLACE.len()..));
-    std::iter::once(start).chain(prompt::prompt(request.id, request.input_tokens)).chain([end]).collect()
+    let mut rest = Bytes::from(serde_json::to_vec(body).expect("a map of values is JSON"));
+    let mut pieces = Vec::new();
+    let mut put = |place: &str, text: &mut dyn FnMut() -> Vec<Bytes>| {
+        let Some(at) = memmem::find(&rest, place.as_bytes()) else { return false };
+        pieces.push(rest.split_to(at));
+        pieces.extend(text());
+        let _ = rest.split_to(place.len());
+        true
+    };
+    let is_apart = put(prompt::SHARED_PLACE, &mut || prompt::shared(request.prefix));
+    put(prompt::PLACE, &mut || {
+        let shared = if is_apart { Vec::new() } else { prompt::shared(request.prefix) };
+        shared.into_iter().chain(prompt::own(request)).collect()
+    });
+    pieces.push(rest);
+    pieces
 }
 
 /// Stands in for the region where an endpoint, a mock, has none.

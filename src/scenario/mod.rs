@@ -31,6 +31,7 @@ use crate::error::Result;
 use crate::number::{Positive, Share, Span};
 use crate::price::{Price, Tariff};
 use crate::providers::{AnyProvider, Served, Target, Terms};
+use crate::server::cache::{Breakpoints, CacheSettings};
 use crate::server::latency::AnyLatency;
 use crate::server::limits::AnyLimit;
 
@@ -153,6 +154,9 @@ pub struct EndpointSpec {
     /// Azure, Bedrock and Vertex. Who asks hears the other's answer, or if it refuses as well, this one's refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spillover: Option<String>,
+    /// Its prompt cache: a preset such as `"anthropic"`, or a table; none, where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheSettings>,
     /// What it charges; looked up in the catalogue where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
@@ -244,6 +248,7 @@ impl EndpointSpec {
             project: self.project.clone(),
             service_tier: self.service_tier.clone(),
             is_spilling: self.spillover.is_some(),
+            marks_prefix: self.cache.as_ref().is_some_and(|cache| cache.breakpoints == Breakpoints::Explicit),
             headers: headers.collect(),
             body: body.as_object().cloned().unwrap_or_default(),
         }

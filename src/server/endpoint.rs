@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::cache::Cache;
 use super::latency::{AnyLatency, Load, Pace};
 use super::limits::{Admitted, AnyLimit, Break, Gauge, Held, Slots, Verdict};
 use super::work::WorkClock;
 use crate::index::Ring;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, Timeline, nanos};
-use crate::wire::{AttemptId, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Tokens, Usage};
+use crate::wire::{
+    AttemptId, Cached, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Tokens, Usage,
+};
 
 /// What happens to an endpoint.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +42,7 @@ pub enum Detail {
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
+    cache: Option<Cache>,
     limits: Held,
     latency: AnyLatency,
     slots: Vec<Slots>,
@@ -78,6 +82,7 @@ impl Endpoint {
         let next_break =
             limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min_by_key(|next| next.at);
         Endpoint {
+            cache: None,
             limits: Held::new(limits),
             latency,
             slots,
@@ -107,6 +112,25 @@ impl Endpoint {
     /// Learns from its pools, too, when its streams will break first.
     pub fn start(&mut self) {
         self.next_break = self.break_after(Instant::START);
+    }
+
+    /// With a prompt cache.
+    pub fn with_cache(self, cache: Option<Cache>) -> Endpoint {
+        Endpoint { cache, ..self }
+    }
+
+    pub fn cache_mut(&mut self) -> Option<&mut Cache> {
+        self.cache.as_mut()
+    }
+
+    /// What the prompt cache does for a job that is inside.
+    pub fn cached(&self, id: AttemptId) -> Cached {
+        let running = self.tickets.get(&id).and_then(|ticket| self.running.get(*ticket));
+        let inside = running.map(|running| &running.admitted).or_else(|| {
+            let (_, admitted) = self.waiting.iter().rev().find(|(waiting, _)| *waiting == id)?;
+            Some(admitted)
+        });
+        inside.map_or(Cached::NONE, |admitted| admitted.job.cached)
     }
 
     /// When the endpoint wants to be woken.
@@ -139,13 +163,18 @@ impl Endpoint {
         self.limits.iter_mut().filter_map(move |limit| limit.gauge(now))
     }
 
-    fn offer(&mut self, now: Instant, id: AttemptId, job: Job) {
+    fn offer(&mut self, now: Instant, id: AttemptId, mut job: Job) {
+        job.cached = self.cache.as_ref().map_or(Cached::NONE, |cache| cache.look_up(now, &job));
         if let Some(rejection) = self.refusal(now, &job) {
+            self.forget(&job);
             self.actions.push_back((id, Reply::Rejected(rejection)));
             return;
         }
         for limit in &mut self.limits {
             limit.take(now, &job);
+        }
+        if let Some(cache) = &mut self.cache {
+            cache.admit(now, &job);
         }
         let admitted = Admitted { at: now, job };
         if self.has_free_slot() {
@@ -235,6 +264,11 @@ impl Endpoint {
             let tokens = Tokens { kind, count: until - running.sent, steady };
             self.actions.push_back((running.id, Reply::Tokens(tokens)));
         }
+        if running.sent == 0
+            && let Some(cache) = &mut self.cache
+        {
+            cache.store_for(at, &running.admitted);
+        }
         running.sent = until;
         if until < total {
             let next = running.next_step(self.detail, &self.rng);
@@ -252,6 +286,7 @@ impl Endpoint {
     fn end(&mut self, now: Instant, ticket: u64, used: Usage) {
         let running = self.running.remove(ticket).expect("an ended job was in service");
         self.tickets.remove(&running.id);
+        self.forget(&running.admitted.job);
         for limit in &mut self.limits {
             limit.settle(now, &running.admitted, &used);
         }
@@ -283,6 +318,14 @@ impl Endpoint {
     fn give_back(&mut self, now: Instant, admitted: &Admitted) {
         for limit in &mut self.limits {
             limit.settle(now, admitted, &Usage::default());
+        }
+        self.forget(&admitted.job);
+    }
+
+    /// The cache hears no more of the job.
+    fn forget(&mut self, job: &Job) {
+        if let Some(cache) = &mut self.cache {
+            cache.forget(job);
         }
     }
 
@@ -375,11 +418,13 @@ impl Running {
 fn used(job: &Job, sent: u32) -> Usage {
     let reasoning = sent.min(job.generated().0);
     Usage {
-        input: job.request.input_tokens,
+        input: job.uncached(),
+        cache_read: job.cached.read,
+        cache_write: job.cached.write,
+        cache_write_long: job.cached.write_long,
         output: sent - reasoning,
         reasoning,
         source: Source::Provider,
-        ..Usage::default()
     }
 }
 

@@ -1,0 +1,164 @@
+//! The beginnings that prompts of a class share: how many there are, how long they are, and which request has which.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::lengths::{AnyLength, Fixed};
+use crate::number::{NonNegative, Share};
+use crate::rng::{Purpose, Rng};
+use crate::wire::{ClassId, Prefix, RequestId};
+
+/// What the prompts of a class begin with: one of several groups' texts, such as the system prompts of so many
+/// applications. `tokens` or `share` says how long they are.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedPrefix {
+    /// Length in tokens: a number, or a distribution from which each group draws its own. A prompt that is shorter
+    /// is all of it shared.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_or_length")]
+    #[schemars(schema_with = "number_or_length_schema")]
+    pub tokens: Option<AnyLength>,
+    /// The part of each prompt that is shared, such as 0.8, in place of `tokens`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+    /// How many different beginnings there are.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub groups: u32,
+    /// How unevenly requests fall on them: the k-th is asked for in proportion to 1 / k^skew (Zipf). 0 is evenly, 1
+    /// is usual.
+    #[serde(default, skip_serializing_if = "is_even")]
+    pub skew: NonNegative,
+    /// How long caches are asked to keep it, where they let callers choose.
+    #[serde(default, skip_serializing_if = "Keep::is_short")]
+    pub ttl: Keep,
+}
+
+/// One of the two times for which a cache keeps what it stores.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The endpoint's `ttl_long`: hours, at the price of long writes.
+    Long,
+    /// The endpoint's `ttl`: minutes.
+    #[default]
+    Short,
+}
+
+impl Keep {
+    fn is_short(&self) -> bool {
+        *self == Keep::Short
+    }
+}
+
+impl SharedPrefix {
+    /// What is wrong with the settings, if anything.
+    pub fn problem(&self) -> Option<String> {
+        match (&self.tokens, self.share) {
+            (Some(_), Some(_)) => Some("a prefix has either `tokens` or `share`".into()),
+            (None, None) => Some("a prefix does not say how long it is".into()),
+            _ if self.groups == 0 => Some("`groups` is zero".into()),
+            _ if self.groups > GROUPS_MAX => {
+                Some(format!("`groups` = {} is above {GROUPS_MAX}", self.groups))
+            }
+            (Some(length), None) => length.problem(),
+            (None, Some(_)) => None,
+        }
+    }
+}
+
+/// The groups of one class, ready to be drawn from.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    class: ClassId,
+    prefix: SharedPrefix,
+    /// Running sums of the groups' weights.
+    weights: Vec<f64>,
+}
+
+impl Groups {
+    pub fn new(class: ClassId, prefix: &SharedPrefix) -> Groups {
+        let weights = (1..=prefix.groups).scan(0.0, |sum, rank| {
+            *sum += libm::pow(f64::from(rank), -prefix.skew.get());
+            Some(*sum)
+        });
+        Groups { class, weights: weights.collect(), prefix: prefix.clone() }
+    }
+
+    /// The beginning of the prompt of `input_tokens` that `request` has; none if it would be empty.
+    pub fn draw(&self, request: RequestId, input_tokens: u32, rng: &Rng) -> Option<Prefix> {
+        let id = self.id(self.draw_group(request, rng));
+        let tokens = match (&self.prefix.tokens, self.prefix.share) {
+            (Some(length), _) => length.draw(&mut rng.of(Purpose::Prefix, id, 1)),
+            (None, share) => {
+                libm::round(f64::from(input_tokens) * share.map_or(0.0, |share| share.get())) as u32
+            }
+        };
+        let tokens = tokens.min(input_tokens);
+        (tokens > 0).then_some(Prefix { id, tokens, is_long: self.prefix.ttl == Keep::Long })
+    }
+
+    fn draw_group(&self, request: RequestId, rng: &Rng) -> usize {
+        if self.weights.len() == 1 {
+            return 0;
+        }
+        let total = self.weights.last().copied().unwrap_or(0.0);
+        let at = rng.of(Purpose::Prefix, request.0, 0).unit() * total;
+        self.weights.partition_point(|sum| *sum <= at).min(self.weights.len() - 1)
+    }
+
+    /// Different for every group of every class.
+    fn id(&self, group: usize) -> u64 {
+        (u64::from(self.class.0) + 1) << u32::BITS | group as u64
+    }
+}
+
+/// A number of tokens stands for a length that is always the same.
+fn number_or_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AnyLength>, D::Error> {
+    struct Tokens;
+    impl<'de> Visitor<'de> for Tokens {
+        type Value = AnyLength;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number of tokens, or a length such as { kind = \"uniform\", min = 1000, max = 3000 }")
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<AnyLength, E> {
+            let tokens = u32::try_from(number)
+                .map_err(|_| E::custom(format!("{number} is no number of tokens; write such as 2000")))?;
+            Ok(AnyLength::Fixed(Fixed { tokens }))
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<AnyLength, E> {
+            self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<AnyLength, M::Error> {
+            AnyLength::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_any(Tokens).map(Some)
+}
+
+fn number_or_length_schema(generator: &mut SchemaGenerator) -> Schema {
+    let length = AnyLength::json_schema(generator);
+    json_schema!({"anyOf": [{"type": "integer", "minimum": 0}, length]})
+}
+
+/// More different beginnings than this no scenario needs, and each is a weight in memory.
+const GROUPS_MAX: u32 = 1_000_000;
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(groups: &u32) -> bool {
+    *groups == 1
+}
+
+fn is_even(skew: &NonNegative) -> bool {
+    skew.get() == 0.0
+}
