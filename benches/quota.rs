@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use tollgate::kind;
 use tollgate::rng::Rng;
 use tollgate::server::endpoint::{Detail, Endpoint, Event};
-use tollgate::server::quota::{Quota, Room, Window};
+use tollgate::server::quota::{Quota, Rate, Room, Window};
 use tollgate::server::units::Units;
 use tollgate::time::Instant;
 use tollgate::wire::{AttemptId, Cached, ClassId, Job, Request, RequestId};
@@ -16,7 +16,7 @@ use tollgate::wire::{AttemptId, Cached, ClassId, Job, Request, RequestId};
 /// One job a millisecond, each settled at half of what it reserved.
 fn quota(criterion: &mut Criterion) {
     for (name, window) in [("bucket", Window::Bucket), ("window", Window::Minute)] {
-        let mut quota = Quota::new(NonZeroU64::MAX, None, window);
+        let mut quota = Quota::new(Rate::per_minute(NonZeroU64::MAX), None, window, &[]);
         let (reserved, used) = (Units::whole(2000), Units::whole(1000));
         let mut now = Instant::START;
         criterion.bench_function(&format!("quota/{name}: check, take, correct"), |bencher| {

@@ -220,9 +220,10 @@ pub fn schema(kinds: impl IntoIterator<Item = (&'static str, Schema)>) -> Schema
         if let Value::Object(fields) = table.entry("properties").or_insert_with(|| Map::new().into()) {
             fields.insert("kind".into(), json!({"const": kind}));
         }
+        let is_choice = table.contains_key("oneOf");
         let required = table.entry("required").or_insert_with(|| Vec::<Value>::new().into());
         if let Value::Array(required) = required {
-            if required.is_empty() {
+            if required.is_empty() && !is_choice {
                 bare.push(kind);
             }
             required.push("kind".into());

@@ -15,6 +15,7 @@ use rand_pcg::Pcg64Dxsm;
 pub enum Purpose {
     AnswerLength = 1,
     Arrival = 2,
+    Capacity = 13,
     Class = 3,
     Hedge = 4,
     InputLength = 5,

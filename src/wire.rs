@@ -135,7 +135,7 @@ pub struct Finish {
     pub usage: Usage,
     /// The provider's own usage record, as JSON, where there was one.
     pub raw_usage: Option<Box<str>>,
-    /// The answer reached `max_tokens`.
+    /// The answer reached `max_tokens`, or the provider ended it for a quota that ran out.
     pub is_cut: bool,
     /// The service tier that served it, where the provider says so.
     pub tier: Option<Tier>,

@@ -19,6 +19,7 @@ use super::{
 use crate::dialects::refusal::SHOULD_RETRY;
 use crate::dialects::{Bad, wait};
 use crate::server::limits::{Counts, Gauge};
+use crate::server::quota::Period;
 use crate::wire::Tier;
 
 pub struct Anthropic;
@@ -150,7 +151,7 @@ pub fn quotas(seen: &Seen<'_>) -> Headers {
     for (counts, [limit, remaining, reset]) in QUOTA_HEADERS {
         let gauges = seen.gauges.iter().filter(|gauge| counts.contains(&gauge.counts));
         let Some(gauge) = gauges.min_by_key(|gauge| gauge.remaining) else { continue };
-        headers.push((HeaderName::from_static(limit), gauge.per_minute.into()));
+        headers.push((HeaderName::from_static(limit), gauge.limit.into()));
         headers.push((HeaderName::from_static(remaining), remaining_shown(gauge).into()));
         headers.push(header(reset, &wait::rfc3339(seen.unix_secs, gauge.reset)));
     }
@@ -229,7 +230,11 @@ fn error(status: u16, error: &Value, is_retryable: bool, id: u64) -> Answer {
 fn refused_by(refused: &Refused<'_>, id: u64) -> Answer {
     let rejection = refused.rejection;
     let too_many = (rejection.status == 429).then(|| too_many(refused));
-    let mut answer = refusal(rejection.status, too_many, rejection.is_retryable, id);
+    let said = too_many.or_else(|| {
+        let message = "prompt is too long";
+        (rejection.limit == "context").then(|| json!({"type": "invalid_request_error", "message": message}))
+    });
+    let mut answer = refusal(rejection.status, said, rejection.is_retryable, id);
     if let Some(wait) = rejection.retry_after {
         let [whole_secs, _] = wait::write(wait);
         answer.headers.push(whole_secs);
@@ -237,8 +242,8 @@ fn refused_by(refused: &Refused<'_>, id: u64) -> Answer {
     answer
 }
 
-/// A refusal in the words that go with its status, or in those of a 429.
-fn refusal(status: u16, too_many: Option<Value>, is_retryable: bool, id: u64) -> Answer {
+/// A refusal in the words given, or in those that go with its status.
+fn refusal(status: u16, said: Option<Value>, is_retryable: bool, id: u64) -> Answer {
     let (kind, message) = match status {
         401 => ("authentication_error", "invalid x-api-key"),
         402 => ("billing_error", "Your credit balance is too low to access the Anthropic API."),
@@ -251,7 +256,7 @@ fn refusal(status: u16, too_many: Option<Value>, is_retryable: bool, id: u64) ->
         500.. => ("api_error", "Internal server error"),
         _ => ("invalid_request_error", "The request was refused."),
     };
-    let said = too_many.unwrap_or_else(|| json!({"type": kind, "message": message}));
+    let said = said.unwrap_or_else(|| json!({"type": kind, "message": message}));
     error(status, &said, is_retryable, id)
 }
 
@@ -278,9 +283,13 @@ fn too_many(refused: &Refused<'_>) -> Value {
             return json!({"type": "rate_limit_error", "message": message});
         }
     };
-    let limit = gauge.map_or_else(String::new, |gauge| format!("{} ", grouped(gauge.per_minute)));
+    let limit = gauge.map_or_else(String::new, |gauge| format!("{} ", grouped(gauge.limit)));
+    let period = match gauge.map(|gauge| gauge.period) {
+        Some(Period::Day) => "day",
+        Some(Period::Minute) | None => "minute",
+    };
     let message = format!(
-        "This request would exceed your organization's rate limit of {limit}{unit} per minute (org: {ORGANIZATION}, \
+        "This request would exceed your organization's rate limit of {limit}{unit} per {period} (org: {ORGANIZATION}, \
          model: {model}). For details, refer to: https://docs.claude.com/en/api/rate-limits. You can see the response \
          headers for current usage. {LATER}"
     );

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::dialects::{Bad, InPath, Marks};
 use crate::server::limits::{Counts, Gauge};
-use crate::wire::Reply;
+use crate::wire::{Rejection, Reply};
 
 pub struct Azure;
 
@@ -103,7 +103,7 @@ impl Provider for Azure {
                  last 5 minutes, please wait a moment and try again.",
             ),
             Problem::UnknownPath(_) => (404, "404", "Resource not found"),
-            Problem::Refused(refused) if refused.rejection.status == 429 => return too_many(refused),
+            Problem::Refused(refused) if is_throttled(refused.rejection) => return too_many(refused),
             _ => return openai::spell(problem),
         };
         Answer::json(status, &error(code, message))
@@ -152,7 +152,7 @@ impl Provider for Azure {
             None => headers.extend(openai::quotas(seen, whole_secs)),
         }
         if let Reply::Rejected(rejection) = seen.first
-            && rejection.status == 429
+            && is_throttled(rejection)
         {
             let policy = if rejection.limit == "requests" { "Request" } else { "Token" };
             headers.push(header("policy-id", &format!("DeploymentRatelimit-{policy}")));
@@ -176,6 +176,11 @@ fn too_many(refused: &Refused<'_>) -> Answer {
     let mut answer = Answer::json(429, &error("429", &message));
     answer.headers.extend(openai::retry_headers(refused));
     answer
+}
+
+/// Whether a quota refused that comes back, unlike a used-up credit.
+fn is_throttled(rejection: &Rejection) -> bool {
+    rejection.status == 429 && rejection.is_retryable
 }
 
 fn is_provisioned(gauge: &Gauge) -> bool {

@@ -10,11 +10,12 @@ use serde_json::json;
 use super::encoder::{header, uuid};
 use super::target::{decoded, segment};
 use super::{
-    Answer, Call, Headers, Operation, Problem, Promise, Provider, Route, Seen, Speech, Target, anthropic,
-    openai,
+    Answer, Call, Headers, Operation, Problem, Promise, Provider, Refused, Route, Seen, Speech, Target,
+    anthropic, openai,
 };
 use crate::dialects::{Bad, Framing, InPath, Marks, Place, tier};
-use crate::wire::{Rejection, Reply};
+use crate::server::quota::Period;
+use crate::wire::Reply;
 
 pub struct Bedrock;
 
@@ -180,7 +181,7 @@ fn spell(problem: &Problem<'_>) -> Answer {
         Problem::Bad(bad) => (400, "ValidationException", bad.message.as_str()),
         Problem::Failed => (500, "InternalServerException", FAILED),
         Problem::NoKey => (403, "MissingAuthenticationTokenException", "Missing Authentication Token"),
-        Problem::Refused(refused) => refusal(refused.rejection),
+        Problem::Refused(refused) => refusal(refused),
         Problem::UnknownModel(_) => (404, "ResourceNotFoundException", NO_MODEL),
         Problem::UnknownPath(_) | Problem::WrongMethod(..) => return unknown_operation(),
         Problem::Unsigned(error) => return exception(403, error.code(), &error.to_string()),
@@ -191,8 +192,11 @@ fn spell(problem: &Problem<'_>) -> Answer {
     exception(status, name, message)
 }
 
-fn refusal(rejection: &Rejection) -> (u16, &'static str, &'static str) {
+fn refusal(refused: &Refused<'_>) -> (u16, &'static str, &'static str) {
+    let Refused { rejection, gauge, .. } = refused;
+    let is_daily = gauge.is_some_and(|gauge| gauge.period == Period::Day);
     let (name, message) = match (rejection.status, rejection.limit) {
+        (400, "context") => ("ValidationException", "Input is too long for requested model."),
         (400, _) => ("ValidationException", "The request was refused."),
         (401 | 403, _) => {
             ("AccessDeniedException", "You don't have access to the model with the specified model ID.")
@@ -207,6 +211,9 @@ fn refusal(rejection: &Rejection) -> (u16, &'static str, &'static str) {
         }
         (429, "concurrency") => (THROTTLING, "Too many connections, please wait before trying again."),
         (429, "requests") => (THROTTLING, "Too many requests, please wait before trying again."),
+        (429, "tokens") if is_daily => {
+            (THROTTLING, "Too many tokens per day, please wait before trying again.")
+        }
         (429, "tokens") => (THROTTLING, "Too many tokens, please wait before trying again."),
         (429, _) => {
             (THROTTLING, "Your request was denied due to exceeding the account quotas for Amazon Bedrock.")

@@ -14,6 +14,7 @@ use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route,
 use crate::dialects::refusal::{SHOULD_RETRY, is_retryable};
 use crate::dialects::wait;
 use crate::server::limits::Gauge;
+use crate::server::quota::Period;
 use crate::wire::Tier;
 
 pub struct Openai;
@@ -102,7 +103,7 @@ pub fn quotas(seen: &Seen<'_>, spell: impl Fn(std::time::Duration) -> String) ->
     let mut headers = Vec::new();
     for (quota, [limit, remaining, reset]) in QUOTA_HEADERS {
         let Some(gauge) = seen.gauge(quota) else { continue };
-        headers.push((HeaderName::from_static(limit), gauge.per_minute.into()));
+        headers.push((HeaderName::from_static(limit), gauge.limit.into()));
         headers.push((HeaderName::from_static(remaining), gauge.remaining.into()));
         headers.push(header(reset, &spell(gauge.reset)));
     }
@@ -160,6 +161,11 @@ fn failure() -> Value {
 fn refusal(refused: &Refused<'_>) -> Answer {
     let Refused { rejection, .. } = refused;
     let (kind, code, message) = match rejection.status {
+        400 if rejection.limit == "context" => (
+            "invalid_request_error",
+            Some("context_length_exceeded"),
+            "Your input exceeds the context window of this model. Please adjust your input and try again.",
+        ),
         400 => ("invalid_request_error", None, "The request was refused."),
         401 => ("invalid_request_error", Some("invalid_api_key"), "Incorrect API key provided."),
         403 => ("invalid_request_error", None, "You are not allowed to make this request."),
@@ -198,20 +204,23 @@ pub fn retry_headers(refused: &Refused<'_>) -> Headers {
 
 fn too_many(refused: &Refused<'_>) -> Value {
     let Refused { rejection, model, gauge } = refused;
-    let (unit, kind) = match rejection.limit {
-        "concurrency" => ("concurrent requests", "rate_limit_error"),
-        "requests" => ("requests per min (RPM)", "requests"),
-        "tokens" => ("tokens per min (TPM)", "tokens"),
+    let period = gauge.map_or(Period::Minute, |gauge| gauge.period);
+    let (unit, kind) = match (rejection.limit, period) {
+        ("concurrency", _) => ("concurrent requests", "rate_limit_error"),
+        ("requests", Period::Day) => ("requests per day (RPD)", "requests"),
+        ("requests", Period::Minute) => ("requests per min (RPM)", "requests"),
+        ("tokens", Period::Day) => ("tokens per day (TPD)", "tokens"),
+        ("tokens", Period::Minute) => ("tokens per min (TPM)", "tokens"),
         _ if !rejection.is_retryable => {
             let message = "You exceeded your current quota, please check your plan and billing details.";
-            return error("insufficient_quota", message, None, Some("insufficient_quota"));
+            return error("insufficient_quota", message, None, Some("credit_balance_exhausted"));
         }
         _ => ("this model", "rate_limit_error"),
     };
     let what = if rejection.is_retryable { "Rate limit reached" } else { "Request too large" };
     let mut message = format!("{what} for {model} on {unit}");
-    if let Some(Gauge { per_minute, used, .. }) = gauge {
-        write!(message, ": Limit {per_minute}, Used {used}").expect("a string takes all text");
+    if let Some(Gauge { limit, used, .. }) = gauge {
+        write!(message, ": Limit {limit}, Used {used}").expect("a string takes all text");
     }
     match rejection.retry_after {
         _ if !rejection.is_retryable => message.push_str(". The input or output tokens must be reduced."),

@@ -7,13 +7,14 @@ use rustc_hash::FxHashMap;
 
 use super::cache::Cache;
 use super::latency::{AnyLatency, Load, Pace};
-use super::limits::{Admitted, AnyLimit, Break, Gauge, Held, Slots, Verdict};
+use super::limits::{Admitted, AnyLimit, Break, Flow, Gauge, Held, Slots, Verdict};
+use super::quota::promise;
 use super::work::WorkClock;
 use crate::index::Ring;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, Timeline, nanos};
 use crate::wire::{
-    AttemptId, Cached, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Tokens, Usage,
+    AttemptId, Cached, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Tier, Tokens, Usage,
 };
 
 /// What happens to an endpoint.
@@ -39,6 +40,27 @@ pub enum Detail {
     Stretches,
 }
 
+/// What an endpoint does at once, whatever it tells of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Step {
+    /// A token of an answer that is told as it comes, or a whole answer.
+    Piece,
+    /// All up to the next change that a client can notice.
+    Stretch,
+    /// A token of any answer, since a limit counts each as it comes out.
+    Token,
+}
+
+impl Step {
+    fn of(detail: Detail, limits: &[AnyLimit]) -> Step {
+        match (detail, limits.iter().any(|limit| limit.is_metering())) {
+            (_, true) => Step::Token,
+            (Detail::EachToken, false) => Step::Piece,
+            (Detail::Stretches, false) => Step::Stretch,
+        }
+    }
+}
+
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -46,6 +68,7 @@ pub struct Endpoint {
     limits: Held,
     latency: AnyLatency,
     slots: Vec<Slots>,
+    steps_by: Step,
     detail: Detail,
     rng: Rng,
     /// Jobs in service, by ticket: tickets are given out in the order of service.
@@ -69,6 +92,8 @@ struct Running {
     began: Instant,
     /// Tokens already out, reasoning first.
     sent: u32,
+    /// Tokens the client was told of.
+    told: u32,
 }
 
 impl Endpoint {
@@ -83,6 +108,7 @@ impl Endpoint {
             limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min_by_key(|next| next.at);
         Endpoint {
             cache: None,
+            steps_by: Step::of(detail, &limits),
             limits: Held::new(limits),
             latency,
             slots,
@@ -109,9 +135,12 @@ impl Endpoint {
         self.limits.pools()
     }
 
-    /// Learns from its pools, too, when its streams will break first.
+    /// Learns from its pools, too, when its streams will break first and whether tokens are counted one by one.
     pub fn start(&mut self) {
         self.next_break = self.break_after(Instant::START);
+        if self.limits.iter_mut().any(|limit| limit.is_metering()) {
+            self.steps_by = Step::Token;
+        }
     }
 
     /// With a prompt cache.
@@ -165,18 +194,22 @@ impl Endpoint {
 
     fn offer(&mut self, now: Instant, id: AttemptId, mut job: Job) {
         job.cached = self.cache.as_ref().map_or(Cached::NONE, |cache| cache.look_up(now, &job));
-        if let Some(rejection) = self.refusal(now, &job) {
-            self.forget(&job);
-            self.actions.push_back((id, Reply::Rejected(rejection)));
-            return;
-        }
+        let tier = match self.verdict(now, &job) {
+            Verdict::Admit => None,
+            Verdict::Downgrade => Some(Tier::Standard),
+            Verdict::Deny(rejection) | Verdict::Refuse(rejection) => {
+                self.forget(&job);
+                self.actions.push_back((id, Reply::Rejected(rejection)));
+                return;
+            }
+        };
         for limit in &mut self.limits {
             limit.take(now, &job);
         }
         if let Some(cache) = &mut self.cache {
             cache.admit(now, &job);
         }
-        let admitted = Admitted { at: now, job };
+        let admitted = Admitted { at: now, job, tier };
         if self.has_free_slot() {
             self.serve(now, id, admitted);
         } else {
@@ -184,14 +217,17 @@ impl Endpoint {
         }
     }
 
-    /// The refusal with the longest promise, since waiting any less would meet that limit again; none if
-    /// all admit. Limits that count refusals are charged, and the promise covers what they charge.
-    fn refusal(&mut self, now: Instant, job: &Job) -> Option<Rejection> {
+    /// What all limits together say: of several refusals the one with the longest promise, since waiting any
+    /// less would meet that limit again. Limits that count refusals are charged, and the promise covers what
+    /// they charge.
+    fn verdict(&mut self, now: Instant, job: &Job) -> Verdict {
         let mut refusal = self.is_full().then_some(FULL);
+        let mut admitted = Verdict::Admit;
         for limit in &mut self.limits {
             match limit.check(now, job) {
                 Verdict::Admit => {}
-                Verdict::Down(rejection) => return Some(rejection),
+                Verdict::Deny(rejection) => return Verdict::Deny(rejection),
+                Verdict::Downgrade => admitted = Verdict::Downgrade,
                 Verdict::Refuse(rejection) => {
                     let than = refusal.get_or_insert(rejection);
                     if rejection.retry_after > than.retry_after {
@@ -200,14 +236,24 @@ impl Endpoint {
                 }
             }
         }
-        let mut refusal = refusal?;
+        let Some(mut refusal) = refusal else { return admitted };
         for limit in &mut self.limits {
             limit.refuse(now, job);
-            if let (Verdict::Refuse(charged), Some(promise)) = (limit.check(now, job), refusal.retry_after) {
-                refusal.retry_after = charged.retry_after.max(Some(promise));
-            }
         }
-        Some(refusal)
+        refusal.retry_after = refusal.retry_after.map(|promise| self.kept(now, promise, job));
+        Verdict::Refuse(refusal)
+    }
+
+    /// The least promise, no shorter than `wait`, that every limit keeps: one may be lowered by the time
+    /// another has enough.
+    fn kept(&self, now: Instant, mut wait: Duration, job: &Job) -> Duration {
+        loop {
+            let more = self.limits.iter().map(|limit| limit.wait(now + wait, job)).max().unwrap_or_default();
+            if more.is_zero() {
+                return wait;
+            }
+            wait += promise(more);
+        }
     }
 
     /// Whether all places, and all places in the queue, are taken.
@@ -227,8 +273,8 @@ impl Endpoint {
         debug_assert!(pace.jitter <= pace.gap, "tokens stay in order");
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let running = Running { id, admitted, pace, began: self.work.at(now), sent: 0 };
-        self.steps.push(running.next_step(self.detail, &self.rng), ticket);
+        let running = Running { id, admitted, pace, began: self.work.at(now), sent: 0, told: 0 };
+        self.steps.push(running.next_step(self.steps_by, &self.rng), ticket);
         self.running.insert(ticket, running);
         self.tickets.insert(id, ticket);
         self.work.set_speed(now, self.latency.speed(self.running.len() as u32));
@@ -253,33 +299,48 @@ impl Endpoint {
 
     /// The next token, or stretch of tokens, of a job is out.
     fn step(&mut self, at: Instant, ticket: u64) {
-        let Some(running) = self.running.get_mut(ticket) else { return };
-        let (reasoning, total) = running.tokens();
-        let until = running.next_sent(self.detail);
-        if running.is_told() && until > running.sent {
-            let kind = if running.sent < reasoning { Kind::Reasoning } else { Kind::Text };
-            let is_steady = self.detail == Detail::Stretches && until < total;
-            let gap = nanos(running.pace.gap);
-            let steady = is_steady.then(|| Duration::from_nanos(self.work.speed().real(gap)));
-            let tokens = Tokens { kind, count: until - running.sent, steady };
-            self.actions.push_back((running.id, Reply::Tokens(tokens)));
-        }
+        let Some(running) = self.running.get(ticket) else { return };
+        let until = running.next_sent(self.steps_by);
         if running.sent == 0
             && let Some(cache) = &mut self.cache
         {
             cache.store_for(at, &running.admitted);
         }
-        running.sent = until;
-        if until < total {
-            let next = running.next_step(self.detail, &self.rng);
-            self.steps.push(next, ticket);
+        let flow = self.meter(at, ticket, until);
+        let running = self.running.get_mut(ticket).expect("metering ends no job");
+        let (_, total) = running.tokens();
+        let is_last = until == total || flow == Flow::Cut;
+        if is_last || self.detail == Detail::EachToken || running.marks().contains(&until) {
+            let is_steady = self.detail == Detail::Stretches && !is_last;
+            let gap = nanos(running.pace.gap);
+            let steady = is_steady.then(|| Duration::from_nanos(self.work.speed().real(gap)));
+            let id = running.id;
+            self.actions.extend(running.tell(steady).map(|tokens| (id, Reply::Tokens(tokens))));
+        }
+        if !is_last {
+            self.steps.push(running.next_step(self.steps_by, &self.rng), ticket);
             return;
         }
-        let job = &running.admitted.job;
-        let usage = used(job, total);
-        let finish = Finish::new(usage, job.is_cut());
+        let Admitted { job, tier, .. } = &running.admitted;
+        let usage = used(job, until);
+        let finish = Finish { tier: *tier, ..Finish::new(usage, job.is_cut() || until < total) };
         self.actions.push_back((running.id, Reply::Finished(finish)));
         self.end(at, ticket, usage);
+    }
+
+    /// The job's tokens up to `sent` are out: tells the limits.
+    fn meter(&mut self, now: Instant, ticket: u64, sent: u32) -> Flow {
+        let running = self.running.get_mut(ticket).expect("a ticket is for a job in service");
+        let parts = running.parts(running.sent, sent);
+        running.sent = sent;
+        let mut all = Flow::Go;
+        if self.steps_by == Step::Token {
+            for (kind, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
+                let flows = self.limits.iter_mut().map(|limit| limit.meter(now, kind, count));
+                all = flows.fold(all, |all, flow| if flow == Flow::Cut { flow } else { all });
+            }
+        }
+        all
     }
 
     /// Frees the job's place, settles its quotas, and serves who waits.
@@ -311,6 +372,7 @@ impl Endpoint {
         let running = self.running.get(ticket).expect("a ticket is for a job in service");
         let sent = running.sent_by(self.work.at(now), &self.rng);
         let used = used(&running.admitted.job, sent);
+        self.meter(now, ticket, sent);
         self.end(now, ticket, used);
     }
 
@@ -341,11 +403,17 @@ impl Endpoint {
             (false, Some(rejection)) => Reply::Rejected(rejection),
         };
         for ticket in tickets {
-            let running = self.running.get(ticket).expect("the key was just listed");
-            let untold = running.untold(self.work.at(at), &self.rng);
-            let is_begun = running.is_told() && (running.sent > 0 || untold.is_some());
-            self.actions.extend(untold.map(|tokens| (running.id, Reply::Tokens(tokens))));
-            self.actions.push_back((running.id, broken(is_begun)));
+            let sent = self
+                .running
+                .get(ticket)
+                .expect("the key was just listed")
+                .sent_by(self.work.at(at), &self.rng);
+            self.meter(at, ticket, sent);
+            let running = self.running.get_mut(ticket).expect("metering ends no job");
+            let id = running.id;
+            self.actions.extend(running.tell(None).map(|tokens| (id, Reply::Tokens(tokens))));
+            let is_begun = running.is_told() && running.told > 0;
+            self.actions.push_back((id, broken(is_begun)));
             self.stop(at, ticket);
         }
         for (id, admitted) in waiting {
@@ -372,31 +440,42 @@ impl Running {
         self.admitted.job.request.stream
     }
 
-    /// Tokens that are out by `work` and not told of yet.
-    fn untold(&self, work: Instant, rng: &Rng) -> Option<Tokens> {
-        let count = self.sent_by(work, rng).saturating_sub(self.sent);
-        let kind = if self.sent < self.tokens().0 { Kind::Reasoning } else { Kind::Text };
-        (self.is_told() && count > 0).then_some(Tokens { kind, count, steady: None })
+    /// Tells of the tokens that are out and were not told of yet.
+    fn tell(&mut self, steady: Option<Duration>) -> impl Iterator<Item = Tokens> + use<> {
+        let parts = self.parts(self.told, if self.is_told() { self.sent } else { 0 });
+        self.told = self.sent;
+        let tokens = move |(kind, count)| Tokens { kind, count, steady };
+        parts.into_iter().filter(|(_, count)| *count > 0).map(tokens)
+    }
+
+    /// The tokens after the first `from` up to `to`, by kind.
+    fn parts(&self, from: u32, to: u32) -> [(Kind, u32); 2] {
+        let (reasoning, _) = self.tokens();
+        let thought = to.min(reasoning).saturating_sub(from);
+        [(Kind::Reasoning, thought), (Kind::Text, to.saturating_sub(from) - thought)]
     }
 
     /// How many tokens are out after the next step.
-    fn next_sent(&self, detail: Detail) -> u32 {
-        let (reasoning, total) = self.tokens();
-        if !self.is_told() {
-            return total;
-        }
-        match detail {
-            Detail::EachToken => self.sent.saturating_add(1).min(total),
-            Detail::Stretches => {
-                let marks = [1, reasoning, reasoning.saturating_add(1), total];
-                marks.into_iter().find(|mark| *mark > self.sent).unwrap_or(total).min(total)
+    fn next_sent(&self, step: Step) -> u32 {
+        let (_, total) = self.tokens();
+        match step {
+            Step::Piece | Step::Stretch if !self.is_told() => total,
+            Step::Piece | Step::Token => self.sent.saturating_add(1).min(total),
+            Step::Stretch => {
+                self.marks().into_iter().find(|mark| *mark > self.sent).unwrap_or(total).min(total)
             }
         }
     }
 
+    /// Tokens out at the changes that a client can notice.
+    fn marks(&self) -> [u32; 4] {
+        let (reasoning, total) = self.tokens();
+        [1, reasoning, reasoning.saturating_add(1), total]
+    }
+
     /// When the next step is, in work time.
-    fn next_step(&self, detail: Detail, rng: &Rng) -> Instant {
-        match self.next_sent(detail) {
+    fn next_step(&self, step: Step, rng: &Rng) -> Instant {
+        match self.next_sent(step) {
             0 => self.began + self.pace.first,
             sent => self.began + self.pace.token(sent - 1, self.id, rng),
         }

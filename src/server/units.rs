@@ -56,6 +56,10 @@ impl Weight {
         ((0.0..=1000.0).contains(&number) && is_exact).then_some(Weight(thousandths as u32))
     }
 
+    pub const fn thousandths(self) -> u32 {
+        self.0
+    }
+
     pub fn times(self, tokens: u32) -> Units {
         Units(u64::from(self.0) * u64::from(tokens))
     }

@@ -8,6 +8,7 @@ use crate::dialects::Generate;
 use crate::providers::testing::{UNIX_SECS, finish, header, plain, read, tokens, written};
 use crate::providers::{Head, Operation, Target, testing};
 use crate::server::limits::{Counts, Gauge};
+use crate::server::quota::Period;
 use crate::wire::{Finish, Kind, Rejection, Reply, Usage};
 
 fn target() -> Target {
@@ -85,7 +86,8 @@ fn quota_headers_show_the_tightest_gauge_of_each_name() {
     let gauge = |name, remaining, reset| Gauge {
         name,
         counts: Counts::Tokens,
-        per_minute: 10_000,
+        limit: 10_000,
+        period: Period::Minute,
         capacity: 600,
         remaining,
         used: 600 - remaining,

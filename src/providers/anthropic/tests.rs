@@ -171,7 +171,16 @@ fn in_foundry_the_paths_are_its_own_and_either_header_has_the_key() {
 
 fn gauge(name: &'static str, counts: Counts, per_minute: u64, remaining: u64) -> Gauge {
     let reset = Duration::from_millis(1500);
-    Gauge { name, counts, per_minute, capacity: per_minute, remaining, used: per_minute - remaining, reset }
+    Gauge {
+        name,
+        counts,
+        limit: per_minute,
+        period: Period::Minute,
+        capacity: per_minute,
+        remaining,
+        used: per_minute - remaining,
+        reset,
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::providers::testing::{
     MODEL, UNIX_SECS, answer, asked, finish, header, plain, read, request, target, tokens, written,
 };
 use crate::providers::{Asked, Served};
+use crate::wire::Rejection;
 use crate::wire::{Kind, Source, Usage};
 
 const CLAUDE: &str = "us.anthropic.claude-sonnet-5-5-v1:0";

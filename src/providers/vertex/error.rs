@@ -38,6 +38,9 @@ pub fn spell(dialect: &str, problem: &Problem<'_>, id: &str) -> Answer {
         Problem::Refused(Refused { rejection, model, .. }) if rejection.status == 404 => {
             error(404, &unknown(dialect, model), None)
         }
+        Problem::Refused(refused) if refused.rejection.limit == "context" => {
+            error(400, "The input token count exceeds the maximum number of tokens allowed.", None)
+        }
         Problem::Refused(refused) => {
             error(refused.rejection.status, &message(refused.rejection.status), None)
         }

@@ -9,6 +9,7 @@ use crate::dialects::{Bad, Generate};
 use crate::providers::testing::{answer, header, request, target};
 use crate::providers::{AnyProvider, Asked, Encoder, Served};
 use crate::server::limits::{Counts, Gauge};
+use crate::server::quota::Period;
 use crate::time::Instant;
 use crate::wire::{Rejection, Reply, Tier};
 
@@ -140,7 +141,16 @@ fn a_key_may_be_in_the_query_and_tokens_are_counted() {
 
 fn gauge(counts: Counts) -> Gauge {
     let reset = std::time::Duration::ZERO;
-    Gauge { name: "tokens", counts, per_minute: 60, capacity: 60, remaining: 0, used: 60, reset }
+    Gauge {
+        name: "tokens",
+        counts,
+        limit: 60,
+        period: Period::Minute,
+        capacity: 60,
+        remaining: 0,
+        used: 60,
+        reset,
+    }
 }
 
 /// The body of a refusal.

@@ -1,7 +1,7 @@
 //! All the limits that an endpoint minds: its own, then those of its pools, which are lent to it while it is at work.
 
 use std::iter::{Chain, Flatten};
-use std::slice::IterMut;
+use std::slice::{Iter, IterMut};
 
 use super::AnyLimit;
 
@@ -25,6 +25,10 @@ impl Held {
     /// Where each pool's limits are put before the endpoint is fed, and taken from after.
     pub fn pools(&mut self) -> &mut [Vec<AnyLimit>] {
         &mut self.pools
+    }
+
+    pub fn iter(&self) -> Chain<Iter<'_, AnyLimit>, Flatten<Iter<'_, Vec<AnyLimit>>>> {
+        self.own.iter().chain(self.pools.iter().flatten())
     }
 
     pub fn iter_mut(&mut self) -> Chain<IterMut<'_, AnyLimit>, Flatten<IterMut<'_, Vec<AnyLimit>>>> {

@@ -1,24 +1,35 @@
 //! What an endpoint refuses. Each kind is one file: its settings and its machine in one struct.
 
 mod concurrency;
+mod context;
 mod held;
 mod outage;
+mod ramp;
 mod requests;
+mod shared_capacity;
 mod tokens;
 
 pub use concurrency::Concurrency;
+pub use context::Context;
 pub use held::Held;
 pub use outage::Outage;
+pub use ramp::Ramp;
 pub use requests::Requests;
+pub use shared_capacity::SharedCapacity;
 pub use tokens::Tokens;
 
 use std::time::Duration;
 
-use super::quota::promise;
+use schemars::JsonSchema;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::quota::{Period, Quota, promise};
+use super::units::{Units, Weight};
 use crate::kinds;
 use crate::rng::Rng;
 use crate::time::Instant;
-use crate::wire::{Job, Rejection, Usage};
+use crate::wire::{Job, Kind, Rejection, Tier, Usage};
 
 /// A rule that may refuse a job. All of an endpoint's limits are checked first; only when every one
 /// admits does each of them `take`, else each is told to `refuse`.
@@ -29,13 +40,30 @@ pub trait Limit: Send {
     /// Whether the job may come in now. Changes nothing but what the passing of time changes.
     fn check(&mut self, now: Instant, job: &Job) -> Verdict;
 
+    /// How long after `at`, now or to come, until this limit admits the job if nothing else comes; zero also
+    /// where it promises nothing.
+    fn wait(&self, _at: Instant, _job: &Job) -> Duration {
+        Duration::ZERO
+    }
+
     /// The job is admitted: charge it.
     fn take(&mut self, _now: Instant, _job: &Job) {}
 
     /// The job was refused, by this limit or by another: charge it where the vendor counts refusals.
     fn refuse(&mut self, _now: Instant, _job: &Job) {}
 
-    /// An admitted job has ended, having used `used`: correct the charge where the vendor does.
+    /// Whether it is told of every token as it comes out.
+    fn is_metering(&self) -> bool {
+        false
+    }
+
+    /// Tokens of an admitted job have come out: charge them, where [`Limit::is_metering`].
+    fn meter(&mut self, _now: Instant, _kind: Kind, _count: u32) -> Flow {
+        Flow::Go
+    }
+
+    /// An admitted job has ended, having used `used`, of which all that was generated was metered where
+    /// [`Limit::is_metering`]: correct the charge where the vendor does.
     fn settle(&mut self, _now: Instant, _admitted: &Admitted, _used: &Usage) {}
 
     /// How many jobs may be served at once, and how many may wait; `None` for no such bound.
@@ -57,8 +85,10 @@ pub trait Limit: Send {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     Admit,
-    /// The endpoint is not there: no other limit has a say, none charges the refusal.
-    Down(Rejection),
+    /// The endpoint is not there, or not for this job: no other limit has a say, none charges the refusal.
+    Deny(Rejection),
+    /// Admit, but serve and bill at the standard tier.
+    Downgrade,
     Refuse(Rejection),
 }
 
@@ -68,9 +98,21 @@ impl Verdict {
         if wait.is_zero() {
             return Verdict::Admit;
         }
-        let retry_after = Some(promise(wait));
-        Verdict::Refuse(Rejection { status: 429, limit, retry_after, is_retryable: true, should_retry: None })
+        Verdict::Refuse(Rejection { retry_after: Some(promise(wait)), ..rejection(429, limit) })
     }
+}
+
+/// A refusal that may be tried again, at a time nobody names.
+const fn rejection(status: u16, limit: &'static str) -> Rejection {
+    Rejection { status, limit, retry_after: None, is_retryable: true, should_retry: None }
+}
+
+/// Whether an answer may go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flow {
+    /// The token that came out is the last.
+    Cut,
+    Go,
 }
 
 /// A job with the instant at which every limit took it.
@@ -78,6 +120,27 @@ impl Verdict {
 pub struct Admitted {
     pub at: Instant,
     pub job: Job,
+    /// The tier that serves it, where that is not the one it came for.
+    pub tier: Option<Tier>,
+}
+
+/// What a job asks of a capacity that is not bought: known when it comes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Demand {
+    /// Its prompt tokens, cached ones too.
+    Input,
+    /// One.
+    Requests,
+}
+
+impl Demand {
+    fn of(self, job: &Job) -> Units {
+        match self {
+            Demand::Input => Weight::ONE.times(job.request.input_tokens),
+            Demand::Requests => Units::whole(1),
+        }
+    }
 }
 
 /// Places at the counter and in the queue.
@@ -104,15 +167,31 @@ pub struct Gauge {
     /// The limit's name: `requests` or `tokens`.
     pub name: &'static str,
     pub counts: Counts,
-    /// What comes back in a minute.
-    pub per_minute: u64,
-    /// The most that can be left: a minute's quota, or the burst.
+    /// What comes back in a period, as the limit stands.
+    pub limit: u64,
+    pub period: Period,
+    /// The most that can be left: a period's quota, or the burst.
     pub capacity: u64,
     pub remaining: u64,
     /// What is gone: above the capacity where it is in debt.
     pub used: u64,
     /// Until it is full again.
     pub reset: Duration,
+}
+
+impl Gauge {
+    fn new(name: &'static str, counts: Counts, quota: &Quota, now: Instant) -> Gauge {
+        Gauge {
+            name,
+            counts,
+            limit: quota.limit(now),
+            period: quota.period(),
+            capacity: quota.capacity(now),
+            remaining: quota.remaining(now),
+            used: quota.used(now),
+            reset: quota.reset(now),
+        }
+    }
 }
 
 /// What a quota counts, as the vendors tell them apart.
@@ -127,12 +206,45 @@ pub enum Counts {
     Tokens,
 }
 
+/// Reads a status that an error answer can have.
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    let bad = || D::Error::custom(format!("{status} is not an HTTP error status, from 400 to 599"));
+    (400..=599).contains(&status).then_some(status).ok_or_else(bad)
+}
+
 kinds! {
     /// Any kind of limit.
     pub enum AnyLimit("limit"): Limit {
         Concurrency = "concurrency",
+        Context = "context",
         Outage = "outage",
+        Ramp = "ramp",
         Requests = "requests",
+        SharedCapacity = "shared_capacity",
         Tokens = "tokens",
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+    use crate::wire::{Cached, ClassId, Request, RequestId};
+
+    /// A job with so many prompt tokens.
+    pub fn job(input_tokens: u32) -> Job {
+        let request = Request {
+            id: RequestId(0),
+            class: ClassId(0),
+            input_tokens,
+            max_tokens: None,
+            stream: true,
+            prefix: None,
+        };
+        Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
+    }
+
+    pub fn minutes(minutes: u64) -> Instant {
+        Instant::START + Duration::from_secs(60 * minutes)
     }
 }

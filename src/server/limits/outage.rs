@@ -1,5 +1,13 @@
 //! Times at which an endpoint is down: scheduled ones, seeded random ones, or both.
 //!
+//! What a vendor refuses whoever asks, from some time on, is an outage too:
+//!
+//! | rule | windows | status | other |
+//! |---|---|---|---|
+//! | the credit is used up, or a spending limit is met | `{ from = "5m" }` | `429` | `retryable = false` |
+//! | a region is dark for five minutes | `{ from = "10m", for = "5m" }` | `503` | `break_streams = true` |
+//! | a model is overloaded now and then | `random` instead | `529` | |
+//!
 //! The random ones alternate up and down for exponential times:
 //!
 //! ```text
@@ -15,7 +23,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Break, Limit, Verdict};
+use super::{Break, Limit, Verdict, rejection, status};
 use crate::number::Span;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, span_from_secs};
@@ -34,6 +42,10 @@ pub struct Outage {
     #[serde(default = "default_status", deserialize_with = "status")]
     #[schemars(range(min = 400, max = 599))]
     pub status: u16,
+    /// Whether such a refusal may be tried again. Refused for good with status 429 is, in the vendor's own words,
+    /// that the credit is used up.
+    #[serde(default = "is_retryable", skip_serializing_if = "Clone::clone")]
+    pub retryable: bool,
     /// The wait that such a refusal asks for, whether it suffices or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Span>,
@@ -104,9 +116,9 @@ impl JsonSchema for BreakStreams {
 pub struct Scheduled {
     /// Start, counted from the start of the run.
     pub from: Span,
-    /// Length.
-    #[serde(rename = "for")]
-    pub length: Span,
+    /// Length; without it, until the end of the run.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub length: Option<Span>,
 }
 
 /// Outages without end, at random.
@@ -128,7 +140,7 @@ impl Limit for Outage {
     fn check(&mut self, now: Instant, _job: &Job) -> Verdict {
         let is_scheduled = self.windows.iter().any(|window| window.contains(now));
         if is_scheduled || self.course.as_mut().is_some_and(|course| course.is_down(now)) {
-            return Verdict::Down(self.rejection());
+            return Verdict::Deny(self.rejection());
         }
         Verdict::Admit
     }
@@ -147,12 +159,11 @@ impl Limit for Outage {
 
 impl Outage {
     fn rejection(&self) -> Rejection {
+        let limit = if self.status == 429 && !self.retryable { "insufficient_quota" } else { "outage" };
         Rejection {
-            status: self.status,
-            limit: "outage",
             retry_after: self.retry_after.map(Span::get),
-            is_retryable: true,
-            should_retry: None,
+            is_retryable: self.retryable,
+            ..rejection(self.status, limit)
         }
     }
 }
@@ -163,7 +174,8 @@ impl Scheduled {
     }
 
     fn contains(&self, now: Instant) -> bool {
-        (self.start()..self.start() + self.length.get()).contains(&now)
+        let end = self.length.map_or(Instant::MAX, |length| self.start() + length.get());
+        (self.start()..end).contains(&now)
     }
 }
 
@@ -216,10 +228,8 @@ fn default_status() -> u16 {
     503
 }
 
-fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
-    let status = u16::deserialize(deserializer)?;
-    let bad = || D::Error::custom(format!("{status} is not an HTTP error status, from 400 to 599"));
-    (400..=599).contains(&status).then_some(status).ok_or_else(bad)
+fn is_retryable() -> bool {
+    true
 }
 
 /// Shorter means would make a long run little else than outages to draw.
@@ -264,9 +274,21 @@ mod tests {
         let mut is_down = |now| outage.check(now, &JOB) != Verdict::Admit;
         let before_end = Instant::from_nanos(secs(15).as_nanos() - 1);
         assert!(!is_down(secs(9)) && is_down(secs(10)) && is_down(before_end) && !is_down(secs(15)));
-        let Verdict::Down(rejection) = outage.check(secs(10), &JOB) else { panic!("it is down") };
+        let Verdict::Deny(rejection) = outage.check(secs(10), &JOB) else { panic!("it is down") };
         assert_eq!((rejection.status, rejection.retry_after), (529, Some(Duration::from_secs(2))));
         assert_eq!(outage.next_break(secs(0)), None);
+    }
+
+    /// OpenAI's `insufficient_quota`, Anthropic's spend limit.
+    #[test]
+    fn used_up_credit_is_refused_for_good_from_its_time_on() {
+        let mut outage = outage("windows = [{ from = '5m' }]\nstatus = 429\nretryable = false");
+        assert_eq!(outage.check(secs(299), &JOB), Verdict::Admit);
+        for now in [secs(300), secs(10_000_000)] {
+            let Verdict::Deny(refused) = outage.check(now, &JOB) else { panic!("the credit is used up") };
+            assert_eq!((refused.limit, refused.retry_after), ("insufficient_quota", None));
+            assert!(!refused.is_retryable);
+        }
     }
 
     #[test]
@@ -306,7 +328,7 @@ mod tests {
         for (text, reason) in [
             ("status = 200", "not an HTTP error status"),
             ("random = { mean_up = '1ms', mean_down = '1s' }", "the least is 1s"),
-            ("windows = [{ from = '1s' }]", "for"),
+            ("windows = [{ for = '1s' }]", "from"),
             ("break_streams = 'maybe'", "\"cut\" or \"error\""),
         ] {
             let error = toml::from_str::<Outage>(text).unwrap_err().to_string();
