@@ -92,6 +92,12 @@ impl Job {
         (reasoning, self.answer_tokens.min(max - reasoning))
     }
 
+    /// All tokens really generated.
+    pub fn total(&self) -> u32 {
+        let (reasoning, answer) = self.generated();
+        reasoning.saturating_add(answer)
+    }
+
     /// Whether `max_tokens` cuts the answer short.
     pub fn is_cut(&self) -> bool {
         self.generated() != (self.reasoning_tokens, self.answer_tokens)

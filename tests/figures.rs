@@ -66,7 +66,7 @@ fn a_broken_stream_is_billed_for_every_token_that_came() {
 #[test]
 fn an_answer_given_up_midway_is_never_billed_for_more_than_it_has() {
     let head = "duration = \"1s\"\n[arrivals]\nkind = \"constant\"\nrate = 20";
-    let endpoint = "latency = { kind = \"batched\", batch_max = 32, itl = \"10ms\", itl_per_sequence = \"10ms\" }\n\
+    let endpoint = "latency = { kind = \"continuous_batching\", batch_max = 32, itl = \"10ms\", itl_per_sequence = \"10ms\" }\n\
                     price = { input = \"1\", output = \"10\" }";
     let class = "output = { kind = \"fixed\", tokens = 150 }\ntimeout = \"5s\"";
     let (outcomes, _) = play(&scenario(head, class, endpoint));
@@ -76,7 +76,7 @@ fn an_answer_given_up_midway_is_never_billed_for_more_than_it_has() {
 #[test]
 fn a_stream_that_flows_is_no_stall_however_slow_a_full_batch_would_be() {
     let head = "duration = \"10s\"\n[arrivals]\nkind = \"constant\"\nrate = 0.5";
-    let endpoint = "latency = { kind = \"batched\", batch_max = 256, itl = \"10ms\", itl_per_sequence = \"1ms\" }\n\
+    let endpoint = "latency = { kind = \"continuous_batching\", batch_max = 256, itl = \"10ms\", itl_per_sequence = \"1ms\" }\n\
                     price = { per_hour = \"1\" }";
     let class = "output = { kind = \"fixed\", tokens = 100 }\nstall_timeout = \"250ms\"";
     let (_, sections) = play(&scenario(head, class, endpoint));

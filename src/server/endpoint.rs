@@ -6,13 +6,13 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::cache::Cache;
-use super::latency::{AnyLatency, Load, Pace};
+use super::latency::{AnyLatency, Load};
 use super::limits::{Admitted, AnyLimit, Break, Flow, Gauge, Held, Slots, Verdict};
 use super::quota::promise;
-use super::work::WorkClock;
+use super::service::{Entry, Service};
 use crate::index::Ring;
-use crate::rng::{Purpose, Rng};
-use crate::time::{Instant, Timeline, nanos};
+use crate::rng::Rng;
+use crate::time::Instant;
 use crate::wire::{
     AttemptId, Cached, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Tier, Tokens, Usage,
 };
@@ -66,19 +66,15 @@ impl Step {
 pub struct Endpoint {
     cache: Option<Cache>,
     limits: Held,
-    latency: AnyLatency,
     slots: Vec<Slots>,
     steps_by: Step,
     detail: Detail,
-    rng: Rng,
+    service: Service,
     /// Jobs in service, by ticket: tickets are given out in the order of service.
     running: Ring<Running>,
     tickets: FxHashMap<AttemptId, u64>,
     next_ticket: u64,
     waiting: VecDeque<(AttemptId, Admitted)>,
-    /// The next token of each job in service, in work time.
-    steps: Timeline<u64>,
-    work: WorkClock,
     next_break: Option<Break>,
     actions: VecDeque<Action>,
 }
@@ -87,9 +83,6 @@ pub struct Endpoint {
 struct Running {
     id: AttemptId,
     admitted: Admitted,
-    pace: Pace,
-    /// Work time when service began.
-    began: Instant,
     /// Tokens already out, reasoning first.
     sent: u32,
     /// Tokens the client was told of.
@@ -110,16 +103,13 @@ impl Endpoint {
             cache: None,
             steps_by: Step::of(detail, &limits),
             limits: Held::new(limits),
-            latency,
             slots,
             detail,
-            rng,
+            service: Service::new(latency, rng),
             running: Ring::new(),
             tickets: FxHashMap::default(),
             next_ticket: 0,
             waiting: VecDeque::new(),
-            steps: Timeline::new(),
-            work: WorkClock::new(),
             next_break,
             actions: VecDeque::new(),
         }
@@ -164,7 +154,7 @@ impl Endpoint {
 
     /// When the endpoint wants to be woken.
     pub fn deadline(&self) -> Option<Instant> {
-        let step = self.steps.peek().map(|(work, _)| self.work.real(work));
+        let step = self.service.deadline();
         let next_break = self.next_break.filter(|_| !self.running.is_empty()).map(|next| next.at);
         match (step, next_break) {
             (Some(step), Some(next_break)) => Some(step.min(next_break)),
@@ -184,7 +174,8 @@ impl Endpoint {
 
     /// Jobs in service and jobs waiting.
     pub fn load(&self) -> Load {
-        Load { running: self.running.len() as u32, queued: self.waiting.len() as u32 }
+        let (inside, queued) = (self.running.len() as u32, self.service.queued());
+        Load { running: inside - queued, queued: queued + self.waiting.len() as u32 }
     }
 
     /// What is left of each quota.
@@ -221,6 +212,9 @@ impl Endpoint {
     /// less would meet that limit again. Limits that count refusals are charged, and the promise covers what
     /// they charge.
     fn verdict(&mut self, now: Instant, job: &Job) -> Verdict {
+        if !self.service.can_hold(job) {
+            return Verdict::Deny(TOO_LONG);
+        }
         let mut refusal = self.is_full().then_some(FULL);
         let mut admitted = Verdict::Admit;
         for limit in &mut self.limits {
@@ -268,16 +262,13 @@ impl Endpoint {
 
     fn serve(&mut self, now: Instant, id: AttemptId, admitted: Admitted) {
         let load = Load { running: self.running.len() as u32 + 1, queued: self.waiting.len() as u32 };
-        let mut draws = self.rng.of(Purpose::Latency, id.request.0, u32::from(id.nth));
-        let pace = self.latency.pace(&admitted.job, load, &mut draws);
-        debug_assert!(pace.jitter <= pace.gap, "tokens stay in order");
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let running = Running { id, admitted, pace, began: self.work.at(now), sent: 0, told: 0 };
-        self.steps.push(running.next_step(self.steps_by, &self.rng), ticket);
+        let running = Running { id, admitted, sent: 0, told: 0 };
+        let mark = running.next_sent(self.steps_by);
+        self.service.begin(now, ticket, Entry { id, job: &running.admitted.job, load, mark });
         self.running.insert(ticket, running);
         self.tickets.insert(id, ticket);
-        self.work.set_speed(now, self.latency.speed(self.running.len() as u32));
     }
 
     /// Brings everything up to `now`: tokens due, jobs finished, jobs begun in their place, outages begun.
@@ -289,8 +280,9 @@ impl Endpoint {
                 self.break_streams(next);
                 continue;
             }
-            let Some((_, ticket)) = self.steps.pop() else { break };
-            self.step(at, ticket);
+            if let Some(ticket) = self.service.pop() {
+                self.step(at, ticket);
+            }
         }
         if self.next_break.is_some_and(|next| next.at <= now) {
             self.next_break = self.break_after(now);
@@ -312,13 +304,12 @@ impl Endpoint {
         let is_last = until == total || flow == Flow::Cut;
         if is_last || self.detail == Detail::EachToken || running.marks().contains(&until) {
             let is_steady = self.detail == Detail::Stretches && !is_last;
-            let gap = nanos(running.pace.gap);
-            let steady = is_steady.then(|| Duration::from_nanos(self.work.speed().real(gap)));
+            let steady = is_steady.then(|| self.service.gap(ticket));
             let id = running.id;
             self.actions.extend(running.tell(steady).map(|tokens| (id, Reply::Tokens(tokens))));
         }
         if !is_last {
-            self.steps.push(running.next_step(self.steps_by, &self.rng), ticket);
+            self.service.go_on(ticket, running.next_sent(self.steps_by));
             return;
         }
         let Admitted { job, tier, .. } = &running.admitted;
@@ -348,10 +339,10 @@ impl Endpoint {
         let running = self.running.remove(ticket).expect("an ended job was in service");
         self.tickets.remove(&running.id);
         self.forget(&running.admitted.job);
+        self.service.end(now, ticket);
         for limit in &mut self.limits {
             limit.settle(now, &running.admitted, &used);
         }
-        self.work.set_speed(now, self.latency.speed(self.running.len() as u32));
         while self.has_free_slot() {
             let Some((id, admitted)) = self.waiting.pop_front() else { break };
             self.serve(now, id, admitted);
@@ -370,7 +361,7 @@ impl Endpoint {
     /// Ends a job in service before its time, having used what it has generated.
     fn stop(&mut self, now: Instant, ticket: u64) {
         let running = self.running.get(ticket).expect("a ticket is for a job in service");
-        let sent = running.sent_by(self.work.at(now), &self.rng);
+        let sent = self.service.sent_by(now, ticket);
         let used = used(&running.admitted.job, sent);
         self.meter(now, ticket, sent);
         self.end(now, ticket, used);
@@ -403,11 +394,7 @@ impl Endpoint {
             (false, Some(rejection)) => Reply::Rejected(rejection),
         };
         for ticket in tickets {
-            let sent = self
-                .running
-                .get(ticket)
-                .expect("the key was just listed")
-                .sent_by(self.work.at(at), &self.rng);
+            let sent = self.service.sent_by(at, ticket);
             self.meter(at, ticket, sent);
             let running = self.running.get_mut(ticket).expect("metering ends no job");
             let id = running.id;
@@ -472,25 +459,6 @@ impl Running {
         let (reasoning, total) = self.tokens();
         [1, reasoning, reasoning.saturating_add(1), total]
     }
-
-    /// When the next step is, in work time.
-    fn next_step(&self, step: Step, rng: &Rng) -> Instant {
-        match self.next_sent(step) {
-            0 => self.began + self.pace.first,
-            sent => self.began + self.pace.token(sent - 1, self.id, rng),
-        }
-    }
-
-    /// How many tokens were generated by `work`, whether told or not.
-    fn sent_by(&self, work: Instant, rng: &Rng) -> u32 {
-        let is_out = |k: u32| self.began + self.pace.token(k, self.id, rng) <= work;
-        let (mut low, mut high) = (0, self.tokens().1);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if is_out(middle) { low = middle + 1 } else { high = middle }
-        }
-        low
-    }
 }
 
 /// What a job has used when `sent` of its tokens were generated.
@@ -515,5 +483,9 @@ const FULL: Rejection = Rejection {
     is_retryable: true,
     should_retry: None,
 };
+
+/// Prompt and longest answer are more than a machine's memory: what vLLM says of more than `max_model_len`.
+const TOO_LONG: Rejection =
+    Rejection { status: 400, limit: "context", retry_after: None, is_retryable: false, should_retry: None };
 
 const WENT_DOWN: &str = "the endpoint went down";

@@ -6,10 +6,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use tollgate::server::endpoint::{Detail, Endpoint, Event};
+use tollgate::server::latency::Load;
 use tollgate::time::Instant;
 use tollgate::wire::{AttemptId, Cached, ClassId, Job, Kind, Reply, Request, RequestId};
 
 use crate::drive::{Told, endpoint, id, job, play};
+
+const IDLE: Load = Load { running: 0, queued: 0 };
 
 fn latencies() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
@@ -17,7 +20,10 @@ fn latencies() -> impl Strategy<Value = &'static str> {
         "{ kind = 'fixed', ttft = '30ms', itl = '7ms' }",
         "{ kind = 'lognormal', ttft_median = '40ms', ttft_sigma = 1, itl = '5ms', itl_sigma = 0.5, jitter = 1 }",
         "{ kind = 'loaded', capacity = 2, slope = 3, base = { ttft_median = '9ms', ttft_sigma = 1, itl = '3ms' } }",
-        "{ kind = 'batched', batch_max = 3, queue_max = 4, per_1k_input = '9ms', itl = '3ms', itl_per_sequence = '1ms', jitter = 0.5 }",
+        "{ kind = 'continuous_batching', batch_max = 3, queue_max = 4, per_1k_input = '9ms', itl = '3ms', itl_per_sequence = '1ms' }",
+        "{ kind = 'continuous_batching', batch_max = 9, kv_tokens = 2000, per_1k_input = '9ms', itl = '3ms', itl_per_sequence = '777ns', per_1k_kv = '333us', step_tokens = 400 }",
+        "{ kind = 'continuous_batching', instances = 2, batch_max = 4, overhead = '5ms', kv_tokens = 1600, per_1k_input = '19ms', itl = '2ms', per_1k_kv = '7us', prefill = 'alone' }",
+        "{ kind = 'continuous_batching', instances = 2, batch_max = 5, kv_tokens = 1700, kv_full = 'reserve', per_1k_input = '5ms', itl = '2ms', per_1k_kv = '1us', step_tokens = 64 }",
     ])
 }
 
@@ -137,7 +143,7 @@ proptest! {
                 prop_assert_eq!(finish.is_cut, job.is_cut());
             }
         }
-        prop_assert_eq!((endpoint.load().running, endpoint.load().queued), (0, 0));
+        prop_assert_eq!(endpoint.load(), IDLE);
     }
 
     #[test]
@@ -145,7 +151,7 @@ proptest! {
         let mut endpoint = endpoint(&limits, latency, Detail::Stretches);
         for (now, event) in events(&arrivals) {
             endpoint.on_event(now, event);
-            prop_assert!(endpoint.deadline().is_none_or(|deadline| deadline > now || endpoint.load().running > 0));
+            prop_assert!(endpoint.deadline().is_none_or(|deadline| deadline > now || endpoint.load() != IDLE));
             endpoint.on_event(now, Event::Wake);
             prop_assert!(endpoint.deadline().is_none_or(|deadline| deadline > now));
         }

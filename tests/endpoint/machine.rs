@@ -70,7 +70,7 @@ fn a_full_counter_refuses_and_a_queue_is_first_come_first_served() {
 #[test]
 fn a_batch_and_a_concurrency_limit_bound_together() {
     let limits = ["{ kind = 'concurrency', max = 3 }"];
-    let latency = "{ kind = 'batched', batch_max = 1, ttft = '100ms', itl = '10ms' }";
+    let latency = "{ kind = 'continuous_batching', batch_max = 1, itl = '100ms' }";
     let told = play(
         &mut endpoint(&limits, latency, Detail::Stretches),
         (0..4).map(|k| offer(millis(0), job(k, 1, 1))),
@@ -207,7 +207,7 @@ fn every_kind_is_read_and_written_back() {
         "{ kind = 'tokens', per_minute = 60, offered = { input = 0.1, combine = 'max', max_tokens_assumed = 9 }, settled = { cache_read = 0, reasoning = 1.25 }, room = 'below' }",
     ];
     let latencies = [
-        "{ kind = 'batched', batch_max = 8, queue_max = 9, ttft = '1ms', per_1k_input = '2ms', itl = '3ms', itl_per_sequence = '4us', jitter = '5%' }",
+        "{ kind = 'continuous_batching', instances = 2, batch_max = 8, queue_max = 9, overhead = '1ms', per_1k_input = '2ms', itl = '3ms', itl_per_sequence = '4us', per_1k_kv = '9us', prefill = 'alone', step_tokens = 100, kv_tokens = 9000, kv_full = 'reserve' }",
         FIXED,
         "{ kind = 'loaded', capacity = 5, slope = 1.5, base = { ttft_median = '1s', ttft_sigma = 0.5, itl = '9ms' } }",
         "{ kind = 'lognormal', ttft_median = '1s', ttft_sigma = 0.5, per_1k_input = '7ms', itl = '9ms', itl_sigma = 0.1, jitter = 0.3 }",

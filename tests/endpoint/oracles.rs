@@ -9,7 +9,7 @@ use std::time::Duration;
 use tollgate::rng::{Draws, Purpose, Rng};
 use tollgate::server::endpoint::{Detail, Event};
 use tollgate::server::limits::{AnyLimit, Verdict};
-use tollgate::time::{Instant, span_from_secs};
+use tollgate::time::Instant;
 
 use crate::drive::{Told, endpoint, finishes, id, job, offer, play, read};
 
@@ -138,8 +138,9 @@ fn a_queue_waits_as_lindleys_recursion_says() {
 /// in the mean, whatever the law of sizes.
 #[test]
 fn a_shared_batch_slows_each_job_in_proportion_to_its_size() {
-    // Work is prefill alone: a job of size 1 has 100,000 prompt tokens, at 10 ms for 1000.
-    let latency = "{ kind = 'batched', batch_max = 4_000_000_000, itl = '1ms', itl_per_sequence = '1ms', per_1k_input = '10ms' }";
+    // A job of size 1 has 1000 tokens of 1 ms each, so tokens are small beside jobs.
+    let latency =
+        "{ kind = 'continuous_batching', batch_max = 1_000_000, itl = '1ms', itl_per_sequence = '1ms' }";
     let rho = 0.5;
     let n = 30_000;
     let exponential = |draws: &mut Draws| draws.exponential();
@@ -147,7 +148,7 @@ fn a_shared_batch_slows_each_job_in_proportion_to_its_size() {
     for size in [&exponential as &dyn Fn(&mut Draws) -> f64, &lognormal] {
         let jobs: Vec<_> = (0..)
             .zip(poisson(rho, n))
-            .map(|(number, (at, mut draws))| (at, job(number, (size(&mut draws) * 1e5) as u32, 1)))
+            .map(|(number, (at, mut draws))| (at, job(number, 0, (size(&mut draws) * 1e3).ceil() as u32)))
             .collect();
         let told: Vec<Told> = play(
             &mut endpoint(&[], latency, Detail::Stretches),
@@ -157,27 +158,34 @@ fn a_shared_batch_slows_each_job_in_proportion_to_its_size() {
         let stays = jobs.iter().zip(&ends).map(|((at, _), end)| end.unwrap().since(*at).as_secs_f64());
         let stays: Vec<f64> = stays.collect();
         assert_mean("processor sharing", &stays, 1.0 / (1.0 - rho), 0.15);
-        let small = |index: &usize| jobs[*index].1.request.input_tokens < 50_000;
+        let small = |index: &usize| jobs[*index].1.answer_tokens < 500;
         let (mut slow, mut alone) = (Vec::new(), 0.0);
         for index in (0..jobs.len()).filter(small) {
-            let size = f64::from(jobs[index].1.request.input_tokens) / 1e5;
             slow.push(stays[index]);
-            alone += size;
+            alone += f64::from(jobs[index].1.answer_tokens) / 1e3;
         }
         let mean_alone = alone / slow.len() as f64;
         assert_mean("small jobs", &slow, mean_alone / (1.0 - rho), 0.15);
     }
 }
 
+/// A batch of one is M/D/1: each wait follows from the one before exactly (Lindley), and their mean is
+/// rho · D / (2 (1 − rho)).
 #[test]
-fn two_jobs_in_a_shared_batch_take_twice_as_long_to_the_nanosecond() {
-    let latency =
-        "{ kind = 'batched', batch_max = 9, ttft = '100ms', itl = '10ms', itl_per_sequence = '10ms' }";
-    let told = play(
-        &mut endpoint(&[], latency, Detail::Stretches),
-        [offer(Instant::START, job(0, 1, 11)), offer(Instant::START + span_from_secs(0.1), job(1, 1, 1))],
-    );
-    let at = |millis| Some(Instant::START + Duration::from_millis(millis));
-    // Alone for 100 ms; then both at half speed, each with 100 ms of work left.
-    assert_eq!(finishes(&told, 2), [at(300), at(300)]);
+fn a_batch_of_one_waits_as_lindleys_recursion_says() {
+    // 500 ms for the prompt's step, 500 ms for five tokens more.
+    let latency = "{ kind = 'continuous_batching', batch_max = 1, queue_max = 4_000_000, itl = '100ms', per_1k_input = '400ms' }";
+    let n = 40_000;
+    let arrivals: Vec<Instant> = poisson(0.8, n).map(|(at, _)| at).collect();
+    let offers = (0..).zip(&arrivals).map(|(number, at)| offer(*at, job(number, 1000, 6)));
+    let told = play(&mut endpoint(&[], latency, Detail::Stretches), offers.collect::<Vec<_>>());
+    let mut free = Instant::START;
+    let mut waits = Vec::new();
+    for (arrival, end) in arrivals.iter().zip(finishes(&told, n)) {
+        let begin = free.max(*arrival);
+        waits.push(begin.since(*arrival).as_secs_f64());
+        free = begin + Duration::from_secs(1);
+        assert_eq!(end, Some(free));
+    }
+    assert_mean("M/D/1", &waits, 2.0, 0.2);
 }

@@ -70,8 +70,11 @@ fn endpoint() -> impl Strategy<Value = String> {
         (1u32..900, 0u32..40).prop_map(|(t, g)| format!("{{ kind = \"fixed\", ttft = \"{t}ms\", itl = \"{g}ms\" }}")),
         (1u32..900, 0u32..40)
             .prop_map(|(t, g)| format!("{{ kind = \"lognormal\", ttft_median = \"{t}ms\", ttft_sigma = 0.8, itl = \"{g}ms\" }}")),
-        (1u32..8, 0u32..9, 1u32..30)
-            .prop_map(|(b, q, g)| format!("{{ kind = \"batched\", batch_max = {b}, queue_max = {q}, itl = \"{g}ms\", itl_per_sequence = \"2ms\" }}")),
+        (1u32..8, 0u32..9, 1u32..30, 1u32..3, 3000u32..9000, any::<bool>()).prop_map(|(b, q, g, n, kv, alone)| format!(
+            "{{ kind = \"continuous_batching\", instances = {n}, batch_max = {b}, queue_max = {q}, itl = \"{g}ms\", \
+             itl_per_sequence = \"2ms\", per_1k_kv = \"1ms\", per_1k_input = \"50ms\", kv_tokens = {kv}, step_tokens = 512, \
+             prefill = \"{}\" }}", if alone { "alone" } else { "chunked" }
+        )),
     ];
     (prop::collection::vec(limit, 0..3), latency).prop_map(|(limits, latency)| {
         format!(

@@ -1,23 +1,21 @@
 //! How fast an endpoint answers. Each kind is one file: its settings and its machine in one struct.
 //!
-//! A latency model gives each job a [`Pace`] in *work time*. Work time runs at [`Latency::speed`]: at 1
-//! for most, slower where jobs share a machine. So a batch that slows everybody down needs no token to
-//! be planned again.
+//! A latency model gives each job a [`Pace`] when it begins, or has machines that jobs share in batches.
 
-mod batched;
+mod continuous_batching;
 mod fixed;
 mod loaded;
 mod lognormal;
 
-pub use batched::Batched;
+pub use continuous_batching::{ContinuousBatching, KvFull, Prefill};
 pub use fixed::Fixed;
 pub use loaded::Loaded;
 pub use lognormal::Lognormal;
 
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::limits::Slots;
-use super::work::Speed;
 use crate::kinds;
 use crate::number::{Share, Span};
 use crate::rng::{Draws, Purpose, Rng, mix};
@@ -25,12 +23,13 @@ use crate::time::{nanos, span_from_secs};
 use crate::wire::{AttemptId, Job};
 
 pub trait Latency: Send {
-    /// When the job's tokens come, counted in work time from the start of service.
+    /// When the job's tokens come, counted from the start of service; those of a job alone, where jobs share
+    /// a machine.
     fn pace(&mut self, job: &Job, load: Load, draws: &mut Draws) -> Pace;
 
-    /// How fast work time runs with `running` jobs in service. More jobs are never faster.
-    fn speed(&self, _running: u32) -> Speed {
-        Speed::ONE
+    /// The machines that jobs share; `None` where each goes at its own pace.
+    fn batch(&self) -> Option<Batch> {
+        None
     }
 
     /// How many jobs are served at once and how many may wait; `None` for no such bound.
@@ -86,7 +85,7 @@ impl Pace {
 kinds! {
     /// Any latency model.
     pub enum AnyLatency("latency"): Latency {
-        Batched = "batched",
+        ContinuousBatching = "continuous_batching",
         Fixed = "fixed",
         Loaded = "loaded",
         Lognormal = "lognormal",
