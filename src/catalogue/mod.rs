@@ -1,6 +1,7 @@
 //! What the clouds offer: dated prices, quotas and capacities with their sources.
 
 pub mod files;
+pub mod import;
 pub mod lookup;
 pub mod model;
 pub mod name;
