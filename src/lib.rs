@@ -4,6 +4,8 @@
 //! the server half never import each other. `docs/design.md` has the picture.
 
 // Floor 0: words.
+pub mod bill;
+pub mod commitments;
 pub mod credential;
 pub mod error;
 pub mod index;

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::bill::{Priced, Sheet};
 use crate::client::dispatcher::{Dispatcher, Plan};
 use crate::client::fleet::{Access, Fleet, Member};
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Workload;
-use crate::collectors::{Bounds, Priced, Setup};
+use crate::collectors::{Bounds, Setup};
+use crate::commitments::{Contract, Party};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
@@ -24,10 +26,12 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
         let barred = classes.filter(|(_, class)| spec.bars(class)).map(|(id, _)| id);
         Access { barred: barred.collect(), ..Access::default() }
     };
-    let member = |spec: &EndpointSpec| {
-        Member::new(&spec.name, spec.weight, spec.tariff.clone()).with_access(access(spec))
+    let contract = contract(scenario);
+    let member = |(index, spec): (u16, &EndpointSpec)| {
+        let tariff = contract.marginal(EndpointId(index), &spec.tariff);
+        Member::new(&spec.name, spec.weight, tariff).with_access(access(spec))
     };
-    let members = scenario.endpoints.iter().map(member).collect();
+    let members = (0..).zip(&scenario.endpoints).map(member).collect();
     let is_mirrored = matches!(scenario.router, AnyRouter::Mirror(_));
     let copies = if is_mirrored { scenario.endpoints.len() } else { 1 };
     Dispatcher::new(Plan {
@@ -91,6 +95,21 @@ pub fn caches(scenario: &Scenario) -> Vec<Option<Cache>> {
     caches
 }
 
+/// What is agreed beside list prices, an endpoint's own price by the hour included.
+fn contract(scenario: &Scenario) -> Contract {
+    Contract::new(&scenario.commitments, &parties(scenario))
+}
+
+/// The endpoints as commitments know them.
+pub fn parties(scenario: &Scenario) -> Vec<Party<'_>> {
+    let parties = scenario.endpoints.iter().map(|spec| {
+        let price = spec.tariff.price(Instant::START, None);
+        let per_hour = price.and_then(|price| Some((price.per_hour?, price.includes_tokens())));
+        Party { name: &spec.name, provider: spec.provider.name(), model: &spec.model, per_hour }
+    });
+    parties.collect()
+}
+
 /// What the collectors of a scenario know from the start. In virtual time nothing is late.
 pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
     let bounds = Bounds {
@@ -103,7 +122,10 @@ pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
         spills_to: scenario.terms(index).spill.map(|spill| EndpointId(spill.to as u16)),
     };
     Setup {
-        endpoints: scenario.endpoints.iter().enumerate().map(priced).collect(),
+        sheet: Sheet {
+            endpoints: scenario.endpoints.iter().enumerate().map(priced).collect(),
+            contract: contract(scenario),
+        },
         classes: scenario.classes.iter().map(|class| (class.name.clone(), class.slo)).collect(),
         warmup: scenario.warmup.get(),
         duration: scenario.duration.get(),

@@ -150,7 +150,15 @@ impl Share {
     pub const fn get(self) -> f64 {
         self.0
     }
+
+    /// Millionths, rounded: for exact arithmetic.
+    pub fn ppm(self) -> u32 {
+        (self.0 * f64::from(PPM)).round() as u32
+    }
 }
+
+/// The whole, in millionths.
+pub const PPM: u32 = 1_000_000;
 
 impl FromStr for Share {
     type Err = String;

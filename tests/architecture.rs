@@ -6,7 +6,21 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor, the lowest first. `client` and `server` share a floor and may not use each other.
 const FLOORS: [&[&str]; 7] = [
-    &["credential", "error", "index", "kind", "number", "outcome", "price", "rng", "section", "time", "wire"],
+    &[
+        "bill",
+        "commitments",
+        "credential",
+        "error",
+        "index",
+        "kind",
+        "number",
+        "outcome",
+        "price",
+        "rng",
+        "section",
+        "time",
+        "wire",
+    ],
     &["client", "server"],
     &["collectors", "dialects", "report"],
     &["catalogue", "providers"],

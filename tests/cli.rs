@@ -107,7 +107,9 @@ fn a_simulation_writes_every_file_and_says_its_verdict_first() {
     expected.extend(
         [
             "cost.csv",
+            "focus.csv",
             "histograms.hlog",
+            "prices.json",
             "report.html",
             "requests.csv",
             "scenario.toml",

@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tollgate::collectors::{Collectors, metric};
@@ -84,7 +85,8 @@ proptest! {
         let curves = series.curves.iter().filter(|curve| curve.name == "cost_over_time");
         let plotted: f64 = curves.map(|curve| curve.points.last().expect("a curve begins at zero").1).sum();
         let played = scenario.duration.get().min(ended.since(Instant::START));
-        let reserved: Money = scenario.endpoints.iter().map(|spec| spec.price.as_ref().expect("given").reserved(played)).sum();
+        let hourly = scenario.endpoints.iter().map(|spec| spec.price.as_ref().and_then(|price| price.per_hour));
+        let reserved: Money = hourly.map(|hourly| hourly.expect("given").accrued(played, Duration::from_secs(3600))).sum();
         let spent = (collectors.cost.spent() + reserved).as_dollars_f64();
         prop_assert!((plotted - spent).abs() < 1e-9, "{} plotted, {} spent", plotted, spent);
     }

@@ -1,9 +1,9 @@
 //! One dated price with its source, as a line of the catalogue has it.
 
 use jiff::civil::Date;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::price::Term;
 use crate::price::{Money, Price};
 use crate::wire::Tier;
 
@@ -60,19 +60,6 @@ pub struct UnitOffer {
     pub dated: Date,
 }
 
-/// How long capacity is bought for at once.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Term {
-    Hour,
-    Week,
-    Month,
-    Quarter,
-    Half,
-    Year,
-    ThreeYears,
-}
-
 /// A row whose price was read more days ago than this is stale: providers changed prices about every quarter in 2026.
 pub const STALE_AFTER_DAYS: i64 = 120;
 
@@ -97,21 +84,6 @@ impl UnitOffer {
     /// Whether its price was read too long before `day`.
     pub fn is_stale(&self, day: Date) -> bool {
         is_stale(self.dated, day)
-    }
-}
-
-impl Term {
-    /// As the catalogue writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Term::Hour => "hour",
-            Term::Week => "week",
-            Term::Month => "month",
-            Term::Quarter => "quarter",
-            Term::Half => "half",
-            Term::Year => "year",
-            Term::ThreeYears => "three_years",
-        }
     }
 }
 

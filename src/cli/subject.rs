@@ -8,15 +8,17 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
+use tollgate::bill::Bill;
 use tollgate::collectors::log::Log;
 use tollgate::collectors::{Collectors, Setup};
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Span};
+use tollgate::report::focus::{self, Account, Resource};
 use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
 };
-use tollgate::report::{self, hdr, json, markdown, show, terminal};
-use tollgate::scenario::{self, Scenario};
+use tollgate::report::{self, csv, hdr, json, markdown, prices, show, terminal};
+use tollgate::scenario::{self, EndpointSpec, Scenario};
 use tollgate::section::{self, Figure, Judgement, Section, Value};
 use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
@@ -134,7 +136,8 @@ impl Subject {
             sections,
             host: self.host(),
         };
-        let written = self.write(&summary, &text, &found.collectors);
+        let bill = found.collectors.cost.bill(found.until);
+        let written = self.write(&summary, &text, &found.collectors, &bill);
         // Shown even where it could not be written, and then quiet or not: a run is not lost to a full disk.
         if !args.quiet || written.is_err() {
             print(&summary, args.format, &self.folder)?;
@@ -148,11 +151,35 @@ impl Subject {
         Ok(exit_code(&summary))
     }
 
-    fn write(&self, summary: &Summary, scenario: &str, collectors: &Collectors) -> Result<()> {
+    fn write(&self, summary: &Summary, scenario: &str, collectors: &Collectors, bill: &Bill) -> Result<()> {
         report::write_all(&self.folder, summary, scenario)?;
-        let path = self.folder.join(hdr::FILE);
-        let log = hdr::write(collectors.latency.histograms(), self.scenario.duration.get())?;
-        std::fs::write(&path, log).map_err(|cause| Error::file("write", &path, cause))
+        let histograms = collectors.latency.histograms();
+        // An export of which a part has no price would be taken for the whole.
+        let focus = bill.is_known().then(|| focus::write(bill, &self.account())).transpose()?;
+        let files = [
+            (csv::COST_FILE, csv::cost(bill)?),
+            (hdr::FILE, hdr::write(histograms, self.scenario.duration.get())?),
+            (prices::FILE, prices::write(&self.setup.sheet)?),
+        ];
+        for (name, content) in files.into_iter().chain(focus.map(|focus| (focus::FILE, focus))) {
+            let path = self.folder.join(name);
+            std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
+        }
+        Ok(())
+    }
+
+    /// Whose bill it is, and of what.
+    fn account(&self) -> Account {
+        let resource = |spec: &EndpointSpec| Resource {
+            provider: spec.provider.name().into(),
+            model: spec.model.clone(),
+            region: spec.region.clone(),
+        };
+        Account {
+            name: self.scenario.name.clone(),
+            day: self.scenario.date.unwrap_or_else(|| self.calendar.to_zoned(jiff::tz::TimeZone::UTC).date()),
+            resources: self.scenario.endpoints.iter().map(resource).collect(),
+        }
     }
 
     /// Every endpoint can be simulated, and the loads are small enough to be tried unasked.

@@ -1,48 +1,52 @@
-//! What it cost: metered by usage, reserved by the hour, and how much of it was wasted. Exact in any order.
+//! What it cost: metered by usage, reserved by time, and how much of it was wasted. Every figure is a sum over the
+//! rows of the bill.
 
-use super::{Collector, Priced, Scoped, Setup};
+use super::ledger::{About, Ledger};
+use super::{Collector, Scoped, Setup};
+use crate::bill::{Bill, ChargeKind, Item, Row, Waste};
 use crate::outcome::Outcome;
-use crate::price::{Money, Parts, Price};
+use crate::price::{Money, TokenClass};
 use crate::section::{Scope, ScopeKind, Section, Unit, Value};
 use crate::time::Instant;
 
 #[derive(Clone, Debug)]
 pub struct Cost {
     setup: Setup,
-    scopes: Scoped<Bill>,
+    ledger: Ledger,
+    /// All that was metered, by tokens and by bytes, the warm-up included.
+    spent: Money,
     /// Token classes met without a price, by endpoint: what was missing, and for how many attempts.
     unpriced: Vec<Option<(&'static str, u64)>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Bill {
-    /// Measured requests' attempts, by token class.
-    metered: Parts,
-    /// The part of `metered` spent on attempts whose answer was not used.
-    wasted: Money,
-    /// Attempts of the warm-up's requests, not in `metered`.
-    warmup: Money,
-    tokens: [u64; 6],
-}
-
 impl Cost {
     pub fn new(setup: &Setup) -> Cost {
-        let unpriced = vec![None; setup.endpoints.len()];
-        Cost { setup: setup.clone(), scopes: Scoped::new(setup, Bill::default()), unpriced }
+        let unpriced = vec![None; setup.sheet.endpoints.len()];
+        Cost { setup: setup.clone(), ledger: Ledger::default(), spent: Money::ZERO, unpriced }
     }
 
     /// All that was spent so far by usage, the warm-up included.
     pub fn spent(&self) -> Money {
-        self.scopes.total.metered.total() + self.scopes.total.warmup
+        self.spent
+    }
+
+    /// Every charge of a run whose requests came until `until`.
+    pub fn bill(&self, until: Instant) -> Bill {
+        Bill {
+            endpoints: self.setup.sheet.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect(),
+            classes: self.setup.classes.iter().map(|(name, _)| name.clone()).collect(),
+            rows: self.ledger.rows(&self.setup, until),
+        }
     }
 
     /// Why a scope's cost cannot be known, if it cannot.
     fn unknown(&self, scope: &Scope) -> Option<String> {
-        let missing = self.setup.endpoints.iter().zip(&self.unpriced).find_map(|(endpoint, unpriced)| {
-            let name = &endpoint.name;
-            let is_about = scope.kind != ScopeKind::Endpoint || scope.name == *name;
-            unpriced.filter(|_| is_about).map(|(class, attempts)| (name, class, attempts))
-        });
+        let missing =
+            self.setup.sheet.endpoints.iter().zip(&self.unpriced).find_map(|(endpoint, unpriced)| {
+                let name = &endpoint.name;
+                let is_about = scope.kind != ScopeKind::Endpoint || scope.name == *name;
+                unpriced.filter(|_| is_about).map(|(class, attempts)| (name, class, attempts))
+            });
         missing.map(|(name, class, attempts)| {
             format!("endpoint '{name}' has no price for {class} tokens, met in {attempts} attempts; add price.{class}")
         })
@@ -50,62 +54,58 @@ impl Cost {
 
     /// Why no class has a total of its own: capacity serves them all.
     fn shared_capacity(&self) -> Option<String> {
-        let endpoints = self.setup.endpoints.iter().enumerate();
-        let mut paid = endpoints.filter(|(index, _)| self.setup.hourly(*index).per_hour.is_some());
-        paid.next().map(|(_, Priced { name, .. })| {
-            format!("endpoint '{name}' is paid by the hour for all classes together; see cost_metered")
+        let first = self.setup.sheet.contract.capacities.first()?;
+        let name = &self.setup.sheet.endpoints[usize::from(first.endpoint.0)].name;
+        Some(format!("endpoint '{name}' is paid by the hour for all classes together; see cost_metered"))
+    }
+
+    /// Why it cannot be said how much capacity was not used, if it cannot.
+    fn unknown_use(&self, scope: &Scope) -> Option<String> {
+        let names = &self.setup.sheet.endpoints;
+        let mut capacities = self.setup.sheet.contract.capacities.iter().filter(|capacity| {
+            let name = &names[usize::from(capacity.endpoint.0)].name;
+            capacity.throughput.is_none() && (scope.kind == ScopeKind::Total || scope.name == *name)
+        });
+        capacities.next().map(|capacity| {
+            format!(
+                "it is not known how much a {} of '{}' can serve; add throughput",
+                capacity.unit, capacity.name
+            )
         })
     }
 
-    /// Capacity paid for by the hour over the measured window.
-    fn reserved(&self, scope: &Scope, until: Instant) -> Money {
-        let paid = self.setup.warmup + self.setup.window(until);
-        let endpoints = self.setup.endpoints.iter().enumerate().filter(|(_, endpoint)| match scope.kind {
-            ScopeKind::Total => true,
-            ScopeKind::Endpoint => scope.name == endpoint.name,
-            // Capacity serves all classes; it is not attributed to them.
-            ScopeKind::Class | ScopeKind::Limit => false,
-        });
-        let reserved = |price: Price| price.reserved(paid) - price.reserved(self.setup.warmup);
-        endpoints.map(|(index, _)| reserved(self.setup.hourly(index))).sum()
+    fn sums(&self, until: Instant) -> Scoped<Sums> {
+        let mut scopes = Scoped::new(&self.setup, Sums::default());
+        for row in self.ledger.rows(&self.setup, until) {
+            scopes.total.add(&row);
+            if let Some(endpoint) = row.endpoint {
+                scopes.endpoints[usize::from(endpoint.0)].add(&row);
+            }
+            if let Some(class) = row.class {
+                scopes.classes[usize::from(class.0)].add(&row);
+            }
+        }
+        scopes
     }
 }
 
 impl Collector for Cost {
     fn collect(&mut self, outcome: &Outcome) {
         for (nth, attempt) in outcome.attempts.iter().enumerate() {
-            let endpoint = usize::from(attempt.endpoint.0);
-            let usage = &attempt.usage;
-            let parts = self.setup.metered(attempt).unwrap_or_else(|class| {
-                self.unpriced[endpoint].get_or_insert((class, 0)).1 += 1;
-                Parts::default()
+            let charge = self.setup.sheet.charge(attempt).unwrap_or_else(|(charge, class)| {
+                self.unpriced[usize::from(charge.biller.0)].get_or_insert((class, 0)).1 += 1;
+                charge
             });
-            let is_wasted = outcome.winner != Some(nth);
-            let mut one = Bill::default();
-            if outcome.is_measured {
-                let wasted = if is_wasted { parts.total() } else { Money::ZERO };
-                let tokens = [
-                    usage.input,
-                    usage.cache_read,
-                    usage.cache_write,
-                    usage.cache_write_long,
-                    usage.output,
-                    usage.reasoning,
-                ];
-                one = Bill { metered: parts, wasted, warmup: Money::ZERO, tokens: tokens.map(u64::from) };
-            } else {
-                one.warmup = parts.total();
-            }
-            let Scoped { total, classes, endpoints } = &mut self.scopes;
-            for bill in [total, &mut classes[usize::from(outcome.request.class.0)], &mut endpoints[endpoint]]
-            {
-                bill.add(&one);
-            }
+            let waste = Waste::of(outcome, nth);
+            let about = About { waste, is_measured: outcome.is_measured, is_spilled: attempt.is_spilled };
+            self.spent += charge.total();
+            self.ledger.add(attempt.sent, outcome.request.class, about, &charge);
         }
     }
 
     fn merge(&mut self, other: &Cost) {
-        self.scopes.merge(&other.scopes, Bill::add);
+        self.ledger.merge(&other.ledger);
+        self.spent += other.spent;
         for (own, other) in self.unpriced.iter_mut().zip(&other.unpriced) {
             if let Some((class, attempts)) = other {
                 own.get_or_insert((class, 0)).1 += attempts;
@@ -115,50 +115,97 @@ impl Collector for Cost {
 
     fn finish(&self, until: Instant) -> Section {
         let window = self.setup.window(until);
-        let scopes = self.scopes.scopes(&self.setup).map(|(bill, scope)| {
-            let (unknown, reserved) = (self.unknown(&scope), self.reserved(&scope, until));
+        let sums = self.sums(until);
+        let scopes = sums.scopes(&self.setup).map(|(sums, scope)| {
+            let unknown = self.unknown(&scope);
             let known = |money: Money| unknown.clone().map_or(Value::from(money), Value::Unknown);
-            let total = bill.metered.total() + reserved;
             let shared = (scope.kind == ScopeKind::Class).then(|| self.shared_capacity()).flatten();
             let whole = |money: Money| shared.clone().map_or_else(|| known(money), Value::Unknown);
+            let capacity = |money: Money| shared.clone().map_or_else(|| money.into(), Value::Unknown);
+            let unused = self.unknown_use(&scope).map_or_else(|| capacity(sums.unused), Value::Unknown);
             // A month is 730 hours, the mean of twelve.
             let month = 730 * 3_600_000_000_000i128;
             let nanos = i128::try_from(window.as_nanos()).unwrap_or(i128::MAX);
-            let monthly = (nanos > 0).then(|| whole(total.scaled(month, nanos)));
-            let [input, cache_read, cache_write, cache_write_long, output, reasoning] = bill.tokens;
-            scope
-                .with("cost_total", whole(total), Unit::Usd)
-                .with("cost_metered", known(bill.metered.total()), Unit::Usd)
-                .with(
-                    "cost_reserved",
-                    shared.clone().map_or_else(|| reserved.into(), Value::Unknown),
-                    Unit::Usd,
-                )
-                .with("cost_wasted", known(bill.wasted), Unit::Usd)
-                .with("cost_warmup", known(bill.warmup), Unit::Usd)
-                .with("cost_input", known(bill.metered.input), Unit::Usd)
-                .with("cost_cache_read", known(bill.metered.cache_read), Unit::Usd)
-                .with("cost_cache_write", known(bill.metered.cache_write), Unit::Usd)
-                .with("cost_cache_write_long", known(bill.metered.cache_write_long), Unit::Usd)
-                .with("cost_output", known(bill.metered.output), Unit::Usd)
-                .with("cost_reasoning", known(bill.metered.reasoning), Unit::Usd)
-                .with("billed_input_tokens", input, Unit::Tokens)
-                .with("billed_cache_read_tokens", cache_read, Unit::Tokens)
-                .with("billed_cache_write_tokens", cache_write, Unit::Tokens)
-                .with("billed_cache_write_long_tokens", cache_write_long, Unit::Tokens)
-                .with("billed_output_tokens", output, Unit::Tokens)
-                .with("billed_reasoning_tokens", reasoning, Unit::Tokens)
-                .with("cost_per_month", monthly, Unit::Usd)
+            let monthly = (nanos > 0).then(|| whole(sums.total().scaled(month, nanos)));
+            let mut scope = scope
+                .with("cost_total", whole(sums.total()), Unit::Usd)
+                .with("cost_metered", known(sums.metered()), Unit::Usd)
+                .with("cost_reserved", capacity(sums.reserved), Unit::Usd)
+                .with("cost_egress", sums.egress, Unit::Usd)
+                .with("cost_shortfall", known(sums.shortfall), Unit::Usd)
+                .with("cost_discount", known(sums.discount), Unit::Usd)
+                .with("cost_commitment_unused", unused, Unit::Usd)
+                .with("cost_spilled", known(sums.spilled), Unit::Usd)
+                .with("cost_wasted", known(sums.wasted.iter().copied().sum()), Unit::Usd);
+            for (waste, money) in Waste::ALL.iter().zip(sums.wasted) {
+                scope = scope.with(&format!("cost_wasted_{}", waste.name()), known(money), Unit::Usd);
+            }
+            scope = scope.with("cost_warmup", known(sums.warmup), Unit::Usd);
+            for (class, money) in TokenClass::ALL.iter().zip(sums.tokens) {
+                scope = scope.with(&format!("cost_{}", class.name()), known(money), Unit::Usd);
+            }
+            for (class, tokens) in TokenClass::ALL.iter().zip(sums.billed) {
+                scope = scope.with(&format!("billed_{}_tokens", class.name()), tokens, Unit::Tokens);
+            }
+            scope.with("cost_per_month", monthly, Unit::Usd)
         });
         Section { scopes: scopes.collect(), ..Section::new("cost") }
     }
 }
 
-impl Bill {
-    fn add(&mut self, other: &Bill) {
-        self.metered += other.metered;
-        self.wasted += other.wasted;
-        self.warmup += other.warmup;
-        self.tokens.iter_mut().zip(other.tokens).for_each(|(own, other)| *own += other);
+/// Sums over rows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    /// Metered, by token class.
+    tokens: [Money; 6],
+    egress: Money,
+    reserved: Money,
+    shortfall: Money,
+    /// What discounts took off the list price.
+    discount: Money,
+    /// The part of `reserved` that nothing used, where that is known.
+    unused: Money,
+    /// The part of `tokens` that another endpoint handed on.
+    spilled: Money,
+    /// The part of `tokens` that bought nothing, by why.
+    wasted: [Money; 3],
+    /// Tokens and bytes of the warm-up, in nothing else.
+    warmup: Money,
+    /// Tokens by class, whatever was paid for them.
+    billed: [u64; 6],
+}
+
+impl Sums {
+    fn add(&mut self, row: &Row) {
+        let cost = row.cost();
+        if !row.is_measured {
+            self.warmup += cost;
+            return;
+        }
+        match row.kind {
+            ChargeKind::Egress => self.egress += cost,
+            ChargeKind::Included | ChargeKind::Metered | ChargeKind::Unknown => {}
+            ChargeKind::Reserved => self.reserved += cost,
+            ChargeKind::Shortfall => self.shortfall += cost,
+        }
+        self.unused += row.unused().unwrap_or_default();
+        let Item::Tokens(class) = row.item else { return };
+        self.tokens[class as usize] += cost;
+        self.billed[class as usize] += row.quantity;
+        self.discount += row.list_cost() - cost;
+        if row.is_spilled {
+            self.spilled += cost;
+        }
+        if let Some(waste) = row.waste {
+            self.wasted[waste as usize] += cost;
+        }
+    }
+
+    fn metered(&self) -> Money {
+        self.tokens.iter().copied().sum()
+    }
+
+    fn total(&self) -> Money {
+        self.metered() + self.egress + self.reserved + self.shortfall
     }
 }

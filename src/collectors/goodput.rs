@@ -37,7 +37,7 @@ impl Goodput {
             let named = |names: &[String]| names.iter().position(|name| *name == scope.name);
             let classes: Vec<_> = self.setup.classes.iter().map(|(name, _)| name.clone()).collect();
             let endpoints: Vec<_> =
-                self.setup.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
+                self.setup.sheet.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
             let counts = match scope.kind {
                 ScopeKind::Total => Some(&self.scopes.total),
                 ScopeKind::Class => named(&classes).map(|index| &self.scopes.classes[index]),

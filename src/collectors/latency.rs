@@ -44,7 +44,7 @@ impl Latency {
 
     /// What is plotted: the whole run and each endpoint.
     fn series(&self) -> impl Iterator<Item = (&str, &Stamps)> {
-        let endpoints = self.setup.endpoints.iter().zip(&self.scopes.endpoints);
+        let endpoints = self.setup.sheet.endpoints.iter().zip(&self.scopes.endpoints);
         std::iter::once(("all", &self.scopes.total))
             .chain(endpoints.map(|(endpoint, stamps)| (endpoint.name.as_str(), stamps)))
     }

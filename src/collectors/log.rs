@@ -101,7 +101,7 @@ impl<W: Write> Log<W> {
     }
 
     fn attempt(&self, attempt: &Attempt) -> Vec<String> {
-        let endpoint = &self.setup.endpoints[usize::from(attempt.endpoint.0)].name;
+        let endpoint = &self.setup.sheet.endpoints[usize::from(attempt.endpoint.0)].name;
         let stamp = |at: Option<Instant>| at.map_or(String::new(), seconds);
         let (status, limit, retry_after) = match &attempt.ended {
             Ended::Rejected(rejection) => {
@@ -120,8 +120,8 @@ impl<W: Write> Log<W> {
             crate::wire::Source::Counted => "counted",
             crate::wire::Source::Provider => "provider",
         };
-        let cost = self.setup.metered(attempt);
-        let cost = cost.map_or("unknown".to_string(), |parts| parts.total().to_string());
+        let cost = self.setup.sheet.charge(attempt);
+        let cost = cost.map_or("unknown".to_string(), |charge| charge.total().to_string());
         vec![
             endpoint.clone(),
             attempt.cause.name().into(),

@@ -4,6 +4,7 @@ pub mod cost;
 pub mod fidelity;
 pub mod goodput;
 pub mod latency;
+pub mod ledger;
 pub mod log;
 pub mod metric;
 pub mod refusals;
@@ -12,17 +13,16 @@ pub mod threshold;
 
 use std::time::Duration;
 
+use crate::bill::Sheet;
 use crate::client::workload::Slo;
-use crate::outcome::{Attempt, Outcome};
-use crate::price::{Parts, Price, Tariff};
+use crate::outcome::Outcome;
 use crate::section::{Scope, ScopeKind, Section};
 use crate::time::Instant;
-use crate::wire::EndpointId;
 
 /// What collectors know before the first outcome.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    pub endpoints: Vec<Priced>,
+    pub sheet: Sheet,
     /// Names and expectations, by class.
     pub classes: Vec<(String, Slo)>,
     /// Requests intended before it are not measured.
@@ -31,15 +31,6 @@ pub struct Setup {
     pub duration: Duration,
     /// Bounds of a run's validity; `None` in virtual time, where nothing is late.
     pub bounds: Option<Bounds>,
-}
-
-/// An endpoint, and what it charges.
-#[derive(Clone, Debug)]
-pub struct Priced {
-    pub name: String,
-    pub tariff: Tariff,
-    /// The endpoint that bills what this one spills.
-    pub spills_to: Option<EndpointId>,
 }
 
 /// Past these, the harness was the limit and a run gives no verdict.
@@ -56,27 +47,16 @@ impl Setup {
         self.duration.min(until.since(Instant::START)).saturating_sub(self.warmup)
     }
 
-    /// The metered cost of an attempt, by token class; or the name of the class that has no price.
-    pub fn metered(&self, attempt: &Attempt) -> Result<Parts, &'static str> {
-        let endpoint = &self.endpoints[usize::from(attempt.endpoint.0)];
-        let spilled = endpoint.spills_to.filter(|_| attempt.is_spilled);
-        let biller = spilled.map_or(endpoint, |other| &self.endpoints[usize::from(other.0)]);
-        let price = biller.tariff.price(attempt.sent, attempt.tier);
-        if attempt.usage.prompt() + attempt.usage.generated() == 0 {
-            return Ok(Parts::default());
-        }
-        price.map_or(Err("any"), |price| price.metered(&attempt.usage))
-    }
-
-    /// What an endpoint charges by the hour, used or not.
-    pub fn hourly(&self, endpoint: usize) -> Price {
-        self.endpoints[endpoint].tariff.price(Instant::START, None).cloned().unwrap_or_default()
+    /// The capacity paid for: the window, as instants.
+    pub fn paid(&self, until: Instant) -> (Instant, Instant) {
+        let from = Instant::START + self.warmup;
+        (from, from + self.window(until))
     }
 
     fn scope(&self, kind: ScopeKind, index: usize) -> Scope {
         let name = match kind {
             ScopeKind::Class => &self.classes[index].0,
-            ScopeKind::Endpoint => &self.endpoints[index].name,
+            ScopeKind::Endpoint => &self.sheet.endpoints[index].name,
             ScopeKind::Limit | ScopeKind::Total => "",
         };
         Scope::new(kind, name)
@@ -163,7 +143,7 @@ impl<T: Clone> Scoped<T> {
     fn new(setup: &Setup, one: T) -> Scoped<T> {
         Scoped {
             classes: vec![one.clone(); setup.classes.len()],
-            endpoints: vec![one.clone(); setup.endpoints.len()],
+            endpoints: vec![one.clone(); setup.sheet.endpoints.len()],
             total: one,
         }
     }

@@ -46,7 +46,7 @@ struct Requests {
 
 impl Refusals {
     pub fn new(setup: &Setup) -> Refusals {
-        let endpoints = vec![Attempts::default(); setup.endpoints.len()];
+        let endpoints = vec![Attempts::default(); setup.sheet.endpoints.len()];
         Refusals { setup: setup.clone(), endpoints, limits: BTreeMap::new(), requests: Requests::default() }
     }
 }
@@ -95,7 +95,7 @@ impl Collector for Refusals {
         let endpoints =
             endpoints.map(|(index, one)| one.describe(self.setup.scope(ScopeKind::Endpoint, index)));
         let limits = self.limits.iter().map(|((endpoint, limit, status), count)| {
-            let endpoint = &self.setup.endpoints[usize::from(*endpoint)].name;
+            let endpoint = &self.setup.sheet.endpoints[usize::from(*endpoint)].name;
             let limit = if limit.is_empty() { "unnamed" } else { limit };
             let scope = Scope::new(ScopeKind::Limit, &format!("{endpoint} {limit}"));
             let throttled = if *status == 429 { *count } else { 0 };

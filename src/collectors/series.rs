@@ -1,12 +1,11 @@
 //! Throughput, refusals and money over time, in buckets that widen as the run grows.
 
-use std::time::Duration;
-
 use super::{Collector, Setup, goodput};
 use crate::outcome::{Ended, Outcome};
 use crate::price::Money;
 use crate::section::{Curve, Scope, ScopeKind, Section, Unit};
 use crate::time::{Instant, nanos};
+use crate::wire::EndpointId;
 
 /// More buckets than this are merged in pairs, so that memory is bounded whatever the run's length.
 const BUCKETS_MAX: usize = 600;
@@ -46,7 +45,7 @@ impl Series {
         while nanos(setup.duration) / width > BUCKETS_MAX as u64 / 2 && width < u64::MAX / 4 {
             width *= 2;
         }
-        let is_unpriced = vec![false; setup.endpoints.len()];
+        let is_unpriced = vec![false; setup.sheet.endpoints.len()];
         Series { setup: setup.clone(), width, buckets: Vec::new(), is_unpriced }
     }
 
@@ -58,7 +57,7 @@ impl Series {
         }
         let index = index as usize;
         if self.buckets.len() <= index {
-            let empty = Bucket::new(self.setup.endpoints.len());
+            let empty = Bucket::new(self.setup.sheet.endpoints.len());
             self.buckets.resize(index + 1, empty);
         }
         &mut self.buckets[index]
@@ -84,13 +83,14 @@ impl Series {
     }
 
     /// (end in seconds, dollars since the start) of each bucket: metered so far, and capacity up to then.
-    fn spent(&self, endpoint: usize, until: Instant) -> Vec<(f64, f64)> {
-        let price = self.setup.hourly(endpoint);
-        let paid_until = nanos(self.setup.duration).min(until.as_nanos());
+    fn spent(&self, endpoint: EndpointId, until: Instant) -> Vec<(f64, f64)> {
+        let contract = &self.setup.sheet.contract;
+        let paid_until = until.min(Instant::START + self.setup.duration);
         let mut metered = Money::ZERO;
         let points = (1..).zip(&self.buckets).map(|(nth, bucket): (u64, _)| {
-            metered += bucket.cost[endpoint];
-            let reserved = price.reserved(Duration::from_nanos((nth * self.width).min(paid_until)));
+            metered += bucket.cost[usize::from(endpoint.0)];
+            let end = Instant::from_nanos(nth * self.width).min(paid_until);
+            let reserved = contract.reserved(endpoint, Instant::START, end);
             ((nth * self.width) as f64 / 1e9, (metered + reserved).as_dollars_f64())
         });
         std::iter::once((0.0, 0.0)).chain(points).collect()
@@ -104,11 +104,13 @@ impl Collector for Series {
             self.bucket(first.sent).achieved += 1;
         }
         for attempt in &outcome.attempts {
-            let endpoint = usize::from(attempt.endpoint.0);
-            let cost = self.setup.metered(attempt).map(|parts| parts.total());
-            self.is_unpriced[endpoint] |= cost.is_err();
+            let charge = self.setup.sheet.charge(attempt);
+            let is_unpriced = charge.is_err();
+            let charge = charge.unwrap_or_else(|(charge, _)| charge);
+            let biller = usize::from(charge.biller.0);
+            self.is_unpriced[biller] |= is_unpriced;
             let bucket = self.bucket(attempt.finished);
-            bucket.cost[endpoint] += cost.unwrap_or_default();
+            bucket.cost[biller] += charge.total();
             bucket.refused += u64::from(matches!(attempt.ended, Ended::Rejected(_)));
         }
         if let Some(answer) = outcome.answer() {
@@ -145,11 +147,11 @@ impl Collector for Series {
             curve("throughput", "refused", self.rates(|bucket| bucket.refused)),
             curve("output_tokens_per_second", "all", self.rates(|bucket| bucket.output_tokens)),
         ];
-        for (index, priced) in self.setup.endpoints.iter().enumerate() {
-            if self.is_unpriced[index] {
+        for (index, priced) in (0u16..).zip(&self.setup.sheet.endpoints) {
+            if self.is_unpriced[usize::from(index)] {
                 continue;
             }
-            curves.push(curve("cost_over_time", &priced.name, self.spent(index, until)));
+            curves.push(curve("cost_over_time", &priced.name, self.spent(EndpointId(index), until)));
         }
         let total =
             Scope::new(ScopeKind::Total, "").with("bucket_width", self.width as f64 / 1e9, Unit::Seconds);

@@ -1,8 +1,13 @@
 //! `timeseries.csv` and `cost.csv`: curves and bills for other programs.
 
 use super::summary::Summary;
+use crate::bill::{Bill, ChargeKind, Row, Waste};
 use crate::error::{Error, Result};
-use crate::section::{Curve, Section, Value};
+use crate::number::PPM;
+use crate::price::Money;
+use crate::section::Curve;
+use crate::time::Instant;
+use crate::wire::Tier;
 
 /// The curves over time, one row for each time in seconds, one column for each curve: `throughput.offered`.
 /// A cell is empty where a curve has no point.
@@ -24,47 +29,72 @@ pub fn timeseries(summary: &Summary) -> Result<Vec<u8>> {
     write(&rows)
 }
 
-/// The bill of the whole run, of every endpoint and of every class, in exact decimal dollars. A cell is
-/// empty where an amount is not known, and `note` says why.
-pub fn cost(summary: &Summary) -> Result<Vec<u8>> {
-    let none = Section::default();
-    let section = summary.section("cost").unwrap_or(&none);
-    let mut names: Vec<&str> = Vec::new();
-    for figure in section.scopes.iter().flat_map(|scope| &scope.figures) {
-        if !names.contains(&figure.name.as_str()) {
-            names.push(&figure.name);
-        }
-    }
-    let header = ["scope", "name"].into_iter().chain(names.iter().copied()).chain(["note"]);
-    let mut rows = vec![header.map(str::to_string).collect::<Vec<_>>()];
-    for scope in &section.scopes {
-        let mut row = vec![format!("{:?}", scope.kind).to_lowercase(), scope.name.clone()];
-        let mut note = String::new();
-        for name in &names {
-            let value = scope.figures.iter().find(|figure| figure.name == *name).map(|figure| &figure.value);
-            row.push(value.map_or(String::new(), exact));
-            if let (Some(Value::Unknown(reason)), true) = (value, note.is_empty()) {
-                note.clone_from(reason);
-            }
-        }
-        row.push(note);
-        rows.push(row);
-    }
+/// The file of a bill.
+pub const COST_FILE: &str = "cost.csv";
+
+/// The columns of a bill; docs/metrics.md says what each holds.
+const COST_COLUMNS: [&str; 20] = [
+    "hour",
+    "from_s",
+    "to_s",
+    "endpoint",
+    "class",
+    "tier",
+    "kind",
+    "token_class",
+    "waste",
+    "is_measured",
+    "is_spilled",
+    "commitment",
+    "quantity",
+    "unit",
+    "list_unit_price",
+    "unit_price",
+    "list_cost",
+    "cost",
+    "used_share",
+    "currency",
+];
+
+/// Every charge of a run, in exact decimal dollars. Amounts that are not known are empty.
+pub fn cost(bill: &Bill) -> Result<Vec<u8>> {
+    let mut rows = vec![COST_COLUMNS.map(str::to_string).to_vec()];
+    rows.extend(bill.rows.iter().map(|row| cells(bill, row)));
     write(&rows)
 }
 
-/// All digits there are; nothing where there is no number.
-fn exact(value: &Value) -> String {
-    match value {
-        Value::Count(count) => count.to_string(),
-        Value::Money(money) => money.to_string(),
-        Value::Number(number) if number.is_finite() => number.to_string(),
-        Value::Text(text) => text.clone(),
-        Value::None | Value::Number(_) | Value::TooFew { .. } | Value::Unknown(_) => String::new(),
-    }
+fn cells(bill: &Bill, row: &Row) -> Vec<String> {
+    let is_known = row.kind != ChargeKind::Unknown;
+    let money = |amount: Money| if is_known { amount.to_string() } else { String::new() };
+    let seconds = |at: Instant| format!("{}.{:09}", at.as_nanos() / NANOS, at.as_nanos() % NANOS);
+    let used = |ppm: u32| format!("{}.{:06}", ppm / PPM, ppm % PPM);
+    vec![
+        row.hour.to_string(),
+        seconds(row.from),
+        seconds(row.to),
+        row.endpoint.map_or("", |id| &bill.endpoints[usize::from(id.0)]).into(),
+        row.class.map_or("", |id| &bill.classes[usize::from(id.0)]).into(),
+        row.tier.map_or("", Tier::name).into(),
+        row.kind.name().into(),
+        row.item.token_class().into(),
+        row.waste.map_or("", Waste::name).into(),
+        row.is_measured.to_string(),
+        row.is_spilled.to_string(),
+        row.commitment.clone(),
+        row.quantity.to_string(),
+        row.unit.clone(),
+        money(row.list),
+        money(row.contracted),
+        money(row.list_cost()),
+        money(row.cost()),
+        row.used_ppm.map_or(String::new(), used),
+        "USD".into(),
+    ]
 }
 
-fn write(rows: &[Vec<String>]) -> Result<Vec<u8>> {
+const NANOS: u64 = 1_000_000_000;
+
+pub(super) fn write(rows: &[Vec<String>]) -> Result<Vec<u8>> {
     let failed = |cause: &dyn std::fmt::Display| Error::failed(format!("could not write CSV: {cause}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
@@ -76,7 +106,10 @@ fn write(rows: &[Vec<String>]) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bill::Item;
     use crate::report::sample;
+    use crate::section::Section;
+    use crate::wire::EndpointId;
 
     fn lines(csv: Result<Vec<u8>>) -> Vec<String> {
         String::from_utf8(csv.unwrap()).unwrap().lines().map(str::to_string).collect()
@@ -99,20 +132,46 @@ mod tests {
         );
     }
 
+    fn reserved() -> Row {
+        Row {
+            hour: 2,
+            from: Instant::from_nanos(7_200 * NANOS),
+            to: Instant::from_nanos(10_800 * NANOS),
+            endpoint: Some(EndpointId(0)),
+            class: None,
+            tier: None,
+            kind: ChargeKind::Reserved,
+            item: Item::Capacity,
+            waste: None,
+            is_measured: true,
+            is_spilled: false,
+            commitment: "month".into(),
+            term: None,
+            quantity: 3,
+            unit: "ptu".into(),
+            list: Money::from_picos(2),
+            contracted: Money::from_picos(1),
+            used_ppm: Some(500_000),
+        }
+    }
+
     #[test]
-    fn bills_are_exact_and_an_unknown_amount_is_empty_and_explained() {
-        let lines = lines(cost(&sample::too_few()));
-        assert!(lines[0].starts_with("scope,name,cost_total,cost_metered,"), "{}", lines[0]);
-        assert!(lines[0].ends_with(",note"));
-        assert!(lines[2].starts_with("endpoint,azure-ptu,,"), "{}", lines[2]);
-        assert!(lines[2].ends_with("add price.cache_read"));
-        let exact = cost(&sample::first_light()).unwrap();
-        assert!(String::from_utf8(exact).unwrap().contains("endpoint,openai-direct,3.019500000001,"));
+    fn a_bill_is_exact_and_an_unknown_amount_is_empty() {
+        let known = reserved();
+        let unknown = Row { kind: ChargeKind::Unknown, used_ppm: None, ..known.clone() };
+        let bill = Bill { endpoints: vec!["a, b".into()], classes: vec![], rows: vec![known, unknown] };
+        let lines = lines(cost(&bill));
+        assert_eq!(
+            lines[1],
+            "2,7200.000000000,10800.000000000,\"a, b\",,,reserved,,,true,false,month,3,ptu,0.000000000002,0.000000000001,\
+             0.000000000006,0.000000000003,0.500000,USD"
+        );
+        assert!(lines[2].ends_with(",3,ptu,,,,,,USD"), "{}", lines[2]);
     }
 
     #[test]
     fn an_empty_summary_has_headers_only() {
         assert_eq!(lines(timeseries(&sample::empty())), ["secs"]);
-        assert_eq!(lines(cost(&sample::empty())), ["scope,name,note"]);
+        assert_eq!(lines(cost(&Bill::default())), [COST_COLUMNS.join(",")]);
     }
 }

@@ -8,12 +8,14 @@ use crate::error::{Error, Result};
 use summary::Summary;
 
 pub mod csv;
+pub mod focus;
 pub mod hdr;
 pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod plot;
 pub mod png;
+pub mod prices;
 pub mod show;
 pub mod summary;
 pub mod svg;
@@ -45,7 +47,6 @@ type Format = fn(&Report) -> Result<Files>;
 
 /// Every format that is made from the summary.
 const FORMATS: &[Format] = &[
-    |report| Ok(vec![("cost.csv".into(), csv::cost(report.summary)?)]),
     |report| Ok(vec![(html::FILE.into(), html::write(report)?.into_bytes())]),
     |report| plots(report, "png", png::write),
     |report| plots(report, "svg", |chart| Ok(svg::write(chart)?.into_bytes())),

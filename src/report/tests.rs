@@ -8,7 +8,6 @@ fn every_format_shows_every_summary() {
     for summary in sample::all() {
         // The page holds every plot as SVG; a PNG is the same drawing and takes long.
         html::write(&Report { summary: &summary, scenario_toml: "" }).unwrap();
-        csv::cost(&summary).unwrap();
         csv::timeseries(&summary).unwrap();
         assert!(!markdown::write(&summary).is_empty());
         assert!(!terminal::view(&summary, None, true).is_empty());

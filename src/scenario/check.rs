@@ -1,5 +1,6 @@
 //! What types cannot say of a scenario: every rule between its parts, all that are broken at once.
 
+mod commitments;
 mod placement;
 mod protocol;
 
@@ -16,8 +17,9 @@ use crate::client::lengths::AnyLength;
 use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
+use crate::commitments::AMOUNT_MAX;
 use crate::number::Span;
-use crate::price::Price;
+use crate::price::{Money, Price};
 
 /// Every rule the scenario breaks.
 pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
@@ -32,7 +34,12 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     }
     for (index, endpoint) in scenario.endpoints.iter().enumerate() {
         check.endpoint(&format!("endpoints.{index}"), endpoint);
+        // Capacity that is paid for includes what it serves.
+        if !(endpoint.price.is_none() && scenario.is_included(&endpoint.name)) {
+            check.price(&format!("endpoints.{index}.price"), &endpoint.name, endpoint.price.as_ref());
+        }
     }
+    check.commitments(scenario);
     check.caps(scenario);
     check.placement(scenario);
     check.policies(scenario);
@@ -190,7 +197,6 @@ impl Check<'_, '_> {
             self.key_env(&format!("{path}.key_env"), key);
         }
         self.protocol(path, endpoint);
-        self.price(&format!("{path}.price"), name, endpoint.price.as_ref());
     }
 
     fn key_env(&mut self, path: &str, name: &str) {
@@ -235,9 +241,17 @@ impl Check<'_, '_> {
                 self.say(&format!("{path}.{key}"), message, &format!("this needs `{key}`"), &help);
             }
         }
-        if price.per_hour.is_some_and(|hourly| hourly.picos() < 0) {
-            let help = "write what an hour of the capacity costs, in dollars";
-            self.say(&format!("{path}.per_hour"), "a price is not negative", "", help);
+        let path = format!("{path}.per_hour");
+        match price.per_hour {
+            Some(hourly) if hourly < Money::ZERO => {
+                let help = "write what an hour of the capacity costs, in dollars";
+                self.say(&path, "a price is not negative", "", help);
+            }
+            Some(hourly) if hourly > AMOUNT_MAX => {
+                let label = format!("more than {AMOUNT_MAX}");
+                self.say(&path, "no capacity costs so much", &label, "write dollars an hour");
+            }
+            _ => {}
         }
     }
 

@@ -25,6 +25,7 @@ use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
 use crate::collectors::threshold::Threshold;
+use crate::commitments::AnyCommitment;
 use crate::credential::Credential;
 use crate::dialects::AnyDialect;
 use crate::error::Result;
@@ -64,6 +65,9 @@ pub struct Scenario {
     /// Quotas that several endpoints share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<Pool>,
+    /// What is agreed with providers beside a price per token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commitments: Vec<AnyCommitment>,
     /// Which endpoint gets a request.
     #[serde(default)]
     pub router: AnyRouter,
@@ -305,6 +309,12 @@ impl Scenario {
         for spec in &mut scenario.endpoints {
             spec.tariff = spec.price.clone().map(Tariff::fixed).unwrap_or_default();
         }
+        for (nth, commitment) in (1..).zip(&mut scenario.commitments) {
+            if commitment.name().is_empty() {
+                let name = format!("{}-{nth}", commitment.kind());
+                commitment.rename(name);
+            }
+        }
         let mistakes = check::check(&scenario, tree.get_ref());
         if !mistakes.is_empty() {
             return Err(fail(mistakes));
@@ -314,6 +324,18 @@ impl Scenario {
             fail(vec![Diagnostic::new(at, error.to_string())])
         })?;
         Ok(scenario)
+    }
+}
+
+impl Scenario {
+    /// Whether capacity is bought for an endpoint that includes all it serves.
+    pub fn is_included(&self, endpoint: &str) -> bool {
+        self.commitments.iter().any(|commitment| match commitment {
+            AnyCommitment::Units(units) => {
+                units.tier.is_none() && units.endpoints.iter().any(|name| name == endpoint)
+            }
+            _ => false,
+        })
     }
 }
 

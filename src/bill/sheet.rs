@@ -1,0 +1,120 @@
+//! The one place where an attempt gets its price.
+
+use crate::commitments::Contract;
+use crate::number::Share;
+use crate::outcome::Attempt;
+use crate::price::{Money, Part, Parts, Rate, Tariff, TokenClass};
+use crate::wire::{EndpointId, Tier, Usage};
+
+use super::{ChargeKind, Item};
+
+/// What every endpoint charges, and what is agreed beside it.
+#[derive(Clone, Debug, Default)]
+pub struct Sheet {
+    pub endpoints: Vec<Priced>,
+    pub contract: Contract,
+}
+
+/// An endpoint, and what it charges.
+#[derive(Clone, Debug)]
+pub struct Priced {
+    pub name: String,
+    pub tariff: Tariff,
+    /// The endpoint that bills what this one spills.
+    pub spills_to: Option<EndpointId>,
+}
+
+/// What one attempt is charged.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Charge {
+    /// The endpoint that bills it.
+    pub biller: EndpointId,
+    pub tier: Tier,
+    pub lines: Vec<Line>,
+}
+
+/// A part of a charge.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Line {
+    pub kind: ChargeKind,
+    pub item: Item,
+    pub quantity: u64,
+    pub list: Rate,
+    pub contracted: Rate,
+}
+
+impl Charge {
+    /// What is really paid.
+    pub fn total(&self) -> Money {
+        self.lines.iter().map(|line| line.contracted.times(line.quantity)).sum()
+    }
+}
+
+impl Sheet {
+    /// What an attempt is charged: its tokens at the price of when it was sent and of the tier that served it, and its
+    /// bytes. What capacity serves that is paid for costs no tokens; what was spilled is billed by the endpoint it was
+    /// spilled to. An error is the charge without prices, and the name of the token class that has none.
+    pub fn charge(&self, attempt: &Attempt) -> Result<Charge, (Charge, &'static str)> {
+        let asked = &self.endpoints[usize::from(attempt.endpoint.0)];
+        let biller = asked.spills_to.filter(|_| attempt.is_spilled).unwrap_or(attempt.endpoint);
+        let tariff = &self.endpoints[usize::from(biller.0)].tariff;
+        let terms = self.contract.terms(biller);
+        // What an endpoint spilled to itself left its capacity.
+        let is_included = terms.includes(attempt.tier) && !(attempt.is_spilled && biller == attempt.endpoint);
+        let mut charge = Charge { biller, tier: tariff.tier(attempt.tier), lines: Vec::new() };
+        let usage = &attempt.usage;
+        if usage.prompt() + usage.generated() == 0 {
+            return Ok(charge);
+        }
+        if let Some((per_byte, per_input, per_output)) = terms.egress {
+            let bytes = usage.prompt() * u64::from(per_input) + usage.generated() * u64::from(per_output);
+            let kind = ChargeKind::Egress;
+            charge.lines.push(Line {
+                kind,
+                item: Item::Bytes,
+                quantity: bytes,
+                list: per_byte,
+                contracted: per_byte,
+            });
+        }
+        if is_included {
+            charge.lines.extend(free(usage, ChargeKind::Included));
+            return Ok(charge);
+        }
+        let price = tariff.price(attempt.sent, attempt.tier);
+        match price.map_or(Err("any"), |price| price.metered(usage)) {
+            Ok(parts) => {
+                charge.lines.extend(metered(&parts, terms.discount));
+                Ok(charge)
+            }
+            Err(class) => {
+                charge.lines.extend(free(usage, ChargeKind::Unknown));
+                Err((charge, class))
+            }
+        }
+    }
+}
+
+/// Tokens at their rates.
+fn metered(parts: &Parts, discount: Option<Share>) -> impl Iterator<Item = Line> + '_ {
+    let used = parts.iter().filter(|(_, part)| part.tokens > 0);
+    used.map(move |(class, Part { tokens, rate })| Line {
+        kind: ChargeKind::Metered,
+        item: Item::Tokens(class),
+        quantity: u64::from(tokens),
+        list: rate,
+        contracted: discount.map_or(rate, |discount| rate.discounted(discount)),
+    })
+}
+
+/// Tokens at no rate.
+fn free(usage: &Usage, kind: ChargeKind) -> impl Iterator<Item = Line> + '_ {
+    let used = TokenClass::ALL.into_iter().filter(|class| class.of(usage) > 0);
+    used.map(move |class| Line {
+        kind,
+        item: Item::Tokens(class),
+        quantity: u64::from(class.of(usage)),
+        list: Rate::default(),
+        contracted: Rate::default(),
+    })
+}

@@ -1,0 +1,177 @@
+//! All commitments of a scenario, resolved to its endpoints.
+
+use super::{AnyCommitment, Commitment, Party, Throughput};
+use crate::number::Share;
+use crate::price::{Money, Price, Rate, Tariff, Term};
+use crate::time::Instant;
+use crate::wire::{EndpointId, Tier};
+
+/// What is paid beside or instead of list prices.
+#[derive(Clone, Debug, Default)]
+pub struct Contract {
+    /// In the scenario's order; what endpoints cost by the hour comes last.
+    pub capacities: Vec<Capacity>,
+    pub pledges: Vec<Pledge>,
+    /// By endpoint.
+    terms: Vec<Terms>,
+}
+
+/// Units that one endpoint has of what was bought.
+#[derive(Clone, Debug)]
+pub struct Capacity {
+    pub name: String,
+    pub endpoint: EndpointId,
+    pub unit: String,
+    pub units: u32,
+    /// For one unit over one term.
+    pub price: Money,
+    pub term: Term,
+    pub throughput: Option<Throughput>,
+}
+
+impl Capacity {
+    /// What one unit costs from `from` to `to`.
+    pub fn unit_cost(&self, from: Instant, to: Instant) -> Money {
+        let until = |at: Instant| self.price.accrued(at.since(Instant::START), self.term.span());
+        until(to) - until(from)
+    }
+
+    /// What all units cost from `from` to `to`.
+    pub fn cost(&self, from: Instant, to: Instant) -> Money {
+        self.unit_cost(from, to) * u64::from(self.units)
+    }
+}
+
+/// Spend promised.
+#[derive(Clone, Debug)]
+pub struct Pledge {
+    pub name: String,
+    pub spend: Money,
+    pub term: Term,
+    /// Whose cost counts, by endpoint.
+    pub covers: Vec<bool>,
+}
+
+impl Pledge {
+    /// What is due of it from `from` to `to`.
+    pub fn due(&self, from: Instant, to: Instant) -> Money {
+        let until = |at: Instant| self.spend.accrued(at.since(Instant::START), self.term.span());
+        until(to) - until(from)
+    }
+}
+
+/// What holds for one endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Off the list price.
+    pub discount: Option<Share>,
+    /// For a byte, and the bytes of a prompt token and of a generated one.
+    pub egress: Option<(Rate, u32, u32)>,
+    /// Capacity is paid for that includes the tokens it serves: in the tier given, or in any.
+    included: Option<Option<Tier>>,
+}
+
+impl Terms {
+    /// Whether what was served in `tier` is paid for with the capacity that served it.
+    pub fn includes(&self, tier: Option<Tier>) -> bool {
+        self.included.is_some_and(|included| match (included, tier) {
+            (Some(included), Some(tier)) => included == tier,
+            (None, _) | (_, None) => true,
+        })
+    }
+}
+
+impl Contract {
+    /// `commitments` hold for `parties`, which are the endpoints in the scenario's order.
+    pub fn new(commitments: &[AnyCommitment], parties: &[Party]) -> Contract {
+        let mut contract = Contract { terms: vec![Terms::default(); parties.len()], ..Contract::default() };
+        for commitment in commitments {
+            contract.add(commitment, parties);
+        }
+        for (index, party) in (0..).zip(parties) {
+            let Some((price, includes_tokens)) = party.per_hour else { continue };
+            contract.capacities.push(Capacity {
+                name: party.name.into(),
+                endpoint: EndpointId(index),
+                unit: "capacity".into(),
+                units: 1,
+                price,
+                term: Term::Hour,
+                throughput: None,
+            });
+            if includes_tokens {
+                contract.terms[usize::from(index)].included = Some(None);
+            }
+        }
+        contract
+    }
+
+    fn add(&mut self, commitment: &AnyCommitment, parties: &[Party]) {
+        let covered = (0u16..).zip(parties).filter(|(_, party)| commitment.covers(party));
+        let covered: Vec<u16> = covered.map(|(index, _)| index).collect();
+        match commitment {
+            AnyCommitment::Discount(discount) => {
+                covered
+                    .iter()
+                    .for_each(|index| self.terms[usize::from(*index)].discount = Some(discount.percent));
+            }
+            AnyCommitment::Egress(egress) => {
+                let terms = (egress.per_byte(), egress.bytes_per_input_token, egress.bytes_per_output_token);
+                covered.iter().for_each(|index| self.terms[usize::from(*index)].egress = Some(terms));
+            }
+            AnyCommitment::Minimum(minimum) => self.pledges.push(Pledge {
+                name: minimum.name.clone(),
+                spend: minimum.spend,
+                term: minimum.term,
+                covers: parties.iter().map(|party| minimum.covers(party)).collect(),
+            }),
+            AnyCommitment::Units(units) => {
+                let count = (covered.len() as u32).max(1);
+                for (nth, index) in (0..).zip(covered) {
+                    let share = units.units / count + u32::from(nth < units.units % count);
+                    self.terms[usize::from(index)].included = Some(units.tier);
+                    self.capacities.push(Capacity {
+                        name: units.name.clone(),
+                        endpoint: EndpointId(index),
+                        unit: units.unit.clone(),
+                        units: share,
+                        price: units.price.unwrap_or_default(),
+                        term: units.term,
+                        throughput: units.throughput,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What holds for an endpoint; nothing, for one that no commitment is about.
+    pub fn terms(&self, endpoint: EndpointId) -> &Terms {
+        const NONE: &Terms = &Terms { discount: None, egress: None, included: None };
+        self.terms.get(usize::from(endpoint.0)).unwrap_or(NONE)
+    }
+
+    /// What a further token costs: the tariff with its discount, or nothing where capacity is paid for.
+    pub fn marginal(&self, endpoint: EndpointId, tariff: &Tariff) -> Tariff {
+        let terms = self.terms(endpoint);
+        match terms.discount {
+            _ if terms.includes(None) => Tariff::fixed(Price::default()),
+            Some(discount) => tariff.clone().discounted(discount),
+            None => tariff.clone(),
+        }
+    }
+
+    /// How many units an endpoint has of which is known what they can serve.
+    pub fn units(&self, endpoint: EndpointId) -> u64 {
+        let capacities = self.capacities.iter().filter(|capacity| capacity.endpoint == endpoint);
+        capacities
+            .filter(|capacity| capacity.throughput.is_some())
+            .map(|capacity| u64::from(capacity.units))
+            .sum()
+    }
+
+    /// What an endpoint's capacity costs from `from` to `to`, used or not.
+    pub fn reserved(&self, endpoint: EndpointId, from: Instant, to: Instant) -> Money {
+        let capacities = self.capacities.iter().filter(|capacity| capacity.endpoint == endpoint);
+        capacities.map(|capacity| capacity.cost(from, to)).sum()
+    }
+}

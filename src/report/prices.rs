@@ -1,0 +1,54 @@
+//! `prices.json`: which price was used for what, from when, in which tier.
+
+use serde_json::{Value, json};
+
+use crate::bill::{Priced, Sheet};
+use crate::error::{Error, Result};
+use crate::price::{Price, Tariff};
+use crate::time::Instant;
+use crate::wire::Tier;
+
+/// The file of the prices used.
+pub const FILE: &str = "prices.json";
+
+/// Every endpoint's tariff as it was resolved, and the capacity bought for it.
+pub fn write(sheet: &Sheet) -> Result<Vec<u8>> {
+    let endpoints: Vec<Value> = sheet.endpoints.iter().map(|endpoint| described(sheet, endpoint)).collect();
+    let capacities = sheet.contract.capacities.iter().map(|capacity| {
+        json!({
+            "commitment": capacity.name,
+            "endpoint": sheet.endpoints[usize::from(capacity.endpoint.0)].name,
+            "unit": capacity.unit,
+            "units": capacity.units,
+            "term": capacity.term,
+            "price": capacity.price,
+        })
+    });
+    let all =
+        json!({ "currency": "USD", "endpoints": endpoints, "capacities": capacities.collect::<Vec<_>>() });
+    let text = serde_json::to_vec_pretty(&all);
+    text.map_err(|cause| Error::failed(format!("the prices cannot be written: {cause}")))
+}
+
+fn described(sheet: &Sheet, endpoint: &Priced) -> Value {
+    let spills_to = endpoint.spills_to.map(|id| &sheet.endpoints[usize::from(id.0)].name);
+    json!({
+        "name": endpoint.name,
+        "asked": endpoint.tariff.tier(None),
+        "spills_to": spills_to,
+        "prices": periods(&endpoint.tariff),
+    })
+}
+
+/// Prices by when they begin to hold. Tiers of one price stand together.
+fn periods(tariff: &Tariff) -> Vec<Value> {
+    let mut periods: Vec<(Instant, Vec<Tier>, &Price)> = Vec::new();
+    for (from, tier, price) in tariff.prices() {
+        match periods.iter_mut().find(|(at, _, known)| *at == from && *known == price) {
+            Some((_, tiers, _)) => tiers.push(tier),
+            None => periods.push((from, vec![tier], price)),
+        }
+    }
+    let period = |(from, tiers, price): (Instant, Vec<Tier>, &Price)| json!({ "from_ns": from.as_nanos(), "tiers": tiers, "price": price });
+    periods.into_iter().map(period).collect()
+}
