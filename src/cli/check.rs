@@ -6,6 +6,7 @@ use tollgate::client::lengths::AnyLength;
 #[cfg(feature = "net")]
 use tollgate::error::Error;
 use tollgate::error::{ExitCode, Result};
+use tollgate::price::{Price, Rate};
 use tollgate::report::show;
 use tollgate::scenario::{EndpointSpec, Scenario};
 
@@ -17,6 +18,9 @@ use super::output;
 pub struct Args {
     /// The scenario file
     scenario: PathBuf,
+    /// A folder of prices that go before the built-in ones, instead of the scenario's
+    #[arg(long, value_name = "DIR")]
+    catalogue: Option<PathBuf>,
     /// Also look for the credentials of every endpoint, and say where each is or what is missing
     #[cfg(feature = "net")]
     #[arg(long)]
@@ -24,7 +28,8 @@ pub struct Args {
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
-    let scenario = Scenario::load(&args.scenario)?;
+    let scenario = Scenario::load_with(&args.scenario, args.catalogue.as_deref())?;
+    output::warn(&scenario.warnings());
     let duration = scenario.duration;
     let expected = scenario.arrivals.expected(duration.get());
     let expected = expected.map_or("as many as the answers allow".into(), |n| {
@@ -44,6 +49,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     }
     for spec in &scenario.endpoints {
         text += &format!("  endpoint   {:<width$} {}\n", spec.name, describe(spec));
+        for price in prices(&scenario, spec) {
+            text += &format!("  price      {:<width$} {price}\n", spec.name);
+        }
     }
     text += &format!(
         "  router {}, retry {}, {} thresholds\n",
@@ -89,16 +97,35 @@ fn describe(spec: &EndpointSpec) -> String {
     let latency = spec.latency.as_ref().map_or("no latency (cannot be simulated)".to_string(), |latency| {
         format!("{} latency", latency.kind())
     });
-    let rate = |name: &str, rate: Option<tollgate::price::Rate>| rate.map(|rate| format!("{name} ${rate}/M"));
-    let price = spec.tariff.price(tollgate::time::Instant::START, None).cloned().unwrap_or_default();
-    let hourly = price.per_hour.map(|amount| format!("${amount} an hour"));
-    let prices = [rate("in", price.input), rate("out", price.output), hourly].into_iter().flatten();
     format!(
-        "{} {} {} at {}: {limits}, {latency}, {}",
+        "{} {} {} at {}: {limits}, {latency}",
         spec.provider.name(),
         spec.dialect().name(),
         spec.model,
-        spec.url,
-        prices.collect::<Vec<_>>().join(", ")
+        spec.url
     )
+}
+
+/// What an endpoint charges, and who says so.
+fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
+    if let Some(price) = &spec.price {
+        return vec![format!("{}; as the scenario says", rates(price))];
+    }
+    let offers = scenario.offers(spec).into_iter().map(|offer| {
+        let from = offer.from.map(|day| format!(" from {day}")).unwrap_or_default();
+        let until = offer.until.map(|day| format!(" until {day}")).unwrap_or_default();
+        let (model, scope, tier) = (&offer.model, &offer.scope, offer.tier.name());
+        let price = rates(&offer.price);
+        format!("{price}; {model} {scope} {tier}{from}{until}, read on {} from {}", offer.dated, offer.source)
+    });
+    offers.collect()
+}
+
+fn rates(price: &Price) -> String {
+    let rate = |name: &str, rate: Option<Rate>| rate.map(|rate| format!("{name} ${rate}/M"));
+    let hourly = price.per_hour.map(|amount| format!("${amount} an hour"));
+    let cached = rate("cache read", price.cache_read);
+    let long = price.long_context.first().map(|long| format!("other rates above {} tokens", long.above));
+    let parts = [rate("in", price.input), cached, rate("out", price.output), hourly, long];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -21,6 +21,9 @@ use super::{login, output};
 pub struct Args {
     /// The scenario file
     scenario: PathBuf,
+    /// A folder of prices that go before the built-in ones, instead of the scenario's
+    #[arg(long, value_name = "DIR")]
+    catalogue: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
     listen: SocketAddr,
@@ -48,7 +51,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             args.listen
         )));
     }
-    let mut scenario = Scenario::load(&args.scenario)?;
+    let mut scenario = Scenario::load_with(&args.scenario, args.catalogue.as_deref())?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     tollgate::http::raise_descriptor_limit();
     let surroundings =

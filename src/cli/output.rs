@@ -22,6 +22,11 @@ pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Writes warnings to standard error.
+pub fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
+}
+
 /// Colour where a stream is a terminal and nobody asked for none (https://no-color.org).
 pub fn is_coloured(stream: &impl IsTerminal) -> bool {
     let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

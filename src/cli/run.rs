@@ -54,7 +54,7 @@ enum Http {
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
-    let scenario = Scenario::load(&args.subject.scenario)?;
+    let scenario = Scenario::load_with(&args.subject.scenario, args.subject.catalogue.as_deref())?;
     guard(&scenario, args.live)?;
     let transport = transport(&args)?;
     let keyring = login::keyring(&scenario, transport.roots.clone(), transport.proxies.clone())?;

@@ -29,6 +29,9 @@ use super::output;
 pub struct Common {
     /// The scenario file
     pub scenario: PathBuf,
+    /// A folder of prices that go before the built-in ones, instead of the scenario's
+    #[arg(long, value_name = "DIR")]
+    pub catalogue: Option<PathBuf>,
     /// Root of all chance, instead of the scenario's
     #[arg(long)]
     pub seed: Option<u32>,
@@ -73,7 +76,7 @@ pub struct Subject {
 impl Subject {
     /// Reads the scenario, applies what the command line changes, and makes the results folder.
     pub fn new(args: &Common, verb: Verb, is_virtual: bool) -> Result<Subject> {
-        let mut scenario = Scenario::load(&args.scenario)?;
+        let mut scenario = Scenario::load_with(&args.scenario, args.catalogue.as_deref())?;
         scenario.seed = args.seed.unwrap_or(scenario.seed);
         scenario.duration = args.duration.unwrap_or(scenario.duration);
         if scenario.warmup >= scenario.duration {
@@ -84,6 +87,10 @@ impl Subject {
         }
         if let Some(factor) = args.scale {
             scenario.scale(factor.get());
+        }
+        scenario.price()?;
+        if !args.quiet {
+            output::warn(&scenario.warnings());
         }
         let calendar = jiff::Timestamp::now();
         let folder = match &args.out {
@@ -128,9 +135,12 @@ impl Subject {
             seed: u64::from(self.scenario.seed),
             version: env!("CARGO_PKG_VERSION").into(),
             scenario_sha256: Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect(),
+            catalogue_sha256: self.scenario.prices.hash(),
+            catalogue_date: self.scenario.prices.day().to_string(),
             duration_secs: self.scenario.duration.as_secs_f64(),
             warmup_secs: self.scenario.warmup.as_secs_f64(),
             is_interrupted: found.is_interrupted,
+            warnings: self.scenario.warnings(),
             verdict,
             thresholds,
             sections,

@@ -41,6 +41,14 @@ impl Provider for Anthropic {
         tier(word)
     }
 
+    fn asked_tier(&self, target: &Target) -> Option<Tier> {
+        asked_tier(target)
+    }
+
+    fn scope(&self, target: &Target, _url: &str) -> String {
+        target.body.get("inference_geo").and_then(Value::as_str).unwrap_or("global").into()
+    }
+
     fn key_headers(&self) -> &'static [&'static str] {
         &["x-api-key"]
     }
@@ -90,6 +98,12 @@ impl Provider for Anthropic {
             false => entry,
         }
     }
+}
+
+/// Fast answers are asked for by a field of their own.
+pub fn asked_tier(target: &Target) -> Option<Tier> {
+    let speed = target.body.get("speed").and_then(Value::as_str).filter(|speed| *speed == "fast");
+    speed.or(target.service_tier.as_deref()).map_or(Some(Tier::Standard), tier)
 }
 
 /// What its word for a service tier means.

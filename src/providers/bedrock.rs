@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::json;
 
 use super::encoder::{header, uuid};
-use super::target::{decoded, segment};
+use super::target::{REGION, decoded, segment};
 use super::{
     Answer, Call, Headers, Operation, Problem, Promise, Provider, Refused, Route, Seen, Speech, Target,
     anthropic, openai,
@@ -30,6 +30,10 @@ impl Provider for Bedrock {
 
     fn needs(&self, _dialect: &str) -> &'static [&'static str] {
         &["region"]
+    }
+
+    fn scope(&self, target: &Target, _url: &str) -> String {
+        target.region.as_deref().unwrap_or(REGION).into()
     }
 
     fn path(&self, target: &Target, stream: bool) -> String {

@@ -25,6 +25,10 @@ impl Provider for Foundry {
         anthropic::tier(word)
     }
 
+    fn asked_tier(&self, target: &Target) -> Option<Tier> {
+        anthropic::asked_tier(target)
+    }
+
     fn key_headers(&self) -> &'static [&'static str] {
         &["x-api-key", "api-key"]
     }

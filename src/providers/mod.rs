@@ -118,6 +118,16 @@ pub trait Provider: Send + Sync {
         Marks::default()
     }
 
+    /// The tier that calls ask for; `None` where their word for it is not its own.
+    fn asked_tier(&self, target: &Target) -> Option<Tier> {
+        target.service_tier.as_deref().map_or(Some(Tier::Standard), |word| self.tier(word))
+    }
+
+    /// What its prices call the place that serves `target` at a URL, where the model's name does not say.
+    fn scope(&self, _target: &Target, _url: &str) -> String {
+        "global".into()
+    }
+
     /// Client: the content type that an answer should have.
     fn accepts(&self, _dialect: &str, stream: bool) -> &'static str {
         if stream { "text/event-stream" } else { "application/json" }

@@ -45,6 +45,12 @@ impl Provider for Openai {
         }
     }
 
+    /// A host of its own for each place where data stays.
+    fn scope(&self, _target: &Target, url: &str) -> String {
+        let place = ["eu", "us"].into_iter().find(|place| url.contains(&format!("//{place}.api.openai.com")));
+        place.unwrap_or("global").into()
+    }
+
     fn route(&self, call: &Call<'_>) -> Route {
         route(call, call.path.strip_prefix("/v1").unwrap_or(call.path), self.dialects())
     }

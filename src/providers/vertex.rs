@@ -80,6 +80,19 @@ impl Provider for Vertex {
         &[429]
     }
 
+    fn asked_tier(&self, target: &Target) -> Option<Tier> {
+        let is_routing = |name: &str| {
+            matches!(name, "x-vertex-ai-llm-request-type" | "x-vertex-ai-llm-shared-request-type")
+        };
+        let routed = target.headers.iter().rfind(|(name, _)| is_routing(name.as_str()));
+        let routed = routed.and_then(|(_, word)| word.to_str().ok());
+        target.service_tier.as_deref().or(routed).map_or(Some(Tier::Standard), |word| self.tier(word))
+    }
+
+    fn scope(&self, target: &Target, _url: &str) -> String {
+        target.region.as_deref().unwrap_or("global").into()
+    }
+
     fn key_headers(&self) -> &'static [&'static str] {
         &["x-goog-api-key"]
     }

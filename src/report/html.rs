@@ -36,7 +36,7 @@ pub fn write(report: &Report) -> Result<String> {
 
 /// What the figures are of, and how they came about.
 fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
-    vec![
+    let mut facts = vec![
         ("Verb", summary.verb.name().into()),
         ("Seed", summary.seed.to_string()),
         ("Requests came for", show::seconds(summary.duration_secs)),
@@ -47,7 +47,13 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
         ("Host", format!("{} {}, {} CPUs", summary.host.os, summary.host.arch, summary.host.cpus)),
         ("Tollgate", summary.version.clone()),
         ("Scenario SHA-256", summary.scenario_sha256.clone()),
-    ]
+    ];
+    if !summary.catalogue_sha256.is_empty() {
+        facts.push(("Prices of", summary.catalogue_date.clone()));
+        facts.push(("Catalogue SHA-256", summary.catalogue_sha256.clone()));
+    }
+    facts.extend(summary.warnings.iter().map(|warning| ("Warning", warning.clone())));
+    facts
 }
 
 #[derive(Serialize)]

@@ -23,12 +23,21 @@ pub struct Summary {
     pub version: String,
     /// SHA-256 of the resolved scenario, in hexadecimal.
     pub scenario_sha256: String,
+    /// SHA-256 of the catalogue of prices, in hexadecimal; none in summaries of old.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub catalogue_sha256: String,
+    /// The day of the catalogue's newest row.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub catalogue_date: String,
     /// How long requests came, in seconds, the warm-up included.
     pub duration_secs: f64,
     /// The first part, which counts in no latency, goodput or refusal figure, in seconds.
     pub warmup_secs: f64,
     /// Stopped before its planned end; the figures are of what there was.
     pub is_interrupted: bool,
+    /// What is doubtful about the prices and models.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     pub verdict: Verdict,
     pub thresholds: Vec<ThresholdResult>,
     pub sections: Vec<Section>,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::diagnostic::Diagnostic;
+use super::price::Missing;
 use super::url::{self, Url};
 use super::{EndpointSpec, Scenario, secret, tree};
 use crate::client::arrivals::AnyArrivals;
@@ -21,8 +22,8 @@ use crate::commitments::AMOUNT_MAX;
 use crate::number::Span;
 use crate::price::{Money, Price};
 
-/// Every rule the scenario breaks.
-pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
+/// Every rule the scenario breaks; `missing` are the prices that are not known.
+pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> Vec<Diagnostic> {
     let mut check = Check { tree, found: Vec::new() };
     check.name(&scenario.name);
     check.times(scenario);
@@ -34,10 +35,12 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     }
     for (index, endpoint) in scenario.endpoints.iter().enumerate() {
         check.endpoint(&format!("endpoints.{index}"), endpoint);
-        // Capacity that is paid for includes what it serves.
-        if !(endpoint.price.is_none() && scenario.is_included(&endpoint.name)) {
-            check.price(&format!("endpoints.{index}.price"), &endpoint.name, endpoint.price.as_ref());
-        }
+    }
+    // Capacity that is paid for includes what it serves.
+    let is_missing = |missing: &Missing| !scenario.is_included(&scenario.endpoints[missing.endpoint].name);
+    for Missing { endpoint, key, why } in missing.into_iter().filter(is_missing) {
+        let label = format!("endpoint `{}` has no `price` of its own", scenario.endpoints[endpoint].name);
+        check.say(&format!("endpoints.{endpoint}.{key}"), why.message, &label, &why.help);
     }
     check.commitments(scenario);
     check.caps(scenario);
@@ -197,6 +200,9 @@ impl Check<'_, '_> {
             self.key_env(&format!("{path}.key_env"), key);
         }
         self.protocol(path, endpoint);
+        if let Some(price) = &endpoint.price {
+            self.price(&format!("{path}.price"), name, price);
+        }
     }
 
     fn key_env(&mut self, path: &str, name: &str) {
@@ -220,9 +226,7 @@ impl Check<'_, '_> {
         }
     }
 
-    fn price(&mut self, path: &str, endpoint: &str, price: Option<&Price>) {
-        let default = Price::default();
-        let price = price.unwrap_or(&default);
+    fn price(&mut self, path: &str, endpoint: &str, price: &Price) {
         let is_metered = !price.has_no_rates();
         if !is_metered && price.per_hour.is_none() {
             return self.say(

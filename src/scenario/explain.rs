@@ -210,6 +210,9 @@ fn mend(key: &str, value: &DeValue<'_>, expected: &str) -> Option<String> {
         DeValue::Integer(number) if wants("in quotes") && !wants("one word") => {
             Some(format!("write {key} = \"{}\"", number.as_str()))
         }
+        DeValue::Datetime(day) if wants("in quotes") && !wants("length of time") => {
+            Some(format!("write {key} = \"{day}\""))
+        }
         DeValue::Float(number) if wants("in quotes") && !wants("length of time") => {
             Some(format!("write {key} = \"{}\"", number.as_str()))
         }

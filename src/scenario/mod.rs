@@ -3,6 +3,7 @@
 mod check;
 mod diagnostic;
 mod explain;
+pub mod price;
 mod read;
 pub mod schema;
 mod secret;
@@ -10,14 +11,17 @@ mod tree;
 pub mod url;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::civil::Date;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use self::diagnostic::Diagnostic;
+use crate::catalogue::Catalogue;
 use crate::client::arrivals::AnyArrivals;
 use crate::client::fleet::Cooling;
 use crate::client::hedge::Hedge;
@@ -28,7 +32,7 @@ use crate::collectors::threshold::Threshold;
 use crate::commitments::AnyCommitment;
 use crate::credential::Credential;
 use crate::dialects::AnyDialect;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::number::{Positive, Share, Span};
 use crate::price::{Price, Tariff};
 use crate::providers::{AnyProvider, Served, Target, Terms};
@@ -48,9 +52,15 @@ pub struct Scenario {
     pub seed: u32,
     /// The first day of the run, in UTC, such as `2026-11-21`: decides which prices and models there are. The
     /// catalogue's own day where it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "day", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub date: Option<Date>,
+    /// A folder of prices that go before the built-in ones, from where the scenario is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<PathBuf>,
+    /// What there is to buy, at which price.
+    #[serde(skip, default = "Catalogue::embedded")]
+    pub prices: Arc<Catalogue>,
     /// How long requests come; what is under way then is still answered.
     pub duration: Span,
     /// Requests of this first part count in no latency, goodput or refusal figure.
@@ -98,6 +108,13 @@ pub struct EndpointSpec {
     pub provider: AnyProvider,
     /// The model asked for; on Azure, the deployment's name.
     pub model: String,
+    /// The model as prices call it, where `model` is a name of one's own, such as an Azure deployment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sold_as: Option<String>,
+    /// Where prices say it is: global, a data zone such as `eu`, a region; usually told by `region` or by the
+    /// model's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// How its bodies are spelt, where the provider speaks more than one dialect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialect: Option<AnyDialect>,
@@ -282,23 +299,36 @@ impl EndpointSpec {
 impl Scenario {
     /// Reads and checks a scenario file, with everything it refers to.
     pub fn load(path: &Path) -> Result<Scenario> {
-        Scenario::read(&read::text(path)?, path, |scenario| {
-            let folder = path.parent().unwrap_or(Path::new(""));
-            scenario.arrivals.load(folder)
-        })
+        Scenario::load_with(path, None)
     }
 
-    /// Checks the text of a scenario and reads nothing else; `path` names it in messages.
+    /// Reads and checks a scenario file, with the prices in the folder `catalogue` and not in the scenario's own.
+    pub fn load_with(path: &Path, catalogue: Option<&Path>) -> Result<Scenario> {
+        let theirs = catalogue.map(Catalogue::with).transpose()?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Scenario::read(&read::text(path)?, path, Some(folder), theirs)
+    }
+
+    /// Checks the text of a scenario and reads nothing else; `path` names it in messages. Where it has a catalogue of
+    /// its own, prices are not looked up.
     pub fn parse(text: &str, path: &Path) -> Result<Scenario> {
-        Scenario::read(text, path, |_| Ok(()))
+        Scenario::read(text, path, None, None)
     }
 
     /// Finds all mistakes of one sort before it looks for the next: of TOML, of type, between the parts,
-    /// and at last in the files referred to.
-    fn read(text: &str, path: &Path, load: impl FnOnce(&mut Scenario) -> Result<()>) -> Result<Scenario> {
+    /// and at last in the files referred to, which are in `folder`.
+    fn read(
+        text: &str,
+        path: &Path,
+        folder: Option<&Path>,
+        catalogue: Option<Catalogue>,
+    ) -> Result<Scenario> {
         let shown = path.display().to_string();
         let fail = |mistakes: Vec<Diagnostic>| diagnostic::error(&shown, text, &mistakes);
         let tree = read::tree(text).map_err(fail)?;
+        let at = |key: &str, error: Error| {
+            fail(vec![Diagnostic::new(tree::span_of(tree.get_ref(), key), error.to_string())])
+        };
         let mut scenario = read::types(&tree).map_err(fail)?;
         if !tree.get_ref().contains_key("name") {
             scenario.name = name_of(path);
@@ -306,8 +336,13 @@ impl Scenario {
         if !tree.get_ref().contains_key("cooling") && scenario.retry.is_sdk() {
             scenario.cooling = Cooling::never();
         }
-        for spec in &mut scenario.endpoints {
-            spec.tariff = spec.price.clone().map(Tariff::fixed).unwrap_or_default();
+        match (catalogue, folder, &scenario.catalogue) {
+            (Some(catalogue), ..) => scenario.prices = Arc::new(catalogue),
+            (None, Some(folder), Some(own)) => {
+                let own = Catalogue::with(&folder.join(own)).map_err(|error| at("catalogue", error))?;
+                scenario.prices = Arc::new(own);
+            }
+            _ => {}
         }
         for (nth, commitment) in (1..).zip(&mut scenario.commitments) {
             if commitment.name().is_empty() {
@@ -315,14 +350,16 @@ impl Scenario {
                 commitment.rename(name);
             }
         }
-        let mistakes = check::check(&scenario, tree.get_ref());
+        scenario.date.get_or_insert(scenario.prices.day());
+        let is_priced = folder.is_some() || scenario.catalogue.is_none();
+        let missing = if is_priced { scenario.price_all() } else { Vec::new() };
+        let mistakes = check::check(&scenario, tree.get_ref(), missing);
         if !mistakes.is_empty() {
             return Err(fail(mistakes));
         }
-        load(&mut scenario).map_err(|error| {
-            let at = tree::span_of(tree.get_ref(), "arrivals.file");
-            fail(vec![Diagnostic::new(at, error.to_string())])
-        })?;
+        if let Some(folder) = folder {
+            scenario.arrivals.load(folder).map_err(|error| at("arrivals.file", error))?;
+        }
         Ok(scenario)
     }
 }
@@ -363,6 +400,14 @@ fn name_of(path: &Path) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = stem.chars().take(100).map(plain).collect();
     if name.trim_matches('.').is_empty() { "scenario".into() } else { name }
+}
+
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Date>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let day = text.parse().map_err(|_| {
+        D::Error::custom(format!("\"{text}\" is no day; write year, month and day, such as \"2026-11-21\""))
+    });
+    day.map(Some)
 }
 
 fn default_seed() -> u32 {

@@ -1,0 +1,173 @@
+//! What each endpoint charges over the run: the price of its own, or the catalogue's.
+
+use jiff::civil::Date;
+
+use super::{EndpointSpec, Scenario};
+use crate::catalogue::lookup::last_day;
+use crate::catalogue::name::sold;
+use crate::catalogue::row::STALE_AFTER_DAYS;
+use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
+use crate::error::{Error, Result};
+use crate::price::Tariff;
+use crate::wire::Tier;
+
+/// An endpoint's model as the catalogue calls it, and where and how it is asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sold {
+    pub provider: &'static str,
+    pub model: String,
+    pub scope: String,
+    /// `None` where the scenario's word is none of the provider's.
+    pub tier: Option<Tier>,
+}
+
+/// Why an endpoint has no price, and the key that says so.
+pub struct Missing {
+    /// By its position in the scenario.
+    pub endpoint: usize,
+    pub key: &'static str,
+    pub why: Unpriced,
+}
+
+impl Scenario {
+    /// Gives each endpoint its tariff for the days of the run, as `date` and `duration` now say.
+    pub fn price(&mut self) -> Result<()> {
+        match self.price_all().first() {
+            None => Ok(()),
+            Some(Missing { endpoint, why, .. }) => {
+                let name = &self.endpoints[*endpoint].name;
+                Err(Error::usage(format!("endpoint '{name}': {why}")))
+            }
+        }
+    }
+
+    /// As [`Scenario::price`], with all that is missing.
+    pub(super) fn price_all(&mut self) -> Vec<Missing> {
+        let (prices, date, span) = (self.prices.clone(), self.first_day(), self.duration.get());
+        let mut missing = Vec::new();
+        for (endpoint, spec) in self.endpoints.iter_mut().enumerate() {
+            let tariff = match (&spec.price, spec.sold()) {
+                (Some(price), _) => Ok(Tariff::fixed(price.clone())),
+                (None, sold) => match sold.sought() {
+                    Some(sought) => {
+                        prices.tariff(&sought, date, span).map_err(|why| (key(&prices, &sought), why))
+                    }
+                    None => Err(("service_tier", unknown_tier(spec))),
+                },
+            };
+            match tariff {
+                Ok(tariff) => spec.tariff = tariff,
+                Err((key, why)) => missing.push(Missing { endpoint, key, why }),
+            }
+        }
+        missing
+    }
+
+    /// The first day of the run, in UTC.
+    pub fn first_day(&self) -> Date {
+        self.date.unwrap_or_else(|| self.prices.day())
+    }
+
+    /// The last day of the run, in UTC.
+    pub fn last_day(&self) -> Date {
+        last_day(self.first_day(), self.duration.get())
+    }
+
+    /// The catalogue's rows that price an endpoint's calls in the tier asked for, in order of time; none where it has
+    /// a price of its own.
+    pub fn offers(&self, spec: &EndpointSpec) -> Vec<&Offer> {
+        let sold = spec.sold();
+        let Some(sought) = sold.sought().filter(|_| spec.price.is_none()) else { return Vec::new() };
+        let (first, last) = (self.first_day(), self.last_day());
+        let is_held = |offer: &&Offer| {
+            offer.from.is_none_or(|from| from <= last) && offer.until.is_none_or(|until| first < until)
+        };
+        let offers = self.prices.offers_of(&sought).into_iter();
+        offers.filter(|offer| offer.tier == sought.tier).filter(is_held).collect()
+    }
+
+    /// What a person should know who relies on the figures, and what is no mistake of the scenario.
+    pub fn warnings(&self) -> Vec<String> {
+        let warn = |spec: &EndpointSpec| {
+            let about = |warning| format!("endpoint '{}': {warning}", spec.name);
+            self.absence(spec).into_iter().chain(self.doubts(spec)).map(about).collect::<Vec<_>>()
+        };
+        self.endpoints.iter().flat_map(warn).collect()
+    }
+
+    /// Whether the model is not there on a day of the run.
+    fn absence(&self, spec: &EndpointSpec) -> Option<String> {
+        let Sold { provider, model, scope, .. } = spec.sold();
+        let on = |day| self.prices.available(provider, &model, &scope, day);
+        let successor = self.prices.model(provider, &model).and_then(|row| row.successor.as_deref());
+        let instead = successor.map(|successor| format!("; use {successor}")).unwrap_or_default();
+        match (on(self.first_day()), on(self.last_day())) {
+            (Availability::NotYet(day), _) => Some(format!(
+                "{model} is not at {provider} before {day}, and the run begins on {}",
+                self.first_day()
+            )),
+            (Availability::Retired(day), _) => {
+                Some(format!("{model} was retired by {provider} on {day}{instead}"))
+            }
+            (_, Availability::Retired(day)) => {
+                Some(format!("{model} is retired by {provider} on {day}, within the run{instead}"))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is doubtful about the catalogue's price.
+    fn doubts(&self, spec: &EndpointSpec) -> Vec<String> {
+        let Sold { provider, model, .. } = spec.sold();
+        let offers = self.offers(spec);
+        let first = self.first_day();
+        let stale = offers.iter().find(|offer| offer.is_stale(first)).map(|offer| {
+            format!(
+                "the price of {model} at {provider} was read on {}, more than {STALE_AFTER_DAYS} days before {first}; \
+                 see whether it still holds",
+                offer.dated
+            )
+        });
+        let row = self.prices.model(provider, &model).filter(|_| !offers.is_empty());
+        let promotion = row.and_then(|row| row.promotion_through).map(|day| {
+            format!("the price of {model} at {provider} is promotional, without a stated end: promised through {day}")
+        });
+        stale.into_iter().chain(promotion).collect()
+    }
+}
+
+impl EndpointSpec {
+    /// What prices, quotas and dates know it as.
+    pub fn sold(&self) -> Sold {
+        let (provider, target) = (self.provider, self.target());
+        let name = sold(provider.name(), self.sold_as.as_deref().unwrap_or(&self.model));
+        let usual = || provider.get().scope(&target, &self.url);
+        let scope = self.scope.clone().or_else(|| name.scope.map(String::from)).unwrap_or_else(usual);
+        let asked = provider.get().asked_tier(&target);
+        let tier = if self.service_tier.is_none() { name.tier.or(asked) } else { asked };
+        Sold { provider: provider.name(), model: name.model.into(), scope, tier }
+    }
+}
+
+impl Sold {
+    /// The question to the catalogue.
+    pub fn sought(&self) -> Option<Sought<'_>> {
+        let Sold { provider, model, scope, tier } = self;
+        Some(Sought { provider, model, scope, tier: (*tier)? })
+    }
+}
+
+/// The key of an endpoint that would have to say something else for a price to be known.
+fn key(prices: &Catalogue, sought: &Sought<'_>) -> &'static str {
+    let is_known = |offer: &Offer| offer.provider == sought.provider && offer.model == sought.model;
+    if prices.offers.iter().any(is_known) { "scope" } else { "model" }
+}
+
+fn unknown_tier(spec: &EndpointSpec) -> Unpriced {
+    let (provider, word) = (spec.provider.name(), spec.service_tier.as_deref().unwrap_or_default());
+    Unpriced {
+        message: format!("{provider} has no service tier \"{word}\""),
+        help: "write one of its own, such as \"flex\" or \"priority\", or give the endpoint its `price`"
+            .into(),
+    }
+}
