@@ -65,12 +65,7 @@ pub fn cloud(
 }
 
 /// One endpoint by itself: the machine behind it, without pools.
-pub fn endpoint(
-    scenario: &Scenario,
-    index: usize,
-    detail: Detail,
-    cache: Option<Cache>,
-) -> Result<Endpoint> {
+pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail, cache: Option<Cache>) -> Result<Endpoint> {
     let spec = &scenario.endpoints[index];
     let latency = spec.latency.clone().ok_or_else(|| {
         Error::usage(format!(

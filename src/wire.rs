@@ -49,6 +49,14 @@ pub struct Prefix {
     pub is_long: bool,
 }
 
+/// One of the beginnings of a prompt at which a cache may know it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Mark {
+    pub prefix: Prefix,
+    /// The cache is to store it; else only what is there is read.
+    pub is_stored: bool,
+}
+
 /// A request with the answer it will get if nothing cuts it: what only the server may know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Job {

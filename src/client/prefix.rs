@@ -123,7 +123,9 @@ fn number_or_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
         type Value = AnyLength;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a number of tokens, or a length such as { kind = \"uniform\", min = 1000, max = 3000 }")
+            f.write_str(
+                "a number of tokens, or a length such as { kind = \"uniform\", min = 1000, max = 3000 }",
+            )
         }
 
         fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<AnyLength, E> {

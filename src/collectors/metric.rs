@@ -74,6 +74,7 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
             "cost_per_million_tokens",
         ],
     ),
+    ("cost", Unit::Share, &["cache_hit_share"]),
     ("fidelity", Unit::Count, &["requests", "warmup_requests"]),
     ("fidelity", Unit::PerSecond, &["offered_rate", "achieved_rate"]),
     ("fidelity", Unit::Seconds, &["send_lag_p50", "send_lag_p99", "send_lag_max"]),

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::message::is_cut;
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
-use crate::wire::Tier;
+use crate::wire::{Prefix, Tier};
 
 pub struct AnthropicMessages;
 
@@ -27,7 +27,7 @@ impl Dialect for AnthropicMessages {
             body.insert("model".into(), ask.model.into());
         }
         body.insert("max_tokens".into(), ask.request.max_tokens.unwrap_or(MAX_TOKENS).into());
-        body.insert("messages".into(), json!([{"role": "user", "content": prompt::PLACE}]));
+        body.insert("messages".into(), json!([{"role": "user", "content": content(ask)}]));
         if let Some(tier) = ask.service_tier {
             body.insert("service_tier".into(), tier.into());
         }
@@ -60,6 +60,21 @@ impl Dialect for AnthropicMessages {
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {
         Box::new(writer::MessagesWriter::new(asked, meta))
     }
+}
+
+/// The prompt: a text, or its blocks where the first is to be cached.
+fn content(ask: &Ask<'_>) -> Value {
+    if ask.marked.is_none() {
+        return prompt::PLACE.into();
+    }
+    let shared = |marked: &Prefix| {
+        let mut control = json!({"type": "ephemeral"});
+        if marked.is_long {
+            control["ttl"] = "1h".into();
+        }
+        vec![json!({"type": "text", "text": prompt::SHARED_PLACE, "cache_control": control})]
+    };
+    ask.parts(shared, json!({"type": "text", "text": prompt::PLACE})).into()
 }
 
 /// The cap of a request that brings none: the service refuses a call without.

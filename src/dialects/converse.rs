@@ -11,14 +11,22 @@ use serde_json::{Map, Value, json};
 
 pub use self::call::malformed;
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
-use crate::wire::Tier;
+use crate::wire::{Prefix, Tier};
 
 pub struct Converse;
 
 impl Dialect for Converse {
     fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
         let mut body = Map::new();
-        body.insert("messages".into(), json!([{"role": "user", "content": [{"text": prompt::PLACE}]}]));
+        let shared = |marked: &Prefix| {
+            let mut point = json!({"type": "default"});
+            if marked.is_long {
+                point["ttl"] = "1h".into();
+            }
+            vec![json!({"text": prompt::SHARED_PLACE}), json!({"cachePoint": point})]
+        };
+        let content = ask.parts(shared, json!({"text": prompt::PLACE}));
+        body.insert("messages".into(), json!([{"role": "user", "content": content}]));
         if let Some(max) = ask.request.max_tokens {
             body.insert("inferenceConfig".into(), json!({"maxTokens": max}));
         }

@@ -86,6 +86,8 @@ pub struct Nested {
     pub prompt: u32,
     pub cache_read: u32,
     pub cache_write: u32,
+    /// The part of `cache_write` that is kept for hours.
+    pub cache_write_long: u32,
     pub generated: u32,
     pub reasoning: u32,
 }
@@ -95,12 +97,13 @@ impl Nested {
     pub fn usage(self) -> Usage {
         let cache_read = self.cache_read.min(self.prompt);
         let cache_write = self.cache_write.min(self.prompt - cache_read);
+        let cache_write_long = self.cache_write_long.min(cache_write);
         let reasoning = self.reasoning.min(self.generated);
         Usage {
             input: self.prompt - cache_read - cache_write,
-            cache_write_long: 0,
             cache_read,
-            cache_write,
+            cache_write: cache_write - cache_write_long,
+            cache_write_long,
             output: self.generated - reasoning,
             reasoning,
             source: Source::Provider,

@@ -180,7 +180,7 @@ impl Writer for InvokeWriter {
             "invocationLatency": out.elapsed.as_millis() as u64,
             "firstByteLatency": self.first_ms,
             "cacheReadInputTokenCount": usage.cache_read,
-            "cacheWriteInputTokenCount": usage.cache_write,
+            "cacheWriteInputTokenCount": u64::from(usage.cache_write) + u64::from(usage.cache_write_long),
         });
         if let Some(last) = events.last_mut() {
             last.pop();

@@ -14,6 +14,7 @@ mod openai_completions;
 mod openai_embeddings;
 mod openai_responses;
 
+pub mod beginning;
 mod counts;
 pub mod decoder;
 pub mod events;
@@ -40,7 +41,7 @@ use serde_json::{Map, Value};
 pub use self::decoder::{Decoder, Marks};
 pub use self::events::{Events, Framing};
 use crate::kind;
-use crate::wire::{Cached, Fault, Finish, Prefix, Reply, Request, Tier, Tokens};
+use crate::wire::{Cached, Fault, Finish, Mark, Prefix, Reply, Request, Tier, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
 pub static DIALECTS: [(&str, &dyn Dialect); 8] = [
@@ -176,7 +177,7 @@ pub struct Generate {
     /// Set where vectors are asked for and no tokens.
     pub embed: Option<Embed>,
     /// The beginnings of the prompt that a cache may hold, shortest first; found where the endpoint has a cache.
-    pub marks: Vec<Prefix>,
+    pub marks: Vec<Mark>,
     /// What the endpoint's cache does for it, once it is let in.
     pub cached: Cached,
 }

@@ -8,6 +8,7 @@ mod writer;
 use serde_json::{Map, Value, json};
 
 pub use self::call::{min_tokens, model};
+pub use self::chunk::Written;
 pub use self::reader::ChatReader;
 pub use self::writer::{FAILURE, usage};
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
@@ -21,7 +22,18 @@ impl Dialect for OpenaiChat {
         if !ask.in_path.model {
             body.insert("model".into(), ask.model.into());
         }
-        body.insert("messages".into(), json!([{"role": "user", "content": prompt::PLACE}]));
+        let content = match ask.marked {
+            None => prompt::PLACE.into(),
+            Some(_) => Value::from(ask.parts(
+                |_| vec![json!({"type": "text", "text": prompt::SHARED_PLACE, "prompt_cache_breakpoint": {"mode": "explicit"}})],
+                json!({"type": "text", "text": prompt::PLACE}),
+            )),
+        };
+        body.insert("messages".into(), json!([{"role": "user", "content": content}]));
+        if ask.marked.is_some() {
+            // Without it the service stores, and bills, the whole prompt too.
+            body.insert("prompt_cache_options".into(), json!({"mode": "explicit"}));
+        }
         if let Some(max) = ask.request.max_tokens {
             body.insert("max_completion_tokens".into(), max.into());
         }

@@ -4,7 +4,7 @@ mod call;
 mod reader;
 mod writer;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
 use crate::wire::Tier;
@@ -17,7 +17,12 @@ impl Dialect for OpenaiResponses {
         if !ask.in_path.model {
             body.insert("model".into(), ask.model.into());
         }
-        body.insert("input".into(), prompt::PLACE.into());
+        body.insert("input".into(), input(ask));
+        if let Some(marked) = ask.marked {
+            // Without the mode the service stores, and bills, the whole prompt too.
+            let ttl = if marked.is_long { "12h" } else { "30m" };
+            body.insert("prompt_cache_options".into(), json!({"mode": "explicit", "ttl": ttl}));
+        }
         if let Some(max) = ask.request.max_tokens {
             body.insert("max_output_tokens".into(), max.into());
         }
@@ -47,6 +52,18 @@ impl Dialect for OpenaiResponses {
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {
         Box::new(writer::ResponsesWriter::new(asked, meta))
     }
+}
+
+/// The prompt: a text, or a message whose first part is to be cached.
+fn input(ask: &Ask<'_>) -> Value {
+    if ask.marked.is_none() {
+        return prompt::PLACE.into();
+    }
+    let breakpoint = json!({"mode": "explicit"});
+    let shared =
+        json!({"type": "input_text", "text": prompt::SHARED_PLACE, "prompt_cache_breakpoint": breakpoint});
+    let content = ask.parts(|_| vec![shared], json!({"type": "input_text", "text": prompt::PLACE}));
+    json!([{"role": "user", "content": content}])
 }
 
 #[cfg(test)]

@@ -89,24 +89,48 @@ mod tests {
 
     use super::*;
 
+    use crate::wire::{ClassId, RequestId};
+
+    fn prompt(id: u64, input_tokens: u32, prefix: Option<Prefix>) -> Vec<u8> {
+        let id = RequestId(id);
+        let request = Request { id, class: ClassId(0), input_tokens, max_tokens: None, stream: true, prefix };
+        [shared(prefix), own(&request)].concat().concat()
+    }
+
+    fn prefix(id: u64, tokens: u32) -> Option<Prefix> {
+        Some(Prefix { id, tokens, is_long: false })
+    }
+
     #[test]
     fn a_prompt_has_the_length_asked_for() {
         for tokens in [0, 1, 10, 11, 12, 1000, 65_547, 65_548, 200_000] {
-            let text = prompt(RequestId(3), tokens).concat();
-            assert_eq!(text.len() as u64, u64::from(tokens) * CHARS_PER_TOKEN);
-            assert_eq!(estimate(text.len() as u64), tokens);
-            assert!(text.chunks(4).all(|token| token[0] == b' ' && token[1..].is_ascii()));
+            for prefix in [None, prefix(3, tokens / 2), prefix(3, tokens)] {
+                let text = prompt(3, tokens, prefix);
+                assert_eq!(text.len() as u64, u64::from(tokens) * CHARS_PER_TOKEN);
+                assert_eq!(estimate(text.len() as u64), tokens);
+                assert!(text.chunks(4).all(|token| token[0] == b' ' && token[1..].is_ascii()));
+            }
         }
     }
 
     #[test]
     fn prompts_differ_from_their_first_words_on_and_only_there() {
-        let prompts: Vec<_> = (0..2000).map(|id| prompt(RequestId(id), 40).concat()).collect();
+        let prompts: Vec<_> = (0..2000).map(|id| prompt(id, 40, None)).collect();
         let starts: BTreeSet<_> = prompts.iter().map(|text| &text[..44]).collect();
         assert_eq!(starts.len(), prompts.len());
         let rests: BTreeSet<_> = prompts.iter().map(|text| &text[44..]).collect();
         assert_eq!(rests.len(), 1);
-        assert_eq!(prompts[7], prompt(RequestId(7), 40).concat());
+        assert_eq!(prompts[7], prompt(7, 40, None));
+    }
+
+    #[test]
+    fn prompts_of_one_prefix_share_it_and_nothing_more() {
+        let prompts: Vec<_> = (0..2000).map(|id| prompt(id, 100, prefix(5, 60))).collect();
+        assert_eq!(prompts.iter().map(|text| &text[..240]).collect::<BTreeSet<_>>().len(), 1);
+        assert_eq!(prompts.iter().map(|text| &text[240..284]).collect::<BTreeSet<_>>().len(), prompts.len());
+        assert!(prompt(0, 100, prefix(5, 80)).starts_with(&prompts[0][..240]));
+        let others = [prompt(5, 100, None), prompt(0, 100, prefix(6, 60))];
+        assert!(others.iter().all(|other| other[..44] != prompts[0][..44]));
     }
 
     #[test]

@@ -15,11 +15,13 @@ use super::hints::Hints;
 use super::lottery::Lottery;
 use super::pacer::{Lateness, Pacer};
 use crate::dialects::Generate;
+use crate::dialects::beginning::{self, Ends};
 use crate::providers::{Served, Speech, Terms};
+use crate::server::cache::{Breakpoints, CacheSettings};
 use crate::server::cloud::{Action, Cloud, Spill};
 use crate::server::limits::Gauge;
 use crate::time::Instant;
-use crate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId};
+use crate::wire::{AttemptId, Cached, ClassId, Job, Mark, Prefix, Reply, Request, RequestId};
 
 /// An endpoint of the mock.
 #[derive(Clone)]
@@ -71,6 +73,8 @@ pub(crate) struct Call {
     part: usize,
     id: AttemptId,
     said: UnboundedReceiver<Said>,
+    /// What the endpoint's prompt cache does for it.
+    pub cached: Cached,
 }
 
 impl Call {
@@ -125,9 +129,27 @@ impl Engine {
         let mut state = self.state.borrow_mut();
         let (id, job) = state.job(asked, hints);
         state.callers.insert(id, Caller { said: sender, is_first: true });
-        state.feed(now, |cloud| cloud.offer(now, part, (id, speech.ask(job)), spill));
+        let job = speech.ask(job);
+        if let (Some(prefix), Some(cache), None) = (job.request.prefix, state.cloud.cache_mut(part), hints) {
+            cache.mark(prefix.id, &asked.marks);
+        }
+        state.feed(now, |cloud| cloud.offer(now, part, (id, job), spill));
+        let cached = state.cloud.cached(part, id);
         self.set_alarm(&state);
-        Call { engine: Rc::clone(self), part, id, said }
+        Call { engine: Rc::clone(self), part, id, said, cached }
+    }
+
+    /// The beginnings by which an endpoint's cache may know a call's prompt.
+    pub fn marks(&self, part: usize, dialect: &str, body: &[u8], input_tokens: u32) -> Vec<Mark> {
+        let mut state = self.state.borrow_mut();
+        let Some(cache) = state.cloud.cache_mut(part) else { return Vec::new() };
+        let CacheSettings { breakpoints, min_tokens, step, .. } = *cache.settings();
+        let ends = match breakpoints {
+            Breakpoints::Automatic => Ends::Blocks { min_tokens, step },
+            Breakpoints::Explicit => Ends::Breakpoints,
+        };
+        let counts_tools = matches!(dialect, "anthropic_messages" | "invoke");
+        beginning::marks(body, counts_tools, ends, input_tokens)
     }
 
     /// On which terms a call to a part is served.
@@ -212,6 +234,13 @@ impl State {
             Some(hints) => (ClassId(0), hints.answer_tokens, hints.reasoning_tokens),
             None => self.lottery.draw(id.request),
         };
+        let prefix = match hints {
+            Some(hints) => hints.prefix,
+            // The marks' own stand-in, which no other call shares.
+            None => {
+                asked.marks.last().map(|last| Prefix { id: FOREIGN_PREFIX | id.request.0, ..last.prefix })
+            }
+        };
         let answer_tokens = answer_tokens.max(asked.min_tokens.saturating_sub(reasoning_tokens));
         let request = Request {
             id: id.request,
@@ -219,7 +248,7 @@ impl State {
             input_tokens: asked.input_tokens,
             max_tokens: asked.max_tokens,
             stream: asked.stream,
-            prefix: None,
+            prefix,
         };
         (id, Job { request, answer_tokens, reasoning_tokens, cached: Cached::NONE })
     }
@@ -227,3 +256,6 @@ impl State {
 
 /// Calls that are not of our plan are numbered from here, far beyond any plan.
 const FIRST_FOREIGN: u64 = 1 << 40;
+
+/// Prefixes that no class of a scenario has.
+const FOREIGN_PREFIX: u64 = 1 << 63;

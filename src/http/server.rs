@@ -112,10 +112,13 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     };
     let now = engine.clock.now();
     let asked = served.read(&call, now, engine.clock.unix_secs(now));
-    let (operation, asked) = match asked {
+    let (operation, mut asked) = match asked {
         Ok(Asked::Generate(operation, asked)) => (operation, asked),
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),
     };
+    if hints.is_none() {
+        asked.marks = engine.marks(part, operation.dialect, &body, asked.input_tokens);
+    }
     let came = engine.clock.now();
     let speech = served.provider.get().speech(operation.dialect);
     let terms = engine.terms(part, &asked, &head.headers);
@@ -123,6 +126,7 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     let first = call.next().await.ok_or_else(cut)?;
     let headers = spilled(&engine, part, &terms, &first);
     let tier = terms.spill.filter(|_| first.by != part).map_or(terms.tier, |spill| spill.tier);
+    asked.cached = call.cached;
     let encoder = Encoder::new(served.provider, operation, asked, tier, came);
     play(&engine, call, first, encoder, headers)
 }

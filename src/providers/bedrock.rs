@@ -165,13 +165,14 @@ fn invocation(seen: &Seen<'_>) -> Headers {
     }
     if let Reply::Finished(finish) = seen.first {
         let usage = &finish.usage;
+        let stored = u64::from(usage.cache_write) + u64::from(usage.cache_write_long);
         headers.extend(
             [
                 ("x-amzn-bedrock-invocation-latency", seen.elapsed_ms),
                 ("x-amzn-bedrock-input-token-count", usage.input.into()),
                 ("x-amzn-bedrock-output-token-count", usage.generated()),
                 ("x-amzn-bedrock-cache-read-input-token-count", usage.cache_read.into()),
-                ("x-amzn-bedrock-cache-write-input-token-count", usage.cache_write.into()),
+                ("x-amzn-bedrock-cache-write-input-token-count", stored),
             ]
             .map(|(name, count)| header(name, &count.to_string())),
         );

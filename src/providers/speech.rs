@@ -18,6 +18,10 @@ pub struct Speech {
     has_reasoning: bool,
     /// The usage counts reasoning by itself; else it is output.
     counts_reasoning: bool,
+    /// The usage counts what caches have stored; else it is input.
+    counts_writes: bool,
+    /// Callers may ask a cache to keep what it stores for hours, and are told how much it was.
+    keeps_long: bool,
     /// What callers are told of a wait.
     promise: Promise,
 }
@@ -42,6 +46,8 @@ impl Speech {
             is_generating: spoken.get().is_generating(),
             has_reasoning: dialect != "openai_completions",
             counts_reasoning: dialect != CONVERSE,
+            counts_writes: dialect != "gemini",
+            keeps_long: matches!(dialect, "anthropic_messages" | CONVERSE | "invoke" | "openai_responses"),
             promise,
         }
     }
@@ -55,6 +61,10 @@ impl Speech {
     pub fn ask(&self, mut job: Job) -> Job {
         if !self.is_generating {
             (job.answer_tokens, job.reasoning_tokens, job.request.max_tokens) = (0, 0, Some(0));
+            job.request.prefix = None;
+        }
+        if let Some(prefix) = job.request.prefix.as_mut().filter(|_| !self.keeps_long) {
+            prefix.is_long = false;
         }
         if !self.has_reasoning {
             job.answer_tokens = job.answer_tokens.saturating_add(std::mem::take(&mut job.reasoning_tokens));
@@ -69,9 +79,17 @@ impl Speech {
             Reply::Finished(finish) => {
                 let tier = finish.tier.unwrap_or(tier);
                 finish.tier = self.dialect.told(tier).filter(|_| self.says_tier);
+                let usage = &mut finish.usage;
                 if !self.counts_reasoning {
-                    let usage = &mut finish.usage;
                     usage.output = usage.output.saturating_add(std::mem::take(&mut usage.reasoning));
+                }
+                if !self.keeps_long {
+                    let long = std::mem::take(&mut usage.cache_write_long);
+                    usage.cache_write = usage.cache_write.saturating_add(long);
+                }
+                if !self.counts_writes {
+                    let stored = std::mem::take(&mut usage.cache_write);
+                    usage.input = usage.input.saturating_add(stored);
                 }
             }
             Reply::Rejected(rejection) => {

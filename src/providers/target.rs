@@ -179,6 +179,10 @@ fn pieces(body: &Map<String, Value>, request: &Request) -> Vec<Bytes> {
     pieces
 }
 
+/// The dialects in which a caller can mark what a cache is to store.
+pub const MARKING: [&str; 5] =
+    ["anthropic_messages", "converse", "invoke", "openai_chat", "openai_responses"];
+
 /// Stands in for the region where an endpoint, a mock, has none.
 pub const REGION: &str = "us-east-1";
 

@@ -7,13 +7,17 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::encoder::id_of;
+use super::target::MARKING;
 use super::testing::{
     MODEL, UNIX_SECS, answer, asked, finish, header, plain, read, replies, request, target, tokens, written,
 };
 use super::{AnyProvider, Call, PROVIDERS, Served, Target};
 use crate::credential::{Credential, Secret};
+use crate::dialects::beginning::{self, Ends};
 use crate::time::Instant;
-use crate::wire::{Fault, FaultKind, Kind, Rejection, Reply, Request, Source, Tier, Usage};
+use crate::wire::{
+    Cached, Fault, FaultKind, Finish, Kind, Prefix, Rejection, Reply, Request, RequestId, Source, Tier, Usage,
+};
 
 /// Every row: each provider with each of its dialects.
 fn rows() -> Vec<Target> {
@@ -27,28 +31,34 @@ fn name(target: &Target) -> String {
     format!("{} {}", target.provider.name(), target.dialect.name())
 }
 
-/// What of a usage the vendor tells: some do not tell reasoning from the visible answer, and Gemini not what its
-/// cache has stored.
-fn told(target: &Target, reply: &Reply) -> Option<(u32, u32, u32, u64, bool)> {
-    let Reply::Finished(finish) = reply else { return None };
-    let usage = finish.usage;
-    assert_eq!(usage.source, Source::Provider);
-    let tells_writes = target.dialect.name() != "gemini";
-    let (input, written) =
-        if tells_writes { (usage.input, usage.cache_write) } else { (usage.input + usage.cache_write, 0) };
-    Some((input, usage.cache_read, written, usage.generated(), finish.is_cut))
+/// What of a usage the vendor tells: (input, read, stored for minutes, stored for hours, generated) and whether it
+/// was cut.
+fn told(target: &Target, reply: &Reply) -> Option<([u64; 5], bool)> {
+    let speech = target.provider.get().speech(target.dialect.name());
+    let Reply::Finished(finish) = speech.tell(reply.clone(), Tier::Standard) else { return None };
+    let Usage { input, cache_read, cache_write, cache_write_long, source, .. } = finish.usage;
+    assert_eq!(source, Source::Provider);
+    let prompt = [input, cache_read, cache_write, cache_write_long].map(u64::from);
+    let [input, read, write, long] = prompt;
+    Some(([input, read, write, long, finish.usage.generated()], finish.is_cut))
+}
+
+fn cached(reply: &Reply) -> Option<Cached> {
+    let Reply::Finished(Finish { usage, .. }) = reply else { return None };
+    let Usage { cache_read: read, cache_write: write, cache_write_long: write_long, .. } = *usage;
+    Some(Cached { read, write, write_long })
 }
 
 /// An answer to a streamed request: its chunks, reasoning first, then its end.
 fn streamed() -> impl Strategy<Value = Vec<Reply>> {
     let counts = || prop::collection::vec(1..4u32, 0..5);
-    (counts(), counts(), any::<bool>(), 0..9u32, 0..9u32).prop_map(
-        |(thoughts, texts, is_cut, cache_read, cache_write)| {
+    (counts(), counts(), any::<bool>(), 0..9u32, (0..9u32, 0..9u32)).prop_map(
+        |(thoughts, texts, is_cut, cache_read, (cache_write, cache_write_long))| {
             let usage = Usage {
                 input: 100,
                 cache_read,
                 cache_write,
-                cache_write_long: 0,
+                cache_write_long,
                 output: texts.iter().sum(),
                 reasoning: thoughts.iter().sum(),
                 source: Source::Provider,
@@ -76,7 +86,9 @@ proptest! {
     #[test]
     fn what_the_mock_writes_the_client_reads_at_every_split(sent in streamed(), sizes in prop::collection::vec(1..90usize, 1..20)) {
         for target in rows().iter().filter(|target| target.dialect.get().is_generating()) {
-            let (operation, asked) = asked(target, &Credential::None, &request(true));
+            let (operation, mut asked) = asked(target, &Credential::None, &request(true));
+            // What the mock knows of its cache when it begins to write.
+            asked.cached = sent.last().and_then(cached).unwrap_or_default();
             let (head, body) = written(target.provider, &operation, &asked, &sent, &[]);
             let whole = read(target, true, &head, [&body[..]]);
             let mut expected = kinds(&sent);
@@ -147,6 +159,29 @@ proptest! {
                 let call = Call { method: &method, path: &path, whole_path: &path, query: query.as_deref(), headers: &HeaderMap::new(), body: &body };
                 let _ = served.read(&call, Instant::START, UNIX_SECS);
             }
+        }
+    }
+}
+
+#[test]
+fn a_marked_prefix_is_found_where_it_ends_by_all_that_share_it() {
+    let found = |target: &Target, id: u64, prefix: Prefix| {
+        let asking = Request { id: RequestId(id), prefix: Some(prefix), ..request(true) };
+        let encoded = target.encode(&asking);
+        let (_, read) = asked(target, &Credential::None, &asking);
+        assert_eq!(read.input_tokens, asking.input_tokens, "{}", name(target));
+        let marks = beginning::marks(&encoded.body.concat(), true, Ends::Breakpoints, read.input_tokens);
+        let mut stored = marks.into_iter().filter(|mark| mark.is_stored).map(|mark| mark.prefix);
+        (stored.next().unwrap_or_else(|| panic!("{}", name(target))), stored.next())
+    };
+    for target in rows().into_iter().filter(|target| MARKING.contains(&target.dialect.name())) {
+        let target = Target { marks_prefix: true, ..target };
+        for tokens in [60, 100] {
+            let prefix = Prefix { id: 7, tokens, is_long: false };
+            let (first, more) = found(&target, 1, prefix);
+            assert_eq!((first.tokens, first.is_long, more), (tokens, false, None), "{}", name(&target));
+            assert_eq!(found(&target, 2, prefix).0, first, "{}", name(&target));
+            assert_ne!(found(&target, 2, Prefix { id: 8, ..prefix }).0.id, first.id, "{}", name(&target));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What types cannot say of a scenario: every rule between its parts, all that are broken at once.
 
+mod cache;
 mod commitments;
 mod placement;
 mod protocol;
@@ -43,6 +44,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
         check.say(&format!("endpoints.{endpoint}.{key}"), why.message, &label, &why.help);
     }
     check.commitments(scenario);
+    check.caches(scenario);
     check.caps(scenario);
     check.placement(scenario);
     check.policies(scenario);
@@ -138,6 +140,10 @@ impl Check<'_, '_> {
             self.length(&format!("{path}.{key}"), length.as_ref());
         }
         self.length(&format!("{path}.reasoning"), class.reasoning.as_ref());
+        if let Some(problem) = class.prefix.as_ref().and_then(|prefix| prefix.problem()) {
+            let help = "write such as prefix = { tokens = 2000, groups = 50, skew = 1 }";
+            self.say(&format!("{path}.prefix"), problem, "", help);
+        }
         if class.max_tokens == Some(0) {
             let help = "leave `max_tokens` out for no cap";
             self.say(

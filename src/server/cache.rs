@@ -18,7 +18,7 @@ use rustc_hash::FxHashMap;
 pub use self::settings::{Breakpoints, CacheSettings};
 use super::limits::Admitted;
 use crate::time::{Instant, Timeline};
-use crate::wire::{Cached, Job, Prefix};
+use crate::wire::{Cached, Job, Mark, Prefix};
 
 /// The cache of an endpoint. Its clones are the same cache, which is how endpoints share one.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Cache {
     settings: CacheSettings,
     store: Arc<Mutex<Store>>,
     /// Prompts of which several beginnings count, by the id of the prefix that stands for them, shortest first.
-    marked: FxHashMap<u64, Box<[Prefix]>>,
+    marked: FxHashMap<u64, Box<[Mark]>>,
 }
 
 impl Cache {
@@ -34,8 +34,12 @@ impl Cache {
         Cache { settings: settings.clone(), store: Arc::default(), marked: FxHashMap::default() }
     }
 
-    /// From now on the prefix `id` stands for these beginnings of one prompt, shortest first.
-    pub fn mark(&mut self, id: u64, marks: &[Prefix]) {
+    pub fn settings(&self) -> &CacheSettings {
+        &self.settings
+    }
+
+    /// Until its job is forgotten, the prefix `id` stands for these beginnings of one prompt, shortest first.
+    pub fn mark(&mut self, id: u64, marks: &[Mark]) {
         self.marked.insert(id, marks.into());
     }
 
@@ -46,23 +50,24 @@ impl Cache {
         }
     }
 
-    /// What it does for a prompt that comes now.
+    /// What it does for a job that comes now.
     pub fn look_up(&self, now: Instant, job: &Job) -> Cached {
         let Some(prefix) = &job.request.prefix else { return Cached::NONE };
-        let (marks, store) = (self.marks(prefix), self.store());
-        let held = |mark: &Prefix| store.live(now, mark.id).map_or(0, |entry| entry.tokens.min(mark.tokens));
-        let held = marks.iter().rev().map(|mark| self.settings.usable(held(mark)));
-        let read = held.into_iter().find(|tokens| *tokens > 0).unwrap_or(0);
-        if !self.settings.counts_writes {
+        let (one, settings, store) = (stored(prefix), &self.settings, self.store());
+        let marks = self.marks(&one);
+        let held = |mark: &Mark| {
+            let tokens = store.live(now, mark.prefix.id).map_or(0, |entry| entry.tokens);
+            settings.usable(tokens.min(mark.prefix.tokens))
+        };
+        let read = marks.iter().rev().map(held).find(|tokens| *tokens > 0).unwrap_or(0);
+        if !settings.counts_writes {
             return Cached { read, ..Cached::NONE };
         }
-        let end = |is_wanted: &dyn Fn(&Prefix) -> bool| {
-            let last = marks.iter().rev().find(|mark| is_wanted(mark));
-            last.map_or(0, |mark| self.settings.usable(mark.tokens)).max(read)
-        };
-        let long_until = if self.settings.ttl_long.is_some() { end(&|mark| mark.is_long) } else { read };
-        let until = end(&|_| true).max(long_until);
-        Cached { read, write_long: long_until - read, write: until - long_until }
+        let is_long = |mark: &&Mark| mark.prefix.is_long && settings.ttl_long.is_some();
+        let stored = || marks.iter().rev().filter(|mark| mark.is_stored);
+        let end = |mark: Option<&Mark>| mark.map_or(0, |mark| settings.usable(mark.prefix.tokens)).max(read);
+        let (long_end, end) = (end(stored().find(is_long)), end(stored().next()));
+        Cached { read, write_long: long_end - read, write: end.max(long_end) - long_end }
     }
 
     /// A job that was looked up is let in: what it reads is used.
@@ -71,27 +76,30 @@ impl Cache {
         if !self.settings.sliding || job.cached.read == 0 {
             return;
         }
-        let mut store = self.store();
-        for mark in self.marks(prefix).iter().filter(|mark| self.is_read(job, mark)) {
-            store.renew(now, mark.id);
+        let (one, mut store) = (stored(prefix), self.store());
+        let marks = self.marks(&one);
+        let is_read =
+            |mark: &&Mark| marks.len() == 1 || self.settings.usable(mark.prefix.tokens) <= job.cached.read;
+        for mark in marks.iter().filter(is_read) {
+            store.renew(now, mark.prefix.id);
         }
     }
 
     /// The first token of an admitted job is out at `now`: what it was to store can be read.
     pub fn store_for(&mut self, now: Instant, admitted: &Admitted) {
         let Some(prefix) = &admitted.job.request.prefix else { return };
-        let marks = self.marks(prefix);
+        let (one, mut store) = (stored(prefix), self.store());
+        let marks = self.marks(&one);
         let entries_max = match self.settings.entries_max {
             Some(max) => max as usize,
             None if marks.len() > 1 => MARKED_ENTRIES_MAX,
             None => usize::MAX,
         };
-        let mut store = self.store();
-        for mark in marks {
-            let tokens = self.settings.usable(mark.tokens);
+        for mark in marks.iter().filter(|mark| mark.is_stored) {
+            let tokens = self.settings.usable(mark.prefix.tokens);
             if tokens > admitted.job.cached.read {
-                let ttl = self.settings.keeps(mark.is_long);
-                store.put(now, mark.id, Entry { tokens, expires: admitted.at + ttl, ttl });
+                let ttl = self.settings.keeps(mark.prefix.is_long);
+                store.put(now, mark.prefix.id, Entry { tokens, expires: admitted.at + ttl, ttl });
             }
         }
         store.prune(now, entries_max);
@@ -106,19 +114,20 @@ impl Cache {
         self.len() == 0
     }
 
-    fn is_read(&self, job: &Job, mark: &Prefix) -> bool {
-        let is_single = job.request.prefix.is_some_and(|prefix| prefix.id == mark.id);
-        is_single || self.settings.usable(mark.tokens) <= job.cached.read
-    }
-
-    fn marks<'a>(&'a self, prefix: &'a Prefix) -> &'a [Prefix] {
-        self.marked.get(&prefix.id).map_or(std::slice::from_ref(prefix), |marks| marks)
+    /// What a prefix stands for: several marks, or the one that it is.
+    fn marks<'a>(&'a self, one: &'a [Mark; 1]) -> &'a [Mark] {
+        self.marked.get(&one[0].prefix.id).map_or(one, |marks| marks)
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
         // Whoever panicked left entries that are whole: each change is one assignment.
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A prefix that is to be stored as it is.
+fn stored(prefix: &Prefix) -> [Mark; 1] {
+    [Mark { prefix: *prefix, is_stored: true }]
 }
 
 /// What is held.

@@ -18,11 +18,12 @@ use std::collections::{VecDeque, vec_deque};
 
 use rustc_hash::FxHashMap;
 
+use super::cache::Cache;
 use super::endpoint::{Endpoint, Event};
 use super::limits::{AnyLimit, Gauge};
 use crate::rng::Rng;
 use crate::time::Instant;
-use crate::wire::{AttemptId, Job, Rejection, Reply, Tier};
+use crate::wire::{AttemptId, Cached, Job, Rejection, Reply, Tier};
 
 /// The machine. Endpoints go by their position.
 #[derive(Clone, Debug)]
@@ -145,6 +146,19 @@ impl Cloud {
     /// What is left of the quotas of an endpoint and of its pools.
     pub fn gauges(&mut self, now: Instant, endpoint: usize) -> Vec<Gauge> {
         self.with(endpoint, |endpoint| endpoint.gauges(now).collect())
+    }
+
+    /// The prompt cache of an endpoint, where it has one.
+    pub fn cache_mut(&mut self, endpoint: usize) -> Option<&mut Cache> {
+        self.members[endpoint].endpoint.cache_mut()
+    }
+
+    /// What the prompt cache does for a job that was offered to an endpoint and is inside, there or where it was
+    /// passed on to.
+    pub fn cached(&self, endpoint: usize, id: AttemptId) -> Cached {
+        let passed = self.passing.get(&id).filter(|passing| passing.is_spilled);
+        let holder = passed.map_or(endpoint, |passing| passing.spill.to);
+        self.members[holder].endpoint.cached(id)
     }
 
     fn first_due(&self) -> Option<(Instant, usize)> {

@@ -17,7 +17,8 @@ pub fn warnings(offers: &[Offer]) -> Vec<Remark> {
     let mut found = Vec::new();
     for offer in offers {
         let of_model = &siblings[&(offer.provider.as_str(), offer.model.as_str())];
-        if let Some((cached, input)) = offer.price.cache_read.zip(offer.price.input).filter(|(cached, input)| cached > input)
+        if let Some((cached, input)) =
+            offer.price.cache_read.zip(offer.price.input).filter(|(cached, input)| cached > input)
         {
             let about = format!("{}: {cached} over {input}", title(offer));
             found.push(Remark::new("reading from the cache costs more than input", about));
@@ -47,7 +48,10 @@ fn tier(offer: &Offer, standard: &Offer, found: &mut Vec<Remark>) {
         batch.zip(standard).is_none_or(|(batch, standard)| batch.times(2) == standard.times(1))
     };
     if offer.tier == Tier::Batch && !pairs.into_iter().all(is_half) {
-        found.push(Remark::new("batch is not half of standard", format!("{}: {}", title(offer), both(offer, standard))));
+        found.push(Remark::new(
+            "batch is not half of standard",
+            format!("{}: {}", title(offer), both(offer, standard)),
+        ));
     }
 }
 
@@ -59,7 +63,8 @@ fn government(offer: &Offer, of_model: &[&Offer], found: &mut Vec<Remark>) {
     let commercial = of_model.iter().filter(|other| {
         !other.scope.starts_with(GOVERNMENT) && other.tier == offer.tier && is_at_once(other, offer)
     });
-    let Some(cheapest) = commercial.filter(|other| other.price.input.is_some()).min_by_key(|other| other.price.input)
+    let Some(cheapest) =
+        commercial.filter(|other| other.price.input.is_some()).min_by_key(|other| other.price.input)
     else {
         return;
     };
@@ -84,7 +89,14 @@ fn is_at_once(a: &Offer, b: &Offer) -> bool {
 
 fn is_free(offer: &Offer) -> bool {
     let price = &offer.price;
-    let rates = [price.input, price.cache_read, price.cache_write, price.cache_write_long, price.output, price.reasoning];
+    let rates = [
+        price.input,
+        price.cache_read,
+        price.cache_write,
+        price.cache_write_long,
+        price.output,
+        price.reasoning,
+    ];
     rates.into_iter().flatten().all(|rate| rate == Rate::default()) && price.long_context.is_empty()
 }
 

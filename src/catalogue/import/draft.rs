@@ -86,7 +86,8 @@ impl Draft {
         let mut said = BTreeMap::new();
         for (above, rates) in self.rates.range(1..) {
             said.extend(rates);
-            if let (Some(reasoning), true) = (ordinary.get(&Class::Reasoning), said.contains_key(&Class::Output))
+            if let (Some(reasoning), true) =
+                (ordinary.get(&Class::Reasoning), said.contains_key(&Class::Output))
             {
                 said.entry(Class::Reasoning).or_insert(*reasoning);
             }

@@ -93,7 +93,8 @@ fn rows(origin: &str, model: &Table, report: &mut Report) -> Result<Vec<Row>, St
     let variants: Option<Vec<Variant>> = serde_json::from_str(variants).map_err(|error| error.to_string())?;
     let mut by_tier: BTreeMap<Tier, Vec<Timed>> = BTreeMap::new();
     for Variant { when, constraint, prices } in variants.unwrap_or_default() {
-        let when: Vec<(&str, &str)> = when.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let when: Vec<(&str, &str)> =
+            when.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let tier = match when[..] {
             [("service_tier", "default")] if prices.is_empty() => continue,
             [(_, word)] => tier(when[0].0, word),
@@ -107,7 +108,9 @@ fn rows(origin: &str, model: &Table, report: &mut Report) -> Result<Vec<Row>, St
         let about = format!("{origin} {}", tier.name());
         let from = match start(constraint.as_ref())? {
             Some(day) if VERIFIED.contains(&day) => {
-                report.notes.push(Remark::new(format!("{day} is when it was verified, not when it began"), about));
+                report
+                    .notes
+                    .push(Remark::new(format!("{day} is when it was verified, not when it began"), about));
                 standard.iter().filter_map(|timed| timed.from).filter(|from| *from <= day).max()
             }
             from => from,
@@ -146,7 +149,9 @@ fn start(constraint: Option<&Table>) -> Result<Option<Date>, String> {
             let text = constraint["start_date"].get().trim_matches('"');
             text.parse().map(Some).map_err(|_| format!("'{text}' is not a day"))
         }
-        ["end_time", "start_time"] => Err("its price depends on the time of day, which a row cannot say".into()),
+        ["end_time", "start_time"] => {
+            Err("its price depends on the time of day, which a row cannot say".into())
+        }
         _ => Err(format!("it has a price under a condition on {}", keys.join(", "))),
     }
 }
@@ -185,8 +190,11 @@ fn periods(tier: Tier, standard: &[Timed], variants: Option<&[Timed]>) -> Vec<Ro
 
 /// The token prices of a table; other prices go to the report.
 fn sheet(origin: &str, prices: &Table, report: &mut Report) -> Result<Sheet, String> {
-    let prices: BTreeMap<&str, &RawValue> =
-        prices.iter().map(|(key, raw)| (key.as_str(), &**raw)).filter(|(_, raw)| raw.get() != "null").collect();
+    let prices: BTreeMap<&str, &RawValue> = prices
+        .iter()
+        .map(|(key, raw)| (key.as_str(), &**raw))
+        .filter(|(_, raw)| raw.get() != "null")
+        .collect();
     for (key, raw) in prices.iter().filter(|(key, _)| !CLASSES.iter().any(|(known, _)| known == *key)) {
         report.meet(key, outside(key), origin, raw.get());
     }
@@ -276,7 +284,15 @@ const CLASSES: [(&str, Class); 14] = [
 
 /// Of a model, what is not unknown to us.
 const MODEL_KEYS: [&str; 9] = [
-    "context_window", "deprecated", "description", "id", "match", "name", "price_comments", "price_variants", "prices",
+    "context_window",
+    "deprecated",
+    "description",
+    "id",
+    "match",
+    "name",
+    "price_comments",
+    "price_variants",
+    "prices",
 ];
 
 /// The first days of variants that are when the project looked them up, not when the vendor began to charge them.

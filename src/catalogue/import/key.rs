@@ -75,8 +75,22 @@ const TIERS: [&str; 6] = ["balanced", "batches", "decisions", "flex", "priority"
 
 /// What else is sold.
 const UNITS: &[&str] = &[
-    "audio", "character", "credit", "dbu", "file_search", "gb", "guardrail", "image", "message", "page", "pixel", "query",
-    "request", "second", "session", "video",
+    "audio",
+    "character",
+    "credit",
+    "dbu",
+    "file_search",
+    "gb",
+    "guardrail",
+    "image",
+    "message",
+    "page",
+    "pixel",
+    "query",
+    "request",
+    "second",
+    "session",
+    "video",
 ];
 
 #[cfg(test)]
@@ -90,7 +104,12 @@ mod tests {
             ("output_cost_per_token_flex", Class::Output, 0, "flex"),
             ("output_cost_per_reasoning_token", Class::Reasoning, 0, ""),
             ("input_cost_per_token_cache_hit", Class::CacheRead, 0, ""),
-            ("cache_read_input_token_cost_above_272k_tokens_ultrafast", Class::CacheRead, 272_000, "ultrafast"),
+            (
+                "cache_read_input_token_cost_above_272k_tokens_ultrafast",
+                Class::CacheRead,
+                272_000,
+                "ultrafast",
+            ),
             ("input_cost_per_token_priority_above_200k_tokens", Class::Input, 200_000, "priority"),
             ("output_cost_per_token_above_128000_tokens", Class::Output, 128_000, ""),
             ("cache_creation_input_token_cost_above_1hr", Class::CacheWriteLong, 0, ""),

@@ -197,7 +197,9 @@ fn uplifts(
     found.extend(fast.map(|fast| (None, Some(Tier::Fast), fast)));
     let both = us.zip(fast).and_then(|(us, fast)| us.times(fast));
     found.extend(both.map(|both| (Some("us"), Some(Tier::Fast), both)));
-    for (key, raw) in own.iter().filter(|(key, _)| factor(key).is_none() || !["fast", "us"].contains(&key.as_str())) {
+    for (key, raw) in
+        own.iter().filter(|(key, _)| factor(key).is_none() || !["fast", "us"].contains(&key.as_str()))
+    {
         report.meet(&format!("provider_specific_entry.{key}"), "not understood", name, raw.get());
     }
     for (scope, speed, factor) in &found[1..] {

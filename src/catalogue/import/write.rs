@@ -14,7 +14,8 @@ pub fn toml(heading: &str, offers: &[Offer]) -> Result<String> {
         let _ = writeln!(out, "# {line}");
     }
     for offer in offers {
-        let row = serde_json::to_value(offer).map_err(|cause| Error::failed(format!("could not write a row: {cause}")))?;
+        let row = serde_json::to_value(offer)
+            .map_err(|cause| Error::failed(format!("could not write a row: {cause}")))?;
         out.push_str("\n[[offer]]\n");
         for (key, value) in row.as_object().into_iter().flatten() {
             let _ = writeln!(out, "{key} = {}", inline(value));
@@ -31,7 +32,8 @@ fn inline(value: &Value) -> String {
             format!("[\n{lines}]")
         }
         Value::Object(table) => {
-            let pairs: Vec<String> = table.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
+            let pairs: Vec<String> =
+                table.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
             if pairs.is_empty() { "{}".into() } else { format!("{{ {} }}", pairs.join(", ")) }
         }
         Value::String(text) => toml::Value::String(text.clone()).to_string(),

@@ -184,13 +184,15 @@ impl UsageRecord {
         let CacheCreation { ephemeral_1h_input_tokens: hour, ephemeral_5m_input_tokens: minutes } =
             self.cache_creation;
         let stored = Count(hour.0.saturating_add(minutes.0));
+        let Count(stored) = self.cache_creation_input_tokens.unwrap_or(stored);
+        let cache_write_long = hour.0.min(stored);
         let generated = self.output_tokens.unwrap_or_default().0;
         let reasoning = self.output_tokens_details.thinking_tokens.0.min(generated);
         Some(Usage {
             input: self.input_tokens.unwrap_or_default().0,
             cache_read: self.cache_read_input_tokens.unwrap_or_default().0,
-            cache_write: self.cache_creation_input_tokens.unwrap_or(stored).0,
-            cache_write_long: 0,
+            cache_write: stored - cache_write_long,
+            cache_write_long,
             output: generated - reasoning,
             reasoning,
             source: Source::Provider,
@@ -219,8 +221,8 @@ mod tests {
         let expected = Usage {
             input: 25,
             cache_read: 64,
-            cache_write: 6,
-            cache_write_long: 0,
+            cache_write: 4,
+            cache_write_long: 2,
             output: 30,
             reasoning: 20,
             source: Source::Provider,
@@ -247,7 +249,8 @@ mod tests {
     #[test]
     fn usage_that_cannot_be_is_read_as_the_nearest_that_can() {
         let stored = r#"{"output_tokens":2,"cache_creation":{"ephemeral_1h_input_tokens":3},"output_tokens_details":{"thinking_tokens":9}}"#;
-        let expected = Usage { cache_write: 3, reasoning: 2, source: Source::Provider, ..Usage::default() };
+        let expected =
+            Usage { cache_write_long: 3, reasoning: 2, source: Source::Provider, ..Usage::default() };
         assert_eq!(told(&[stored]).0, Some(expected));
         assert_eq!(told(&[]), (None, None));
         assert_eq!(told(&[r#"{"service_tier":"standard"}"#]), (None, None));

@@ -107,7 +107,7 @@ fn a_whole_answer_has_its_blocks_and_its_usage() {
         input: 60,
         cache_read: 40,
         cache_write: 9,
-        cache_write_long: 0,
+        cache_write_long: 3,
         output: 2,
         reasoning: 3,
         source: Source::Provider,
@@ -117,10 +117,10 @@ fn a_whole_answer_has_its_blocks_and_its_usage() {
     assert_eq!(answer["content"][0]["thinking"], words(0, 3));
     assert_eq!(answer["content"][1], json!({"type": "text", "text": words(0, 2)}));
     assert_eq!(answer["stop_reason"], "max_tokens");
-    let cache = json!({"ephemeral_5m_input_tokens": 9, "ephemeral_1h_input_tokens": 0});
+    let cache = json!({"ephemeral_5m_input_tokens": 9, "ephemeral_1h_input_tokens": 3});
     let told = json!({
         "input_tokens": 60,
-        "cache_creation_input_tokens": 9,
+        "cache_creation_input_tokens": 12,
         "cache_read_input_tokens": 40,
         "cache_creation": cache,
         "output_tokens": 5,
@@ -283,6 +283,7 @@ fn what_the_path_says_is_not_said_again() {
         in_path: super::super::Place::default(),
         anthropic_version: None,
         service_tier: Some("standard_only"),
+        marked: None,
     };
     let spelt = |ask: &Ask<'_>| Value::Object(AnthropicMessages.body(ask)).to_string();
     let messages = r#""max_tokens":4096,"messages":[{"role":"user","content":"{prompt}"}],"service_tier":"standard_only""#;

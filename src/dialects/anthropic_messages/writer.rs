@@ -145,7 +145,15 @@ impl MessagesWriter {
 
 impl Writer for MessagesWriter {
     fn tokens(&mut self, tokens: &Tokens, out: &mut Events<'_>) {
-        let begun = Usage { input: self.asked.input_tokens, output: 1, ..Usage::default() };
+        let cached = self.asked.cached;
+        let begun = Usage {
+            input: self.asked.input_tokens.saturating_sub(cached.total()),
+            cache_read: cached.read,
+            cache_write: cached.write,
+            cache_write_long: cached.write_long,
+            output: 1,
+            ..Usage::default()
+        };
         self.begin(&begun, out);
         self.open(tokens.kind, out);
         let written = match tokens.kind {
@@ -203,15 +211,15 @@ pub fn tier_word(tier: Tier) -> &'static str {
     }
 }
 
-/// Usage in the provider's form. All that is stored is kept for five minutes.
+/// Usage in the provider's form.
 fn usage(usage: &Usage, tier: Tier) -> Value {
     json!({
         "input_tokens": usage.input,
-        "cache_creation_input_tokens": usage.cache_write,
+        "cache_creation_input_tokens": stored(usage),
         "cache_read_input_tokens": usage.cache_read,
         "cache_creation": {
             "ephemeral_5m_input_tokens": usage.cache_write,
-            "ephemeral_1h_input_tokens": 0,
+            "ephemeral_1h_input_tokens": usage.cache_write_long,
         },
         "output_tokens": usage.generated(),
         "output_tokens_details": {"thinking_tokens": usage.reasoning},
@@ -224,9 +232,13 @@ fn usage(usage: &Usage, tier: Tier) -> Value {
 fn cumulative(usage: &Usage) -> Value {
     json!({
         "input_tokens": usage.input,
-        "cache_creation_input_tokens": usage.cache_write,
+        "cache_creation_input_tokens": stored(usage),
         "cache_read_input_tokens": usage.cache_read,
         "output_tokens": usage.generated(),
         "output_tokens_details": {"thinking_tokens": usage.reasoning},
     })
+}
+
+fn stored(usage: &Usage) -> u64 {
+    u64::from(usage.cache_write) + u64::from(usage.cache_write_long)
 }

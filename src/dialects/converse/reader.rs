@@ -9,7 +9,7 @@ use crate::dialects::counts::{Chars, Count, Nested, loose};
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::dialects::template::Template;
 use crate::dialects::{Ask, Reader};
-use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Source, Usage};
+use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Usage};
 
 /// Reads the answer to one request.
 pub struct ConverseReader {
@@ -225,6 +225,17 @@ struct UsageRecord {
     cache_read_input_tokens: Count,
     #[serde(default)]
     cache_write_input_tokens: Count,
+    #[serde(default)]
+    cache_details: Option<Vec<CacheDetail>>,
+}
+
+/// What was stored for so long.
+#[derive(Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[derive(Default)]
+struct CacheDetail {
+    ttl: String,
+    input_tokens: Count,
 }
 
 impl UsageRecord {
@@ -237,19 +248,13 @@ impl UsageRecord {
         let Count(output) = self.output_tokens.unwrap_or_default();
         let (Count(cache_read), Count(cache_write)) =
             (self.cache_read_input_tokens, self.cache_write_input_tokens);
-        Some(match counts_cache_as_input {
-            true => {
-                Nested { prompt: input, cache_read, cache_write, generated: output, reasoning: 0 }.usage()
-            }
-            false => Usage {
-                input,
-                cache_read,
-                cache_write,
-                cache_write_long: 0,
-                output,
-                reasoning: 0,
-                source: Source::Provider,
-            },
-        })
+        let hours = self.cache_details.iter().flatten().filter(|detail| detail.ttl.ends_with('h'));
+        let cache_write_long = hours.map(|detail| detail.input_tokens.0).fold(0, u32::saturating_add);
+        let cached = u64::from(cache_read) + u64::from(cache_write);
+        let beside = if counts_cache_as_input { 0 } else { u32::try_from(cached).unwrap_or(u32::MAX) };
+        let prompt = input.saturating_add(beside);
+        let nested =
+            Nested { prompt, cache_read, cache_write, cache_write_long, generated: output, reasoning: 0 };
+        Some(nested.usage())
     }
 }

@@ -89,6 +89,7 @@ fn blocks_open_grow_and_close_in_the_services_order() {
     assert_eq!(data[7], &json!({"stopReason": "end_turn"}));
     let usage = json!({
         "inputTokens": 7, "cacheReadInputTokens": 2, "cacheWriteInputTokens": 1,
+        "cacheDetails": [{"ttl": "5m", "inputTokens": 1}],
         "outputTokens": 4, "totalTokens": 14,
     });
     assert_eq!(data[8], &json!({"metrics": {"latencyMs": 0}, "usage": usage}));

@@ -195,9 +195,13 @@ fn usage(usage: &Usage, model: &str) -> Value {
         true => usage.prompt(),
         false => u64::from(usage.input),
     };
+    let stored = [("1h", usage.cache_write_long), ("5m", usage.cache_write)];
+    let details = stored.into_iter().filter(|(_, tokens)| *tokens > 0);
+    let details: Vec<_> = details.map(|(ttl, tokens)| json!({"ttl": ttl, "inputTokens": tokens})).collect();
     json!({
+        "cacheDetails": details,
         "cacheReadInputTokens": usage.cache_read,
-        "cacheWriteInputTokens": usage.cache_write,
+        "cacheWriteInputTokens": u64::from(usage.cache_write) + u64::from(usage.cache_write_long),
         "inputTokens": input,
         "outputTokens": usage.generated(),
         "totalTokens": usage.prompt() + usage.generated(),

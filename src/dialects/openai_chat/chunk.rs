@@ -105,8 +105,16 @@ pub struct UsageRecord {
 #[serde(default)]
 struct Details {
     cache_write_tokens: Count,
+    cache_write_tokens_details: Written,
     cached_tokens: Count,
     reasoning_tokens: Count,
+}
+
+/// What was stored, by how long it is kept.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Written {
+    pub ttl_12h_tokens: Count,
 }
 
 impl UsageRecord {
@@ -127,6 +135,7 @@ impl UsageRecord {
             prompt,
             cache_read: cache.cached_tokens.0,
             cache_write: cache.cache_write_tokens.0,
+            cache_write_long: cache.cache_write_tokens_details.ttl_12h_tokens.0,
             generated: if is_outside { completion.saturating_add(reasoning) } else { completion },
             reasoning,
         };

@@ -160,7 +160,8 @@ fn arguments(piece: &str) -> String {
     format!("{}{piece}{}", ARGUMENTS.0, ARGUMENTS.1)
 }
 
-/// Usage in the provider's form, in which parts lie inside each other.
+/// Usage in the provider's form, in which parts lie inside each other. It has no place for how long what was
+/// stored is kept.
 pub fn usage(usage: &Usage) -> Value {
     json!({
         "prompt_tokens": usage.prompt(),
@@ -168,7 +169,7 @@ pub fn usage(usage: &Usage) -> Value {
         "total_tokens": usage.prompt() + usage.generated(),
         "prompt_tokens_details": {
             "cached_tokens": usage.cache_read,
-            "cache_write_tokens": usage.cache_write,
+            "cache_write_tokens": u64::from(usage.cache_write) + u64::from(usage.cache_write_long),
             "audio_tokens": 0,
         },
         "completion_tokens_details": {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::dialects::Reader;
 use crate::dialects::counts::{Chars, Count, Nested, loose};
+use crate::dialects::openai_chat::Written;
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Usage};
 
@@ -168,6 +169,7 @@ struct UsageRecord {
 #[serde(default)]
 struct Details {
     cache_write_tokens: Count,
+    cache_write_tokens_details: Written,
     cached_tokens: Count,
     reasoning_tokens: Count,
 }
@@ -183,6 +185,7 @@ impl UsageRecord {
             prompt: self.input_tokens.unwrap_or_default().0,
             cache_read: cache.cached_tokens.0,
             cache_write: cache.cache_write_tokens.0,
+            cache_write_long: cache.cache_write_tokens_details.ttl_12h_tokens.0,
             generated: self.output_tokens.unwrap_or_default().0,
             reasoning: self.output_tokens_details.unwrap_or_default().reasoning_tokens.0,
         };

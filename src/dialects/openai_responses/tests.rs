@@ -58,7 +58,8 @@ fn items_open_grow_and_close_in_the_services_order() {
     assert_eq!(response["output"][1]["content"][0]["text"], text);
     assert_eq!(response["status"], "completed");
     let usage = json!({
-        "input_tokens": 9, "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 0},
+        "input_tokens": 9, "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 0,
+            "cache_write_tokens_details": {"ttl_30m_tokens": 0, "ttl_12h_tokens": 0}},
         "output_tokens": 4, "output_tokens_details": {"reasoning_tokens": 1}, "total_tokens": 13,
     });
     assert_eq!(response["usage"], usage);

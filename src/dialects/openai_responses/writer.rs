@@ -290,7 +290,14 @@ fn with(object: &Value, name: &str, value: Value) -> Value {
 fn usage(usage: &Usage) -> Value {
     json!({
         "input_tokens": usage.prompt(),
-        "input_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write},
+        "input_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": u64::from(usage.cache_write) + u64::from(usage.cache_write_long),
+            "cache_write_tokens_details": {
+                "ttl_30m_tokens": usage.cache_write,
+                "ttl_12h_tokens": usage.cache_write_long,
+            },
+        },
         "output_tokens": usage.generated(),
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.prompt() + usage.generated(),

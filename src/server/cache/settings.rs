@@ -266,6 +266,9 @@ mod tests {
     #[test]
     fn lengths_are_rounded_down_to_the_step_and_too_short_ones_to_nothing() {
         let openai = read("cache = 'openai'").unwrap();
-        assert_eq!([1023, 1024, 1151, 1152, 2006].map(|tokens| openai.usable(tokens)), [0, 1024, 1024, 1152, 1920]);
+        assert_eq!(
+            [1023, 1024, 1151, 1152, 2006].map(|tokens| openai.usable(tokens)),
+            [0, 1024, 1024, 1152, 1920]
+        );
     }
 }

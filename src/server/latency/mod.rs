@@ -95,7 +95,9 @@ kinds! {
 /// The time to read what of a job's prompt no cache serves, at `per_1k_input` for 1000 tokens, rounded down to the
 /// nanosecond. What a cache is to store is read like any other.
 fn prefill(per_1k_input: Span, job: &Job) -> Duration {
-    let total = per_1k_input.get().as_nanos() * u128::from(job.request.input_tokens.saturating_sub(job.cached.read)) / 1000;
+    let total = per_1k_input.get().as_nanos()
+        * u128::from(job.request.input_tokens.saturating_sub(job.cached.read))
+        / 1000;
     Duration::from_nanos(u64::try_from(total).unwrap_or(u64::MAX))
 }
 

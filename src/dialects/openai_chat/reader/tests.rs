@@ -176,7 +176,7 @@ fn the_request_is_spelt_as_the_service_reads_it() {
     let target = Target { model: "a\"b".into(), ..target() };
     let ask = Request { max_tokens: Some(5), input_tokens: 1, ..request(true) };
     let encoded = target.encode(&ask);
-    let word = String::from_utf8(prompt::prompt(ask.id, 1).concat()).unwrap();
+    let word = String::from_utf8(prompt::own(&ask).concat()).unwrap();
     assert_eq!(
         String::from_utf8(encoded.body.concat()).unwrap(),
         format!(
