@@ -9,7 +9,7 @@ use tollgate::dialects::Generate;
 use tollgate::dialects::sse::Sse;
 use tollgate::providers::{AnyProvider, Encoder, Operation, Target};
 use tollgate::time::Instant;
-use tollgate::wire::{ClassId, Kind, Reply, Request, RequestId, Tokens};
+use tollgate::wire::{ClassId, Kind, Reply, Request, RequestId, Tier, Tokens};
 
 const CHUNKS: u64 = 1000;
 /// What a TCP segment carries.
@@ -68,7 +68,8 @@ fn chunks(criterion: &mut Criterion) {
 fn stream(kinds: &[Kind]) -> Vec<u8> {
     let asked =
         Generate { model: "gpt-4o-mini".into(), stream: true, include_usage: true, ..Generate::default() };
-    let mut encoder = Encoder::new(openai(), Operation::new("openai_chat"), asked, Instant::START);
+    let mut encoder =
+        Encoder::new(openai(), Operation::new("openai_chat"), asked, Tier::Standard, Instant::START);
     let mut out = BytesMut::new();
     for (nth, kind) in kinds.iter().cycle().take(CHUNKS as usize).enumerate() {
         let reply = Reply::Tokens(Tokens { kind: *kind, count: 1, steady: None });
