@@ -202,9 +202,12 @@ fn a_late_wake_changes_no_instant_of_what_follows() {
 fn every_kind_is_read_and_written_back() {
     let limits = [
         "{ kind = 'concurrency', max = 3, queue_max = 4 }",
-        "{ kind = 'outage', windows = [{ from = '1s', for = '2s' }], random = { mean_up = '1h', mean_down = '1m' }, status = 529, retry_after = '5s', break_streams = true }",
-        "{ kind = 'requests', per_minute = 60, burst = 1, window = 'ten_seconds', count_refused = true }",
-        "{ kind = 'tokens', per_minute = 60, offered = { input = 0.1, combine = 'max', max_tokens_assumed = 9 }, settled = { cache_read = 0, reasoning = 1.25 }, room = 'below' }",
+        "{ kind = 'context', max = 128_000 }",
+        "{ kind = 'outage', windows = [{ from = '1s', for = '2s' }, { from = '5m' }], retryable = false, random = { mean_up = '1h', mean_down = '1m' }, status = 529, retry_after = '5s', break_streams = true }",
+        "{ kind = 'ramp', counts = 'input', floor = 1_000_000, growth = 0.5, span = '15m', over = 'downgrade' }",
+        "{ kind = 'requests', per_day = 60, burst = 1, window = 'ten_seconds', count_refused = true, lowered = [{ from = '1s', for = '1m', to = 0.25 }] }",
+        "{ kind = 'shared_capacity', counts = 'requests', median_per_minute = 60, sigma = 0.5, floor_per_minute = 9, lasts = '5s', status = 529, retry_after = '1s' }",
+        "{ kind = 'tokens', per_minute = 60, offered = { input = 0.1, cache_read = 0, cache_write = 2, cache_write_long = 3, combine = 'max', max_tokens_assumed = 9 }, settled = { cache_read = 0, cache_write_long = 2, reasoning = 1.25 }, room = 'below', meter = 'as_produced', on_exhausted = 'refuse_new' }",
     ];
     let latencies = [
         "{ kind = 'continuous_batching', instances = 2, batch_max = 8, queue_max = 9, overhead = '1ms', per_1k_input = '2ms', itl = '3ms', itl_per_sequence = '4us', per_1k_kv = '9us', prefill = 'alone', step_tokens = 100, kv_tokens = 9000, kv_full = 'reserve' }",

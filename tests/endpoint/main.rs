@@ -3,4 +3,6 @@
 mod drive;
 mod invariants;
 mod machine;
+mod metering;
 mod oracles;
+mod quota;
