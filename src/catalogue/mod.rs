@@ -3,6 +3,7 @@
 pub mod files;
 pub mod import;
 pub mod lookup;
+pub mod machine;
 pub mod model;
 pub mod name;
 mod read;

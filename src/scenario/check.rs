@@ -188,7 +188,7 @@ impl Check<'_, '_> {
                 let help = "write \"mock\", or an address such as \"https://api.openai.com/v1\"";
                 self.say(&format!("{path}.url"), "`url` is no address to send requests to", &problem, help);
             }
-            Ok(Url::Mock) if endpoint.latency.is_none() => self.say(
+            Ok(Url::Mock) if endpoint.latency.is_none() && endpoint.machine.is_none() => self.say(
                 &format!("{path}.latency"),
                 format!("endpoint `{name}` is a mock and does not say how fast it answers"),
                 "this needs `latency`",
@@ -201,6 +201,10 @@ impl Check<'_, '_> {
                 "remove `hints`",
             ),
             Ok(Url::Local | Url::Mock | Url::Remote) => {}
+        }
+        if let Some(problem) = endpoint.machine.as_ref().and_then(|machine| machine.latency().err()) {
+            let help = "take one of these, or say how fast yours is with `latency`";
+            self.say(&format!("{path}.machine.preset"), problem, "", help);
         }
         if let Some(key) = &endpoint.key_env {
             self.key_env(&format!("{path}.key_env"), key);

@@ -22,6 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use self::diagnostic::Diagnostic;
 use crate::catalogue::Catalogue;
+use crate::catalogue::machine::MachineSpec;
 use crate::client::arrivals::AnyArrivals;
 use crate::client::fleet::Cooling;
 use crate::client::hedge::Hedge;
@@ -162,7 +163,10 @@ pub struct EndpointSpec {
     /// For the weighted router.
     #[serde(default = "default_weight")]
     pub weight: Positive,
-    /// How fast it answers: needed by `simulate` and `mock`.
+    /// Machines of one's own, as the catalogue has them from published measurements: they say how fast it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineSpec>,
+    /// How fast it answers: needed by `simulate` and `mock`; that of `machine`, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<AnyLatency>,
     /// What it refuses: its quotas and outages.
@@ -343,6 +347,11 @@ impl Scenario {
                 scenario.prices = Arc::new(own);
             }
             _ => {}
+        }
+        for spec in &mut scenario.endpoints {
+            if let (None, Some(machine)) = (&spec.latency, &spec.machine) {
+                spec.latency = machine.latency().ok().map(AnyLatency::ContinuousBatching);
+            }
         }
         for (nth, commitment) in (1..).zip(&mut scenario.commitments) {
             if commitment.name().is_empty() {
