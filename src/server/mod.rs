@@ -9,5 +9,6 @@ pub mod limits;
 pub mod quota;
 pub mod replica;
 pub mod service;
+pub mod stretch;
 pub mod units;
 pub mod way;

@@ -8,18 +8,9 @@
 //! 3. All whose prompts are read get a token, except while a prompt is read alone. Room that is left in the step goes
 //!    to the prompts that are not read yet, the oldest first. A prompt's last part brings its job's next token.
 //!
-//! Who arrives or leaves during a step changes the next one. So a step's time is known when it begins, and between
-//! changes of the batch each step takes longer than the one before by what the new tokens add to memory: the k-th of
-//! such a *stretch* ends at
-//!
-//! ```text
-//! t(k) = t(0) + k · first + growth · k (k − 1) / 2
-//! ```
-//!
-//! Time is counted in whole picoseconds, so this sum is the same whether made at once or step by step: a stretch can be
-//! cut after any step without moving a later one. That is why a simulation, which stops only where a job comes to a mark,
-//! and the mock, which stops at each token, agree to the nanosecond, and why a simulated request costs a handful of events
-//! whatever its length.
+//! Who arrives or leaves during a step changes the next one, so a step's time is known when it begins. Steps that differ
+//! only by the tokens they add to memory are taken as one [`Stretch`], up to the next mark of a job: a simulated request
+//! costs a handful of events whatever its length.
 //!
 //! Nobody starves: every job fits into an empty machine's memory, jobs enter in their order, and the youngest is the one
 //! that is put out, so the oldest always runs to its end.
@@ -28,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::latency::{ContinuousBatching, KvFull, Prefill};
+use super::stretch::{Stretch, from_picos, to_picos};
 use crate::time::Instant;
 use crate::wire::Job;
 
@@ -76,18 +68,6 @@ pub struct Sequence {
     /// Its tokens when its prompt was read last, and the machine's steps then: it decodes since.
     out: u32,
     since: Option<u64>,
-}
-
-/// Steps of which each takes longer than the one before by the same time.
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    steps: u64,
-    /// Picoseconds of the first, and what each further one takes longer.
-    first: u128,
-    growth: u128,
-    /// Sequences that get a token in each, and prompt tokens read in each.
-    decoding: u64,
-    prompt: u64,
 }
 
 impl Sequence {
@@ -373,45 +353,4 @@ impl Replica {
     fn growth(&self, rules: &ContinuousBatching) -> u64 {
         if rules.kv_full == KvFull::Preempt { self.decoding } else { 0 }
     }
-}
-
-impl Stretch {
-    /// Picoseconds that its first `steps` steps take.
-    fn time(&self, steps: u64) -> u128 {
-        let k = u128::from(steps);
-        let pairs = k * k.saturating_sub(1) / 2;
-        self.first.saturating_mul(k).saturating_add(self.growth.saturating_mul(pairs))
-    }
-
-    /// How many of its steps are over by `now`, where it began at `at`.
-    fn over_by(&self, at: u128, now: Instant) -> u64 {
-        let spent = to_picos(now).saturating_sub(at);
-        self.count(|steps| self.time(steps) <= spent)
-    }
-
-    /// How many of its steps began before `now`: one that begins then can still change.
-    fn begun_by(&self, at: u128, now: Instant) -> u64 {
-        let spent = to_picos(now).saturating_sub(at);
-        let over = self.count(|steps| self.time(steps) < spent);
-        if spent > 0 { (over + 1).min(self.steps) } else { 0 }
-    }
-
-    /// The most steps for which `holds`, which no more hold after it failed for fewer.
-    fn count(&self, holds: impl Fn(u64) -> bool) -> u64 {
-        let (mut low, mut high) = (0, self.steps);
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            if holds(middle) { low = middle } else { high = middle - 1 }
-        }
-        low
-    }
-}
-
-fn to_picos(at: Instant) -> u128 {
-    u128::from(at.as_nanos()) * 1000
-}
-
-/// The first nanosecond at which a time has come.
-fn from_picos(picos: u128) -> Instant {
-    Instant::from_nanos(u64::try_from(picos.div_ceil(1000)).unwrap_or(u64::MAX))
 }
