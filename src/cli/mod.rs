@@ -8,6 +8,7 @@ mod login;
 #[cfg(feature = "net")]
 mod mock;
 mod output;
+mod prices;
 mod report;
 #[cfg(feature = "net")]
 mod run;
@@ -33,6 +34,7 @@ enum Verb {
     Init(init::Args),
     #[cfg(feature = "net")]
     Mock(mock::Args),
+    Prices(prices::Args),
     Report(report::Args),
     #[cfg(feature = "net")]
     Run(run::Args),
@@ -64,6 +66,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         Verb::Init(args) => init::execute(args),
         #[cfg(feature = "net")]
         Verb::Mock(args) => mock::execute(args),
+        Verb::Prices(args) => prices::execute(args),
         Verb::Report(args) => report::execute(args),
         #[cfg(feature = "net")]
         Verb::Run(args) => run::execute(args),
