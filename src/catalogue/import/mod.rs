@@ -99,8 +99,8 @@ pub fn import(text: &str, settings: &Settings) -> Result<(Vec<Offer>, Report)> {
         let times = if is_uplifted { format!(" × {}", draft.factor) } else { String::new() };
         match draft.offer(settings, &times) {
             Ok(offer) => {
-                understood.insert((draft.place.provider, draft.origin.clone()));
-                offers.push((draft.origin, offer));
+                offers.push((format!("{}{times}", draft.origin), offer));
+                understood.insert(draft.origin);
             }
             Err(why) => report.skip(format!("{about}{times}"), why),
         }
@@ -130,7 +130,7 @@ fn apart(mut offers: Vec<(String, Offer)>, report: &mut Report) -> Vec<Offer> {
         } else {
             let why = "two names for the same with different prices, of which the shorter stands";
             report.warnings.push(Remark::new(why, format!("{first} and {about}")));
-            report.merged.push(Remark::new(format!("not as {first}"), name));
+            report.skip(about, format!("{first} stands"));
         }
     }
     kept.into_iter().map(|(_, offer)| offer).collect()
