@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::decimal::Decimal;
-use super::draft::{Class, Draft, Rates};
+use super::draft::{Class, Draft, Place, Rates};
 use super::report::{NO_PRICE, Remark, Report};
 use super::{Collected, Settings, number, place};
 use crate::wire::Tier;
@@ -72,7 +72,7 @@ pub fn read(text: &str, settings: &Settings, report: &mut Report) -> Result<Vec<
                 Ok(rows) => found.extend(rows.into_iter().map(|(tier, from, until, sheet)| {
                     let about = format!("{origin} {}", tier.name());
                     let (origin, url, rates) = (origin.clone(), url.clone(), rates(&sheet));
-                    let place = super::draft::Place { tier, ..place.clone() };
+                    let place = Place { tier, ..place.clone() };
                     let draft = Draft { origin, url, place, from, until, rates, factor: Decimal::ONE };
                     Collected { draft, about }
                 })),

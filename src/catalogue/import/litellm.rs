@@ -6,10 +6,11 @@ use jiff::civil::Date;
 use serde_json::value::RawValue;
 
 use super::decimal::Decimal;
-use super::draft::{Draft, Rates};
+use super::draft::{Draft, Place, Rates};
 use super::key::{self, Key};
 use super::report::{Remark, Report};
 use super::{Collected, Settings, number, place};
+use crate::catalogue::lookup::REGIONAL;
 use crate::wire::Tier;
 
 /// Attributes by name, as written.
@@ -47,7 +48,7 @@ pub fn read(text: &str, settings: &Settings, report: &mut Report) -> Result<Vec<
 fn drafts(
     name: &str,
     entry: &Entry,
-    place: super::draft::Place,
+    place: Place,
     settings: &Settings,
     report: &mut Report,
 ) -> Vec<Collected> {
@@ -64,18 +65,16 @@ fn drafts(
     let mut found = Vec::new();
     for (word, rates) in tiers {
         let about = if word.is_empty() { name.to_string() } else { format!("{name} {word}") };
-        let tier = match (rates, tier(&word)) {
-            (Err(why), _) => {
+        let made =
+            rates.and_then(|rates| Ok((rates, tier(&word).ok_or(format!("'{word}' is none of our tiers"))?)));
+        let (rates, tier) = match made {
+            Ok((rates, Tier::Standard)) => (rates, place.tier),
+            Ok(made) => made,
+            Err(why) => {
                 report.skip(about, why);
                 continue;
             }
-            (Ok(_), None) => {
-                report.skip(about, format!("'{word}' is none of our tiers"));
-                continue;
-            }
-            (Ok(rates), Some(tier)) => (rates, if word.is_empty() { place.tier } else { tier }),
         };
-        let (rates, tier) = tier;
         for (scope, speed, factor) in &uplifts {
             let is_plain = tier == Tier::Standard && place.scope == "global";
             if !(speed.is_none() || is_plain) {
@@ -174,7 +173,7 @@ fn uplifts(
 ) -> Vec<(Option<&'static str>, Option<Tier>, Decimal)> {
     let mut found = vec![(None, None, Decimal::ONE)];
     for (key, scope) in [
-        ("regional_endpoint_uplift_multiplier", place::REGIONAL),
+        ("regional_endpoint_uplift_multiplier", REGIONAL),
         ("regional_processing_uplift_multiplier_eu", "eu"),
         ("regional_processing_uplift_multiplier_us", "us"),
     ] {

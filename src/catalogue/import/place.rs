@@ -1,10 +1,9 @@
 //! What other projects' names for models say: who sells which model in which scope.
 
 use super::draft::Place;
+use crate::catalogue::lookup::REGIONAL;
+use crate::catalogue::name::sold;
 use crate::wire::Tier;
-
-/// The scope of a price that holds in a region, whichever it is.
-pub const REGIONAL: &str = "regional";
 
 /// What LiteLLM's map calls `name` and says `provider` of.
 pub fn litellm(provider: &str, name: &str) -> Place {
@@ -21,11 +20,7 @@ pub fn litellm(provider: &str, name: &str) -> Place {
         "bedrock" | "bedrock_converse" => bedrock(name.strip_prefix("bedrock/").unwrap_or(name)),
         "bedrock_mantle" => bedrock(rest),
         "text-completion-openai" => place("openai", rest, GLOBAL),
-        _ if provider.starts_with("vertex_ai") => {
-            // A publisher, a model, its version.
-            let bare = name.rsplit_once('/').map_or(name, |(_, bare)| bare);
-            place("vertex", bare.split_once('@').map_or(bare, |(model, _)| model), GLOBAL)
-        }
+        _ if provider.starts_with("vertex_ai") => place("vertex", sold("vertex", name).model, GLOBAL),
         _ => place(provider, rest, GLOBAL),
     }
 }
@@ -48,27 +43,24 @@ fn zone(name: &str) -> (&str, &str) {
     }
 }
 
-/// Of Azure's models for other vendors only Claude has an API of its own, where the fast tier is a model's name.
-fn foundry(model: &str, scope: &str) -> Place {
-    match (model.starts_with("claude-"), model.strip_suffix("-fast")) {
-        (true, Some(model)) => Place { tier: Tier::Fast, ..place("foundry", model, scope) },
-        (true, None) => place("foundry", model, scope),
-        (false, _) => place("azure", model, scope),
+/// Of Azure's models of other vendors only Claude has an API of its own.
+fn foundry(name: &str, scope: &str) -> Place {
+    if !name.starts_with("claude-") {
+        return place("azure", name, scope);
     }
+    let sold = sold("foundry", name);
+    Place { tier: sold.tier.unwrap_or_default(), ..place("foundry", sold.model, scope) }
 }
 
 /// `eu-west-1/vendor.model`, `us.vendor.model`, `claude_platform/model`, `vendor.model`.
 fn bedrock(name: &str) -> Place {
-    let (first, rest) = name.split_once('/').unwrap_or(("", name));
-    let (profile, model) = rest.split_once('.').unwrap_or(("", rest));
-    if first == "claude_platform" {
-        place(first, rest, GLOBAL)
-    } else if is_region(first) {
-        place("bedrock", rest, first)
-    } else if PROFILES.contains(&profile) {
-        place("bedrock", model, profile)
-    } else {
-        place("bedrock", if first == "invoke" { rest } else { name }, REGIONAL)
+    match name.split_once('/') {
+        Some(("claude_platform", model)) => place("claude_platform", model, GLOBAL),
+        Some((region, model)) if is_region(region) => place("bedrock", model, region),
+        _ => {
+            let sold = sold("bedrock", name);
+            place("bedrock", sold.model, sold.scope.unwrap_or(REGIONAL))
+        }
     }
 }
 
@@ -87,9 +79,6 @@ const GLOBAL: &str = "global";
 
 /// Azure's data zones and clouds, as the map of November 2026 has them.
 const ZONES: [&str; 5] = ["apac", "eu", "global", "us", "us-gov"];
-
-/// Of Bedrock's cross-region inference: what stands before a vendor's name. AWS, August 2026.
-const PROFILES: [&str; 7] = ["apac", "au", "eu", "global", "jp", "us", "us-gov"];
 
 #[cfg(test)]
 mod tests {

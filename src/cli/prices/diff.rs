@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 use serde::Serialize;
-use tollgate::catalogue::row::Offer;
+use tollgate::catalogue::Offer;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::price::Rate;
 use tollgate::wire::Tier;
@@ -24,7 +24,7 @@ pub struct Args {
     before: Option<PathBuf>,
     /// The catalogue after; --date compares what holds on that day in both
     after: Option<PathBuf>,
-    /// The catalogue of which two days are compared
+    /// The catalogue of which two days are compared, instead of ours
     #[arg(long, value_name = "PATH")]
     catalogue: Vec<PathBuf>,
     /// The earlier day
@@ -83,8 +83,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         }
         (_, _, Some(from), Some(to)) => {
             let offers = select::load(&args.catalogue)?;
-            let held =
-                |day| offers.iter().filter(move |offer| is_of_select(offer) && select::holds(offer, day));
+            let held = |day| offers.iter().filter(move |offer| is_of_select(offer) && offer.holds(day));
             let (before, after): (Vec<_>, Vec<_>) =
                 (held(from).cloned().collect(), held(to).cloned().collect());
             difference(index(&before, Some(from)), index(&after, Some(to)))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tollgate::catalogue::row::Offer;
+use tollgate::catalogue::Offer;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::price::Rate;
 
@@ -17,7 +17,7 @@ use crate::cli::output;
 )]
 #[group(id = "list")]
 pub struct Args {
-    /// A file with prices or a folder of such; several are read together
+    /// A file with prices or a folder of such, instead of ours; several are read together
     #[arg(long, value_name = "PATH")]
     catalogue: Vec<PathBuf>,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
-use tollgate::catalogue::row::Offer;
+use tollgate::catalogue::Offer;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::price::Money;
 use tollgate::wire::{Tier, Usage};
@@ -18,7 +18,7 @@ use crate::cli::output;
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub struct Args {
-    /// A file with prices or a folder of such; several are read together
+    /// A file with prices or a folder of such, instead of ours; several are read together
     #[arg(long, value_name = "PATH")]
     catalogue: Vec<PathBuf>,
     /// The call's tokens by class: input, cache_read, cache_write, cache_write_long, output, reasoning
@@ -109,7 +109,7 @@ fn calls(text: &str, offers: &[Offer], today: Date) -> Result<String> {
             set(&mut usage, class, cell(class, "0")).map_err(|why| wrong(line, why))?;
         }
         let key = (cell("provider", ""), cell("model", ""), cell("scope", "global"), tier);
-        let offer = known.get(&key).and_then(|offers| offers.iter().find(|offer| select::holds(offer, day)));
+        let offer = known.get(&key).and_then(|offers| offers.iter().find(|offer| offer.holds(day)));
         let [amount, unknown] = match offer.map(|offer| amount(offer, &usage)) {
             Some(Ok(amount)) => [amount.to_string(), String::new()],
             Some(Err(class)) => [String::new(), class.into()],

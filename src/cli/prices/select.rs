@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use serde::Deserialize;
-use tollgate::catalogue::row::Offer;
+use tollgate::catalogue::files::{self, File};
+use tollgate::catalogue::{Catalogue, Offer};
 use tollgate::error::{Error, Result};
 use tollgate::price::{Price, Rate};
 use tollgate::wire::Tier;
@@ -36,7 +36,7 @@ impl Select {
             && is(&self.scope, &offer.scope)
             && self.model.as_ref().is_none_or(|asked| describes(asked, &offer.model))
             && self.tier.is_none_or(|tier| tier == offer.tier)
-            && self.date.is_none_or(|day| holds(offer, day))
+            && self.date.is_none_or(|day| offer.holds(day))
     }
 
     /// The rows that fit, or the error that there are none.
@@ -53,24 +53,19 @@ impl Select {
     }
 }
 
-/// Every row of a file or of the `.toml` files of a folder, in the order of provider, model, scope, tier and time.
+/// Every row of these files and folders and of nothing else, or ours where there are none, in the order of provider,
+/// model, scope, tier and time.
 pub fn load(paths: &[PathBuf]) -> Result<Vec<Offer>> {
     if paths.is_empty() {
-        return Err(Error::usage("which catalogue? Add --catalogue with a file or a folder of it"));
+        return Ok(Catalogue::embedded().offers.clone());
     }
     let mut offers = Vec::new();
     for path in paths {
-        for file in files(path)? {
-            offers.extend(read(&file)?);
-        }
+        let files = if path.is_dir() { files::read(path)? } else { vec![file(path)?] };
+        offers.extend(Catalogue::of(files)?.offers);
     }
     offers.sort_by(|a, b| (key(a), a.from).cmp(&(key(b), b.from)));
     Ok(offers)
-}
-
-/// Whether a row holds on a day.
-pub fn holds(offer: &Offer, day: Date) -> bool {
-    offer.from.is_none_or(|from| from <= day) && offer.until.is_none_or(|until| day < until)
 }
 
 /// What a row is about, its time apart: provider, model, scope, tier.
@@ -120,32 +115,10 @@ pub fn today() -> Date {
 pub const CLASSES: [&str; 6] =
     ["input", "cache_read", "cache_write", "cache_write_long", "output", "reasoning"];
 
-fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let entries = std::fs::read_dir(path).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-    let entries = entries.map_err(|cause| Error::file("read", path, cause))?;
-    let mut files: Vec<PathBuf> = entries.iter().map(std::fs::DirEntry::path).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
-    if files.is_empty() {
-        return Err(Error::usage(format!("{} has no .toml file with prices", path.display())));
-    }
-    Ok(files)
-}
-
-fn read(path: &Path) -> Result<Vec<Offer>> {
-    /// What else a catalogue's file says is not about tokens.
-    #[derive(Deserialize)]
-    struct File {
-        #[serde(default)]
-        offer: Vec<Offer>,
-    }
+fn file(path: &Path) -> Result<File> {
     let text = std::fs::read_to_string(path).map_err(|cause| Error::file("read", path, cause))?;
-    let file: File = toml::from_str(&text)
-        .map_err(|error| Error::usage(format!("{}: {}", path.display(), error.to_string().trim_end())))?;
-    Ok(file.offer)
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(File { name, text: text.into() })
 }
 
 /// Whether `pattern` is in `name`; with a `*` for any text, whether it is all of it. Case does not matter.
