@@ -1,0 +1,242 @@
+//! What a run makes of the catalogue: prices, their changes, and warnings.
+
+use std::path::Path;
+
+use jiff::civil::{Date, date};
+use tollgate::catalogue::Catalogue;
+use tollgate::collectors::Collectors;
+use tollgate::scenario::Scenario;
+use tollgate::section::{ScopeKind, Value};
+use tollgate::simulate::{Flow, simulate};
+use tollgate::time::Instant;
+use tollgate::wire::Tier;
+
+/// A request of a million tokens for a hundred thousand every 10,000 seconds of two days; `top` and `endpoint` are
+/// further lines of the scenario and of its only endpoint.
+fn scenario(top: &str, endpoint: &str) -> Scenario {
+    read(top, endpoint).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn read(top: &str, endpoint: &str) -> tollgate::error::Result<Scenario> {
+    let text = format!(
+        "{top}\nduration = \"2d\"\narrivals = {{ kind = \"constant\", rate = 0.0001 }}\n\
+         [[classes]]\nname = \"c\"\ninput = {{ kind = \"fixed\", tokens = 1_000_000 }}\n\
+         output = {{ kind = \"fixed\", tokens = 100_000 }}\nmax_tokens = 100_000\ntimeout = \"1h\"\n\
+         [[endpoints]]\nname = \"e\"\nlatency = {{ kind = \"fixed\", ttft = \"1s\", itl = \"1ms\" }}\n{endpoint}\n"
+    );
+    Scenario::parse(&text, Path::new("made.toml"))
+}
+
+/// On which days its requests were sent, and what they cost.
+fn cost(scenario: &Scenario) -> (Vec<Date>, String) {
+    let setup = tollgate::machines::setup(scenario, true);
+    let mut collectors = Collectors::new(&setup);
+    let mut days = Vec::new();
+    simulate(scenario, |outcome| {
+        let days_in = i32::try_from(outcome.attempts[0].sent.as_nanos() / 86_400_000_000_000).unwrap();
+        days.push(scenario.first_day().checked_add(jiff::Span::new().days(days_in)).unwrap());
+        collectors.collect(&outcome);
+        Flow::Continue
+    })
+    .unwrap();
+    let sections = collectors.finish(Instant::MAX);
+    let cost = sections.iter().find(|section| section.name == "cost").unwrap();
+    match &cost.figure(ScopeKind::Total, "", "cost_metered").unwrap().value {
+        Value::Money(money) => (days, money.to_string()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As ai.google.dev has it: introductory rates of 2 and 10 through 2026-11-30, then 4 and 20.
+#[test]
+fn a_price_that_changes_within_the_run_is_charged_from_that_midnight_on() {
+    let argon = scenario("date = \"2026-11-30\"", "provider = \"vertex\"\nmodel = \"gemini-4-argon\"");
+    let (days, cost) = cost(&argon);
+    let after = days.iter().filter(|day| **day >= date(2026, 12, 1)).count();
+    let before = days.len() - after;
+    assert_eq!((before, after), (9, 9));
+    // A million tokens in and a hundred thousand out: 2 + 1 dollars, then 4 + 2.
+    assert_eq!(cost, format!("{}.00", 3 * before + 6 * after));
+}
+
+#[test]
+fn the_same_run_a_day_earlier_or_later_has_one_price() {
+    let endpoint = "provider = \"vertex\"\nmodel = \"gemini-4-argon\"";
+    assert_eq!(cost(&scenario("date = \"2026-11-29\"", endpoint)).1, format!("{}.00", 18 * 3));
+    assert_eq!(cost(&scenario("date = \"2026-12-01\"", endpoint)).1, format!("{}.00", 18 * 6));
+    // Without a date it begins on the catalogue's own day.
+    let today = scenario("", endpoint);
+    assert_eq!(today.date, Some(date(2026, 11, 21)));
+    assert_eq!(cost(&today).1, format!("{}.00", 18 * 3));
+}
+
+#[test]
+fn a_long_prompt_is_charged_the_long_rates_for_the_whole_request() {
+    let endpoint = "provider = \"openai\"\nmodel = \"gpt-6-sol\"";
+    // More than 272,000 tokens: 4 for a million in, 15 for a million out.
+    assert_eq!(cost(&scenario("", endpoint)).1, format!("{}.00", 18 * 55 / 10));
+    assert_eq!(
+        cost(&scenario("", &format!("{endpoint}\nservice_tier = \"fast\""))).1,
+        format!("{}.00", 18 * 11)
+    );
+}
+
+#[test]
+fn an_endpoint_is_sold_by_the_name_place_and_tier_that_it_asks_for() {
+    let rows = [
+        (
+            "provider = \"azure\"\nmodel = \"chat-prod\"\nsold_as = \"gpt-6-sol\"\nscope = \"eu\"",
+            ("gpt-6-sol", "eu", Tier::Standard),
+        ),
+        (
+            "provider = \"bedrock\"\nmodel = \"us.openai.gpt-6-sol\"\nregion = \"us-west-2\"",
+            ("openai.gpt-6-sol", "us", Tier::Standard),
+        ),
+        (
+            "provider = \"bedrock\"\nmodel = \"openai.gpt-6-sol\"\nregion = \"us-west-2\"",
+            ("openai.gpt-6-sol", "us-west-2", Tier::Standard),
+        ),
+        (
+            "provider = \"bedrock\"\nmodel = \"openai.gpt-oss-120b-1:0\"\nservice_tier = \"flex\"",
+            ("openai.gpt-oss-120b-1:0", "us-east-1", Tier::Flex),
+        ),
+        (
+            "provider = \"vertex\"\nmodel = \"claude-sonnet-5-5@20260901\"\nregion = \"europe-west4\"",
+            ("claude-sonnet-5-5", "europe-west4", Tier::Standard),
+        ),
+        (
+            "provider = \"vertex\"\nmodel = \"gemini-4-argon\"\nheaders = { X-Vertex-AI-LLM-Shared-Request-Type = \"priority\" }",
+            ("gemini-4-argon", "global", Tier::Priority),
+        ),
+        (
+            "provider = \"foundry\"\nmodel = \"claude-opus-5-5-fast\"",
+            ("claude-opus-5-5", "global", Tier::Fast),
+        ),
+        (
+            "provider = \"anthropic\"\nmodel = \"claude-opus-5-5\"\nbody = { speed = \"fast\" }",
+            ("claude-opus-5-5", "global", Tier::Fast),
+        ),
+        (
+            "provider = \"anthropic\"\nmodel = \"claude-opus-5-5\"\nbody = { inference_geo = \"us\" }",
+            ("claude-opus-5-5", "us", Tier::Standard),
+        ),
+        (
+            "provider = \"openai\"\nmodel = \"gpt-6-sol\"\nurl = \"https://eu.api.openai.com/v1\"",
+            ("gpt-6-sol", "eu", Tier::Standard),
+        ),
+    ];
+    for (endpoint, (model, scope, tier)) in rows {
+        let scenario = scenario("", endpoint);
+        let sold = scenario.endpoints[0].sold();
+        assert_eq!((&*sold.model, &*sold.scope, sold.tier), (model, scope, Some(tier)), "{endpoint}");
+        assert!(scenario.endpoints[0].tariff.price(Instant::START, None).is_some(), "{endpoint}");
+    }
+}
+
+#[test]
+fn a_price_in_the_scenario_goes_before_the_catalogues() {
+    let own = scenario(
+        "",
+        "provider = \"openai\"\nmodel = \"gpt-6-sol\"\nprice = { input = \"1\", output = \"0\" }",
+    );
+    assert_eq!(cost(&own).1, "18.00");
+    assert!(own.offers(&own.endpoints[0]).is_empty());
+}
+
+#[test]
+fn what_was_served_in_another_tier_is_charged_as_that_tier() {
+    let priority = scenario("", "provider = \"openai\"\nmodel = \"gpt-6-sol\"\nservice_tier = \"priority\"");
+    let tariff = &priority.endpoints[0].tariff;
+    let input =
+        |tier| tariff.price(Instant::START, tier).and_then(|price| price.input).map(|rate| rate.to_string());
+    assert_eq!(input(None).as_deref(), Some("4.00"));
+    assert_eq!(input(Some(Tier::Standard)).as_deref(), Some("2.00"));
+    assert_eq!(input(Some(Tier::Reserved)), None);
+}
+
+#[test]
+fn models_that_come_and_go_and_doubtful_prices_are_warned_of() {
+    let warnings = |day: &str, endpoint: &str| {
+        let scenario = scenario(&format!("date = \"{day}\""), endpoint);
+        scenario.warnings().join("\n")
+    };
+    let gemini = "provider = \"vertex\"\nmodel = \"gemini-3.6-flash\"";
+    assert_eq!(warnings("2026-11-16", gemini), "");
+    assert_eq!(
+        warnings("2026-11-18", gemini),
+        "endpoint 'e': gemini-3.6-flash is retired by vertex on 2026-11-19, within the run"
+    );
+    assert_eq!(
+        warnings("2026-11-19", gemini),
+        "endpoint 'e': gemini-3.6-flash was retired by vertex on 2026-11-19"
+    );
+    assert_eq!(
+        warnings("2026-09-21", "provider = \"openai\"\nmodel = \"gpt-6-sol\""),
+        "endpoint 'e': gpt-6-sol is not at openai before 2026-09-22, and the run begins on 2026-09-21"
+    );
+    assert_eq!(
+        warnings("2026-11-21", "provider = \"openai\"\nmodel = \"gpt-5.6-sol\""),
+        "endpoint 'e': the price of gpt-5.6-sol at openai is promotional, without a stated end: promised through 2026-11-21"
+    );
+    // An own price is nobody's promotion, and is not stale.
+    let own = "provider = \"openai\"\nmodel = \"gpt-5.6-sol\"\nprice = { input = \"1\", output = \"1\" }";
+    assert_eq!(warnings("2027-06-01", own), "");
+    let stale = warnings("2027-03-22", "provider = \"openai\"\nmodel = \"gpt-6-sol\"");
+    assert!(stale.contains("was read on 2026-11-21, more than 120 days before 2027-03-22"), "{stale}");
+    assert_eq!(warnings("2027-03-21", "provider = \"openai\"\nmodel = \"gpt-6-sol\""), "");
+}
+
+/// The key of the scenario and the option of the command line: a folder whose rows go before ours.
+#[test]
+fn a_folder_of_prices_goes_before_ours_and_is_hashed_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |dir: &str, input: &str| {
+        std::fs::create_dir_all(folder.path().join(dir)).unwrap();
+        let row = format!(
+            "[[offer]]\nprovider = \"self_hosted\"\nmodel = \"m\"\nprice = {{ input = \"{input}\", output = \"0\" }}\n\
+             source = \"our own reckoning\"\ndated = \"2026-11-01\"\n"
+        );
+        std::fs::write(folder.path().join(dir).join("own.toml"), row).unwrap();
+    };
+    write("a", "1");
+    write("b", "7");
+    let path = folder.path().join("s.toml");
+    let text = "catalogue = \"a\"\nduration = \"2d\"\narrivals = { kind = \"constant\", rate = 0.0001 }\n\
+                [[classes]]\nname = \"c\"\ninput = { kind = \"fixed\", tokens = 1_000_000 }\n\
+                output = { kind = \"fixed\", tokens = 1 }\ntimeout = \"1h\"\n\
+                [[endpoints]]\nname = \"e\"\nprovider = \"self_hosted\"\nmodel = \"m\"\n\
+                latency = { kind = \"fixed\", ttft = \"1s\", itl = \"1ms\" }\n";
+    std::fs::write(&path, text).unwrap();
+    let load = |dir: Option<&str>| {
+        let dir = dir.map(|dir| folder.path().join(dir));
+        Scenario::load_with(&path, dir.as_deref()).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let (own, other) = (load(None), load(Some("b")));
+    assert_eq!((cost(&own).1, cost(&other).1), ("18.00".into(), (7 * 18).to_string() + ".00"));
+    assert_ne!(own.prices.hash(), other.prices.hash());
+    assert_ne!(own.prices.hash(), Catalogue::embedded().hash());
+    // Without the folder there is no price, and what reads no files does not ask for one.
+    assert!(Scenario::parse(text, &path).is_ok());
+    assert!(Scenario::parse(&text.replace("catalogue = \"a\"\n", ""), &path).is_err());
+    std::fs::remove_dir_all(folder.path().join("a")).unwrap();
+    let error = Scenario::load(&path).unwrap_err().show(false);
+    assert!(error.contains("could not read the catalogue") && error.contains("s.toml:1:13"), "{error}");
+}
+
+#[test]
+fn a_longer_run_reaches_days_that_have_no_price() {
+    let mut argon = scenario("date = \"2026-12-01\"", "provider = \"vertex\"\nmodel = \"gemini-4-argon\"");
+    assert!(argon.price().is_ok());
+    let mut prices = Catalogue::clone(&argon.prices);
+    prices.offers.retain(|offer| offer.from.is_none());
+    argon.prices = prices.into();
+    let error = argon.price().unwrap_err().to_string();
+    assert!(
+        error.starts_with("endpoint 'e': the catalogue has no standard price of gemini-4-argon"),
+        "{error}"
+    );
+    argon.date = Some(date(2026, 11, 29));
+    assert!(argon.price().is_ok());
+    argon.duration = "3d".parse().unwrap();
+    assert!(argon.price().is_err());
+}
