@@ -74,6 +74,7 @@ fn a_bad_command_line_or_scenario_exits_2_and_says_why() {
         (&["simulate", &first_light(), "--duration", "1s"], "the warm-up of 5s leaves nothing"),
         (&["simulate", &first_light(), "--scale", "0"], "a number above 0"),
         (&["mock", &first_light(), "--listen", "0.0.0.0:0"], "--expose"),
+        (&["check", &first_light(), "--catalogue", "nowhere"], "could not read the catalogue nowhere"),
         (&["report", "nowhere"], "could not read nowhere/summary.json"),
     ] {
         let output = tollgate(arguments);
@@ -284,4 +285,42 @@ fn interrupt(signal: &str) {
     assert!(summary.is_interrupted && out.join("report.html").is_file());
     let rows = std::fs::read_to_string(out.join("requests.csv")).expect("rows were written");
     assert!(rows.lines().count() > 50, "what had come is kept");
+}
+
+#[test]
+fn a_price_is_looked_up_told_and_hashed_and_a_doubtful_one_warned_of() {
+    let folder = tempfile::tempdir().expect("there is room for results");
+    let (scenario, out) = (folder.path().join("s.toml"), folder.path().join("out"));
+    let first_light = std::fs::read_to_string(first_light()).expect("the example is readable");
+    let openai = |model: &str| format!("provider = \"openai\"\nmodel = \"{model}\"");
+    let promoted = first_light.replace(&openai("gpt-6-sol"), &openai("gpt-5.6-sol"));
+    let unpriced: String = promoted
+        .lines()
+        .filter(|line| !line.starts_with("price = "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let named = unpriced
+        .replace("model = \"us.openai.gpt-6-sol\"", "model = \"us.openai.gpt-6-sol\"\nscope = \"global\"");
+    std::fs::write(&scenario, named).expect("it can be written");
+    let (scenario, out_text) = (scenario.to_string_lossy(), out.to_string_lossy());
+
+    let check = tollgate(&["check", &scenario]);
+    assert_eq!(code(&check), 0, "{}", text(&check.stderr));
+    let said = text(&check.stdout);
+    assert!(said.contains("in $4.00/M, cache read $0.40/M, out $20.00/M, other rates above 272,000 tokens; gpt-5.6-sol global standard from 2026-08-21, read on 2026-11-21 from developers.openai.com"), "{said}");
+    assert!(said.contains("openai.gpt-6-sol global standard, read on"), "{said}");
+    let warning = "the price of gpt-5.6-sol at openai is promotional, without a stated end";
+    assert!(text(&check.stderr).contains(warning), "{}", text(&check.stderr));
+
+    let arguments = ["simulate", &scenario, "--duration", "6s", "--no-sweep", "--out", &out_text];
+    let simulated = tollgate(&arguments);
+    assert!([0, 3, 99].contains(&code(&simulated)), "{}", text(&simulated.stderr));
+    assert!(text(&simulated.stderr).contains(warning));
+    let summary = summary(&out);
+    let catalogue = tollgate::catalogue::Catalogue::embedded();
+    assert_eq!(summary.catalogue_sha256, catalogue.hash());
+    assert_eq!(summary.catalogue_date, "2026-11-21");
+    assert!(summary.warnings.iter().any(|told| told.contains(warning)), "{:?}", summary.warnings);
+    let resolved = std::fs::read_to_string(out.join("scenario.toml")).expect("it was written");
+    assert!(resolved.contains("date = \"2026-11-21\""), "{resolved}");
 }

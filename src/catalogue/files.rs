@@ -36,7 +36,7 @@ pub struct File {
 }
 
 impl File {
-    /// Whether it says quotas and not prices.
+    /// Whether it holds quotas and not prices.
     pub fn is_quota(&self) -> bool {
         self.name.starts_with(QUOTAS)
     }
@@ -95,7 +95,11 @@ fn list(folder: &Path, below: &str) -> Result<Vec<File>> {
         }
         let mut text = String::new();
         let file = std::fs::File::open(&path).map_err(|cause| fail(&path, cause))?;
-        file.take(BYTES_MAX).read_to_string(&mut text).map_err(|cause| fail(&path, cause))?;
+        file.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(|cause| fail(&path, cause))?;
+        if text.len() as u64 > BYTES_MAX {
+            let path = path.display();
+            return Err(Error::usage(format!("{path} is larger than 64 MiB; that is no catalogue file")));
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         files.push(File { name: format!("{below}{name}"), text: text.into() });
     }

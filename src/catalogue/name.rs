@@ -4,7 +4,7 @@ use crate::wire::Tier;
 
 /// What a model's name says beside which model it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Sold<'a> {
+pub struct Name<'a> {
     /// As prices call it.
     pub model: &'a str,
     /// The region group or profile it is called through.
@@ -14,18 +14,18 @@ pub struct Sold<'a> {
 }
 
 /// What a provider's prices call the model that calls name `model`.
-pub fn sold<'a>(provider: &str, model: &'a str) -> Sold<'a> {
+pub fn sold<'a>(provider: &str, model: &'a str) -> Name<'a> {
     // Publishers, paths and all but the last part of an AWS resource name.
     let bare = model.rsplit_once('/').map_or(model, |(_, name)| name);
-    let plain = |model| Sold { model, scope: None, tier: None };
+    let plain = |model| Name { model, scope: None, tier: None };
     match provider {
         // us.anthropic.claude-opus-5-5: an inference profile, a vendor, a model.
         "bedrock" => match bare.split_once('.').filter(|(profile, _)| PROFILES.contains(profile)) {
-            Some((profile, model)) => Sold { scope: Some(profile), ..plain(model) },
+            Some((profile, model)) => Name { scope: Some(profile), ..plain(model) },
             None => plain(bare),
         },
         "foundry" => match bare.strip_suffix("-fast") {
-            Some(model) => Sold { tier: Some(Tier::Fast), ..plain(model) },
+            Some(model) => Name { tier: Some(Tier::Fast), ..plain(model) },
             None => plain(bare),
         },
         // claude-haiku-4-5@20251001: a model, its version.
@@ -70,7 +70,7 @@ mod tests {
             ("azure", "team/a", "team/a", None, None),
         ];
         for (provider, name, model, scope, tier) in rows {
-            assert_eq!(sold(provider, name), Sold { model, scope, tier }, "{provider} {name}");
+            assert_eq!(sold(provider, name), Name { model, scope, tier }, "{provider} {name}");
         }
     }
 }

@@ -125,7 +125,10 @@ fn rates(price: &Price) -> String {
     let rate = |name: &str, rate: Option<Rate>| rate.map(|rate| format!("{name} ${rate}/M"));
     let hourly = price.per_hour.map(|amount| format!("${amount} an hour"));
     let cached = rate("cache read", price.cache_read);
-    let long = price.long_context.first().map(|long| format!("other rates above {} tokens", long.above));
+    let long = price
+        .long_context
+        .first()
+        .map(|long| format!("other rates above {} tokens", show::count_of(u64::from(long.above))));
     let parts = [rate("in", price.input), cached, rate("out", price.output), hourly, long];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
