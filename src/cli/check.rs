@@ -9,6 +9,7 @@ use tollgate::error::{ExitCode, Result};
 use tollgate::price::{Price, Rate};
 use tollgate::report::show;
 use tollgate::scenario::{EndpointSpec, Scenario};
+use tollgate::server::limits::AnyLimit;
 
 use super::output;
 
@@ -53,6 +54,16 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             text += &format!("  price      {:<width$} {price}\n", spec.name);
         }
     }
+    for pool in &scenario.pools {
+        let of = scenario.endpoints.iter().filter(|spec| spec.pools.contains(&pool.name));
+        let of: Vec<_> = of.map(|spec| spec.name.as_str()).collect();
+        text += &format!(
+            "  pool       {:<width$} {}, shared by {}\n",
+            pool.name,
+            kinds(&pool.limits),
+            of.join(", ")
+        );
+    }
     text += &format!(
         "  router {}, retry {}, {} thresholds\n",
         scenario.router.kind(),
@@ -91,14 +102,20 @@ fn credentials(scenario: &Scenario) -> Result<()> {
     }
 }
 
+fn kinds(limits: &[AnyLimit]) -> String {
+    let kinds = limits.iter().map(|limit| limit.kind()).collect::<Vec<_>>().join(" and ");
+    if kinds.is_empty() { "no limits".into() } else { format!("limits on {kinds}") }
+}
+
 fn describe(spec: &EndpointSpec) -> String {
-    let limits = spec.limits.iter().map(|limit| limit.kind()).collect::<Vec<_>>().join(" and ");
-    let limits = if limits.is_empty() { "no limits".into() } else { format!("limits on {limits}") };
+    let limits = kinds(&spec.limits);
     let latency = spec.latency.as_ref().map_or("no latency (cannot be simulated)".to_string(), |latency| {
         format!("{} latency", latency.kind())
     });
+    let spillover =
+        spec.spillover.as_ref().map_or(String::new(), |other| format!(", spills over to {other}"));
     format!(
-        "{} {} {} at {}: {limits}, {latency}",
+        "{} {} {} at {}: {limits}, {latency}{spillover}",
         spec.provider.name(),
         spec.dialect().name(),
         spec.model,

@@ -102,6 +102,7 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
             "cancelled",
             "hedges",
             "retries",
+            "spillover",
             "fault_connect",
             "fault_dns",
             "fault_garbled",
@@ -124,7 +125,14 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
     (
         "refusals",
         Unit::Share,
-        &["throttled_share", "throttled_requests_share", "refused_share", "hedge_share", "spill_share"],
+        &[
+            "throttled_share",
+            "spillover_share",
+            "throttled_requests_share",
+            "refused_share",
+            "hedge_share",
+            "spill_share",
+        ],
     ),
     ("series", Unit::Seconds, &["bucket_width"]),
 ];

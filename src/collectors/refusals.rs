@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Collector, Setup, ratio};
-use crate::outcome::{Cause, End, Ended, Outcome};
+use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
 use crate::section::{Figure, Scope, ScopeKind, Section, Unit};
 use crate::time::Instant;
 use crate::wire::FaultKind;
@@ -29,6 +29,8 @@ struct Attempts {
     cancelled: u64,
     hedges: u64,
     retries: u64,
+    /// Answered by the endpoint that the provider passed them on to.
+    spillover: u64,
     faults: [u64; FaultKind::ALL.len()],
 }
 
@@ -58,7 +60,7 @@ impl Collector for Refusals {
         }
         let mut is_throttled = false;
         for attempt in &outcome.attempts {
-            self.endpoints[usize::from(attempt.endpoint.0)].count(attempt.cause, &attempt.ended);
+            self.endpoints[usize::from(attempt.endpoint.0)].count(attempt);
             if let Ended::Rejected(rejection) = &attempt.ended {
                 is_throttled |= rejection.status == 429;
                 let key = (attempt.endpoint.0, rejection.limit, rejection.status);
@@ -108,14 +110,15 @@ impl Collector for Refusals {
 }
 
 impl Attempts {
-    fn count(&mut self, cause: Cause, ended: &Ended) {
+    fn count(&mut self, attempt: &Attempt) {
         self.attempts += 1;
-        match cause {
+        self.spillover += u64::from(attempt.is_spilled);
+        match attempt.cause {
             Cause::First => {}
             Cause::Hedge => self.hedges += 1,
             Cause::Retry => self.retries += 1,
         }
-        match ended {
+        match &attempt.ended {
             Ended::Broken(fault) => {
                 self.broken += 1;
                 self.faults[fault.kind as usize] += 1;
@@ -141,6 +144,7 @@ impl Attempts {
         self.cancelled += other.cancelled;
         self.hedges += other.hedges;
         self.retries += other.retries;
+        self.spillover += other.spillover;
         self.faults.iter_mut().zip(other.faults).for_each(|(own, other)| *own += other);
     }
 
@@ -155,7 +159,9 @@ impl Attempts {
             .with("timed_out", self.timed_out, Unit::Count)
             .with("cancelled", self.cancelled, Unit::Count)
             .with("hedges", self.hedges, Unit::Count)
-            .with("retries", self.retries, Unit::Count);
+            .with("retries", self.retries, Unit::Count)
+            .with("spillover", self.spillover, Unit::Count)
+            .with("spillover_share", ratio(self.spillover, self.attempts), Unit::Share);
         for kind in FaultKind::ALL {
             let (name, value) = (format!("fault_{}", kind.name()), self.faults[kind as usize].into());
             scope.figures.push(Figure { name, value, unit: Unit::Count });

@@ -110,11 +110,11 @@ pub fn finish(usage: Usage, is_cut: bool) -> Reply {
     Reply::Finished(Finish::new(usage, is_cut))
 }
 
-/// The replies without the provider's own words, which no other reply can equal.
+/// The replies without the provider's own words, which no other reply can equal, and without the tier.
 pub fn plain(mut replies: Vec<Reply>) -> Vec<Reply> {
     for reply in &mut replies {
         if let Reply::Finished(finish) = reply {
-            finish.raw_usage = None;
+            (finish.raw_usage, finish.tier) = (None, None);
         }
     }
     replies

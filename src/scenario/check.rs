@@ -1,6 +1,7 @@
 //! What types cannot say of a scenario: every rule between its parts, all that are broken at once.
 
 mod cache;
+mod cloud;
 mod commitments;
 mod placement;
 mod protocol;
@@ -45,6 +46,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     }
     check.commitments(scenario);
     check.caches(scenario);
+    check.cloud(scenario);
     check.caps(scenario);
     check.placement(scenario);
     check.policies(scenario);

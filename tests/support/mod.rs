@@ -5,23 +5,33 @@ use tollgate::scenario::Scenario;
 
 /// A small scenario of any shape the format allows: loads, limits, policies and faults in any mixture.
 pub fn scenarios() -> impl Strategy<Value = Scenario> {
-    let text = (load(), classes(), prop::collection::vec(endpoint(), 1..4), policy(), any::<u32>());
-    text.prop_map(|(load, classes, endpoints, (policy, hedge), seed)| {
+    let endpoints = prop::collection::vec((endpoint(), any::<bool>()), 1..4);
+    let text = (load(), classes(), endpoints, any::<bool>(), policy(), any::<u32>());
+    text.prop_map(|(load, classes, endpoints, spills, (policy, hedge), seed)| {
         // A hedge needs a second endpoint to go to.
         let hedge = if endpoints.len() > 1 { hedge } else { "" };
+        let has_other = endpoints.len() > 1;
+        let is_shared = endpoints.iter().any(|(_, is_sharing)| *is_sharing);
+        let pool = if is_shared { POOL } else { "" };
         let endpoints: String = (0..)
             .zip(endpoints)
-            .map(|(index, endpoint): (usize, String)| {
-                format!("[[endpoints]]\nname = \"e{index}\"\n{endpoint}")
+            .map(|(index, (endpoint, is_sharing)): (usize, _)| {
+                let pools = if is_sharing { "pools = [\"shared\"]\n" } else { "" };
+                let spillover = if spills && has_other && index == 0 { "spillover = \"e1\"\n" } else { "" };
+                format!("[[endpoints]]\nname = \"e{index}\"\n{pools}{spillover}{endpoint}")
             })
             .collect();
         // A closed loop cannot be mirrored.
         let policy = if load.contains("closed") { policy.replace("mirror", "priority") } else { policy };
-        let text = format!("seed = {seed}\nwarmup = \"1s\"\n{policy}{hedge}\n{load}\n{classes}\n{endpoints}");
+        let text =
+            format!("seed = {seed}\nwarmup = \"1s\"\n{policy}{hedge}\n{load}\n{classes}\n{endpoints}{pool}");
         let path = std::path::Path::new("random.toml");
         Scenario::parse(&text, path).unwrap_or_else(|error| panic!("{error}\n{text}"))
     })
 }
+
+const POOL: &str = "[[pools]]\nname = \"shared\"\nlimits = [{ kind = \"requests\", per_minute = 900, burst = 20 }, \
+                    { kind = \"tokens\", per_minute = 900_000, settled = { output = 5 } }]\n";
 
 fn load() -> impl Strategy<Value = String> {
     let kind = prop_oneof![
@@ -78,7 +88,7 @@ fn endpoint() -> impl Strategy<Value = String> {
     ];
     (prop::collection::vec(limit, 0..3), latency).prop_map(|(limits, latency)| {
         format!(
-            "provider = \"openai\"\nmodel = \"m\"\nlimits = [{}]\nlatency = {latency}\n\
+            "provider = \"azure\"\nmodel = \"m\"\nlimits = [{}]\nlatency = {latency}\n\
              price = {{ input = \"2\", output = \"8\", per_hour = \"3\" }}\n",
             limits.join(", ")
         )
