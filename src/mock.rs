@@ -1,7 +1,7 @@
 //! The mock: the server half of a scenario behind HTTP, for anybody's client or embedded in a run.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -15,6 +15,7 @@ use crate::credential::Credential;
 use crate::error::Result;
 use crate::http::clock::Clock;
 use crate::http::engine::{Engine, Part};
+use crate::http::log::CallLog;
 use crate::http::lottery::Lottery;
 use crate::http::pacer::{Lateness, Pacer};
 use crate::http::tls::Identity;
@@ -72,7 +73,7 @@ impl Mock {
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
         let listener = socket.listen(BACKLOG)?.into_std()?;
-        Ok(Bound { addr: listener.local_addr()?, mock: self, listener, clock, identity: None })
+        Ok(Bound { addr: listener.local_addr()?, mock: self, listener, clock, identity: None, log: None })
     }
 }
 
@@ -83,12 +84,18 @@ pub struct Bound {
     listener: std::net::TcpListener,
     clock: Clock,
     identity: Option<Identity>,
+    log: Option<Box<dyn Write + Send>>,
 }
 
 impl Bound {
     /// Serves TLS, and nothing without it.
     pub fn secured(self, identity: Identity) -> Bound {
         Bound { identity: Some(identity), ..self }
+    }
+
+    /// Writes each call that comes as a row of a CSV file, with whether it was admitted.
+    pub fn logged(self, log: Box<dyn Write + Send>) -> Bound {
+        Bound { log: Some(log), ..self }
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -143,8 +150,9 @@ impl Bound {
         let lateness = runtime.block_on(async {
             let listener = TcpListener::from_std(self.listener)?;
             let pacer = Pacer::new(self.clock)?;
+            let log = self.log.map(CallLog::new).transpose()?;
             let Mock { parts, cloud, classes, rng } = self.mock;
-            let engine = Rc::new(Engine::new(parts, cloud, Lottery::new(classes, rng), self.clock));
+            let engine = Rc::new(Engine::new(parts, cloud, Lottery::new(classes, rng), self.clock, log));
             on_ready();
             tokio::select! {
                 biased;
@@ -152,6 +160,7 @@ impl Bound {
                 () = engine.keep_time(pacer) => {}
                 _ = server::serve(listener, Rc::clone(&engine), self.identity) => {}
             }
+            engine.finish_log()?;
             Ok::<_, io::Error>(engine.lateness())
         });
         runtime.shutdown_background();

@@ -1,5 +1,7 @@
 //! `tollgate mock`: the server half behind HTTP, for anybody's client.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -36,6 +38,9 @@ pub struct Args {
     /// Let in only who shows the key that this environment holds for the endpoint; verify AWS signatures
     #[arg(long)]
     check_keys: bool,
+    /// Write each call as a row of this new CSV file, with whether it was admitted
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
     /// Serve TLS with this certificate, its chain after it, in PEM form
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -71,6 +76,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     if let Some(identity) = identity {
         bound = bound.secured(identity);
     }
+    if let Some(path) = &args.log {
+        let file = File::create_new(path).map_err(|cause| Error::file("create", path, cause))?;
+        bound = bound.logged(Box::new(BufWriter::new(file)));
+    }
     let width = output::width(scenario.endpoints.iter().map(|spec| spec.name.as_str()));
     for (spec, url) in scenario.endpoints.iter().zip(bound.urls()) {
         output::say(&format!("{:<width$} {url}{}\n", spec.name, spec.provider.get().base()))?;
@@ -87,7 +96,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             Err(_) => std::future::pending().await,
         }
     });
-    let lateness = lateness.map_err(failed)?;
+    let lateness = lateness.map_err(|cause| Error::failed(format!("the mock broke off: {cause}")))?;
     output::say(&format!("\n{}\n", lateness.describe()))?;
     Ok(ExitCode::Fine)
 }

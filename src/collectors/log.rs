@@ -159,6 +159,6 @@ impl<W: Write> Log<W> {
 }
 
 /// Seconds since the start with nine decimals: every nanosecond, nothing rounded.
-fn seconds(at: Instant) -> String {
+pub fn seconds(at: Instant) -> String {
     format!("{}.{:09}", at.as_nanos() / 1_000_000_000, at.as_nanos() % 1_000_000_000)
 }

@@ -1,7 +1,7 @@
 //! The mock's endpoints as machines on the real clock: calls in, replies to their callers out.
 
 use std::cell::{Cell, RefCell};
-use std::collections::vec_deque;
+use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::Clock;
 use super::hints::Hints;
+use super::log::{Arrival, CallLog};
 use super::lottery::Lottery;
 use super::pacer::{Lateness, Pacer};
 use crate::dialects::Generate;
@@ -50,6 +51,9 @@ struct State {
     lottery: Lottery,
     next_id: u64,
     lateness: Lateness,
+    log: Option<CallLog>,
+    /// Why the log is incomplete.
+    log_failure: Option<io::Error>,
 }
 
 struct Caller {
@@ -97,13 +101,21 @@ impl Drop for Call {
 impl Engine {
     /// `parts` and the endpoints of `cloud` go by the same positions; `lottery` has the answers to calls that carry
     /// no hints.
-    pub fn new(parts: Vec<Part>, cloud: Cloud, lottery: Lottery, clock: Clock) -> Engine {
+    pub fn new(
+        parts: Vec<Part>,
+        cloud: Cloud,
+        lottery: Lottery,
+        clock: Clock,
+        log: Option<CallLog>,
+    ) -> Engine {
         let state = State {
             cloud,
             callers: FxHashMap::default(),
             lottery,
             next_id: FIRST_FOREIGN,
             lateness: Lateness::new(),
+            log,
+            log_failure: None,
         };
         Engine {
             clock,
@@ -133,8 +145,17 @@ impl Engine {
         if let (Some(prefix), Some(cache), None) = (job.request.prefix, state.cloud.cache_mut(part), hints) {
             cache.mark(prefix.id, &asked.marks);
         }
-        state.feed(now, |cloud| cloud.offer(now, part, (id, job), spill));
+        state.note_lateness(now);
+        let actions: Vec<Action> = state.cloud.offer(now, part, (id, job), spill).collect();
         let cached = state.cloud.cached(part, id);
+        let served_by = &self.parts[state.cloud.passed_on(id).unwrap_or(part)].name;
+        let refusal = actions.iter().find_map(|action| match &action.reply {
+            Reply::Rejected(rejection) if action.id == id => Some(rejection),
+            _ => None,
+        });
+        let endpoint = &self.parts[part].name;
+        state.log(&Arrival { at: now, endpoint, id, job: &job, refusal, served_by });
+        state.tell(now, actions);
         self.set_alarm(&state);
         Call { engine: Rc::clone(self), part, id, said, cached }
     }
@@ -167,7 +188,9 @@ impl Engine {
         let now = self.clock.now();
         let mut state = self.state.borrow_mut();
         if state.callers.remove(&id).is_some() {
-            state.feed(now, |cloud| cloud.cancel(now, part, id));
+            state.note_lateness(now);
+            let actions = state.cloud.cancel(now, part, id).collect();
+            state.tell(now, actions);
             self.set_alarm(&state);
         }
     }
@@ -183,6 +206,13 @@ impl Engine {
                 () = self.sooner.notified() => {}
             }
         }
+    }
+
+    /// Hands what is left of the log to its file; says what went wrong on the way, if anything did.
+    pub fn finish_log(&self) -> io::Result<()> {
+        let mut state = self.state.borrow_mut();
+        state.log_failure.take().map_or(Ok(()), Err)?;
+        state.log.as_mut().map_or(Ok(()), CallLog::flush)
     }
 
     /// How late the machines did what was due.
@@ -201,15 +231,26 @@ impl Engine {
 impl State {
     fn wake(&mut self, now: Instant) {
         while self.cloud.deadline().is_some_and(|due| due <= now) {
-            self.feed(now, |cloud| cloud.wake(now));
+            self.note_lateness(now);
+            let actions = self.cloud.wake(now).collect();
+            self.tell(now, actions);
         }
     }
 
-    fn feed(&mut self, now: Instant, feed: impl FnOnce(&mut Cloud) -> vec_deque::Drain<'_, Action>) {
+    fn note_lateness(&mut self, now: Instant) {
         if let Some(due) = self.cloud.deadline().filter(|due| *due <= now) {
             self.lateness.record(due, now);
         }
-        let actions: Vec<Action> = feed(&mut self.cloud).collect();
+    }
+
+    /// After a failure to write no more is written.
+    fn log(&mut self, arrival: &Arrival<'_>) {
+        if let Some(Err(error)) = self.log.as_mut().map(|log| log.write(arrival)) {
+            (self.log, self.log_failure) = (None, Some(error));
+        }
+    }
+
+    fn tell(&mut self, now: Instant, actions: Vec<Action>) {
         for Action { by, id, reply, .. } in actions {
             // A caller that has left is told nothing.
             let Some(caller) = self.callers.get_mut(&id) else { continue };

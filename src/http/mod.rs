@@ -6,6 +6,7 @@ mod connection;
 pub(crate) mod engine;
 mod hints;
 pub mod interrupt;
+pub(crate) mod log;
 pub(crate) mod lottery;
 pub mod pacer;
 mod pieces;

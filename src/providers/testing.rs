@@ -8,7 +8,7 @@ use crate::credential::Credential;
 use crate::dialects::Generate;
 use crate::server::limits::Gauge;
 use crate::time::Instant;
-use crate::wire::{ClassId, Finish, Kind, Reply, Request, RequestId, Source, Tokens, Usage};
+use crate::wire::{ClassId, Finish, Kind, Reply, Request, RequestId, Source, Tier, Tokens, Usage};
 
 pub const UNIX_SECS: u64 = 1_795_244_400;
 pub const MODEL: &str = "m-1";
@@ -62,6 +62,18 @@ pub fn written(
     gauges: &[Gauge],
 ) -> (Head, Vec<u8>) {
     let tier = asked.service_tier.as_deref().and_then(|word| provider.get().tier(word)).unwrap_or_default();
+    written_in(provider, operation, asked, tier, replies, gauges)
+}
+
+/// The answer as the mock writes it that is served in `tier`.
+pub fn written_in(
+    provider: AnyProvider,
+    operation: &Operation,
+    asked: &Generate,
+    tier: Tier,
+    replies: &[Reply],
+    gauges: &[Gauge],
+) -> (Head, Vec<u8>) {
     let mut encoder = Encoder::new(provider, operation.clone(), asked.clone(), tier, Instant::START);
     let head = encoder.head(&replies[0], gauges, Instant::START, UNIX_SECS);
     let mut body = BytesMut::new();

@@ -1,5 +1,7 @@
 //! Every provider in every dialect it speaks: what one side writes, the other reads.
 
+mod served;
+
 use std::time::Duration;
 
 use http::{HeaderMap, Method};

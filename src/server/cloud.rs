@@ -143,6 +143,11 @@ impl Cloud {
         self.actions.drain(..)
     }
 
+    /// The endpoint that the job of a live attempt was passed on to.
+    pub fn passed_on(&self, id: AttemptId) -> Option<usize> {
+        self.passing.get(&id).filter(|passing| passing.is_spilled).map(|passing| passing.spill.to)
+    }
+
     /// What is left of the quotas of an endpoint and of its pools.
     pub fn gauges(&mut self, now: Instant, endpoint: usize) -> Vec<Gauge> {
         self.with(endpoint, |endpoint| endpoint.gauges(now).collect())
