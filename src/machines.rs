@@ -57,15 +57,15 @@ pub fn cloud(
     let caches = caches(scenario);
     let endpoints = wanted.map(|(index, spec)| {
         let pools = spec.pools.iter().filter_map(place).collect();
-        Ok((endpoint(scenario, index, detail, caches[index].clone())?, pools))
+        Ok((endpoint(scenario, index, detail)?.with_cache(caches[index].clone()), pools))
     });
     let endpoints = endpoints.collect::<Result<Vec<_>>>()?;
     let pools = scenario.pools.iter().map(|pool| pool.limits.clone()).collect();
     Ok(Cloud::new(endpoints, pools, Rng::new(u64::from(scenario.seed)).child(POOLS)))
 }
 
-/// One endpoint by itself: the machine behind it, without pools.
-pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail, cache: Option<Cache>) -> Result<Endpoint> {
+/// One endpoint by itself: the machine behind it, without pools and prompt cache.
+pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<Endpoint> {
     let spec = &scenario.endpoints[index];
     let latency = spec.latency.clone().ok_or_else(|| {
         Error::usage(format!(
@@ -74,10 +74,11 @@ pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail, cache: Option
         ))
     })?;
     let rng = Rng::new(u64::from(scenario.seed)).child(index as u64);
-    Ok(Endpoint::new(spec.limits.clone(), latency, detail, rng).with_cache(cache))
+    Ok(Endpoint::new(spec.limits.clone(), latency, detail, rng)
+        .with_cache(spec.cache.as_ref().map(Cache::new)))
 }
 
-/// The endpoints' prompt caches. Those of one name are one cache.
+/// The endpoints' prompt caches. Those of one name are one cache, which an endpoint alone cannot know.
 pub fn caches(scenario: &Scenario) -> Vec<Option<Cache>> {
     let mut named: BTreeMap<&str, Cache> = BTreeMap::new();
     let mut caches = Vec::with_capacity(scenario.endpoints.len());

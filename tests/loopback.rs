@@ -13,10 +13,11 @@ use tollgate::machines;
 use tollgate::mock::{Embedded, Mock};
 use tollgate::outcome::{End, Ended, Outcome};
 use tollgate::providers::PROVIDERS;
+use tollgate::providers::target::MARKING;
 use tollgate::run::{Ending, Input, Interrupts, Progress, Ran, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::{Flow, simulate};
-use tollgate::wire::FaultKind;
+use tollgate::wire::{FaultKind, Usage};
 
 #[test]
 fn a_run_against_the_mock_is_the_simulation_and_never_early() {
@@ -46,7 +47,8 @@ fn a_run_against_the_mock_is_the_simulation_and_never_early() {
     }
 }
 
-/// Every provider in every dialect: what was sent, what came back and what it costs are the simulation's.
+/// Every provider in every dialect: what was sent, what came back, what caches did for it and what it costs are the
+/// simulation's.
 #[test]
 fn a_run_is_the_simulation_in_every_protocol() {
     let rows = PROVIDERS
@@ -55,17 +57,20 @@ fn a_run_is_the_simulation_in_every_protocol() {
     let endpoints: String = rows
         .enumerate()
         .map(|(index, (provider, dialect))| {
+            let breakpoints = if MARKING.contains(&dialect) { "explicit" } else { "automatic" };
             format!(
                 "[[endpoints]]\nname = \"e{index}\"\nprovider = \"{provider}\"\ndialect = \"{dialect}\"\n\
-                 model = \"m-1\"\nlatency = {{ kind = \"fixed\", ttft = \"5ms\", itl = \"1ms\" }}\n\
+                 cache = {{ ttl = \"1m\", ttl_long = \"1h\", min_tokens = 8, step = 4, counts_writes = true, \
+                 breakpoints = \"{breakpoints}\" }}\nmodel = \"m-1\"\nlatency = {{ kind = \"fixed\", ttft = \"5ms\", itl = \"1ms\" }}\n\
                  price = {{ input = \"1\", output = \"1\" }}\n"
             )
         })
         .collect();
-    for stream in [true, false] {
+    for (stream, ttl) in [(true, "long"), (false, "short")] {
         let text = format!(
             "duration = \"1s\"\nrouter = \"round_robin\"\narrivals = {{ kind = \"constant\", rate = 100 }}\n\
              [[classes]]\nname = \"c\"\nstream = {stream}\nmax_tokens = 16\n\
+             prefix = {{ tokens = 30, groups = 2, ttl = \"{ttl}\" }}\n\
              input = {{ kind = \"uniform\", min = 1, max = 90 }}\n\
              output = {{ kind = \"uniform\", min = 1, max = 24 }}\n\
              reasoning = {{ kind = \"uniform\", min = 0, max = 4 }}\n{endpoints}"
@@ -96,6 +101,9 @@ fn a_run_is_the_simulation_in_every_protocol() {
             assert!(ours.first_token >= theirs.first_token && ran.finished >= simulated.finished, "{row}");
             assert!(ours.raw_usage.is_some(), "{row}");
         }
+        let of = |part: fn(&Usage) -> u32| ran.iter().map(|ran| part(&ran.answer().unwrap().usage)).max();
+        assert!(of(|usage| usage.cache_read) > Some(0) && of(|usage| usage.cache_write) > Some(0));
+        assert_eq!(of(|usage| usage.cache_write_long) > Some(0), ttl == "long");
     }
 }
 
@@ -175,6 +183,52 @@ fn a_foreign_call_gets_an_answer_of_the_scenarios_classes() {
     assert!(text.contains("\"completion_tokens\":9"), "{text}");
     let (_, text) = post(mock.addr(), "/v1/chat/completions", &ASK.replace("]}", "],\"stream\":true}"));
     assert!(text.contains("[DONE]") && text.matches("\"content\":\" ").count() == 9, "{text}");
+}
+
+/// A mock of one endpoint with this cache, and what each of two calls of a client that knows nothing of us is told.
+fn usages(cache: &str, bodies: [String; 2]) -> [String; 2] {
+    let mut scenario = scenario(ARRIVALS, OUTPUT, &[""]);
+    let table: toml::Table = toml::from_str(&format!("cache = {cache}")).unwrap();
+    scenario.endpoints[0].cache = Some(table["cache"].clone().try_into().unwrap());
+    let mock = embed(&scenario);
+    bodies.map(|body| {
+        let (status, text) = post(mock.addr(), "/v1/chat/completions", &body);
+        assert_eq!(status, 200, "{text}");
+        text
+    })
+}
+
+#[test]
+fn a_foreign_clients_prompts_are_cached_by_their_common_beginning() {
+    let system = "You are terse. ".repeat(400);
+    let body = |question: &str| {
+        format!(
+            r#"{{"model":"m","messages":[{{"role":"system","content":"{system}"}},{{"role":"user","content":"{question}"}}]}}"#
+        )
+    };
+    let [first, second] = usages("\"openai\"", [body("Why?"), body("How so?")]);
+    assert!(first.contains("\"cached_tokens\":0,"), "{first}");
+    // 6000 characters are about 1500 tokens: eleven steps of 128.
+    assert!(second.contains("\"cached_tokens\":1408,\"cache_write_tokens\":0"), "{second}");
+    let [_, other] = usages("\"openai\"", [body("Why?"), body("How so?").replacen("You", "Who", 1)]);
+    assert!(other.contains("\"cached_tokens\":0,"), "{other}");
+}
+
+#[test]
+fn a_foreign_clients_breakpoint_says_what_is_cached() {
+    let system = "You are terse. ".repeat(400);
+    let body = |question: &str| {
+        format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"text","text":"{system}","prompt_cache_breakpoint":{{"mode":"explicit"}}}},{{"type":"text","text":"{question}"}}]}}]}}"#
+        )
+    };
+    let [first, second] = usages("\"openai-5.6\"", [body("Why?"), body("How so?")]);
+    assert!(first.contains("\"cached_tokens\":0,\"cache_write_tokens\":1500"), "{first}");
+    assert!(second.contains("\"cached_tokens\":1500,\"cache_write_tokens\":0"), "{second}");
+    let plain =
+        |question: &str| body(question).replace(r#","prompt_cache_breakpoint":{"mode":"explicit"}"#, "");
+    let [_, unmarked] = usages("\"openai-5.6\"", [plain("Why?"), plain("How so?")]);
+    assert!(unmarked.contains("\"cached_tokens\":0,\"cache_write_tokens\":0"), "{unmarked}");
 }
 
 #[test]

@@ -164,3 +164,73 @@ fn is_one(groups: &u32) -> bool {
 fn is_even(skew: &NonNegative) -> bool {
     skew.get() == 0.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(text: &str) -> Result<SharedPrefix, String> {
+        let mut document = toml::de::DeTable::parse(text).unwrap();
+        crate::kind::tag(document.get_mut());
+        SharedPrefix::deserialize(toml::Deserializer::from(document)).map_err(|error| error.to_string())
+    }
+
+    fn groups(class: u16, text: &str) -> Groups {
+        Groups::new(ClassId(class), &prefix(text).unwrap())
+    }
+
+    fn draws(groups: &Groups, n: u64, input_tokens: u32) -> Vec<Prefix> {
+        let rng = Rng::new(3);
+        (0..n).filter_map(|request| groups.draw(RequestId(request), input_tokens, &rng)).collect()
+    }
+
+    #[test]
+    fn a_prefix_is_never_longer_than_the_prompt_and_none_if_empty() {
+        let fixed = groups(0, "tokens = 2000");
+        assert_eq!(draws(&fixed, 1, 3000)[0].tokens, 2000);
+        assert_eq!(draws(&fixed, 1, 1500)[0].tokens, 1500);
+        assert_eq!(draws(&fixed, 5, 0), []);
+        assert_eq!(draws(&groups(0, "share = 0.8"), 1, 1000)[0].tokens, 800);
+        assert!(draws(&groups(0, "share = 0.8\nttl = 'long'"), 1, 1000)[0].is_long);
+    }
+
+    #[test]
+    fn each_group_has_one_length_and_each_class_its_own_groups() {
+        let text = "tokens = { kind = 'uniform', min = 1000, max = 9000 }\ngroups = 5";
+        let mut drawn: Vec<_> = draws(&groups(0, text), 500, 10_000);
+        drawn.sort_by_key(|prefix| (prefix.id, prefix.tokens));
+        drawn.dedup();
+        assert_eq!(drawn.len(), 5, "one length for each id: {drawn:?}");
+        let others = draws(&groups(1, text), 500, 10_000);
+        assert!(others.iter().all(|other| drawn.iter().all(|prefix| prefix.id != other.id)));
+    }
+
+    /// Zipf: the k-th of n groups has the share (1 / k^s) / Σ 1 / j^s; within 4.5 standard errors of it.
+    #[test]
+    fn groups_are_asked_for_by_zipf() {
+        const N: u64 = 100_000;
+        for skew in [0.0, 1.0, 1.5] {
+            let groups = groups(0, &format!("tokens = 1\ngroups = 4\nskew = {skew}"));
+            let drawn = draws(&groups, N, 10);
+            let weight = |rank: u32| f64::from(rank).powf(-skew);
+            let total: f64 = (1..=4).map(weight).sum();
+            for rank in 1..=4 {
+                let truth = weight(rank) / total;
+                let count = drawn.iter().filter(|prefix| prefix.id & 0xff == u64::from(rank - 1)).count();
+                let bound = 4.5 * (truth * (1.0 - truth) / N as f64).sqrt();
+                assert!((count as f64 / N as f64 - truth).abs() < bound, "{skew} {rank}: {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_length_is_a_number_or_a_distribution_and_is_written_back() {
+        let read = prefix("tokens = 2000").unwrap();
+        let text = toml::to_string(&read).unwrap();
+        assert_eq!(toml::to_string(&prefix(&text).unwrap()).unwrap(), text);
+        assert!(prefix("tokens = -1").unwrap_err().contains("-1 is no number of tokens"));
+        assert!(prefix("tokens = '1k'").unwrap_err().contains("a number of tokens, or a length such as"));
+        assert!(prefix("tokens = 1\nshare = 0.5").unwrap().problem().is_some());
+        assert!(prefix("groups = 2").unwrap().problem().is_some());
+    }
+}

@@ -22,6 +22,7 @@ struct Counts {
     good: u64,
     cut: u64,
     input_tokens: u64,
+    cached_tokens: u64,
     output_tokens: u64,
     good_tokens: u64,
 }
@@ -97,6 +98,7 @@ impl Collector for Goodput {
                 .with("goodput", rate(counts.good, window), Unit::PerSecond)
                 .with("input_tokens", counts.input_tokens, Unit::Tokens)
                 .with("output_tokens", counts.output_tokens, Unit::Tokens)
+                .with("cache_hit_share", ratio(counts.cached_tokens, counts.input_tokens), Unit::Share)
                 .with("input_tokens_per_second", rate(counts.input_tokens, window), Unit::TokensPerSecond)
                 .with("output_tokens_per_second", rate(counts.output_tokens, window), Unit::TokensPerSecond)
                 .with("good_tokens_per_second", rate(counts.good_tokens, window), Unit::TokensPerSecond)
@@ -116,6 +118,7 @@ impl Counts {
             good: u64::from(is_good),
             cut: u64::from(answer.is_cut),
             input_tokens: answer.usage.prompt(),
+            cached_tokens: answer.usage.cache_read.into(),
             output_tokens,
             good_tokens: if is_good { output_tokens } else { 0 },
         }
@@ -127,6 +130,7 @@ impl Counts {
         self.good += other.good;
         self.cut += other.cut;
         self.input_tokens += other.input_tokens;
+        self.cached_tokens += other.cached_tokens;
         self.output_tokens += other.output_tokens;
         self.good_tokens += other.good_tokens;
     }

@@ -71,6 +71,7 @@ const SERVICE: &[Column] = &[
     ("goodput", "goodput", "goodput"),
     ("failed", "goodput", "error_share"),
     ("output tokens", "goodput", "output_tokens_per_second"),
+    ("cached input", "goodput", "cache_hit_share"),
 ];
 
 const COST: &[Column] = &[
