@@ -85,3 +85,23 @@ def test_a_service_that_is_unavailable_is_said_to_be(start):
     client = client_of(start("down-503"), max_retries=0)
     with pytest.raises(anthropic.ServiceUnavailableError):
         client.messages.create(model="claude-sonnet-5-5", messages=MESSAGES, max_tokens=CAP)
+
+
+def test_what_stands_before_a_breakpoint_is_cached_for_as_long_as_asked(start):
+    client = client_of(start("rows"))
+
+    def usages(ttl):
+        control = {"type": "ephemeral", "ttl": ttl}
+        system = [{"type": "text", "text": f"Terse for {ttl}. " * 500, "cache_control": control}]
+        call = {"model": "claude-sonnet-5-5", "max_tokens": CAP, "system": system}
+        yield client.messages.create(messages=MESSAGES, **call).usage
+        with client.messages.stream(messages=[{"role": "user", "content": "Why?"}], **call) as stream:
+            yield stream.get_final_message().usage
+
+    for ttl, field in [("5m", "ephemeral_5m_input_tokens"), ("1h", "ephemeral_1h_input_tokens")]:
+        first, second = usages(ttl)
+        stored = 1750  # 500 times 14 characters
+        assert (first.cache_read_input_tokens, first.cache_creation_input_tokens) == (0, stored)
+        assert getattr(first.cache_creation, field) == stored
+        assert (second.cache_read_input_tokens, second.cache_creation_input_tokens) == (stored, 0)
+        assert second.input_tokens < first.input_tokens + 10

@@ -76,3 +76,20 @@ def embed(mock, **fields):
     # Without a format the client asks for base64 and decodes it, of which its types know nothing.
     client = openai.OpenAI(base_url=mock.url("openai-embeddings"), api_key="any")
     return client.embeddings.create(model="text-embedding-3-small", **fields)
+
+
+def test_a_prompt_that_begins_like_an_earlier_one_is_cached(start):
+    client = client_of(start("rows"))
+    system = {"role": "system", "content": "You are terse. " * 400}
+
+    def details(question):
+        messages = [system, {"role": "user", "content": question}]
+        return client.chat.completions.create(model="gpt-6-sol", messages=messages).usage.prompt_tokens_details
+
+    first, second = details("Why?"), details("How so?")
+    # 6000 characters are about 1500 tokens, of which 11 steps of 128 are kept.
+    assert (first.cached_tokens, second.cached_tokens) == (0, 1408)
+    response = client.responses.create(model="gpt-6-sol", instructions=system["content"], input="Why?")
+    again = client.responses.create(model="gpt-6-sol", instructions=system["content"], input="How so?")
+    assert response.usage.input_tokens == again.usage.input_tokens - 1
+    assert again.usage.input_tokens_details.cached_tokens == 1408
