@@ -4,6 +4,7 @@
 //! the server half never import each other. `docs/design.md` has the picture.
 
 // Floor 0: words.
+pub mod analytic;
 pub mod bill;
 pub mod commitments;
 pub mod credential;

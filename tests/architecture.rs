@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Modules by floor, the lowest first. `client` and `server` share a floor and may not use each other.
 const FLOORS: [&[&str]; 7] = [
     &[
+        "analytic",
         "bill",
         "commitments",
         "credential",
