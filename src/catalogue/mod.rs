@@ -1,13 +1,17 @@
 //! What the clouds offer: dated prices, quotas and capacities with their sources.
 
+pub mod capacity;
 pub mod files;
 pub mod import;
 pub mod lookup;
 pub mod machine;
 pub mod model;
 pub mod name;
+pub mod presets;
+pub mod quota;
 mod read;
 pub mod row;
+pub mod rule;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -3,6 +3,7 @@
 mod check;
 mod diagnostic;
 mod explain;
+mod presets;
 pub mod price;
 mod read;
 pub mod schema;
@@ -22,7 +23,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use self::diagnostic::Diagnostic;
 use crate::catalogue::Catalogue;
+use crate::catalogue::capacity::Capacity;
 use crate::catalogue::machine::MachineSpec;
+use crate::catalogue::presets::Presets;
+use crate::catalogue::quota::QuotaSpec;
 use crate::client::arrivals::AnyArrivals;
 use crate::client::fleet::Cooling;
 use crate::client::hedge::Hedge;
@@ -169,6 +173,13 @@ pub struct EndpointSpec {
     /// How fast it answers: needed by `simulate` and `mock`; that of `machine`, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<AnyLatency>,
+    /// The vendor's quota by its name in the catalogue, such as `azure/tier-1/gpt-5`: it stands for limits, which
+    /// hold beside the endpoint's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaSpec>,
+    /// Capacity bought in the vendor's units: it stands for limits likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Capacity>,
     /// What it refuses: its quotas and outages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<AnyLimit>,
@@ -362,7 +373,8 @@ impl Scenario {
         scenario.date.get_or_insert(scenario.prices.day());
         let is_priced = folder.is_some() || scenario.catalogue.is_none();
         let missing = if is_priced { scenario.price_all() } else { Vec::new() };
-        let mistakes = check::check(&scenario, tree.get_ref(), missing);
+        let mut mistakes = presets::expand(&mut scenario, Presets::embedded, tree.get_ref());
+        mistakes.extend(check::check(&scenario, tree.get_ref(), missing));
         if !mistakes.is_empty() {
             return Err(fail(mistakes));
         }

@@ -1,0 +1,236 @@
+//! What vendors allow by tier and model: rows of figures, each counted by its vendor's rule.
+
+use std::fmt;
+use std::num::NonZeroU64;
+
+use jiff::civil::Date;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::Value;
+
+use super::presets::{Presets, Unfit};
+use super::rule::Figures;
+use crate::error::nearest;
+use crate::number::Positive;
+use crate::server::limits::AnyLimit;
+use crate::server::units::Weight;
+
+/// One row of a vendor's table of quotas.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaRow {
+    pub provider: String,
+    /// The vendor's own name for it, in lower case with `-`.
+    pub tier: String,
+    /// Models with these figures; `*` at an end stands for anything.
+    pub models: Vec<String>,
+    /// Where it holds: `global`, `data-zone`, …
+    #[serde(default = "global")]
+    pub scope: String,
+    /// How the vendor counts: the name of a rule of the catalogue.
+    pub rule: String,
+    #[serde(default)]
+    pub rates: Rates,
+    /// What an output token counts when the answer has ended.
+    #[serde(default)]
+    pub burndown: Option<Weight>,
+    pub source: String,
+    /// When the source said so.
+    pub dated: Date,
+    /// What the source leaves open, and what we assume.
+    #[serde(default)]
+    pub unsure: Option<String>,
+}
+
+/// What is allowed in a time. None, where the vendor has no such limit or publishes no figure.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rates {
+    /// Prompt tokens a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub itpm: Option<NonZeroU64>,
+    /// Output tokens a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otpm: Option<NonZeroU64>,
+    /// Requests a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpd: Option<NonZeroU64>,
+    /// Requests a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpm: Option<NonZeroU64>,
+    /// Tokens a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tpd: Option<NonZeroU64>,
+    /// Tokens a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tpm: Option<NonZeroU64>,
+}
+
+impl Rates {
+    fn each(self) -> [(&'static str, Option<NonZeroU64>); 6] {
+        let Rates { itpm, otpm, rpd, rpm, tpd, tpm } = self;
+        [("itpm", itpm), ("otpm", otpm), ("rpd", rpd), ("rpm", rpm), ("tpd", tpd), ("tpm", tpm)]
+    }
+}
+
+/// A vendor's quota, asked for by name: `"azure/tier-1/gpt-5"`, or a table with what is different.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QuotaSpec {
+    /// `provider/tier/model`, and the scope behind it where that is not `global`.
+    pub preset: String,
+    /// Every published figure times this: the part of a shared quota that is this endpoint's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Positive>,
+    /// Figures in place of the published ones.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rates: Rates,
+}
+
+impl<'de> Deserialize<'de> for QuotaSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<QuotaSpec, D::Error> {
+        struct NameOrTable;
+        impl<'de> Visitor<'de> for NameOrTable {
+            type Value = QuotaSpec;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a quota's name such as \"azure/tier-1/gpt-5\", or a table such as \
+                     { preset = \"azure/tier-1/gpt-5\", scale = 0.5 }",
+                )
+            }
+            fn visit_str<E: serde::de::Error>(self, preset: &str) -> Result<QuotaSpec, E> {
+                Ok(QuotaSpec { preset: preset.into(), scale: None, rates: Rates::default() })
+            }
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<QuotaSpec, M::Error> {
+                let Table { preset, scale, rates } = Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(QuotaSpec { preset, scale, rates })
+            }
+        }
+        deserializer.deserialize_any(NameOrTable)
+    }
+}
+
+impl JsonSchema for QuotaSpec {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "QuotaSpec".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = Table::json_schema(generator);
+        let name = json_schema!({"type": "string", "description": "provider/tier/model, and /scope where it is not global."});
+        json_schema!({"anyOf": [name, table]})
+    }
+}
+
+/// A quota with what is different.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    /// `provider/tier/model`, and the scope behind it where that is not `global`.
+    preset: String,
+    /// Every published figure times this: the part of a shared quota that is this endpoint's.
+    #[serde(default)]
+    scale: Option<Positive>,
+    /// Figures in place of the published ones.
+    #[serde(default)]
+    rates: Rates,
+}
+
+impl Presets {
+    /// The limits of a quota.
+    pub fn quota(&self, spec: &QuotaSpec) -> Result<Vec<AnyLimit>, Unfit> {
+        let row = self.quota_row(&spec.preset)?;
+        let published = match spec.scale {
+            Some(scale) => row.rates.each().map(|(name, rate)| (name, rate.map(|rate| scaled(rate, scale)))),
+            None => row.rates.each(),
+        };
+        let own = spec.rates.each();
+        let rates = published.into_iter().zip(own).map(|((name, rate), (_, own))| (name, own.or(rate)));
+        let mut figures: Figures = rates
+            .filter_map(|(name, rate)| {
+                Some((name, Value::Integer(i64::try_from(rate?.get()).unwrap_or(i64::MAX))))
+            })
+            .collect();
+        figures.extend(row.burndown.and_then(|burndown| Some(("burndown", Value::try_from(burndown).ok()?))));
+        let filled = self.fill(&row.rule, &figures)?;
+        if filled.limits.is_empty() {
+            let missing: Vec<&str> = filled.missing.iter().map(String::as_str).collect();
+            let message = format!("{} publishes no figures for the quota '{}'", row.provider, spec.preset);
+            let example: Vec<String> = missing.iter().map(|name| format!("{name} = 100_000")).collect();
+            let help = format!(
+                "give the account's own: quota = {{ preset = \"{}\", rates = {{ {} }} }}",
+                spec.preset,
+                example.join(", ")
+            );
+            return Err(Unfit { message, help });
+        }
+        Ok(filled.limits)
+    }
+
+    /// The row that a name means: of several, the one that says most of the model's name.
+    pub fn quota_row(&self, preset: &str) -> Result<&QuotaRow, Unfit> {
+        let mut parts = preset.splitn(4, '/');
+        let [provider, tier, model] = [(); 3].map(|()| parts.next().unwrap_or_default());
+        let scope = parts.next().unwrap_or(GLOBAL);
+        let rows = self
+            .quotas
+            .iter()
+            .filter(|row| row.provider == provider && row.tier == tier && row.scope == scope);
+        let matched = rows.filter_map(|row| {
+            let said = row.models.iter().filter_map(|pattern| said(pattern, model)).max()?;
+            Some((said, row))
+        });
+        matched.max_by_key(|(said, _)| *said).map(|(_, row)| row).ok_or_else(|| self.unknown_quota(preset))
+    }
+
+    fn unknown_quota(&self, preset: &str) -> Unfit {
+        let names: Vec<String> = self.quotas.iter().flat_map(QuotaRow::names).collect();
+        let under = |parts: usize| {
+            let prefix: String = preset.split_inclusive('/').take(parts).collect();
+            let known = names.iter().map(String::as_str).filter(|name| name.starts_with(&prefix));
+            known.collect::<Vec<_>>()
+        };
+        let near = [2, 1, 0].map(under).into_iter().find(|names| !names.is_empty()).unwrap_or_default();
+        let message = format!("the catalogue has no quota '{preset}'");
+        let help = match nearest(preset, near.iter().copied()) {
+            Some(meant) => format!("did you mean \"{meant}\"? There are: {}", near.join(", ")),
+            None => format!("there are: {}", near.join(", ")),
+        };
+        Unfit { message, help }
+    }
+}
+
+impl QuotaRow {
+    /// What scenarios call it, once for each of its models.
+    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        let scope = if self.scope == GLOBAL { String::new() } else { format!("/{}", self.scope) };
+        self.models.iter().map(move |model| format!("{}/{}/{model}{scope}", self.provider, self.tier))
+    }
+}
+
+/// How many letters of the model's name a pattern says; `None` where it is not that model's.
+pub(super) fn said(pattern: &str, model: &str) -> Option<usize> {
+    let (start, is_open_start) = (pattern.trim_start_matches('*'), pattern.starts_with('*'));
+    let (text, is_open_end) = (start.trim_end_matches('*'), pattern.ends_with('*'));
+    let is_model = match (is_open_start, is_open_end) {
+        (false, false) => model == text,
+        (false, true) => model.starts_with(text),
+        (true, false) => model.ends_with(text),
+        (true, true) => model.contains(text),
+    };
+    (is_model && !model.is_empty()).then_some(text.len())
+}
+
+fn scaled(rate: NonZeroU64, scale: Positive) -> NonZeroU64 {
+    NonZeroU64::new((rate.get() as f64 * scale.get()).round() as u64).unwrap_or(NonZeroU64::MIN)
+}
+
+pub(super) const GLOBAL: &str = "global";
+
+pub(super) fn global() -> String {
+    GLOBAL.into()
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -1,0 +1,38 @@
+//! The catalogue's quotas and capacities written out as limits.
+
+use toml::de::DeTable;
+
+use super::diagnostic::Diagnostic;
+use super::{Scenario, tree};
+use crate::catalogue::presets::Presets;
+
+/// Puts what quotas and capacities stand for before each endpoint's own limits, and tells which stand for
+/// nothing. A scenario that is written back then holds every limit in full, once.
+pub fn expand<'p>(
+    scenario: &mut Scenario,
+    presets: impl Fn() -> &'p Presets,
+    tree: &DeTable<'_>,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (index, spec) in scenario.endpoints.iter_mut().enumerate() {
+        let quota = spec.quota.take().map(|quota| ("quota", presets().quota(&quota)));
+        let capacity = spec.capacity.as_mut().filter(|capacity| capacity.enforce).map(|capacity| {
+            let limits = presets().capacity(capacity, &spec.model);
+            capacity.enforce = false;
+            ("capacity", limits)
+        });
+        let mut limits = Vec::new();
+        for (key, stands_for) in quota.into_iter().chain(capacity) {
+            match stands_for {
+                Ok(more) => limits.extend(more),
+                Err(unfit) => {
+                    let at = tree::span_of(tree, &format!("endpoints.{index}.{key}"));
+                    found.push(Diagnostic::new(at, unfit.message).help(unfit.help));
+                }
+            }
+        }
+        limits.append(&mut spec.limits);
+        spec.limits = limits;
+    }
+    found
+}
