@@ -19,6 +19,12 @@ static EMBEDDED: &[(&str, &str)] = &[
     ("openai.toml", include_str!("../../scenarios/catalogue/openai.toml")),
     ("vertex.toml", include_str!("../../scenarios/catalogue/vertex.toml")),
     ("zones.toml", include_str!("../../scenarios/catalogue/zones.toml")),
+    ("quotas/anthropic.toml", include_str!("../../scenarios/catalogue/quotas/anthropic.toml")),
+    ("quotas/azure.toml", include_str!("../../scenarios/catalogue/quotas/azure.toml")),
+    ("quotas/bedrock.toml", include_str!("../../scenarios/catalogue/quotas/bedrock.toml")),
+    ("quotas/foundry.toml", include_str!("../../scenarios/catalogue/quotas/foundry.toml")),
+    ("quotas/openai.toml", include_str!("../../scenarios/catalogue/quotas/openai.toml")),
+    ("quotas/vertex.toml", include_str!("../../scenarios/catalogue/quotas/vertex.toml")),
 ];
 
 /// The folder of quotas and capacities, below the one of prices.

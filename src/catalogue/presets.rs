@@ -1,14 +1,15 @@
 //! The vendors' quotas and capacities with the rules they are counted by, as the catalogue's files hold them.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
 use super::capacity::CapacityRow;
+use super::files;
 use super::quota::QuotaRow;
 use super::rule::{Figures, Filled, Rule};
-use crate::error::{Error, Result as Outcome};
+use crate::error::Result as Outcome;
 use crate::kind;
 
 /// Everything that the files hold.
@@ -27,21 +28,22 @@ pub struct Unfit {
 }
 
 impl Presets {
-    /// Those that came with this program.
-    pub fn embedded() -> &'static Presets {
-        static EMBEDDED: OnceLock<Presets> = OnceLock::new();
-        EMBEDDED.get_or_init(|| Presets::read(FILES).expect("the embedded presets are sound"))
+    /// Those in the binary.
+    pub fn embedded() -> Arc<Presets> {
+        static EMBEDDED: LazyLock<Arc<Presets>> = LazyLock::new(|| {
+            Arc::new(Presets::of(&files::embedded()).expect("our own presets are sound: a test reads them"))
+        });
+        EMBEDDED.clone()
     }
 
-    /// Reads files of presets, each with its name for messages. A row goes before those of the files after it.
-    pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Outcome<Presets> {
+    /// What the quota files among these say. Of rows for the same model the last one counts.
+    pub fn of(files: &[files::File]) -> Outcome<Presets> {
         let mut presets = Presets::default();
-        for (name, text) in files {
-            let file: File = toml::from_str(text)
-                .map_err(|error| Error::usage(format!("{name} is no file of presets: {error}")))?;
-            presets.rules.extend(file.rules);
-            presets.quotas.extend(file.quota);
-            presets.capacities.extend(file.capacity);
+        for file in files.iter().filter(|file| file.is_quota()) {
+            let said: Said = file.parse()?;
+            presets.rules.extend(said.rules);
+            presets.quotas.extend(said.quota);
+            presets.capacities.extend(said.capacity);
         }
         Ok(presets)
     }
@@ -54,10 +56,10 @@ impl Presets {
     }
 }
 
-/// One file.
+/// What one file says.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Said {
     #[serde(default)]
     rules: BTreeMap<String, Rule>,
     #[serde(default)]
@@ -65,21 +67,3 @@ struct File {
     #[serde(default)]
     capacity: Vec<CapacityRow>,
 }
-
-macro_rules! file {
-    ($name:literal) => {
-        (
-            concat!("quotas/", $name, ".toml"),
-            include_str!(concat!("../../scenarios/catalogue/quotas/", $name, ".toml")),
-        )
-    };
-}
-
-const FILES: [(&str, &str); 6] = [
-    file!("anthropic"),
-    file!("azure"),
-    file!("bedrock"),
-    file!("foundry"),
-    file!("openai"),
-    file!("vertex"),
-];

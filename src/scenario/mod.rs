@@ -373,7 +373,7 @@ impl Scenario {
         scenario.date.get_or_insert(scenario.prices.day());
         let is_priced = folder.is_some() || scenario.catalogue.is_none();
         let missing = if is_priced { scenario.price_all() } else { Vec::new() };
-        let mut mistakes = presets::expand(&mut scenario, Presets::embedded, tree.get_ref());
+        let mut mistakes = presets::expand(&mut scenario, &Presets::embedded(), tree.get_ref());
         mistakes.extend(check::check(&scenario, tree.get_ref(), missing));
         if !mistakes.is_empty() {
             return Err(fail(mistakes));

@@ -8,16 +8,12 @@ use crate::catalogue::presets::Presets;
 
 /// Puts what quotas and capacities stand for before each endpoint's own limits, and tells which stand for
 /// nothing. A scenario that is written back then holds every limit in full, once.
-pub fn expand<'p>(
-    scenario: &mut Scenario,
-    presets: impl Fn() -> &'p Presets,
-    tree: &DeTable<'_>,
-) -> Vec<Diagnostic> {
+pub fn expand(scenario: &mut Scenario, presets: &Presets, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (index, spec) in scenario.endpoints.iter_mut().enumerate() {
-        let quota = spec.quota.take().map(|quota| ("quota", presets().quota(&quota)));
+        let quota = spec.quota.take().map(|quota| ("quota", presets.quota(&quota)));
         let capacity = spec.capacity.as_mut().filter(|capacity| capacity.enforce).map(|capacity| {
-            let limits = presets().capacity(capacity, &spec.model);
+            let limits = presets.capacity(capacity, &spec.model);
             capacity.enforce = false;
             ("capacity", limits)
         });
