@@ -207,6 +207,95 @@ fn bedrock_settles_at_each_model_s_burndown() {
     }
 }
 
+/// Bedrock user guide, quotas-runtime, 2026-09: a day's tokens are a minute's times 24 · 60, unless the account has less.
+#[test]
+fn bedrock_s_day_is_its_minute_times_1440() {
+    for (rates, day) in [("tpm = 1_000", 1_440_000), ("tpm = 1_000, tpd = 50_000", 50_000)] {
+        let mut server = Server::new(quota("bedrock/runtime/claude-sonnet-4-5", rates), "0s");
+        let left: Vec<u64> = server.endpoint.gauges(secs(0.0)).map(|gauge| gauge.remaining).collect();
+        assert_eq!(left, [1000, day]);
+    }
+}
+
+/// Bedrock user guide, quotas-mantle, 2026: max_tokens counts against input on the way in and comes back; output
+/// that reaches its own quota ends there.
+#[test]
+fn bedrock_s_mantle_takes_back_what_was_reserved_and_cuts_output_off() {
+    let limits = || quota("bedrock/mantle/claude-opus-4-8", "itpm = 10_000, otpm = 100");
+    let mut server = Server::new(limits(), "1h");
+    assert_eq!(server.fits(secs(0.0), job(1000, 1000, 1)), 5);
+    let mut server = Server::new(limits(), "0s");
+    assert!(server.admits(secs(0.0), job(1000, 1000, 500)));
+    assert!(!server.admits(secs(0.0), job(1, 1, 1)), "output is used up");
+    let left: Vec<u64> = server.endpoint.gauges(secs(0.0)).map(|gauge| gauge.remaining).collect();
+    assert_eq!(left, [9000, 0]);
+}
+
+/// Anthropic, rate limits, 2026: with 2,000,000 input tokens a minute and 80 % of them read from the cache,
+/// 10,000,000 a minute pass.
+#[test]
+fn anthropic_s_cache_reads_are_free() {
+    let limits = quota("anthropic/start/claude-opus-4-8", "");
+    let mut server = Server::new(limits, "1h");
+    let cached = Job { cached: Cached { read: 80_000, ..Cached::NONE }, ..job(100_000, 64_000, 1) };
+    assert_eq!(server.fits(secs(0.0), cached) * 100_000, 10_000_000);
+    // What is written counts, and max_tokens does not.
+    assert_eq!(
+        Server::new(quota("anthropic/start/claude-opus-4-8", ""), "1h")
+            .fits(secs(0.0), job(100_000, 64_000, 1)),
+        20
+    );
+    let written = Job { cached: Cached { write: 80_000, ..Cached::NONE }, ..job(100_000, 64_000, 1) };
+    assert_eq!(
+        Server::new(quota("foundry/enterprise/claude-opus-4-8", ""), "1h").fits(secs(0.0), written),
+        100
+    );
+}
+
+/// Azure, provisioned-throughput.md, 2026-05-22: prompts above 128K are not served; cached tokens are free, and weigh
+/// their share of the price on gpt-6.
+#[test]
+fn provisioned_units_take_no_long_prompt_and_cached_tokens_by_their_weight() {
+    let bought = |units: &str| Presets::embedded().capacity(&capacity(units), "d").unwrap();
+    let mut server = Server::new(bought("unit = \"ptu\"\nunits = 1000\nmodel = \"gpt-5.4\""), "1h");
+    assert!(server.admits(secs(0.0), job(128_000, 1, 1)));
+    assert!(!server.admits(secs(0.0), job(128_001, 1, 1)));
+    // 15 units of 3,000 for a minute are 45,000: a prompt of 1,000 counts nothing and 100.
+    let cached = Job { cached: Cached { read: 1000, ..Cached::NONE }, ..job(1000, 0, 1) };
+    let mut free =
+        Server::new(bought("unit = \"ptu\"\nunits = 15\nmodel = \"gpt-4.1\"\nwindow = \"1m\""), "1h");
+    assert!((0..1000).all(|_| free.admits(secs(0.0), cached)));
+    let mut weighted =
+        Server::new(bought("unit = \"ptu\"\nunits = 15\nmodel = \"gpt-6-sol\"\nwindow = \"1m\""), "1h");
+    assert_eq!(weighted.fits(secs(0.0), cached), 450);
+}
+
+/// Google Cloud, standard pay-as-you-go, 2026: below the threshold traffic goes first.
+#[test]
+fn vertex_s_threshold_is_served_whatever_others_do() {
+    let mut server = Server::new(quota("vertex/paygo-1/gemini-3.1-pro", ""), "0s");
+    // 500,000 a minute, evenly: a prompt of 1,000 each 120 ms.
+    assert!(
+        (0..30_000)
+            .all(|n| server.admits(Instant::START + Duration::from_millis(120) * n, job(1000, 100, 1)))
+    );
+    let mut server = Server::new(quota("vertex/paygo-1/gemini-3.1-pro", ""), "0s");
+    let refused = (0..30_000)
+        .filter(|n| !server.admits(Instant::START + Duration::from_millis(30) * *n, job(1000, 100, 1)));
+    assert!(refused.count() > 5_000, "four times as much is not");
+}
+
+#[test]
+fn a_vendor_s_lowering_holds_for_its_time() {
+    let spec: QuotaSpec = toml::from_str(
+        "preset = \"azure/tier-1/gpt-5\"\nlowered = [{ from = \"60s\", for = \"60s\", to = 0.5 }]",
+    )
+    .unwrap();
+    let mut server = Server::new(Presets::embedded().quota(&spec).unwrap(), "0s");
+    let fits = [0.0, 60.0, 120.0].map(|at| server.fits(secs(at), job(100_000, 0, 1)));
+    assert_eq!(fits, [10, 5, 10]);
+}
+
 #[test]
 fn the_row_that_says_most_of_a_model_s_name_is_meant() {
     let presets = Presets::embedded();

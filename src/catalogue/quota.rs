@@ -15,6 +15,7 @@ use super::rule::Figures;
 use crate::error::nearest;
 use crate::number::Positive;
 use crate::server::limits::AnyLimit;
+use crate::server::quota::Lowered;
 use crate::server::units::Weight;
 
 /// One row of a vendor's table of quotas.
@@ -86,6 +87,9 @@ pub struct QuotaSpec {
     /// Figures in place of the published ones.
     #[serde(skip_serializing_if = "is_default")]
     pub rates: Rates,
+    /// Times during which the vendor allows less, where its rule has such times.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lowered: Vec<Lowered>,
 }
 
 impl<'de> Deserialize<'de> for QuotaSpec {
@@ -100,11 +104,17 @@ impl<'de> Deserialize<'de> for QuotaSpec {
                 )
             }
             fn visit_str<E: serde::de::Error>(self, preset: &str) -> Result<QuotaSpec, E> {
-                Ok(QuotaSpec { preset: preset.into(), scale: None, rates: Rates::default() })
+                Ok(QuotaSpec {
+                    preset: preset.into(),
+                    scale: None,
+                    rates: Rates::default(),
+                    lowered: Vec::new(),
+                })
             }
             fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<QuotaSpec, M::Error> {
-                let Table { preset, scale, rates } = Table::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(QuotaSpec { preset, scale, rates })
+                let Table { preset, scale, rates, lowered } =
+                    Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(QuotaSpec { preset, scale, rates, lowered })
             }
         }
         deserializer.deserialize_any(NameOrTable)
@@ -134,6 +144,9 @@ struct Table {
     /// Figures in place of the published ones.
     #[serde(default)]
     rates: Rates,
+    /// Times during which the vendor allows less, where its rule has such times.
+    #[serde(default)]
+    lowered: Vec<Lowered>,
 }
 
 impl Presets {
@@ -152,6 +165,7 @@ impl Presets {
             })
             .collect();
         figures.extend(row.burndown.and_then(|burndown| Some(("burndown", Value::try_from(burndown).ok()?))));
+        figures.extend(Value::try_from(&spec.lowered).ok().map(|lowered| ("lowered", lowered)));
         let filled = self.fill(&row.rule, &figures)?;
         if filled.limits.is_empty() {
             let missing: Vec<&str> = filled.missing.iter().map(String::as_str).collect();
