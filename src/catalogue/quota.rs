@@ -153,32 +153,36 @@ impl Presets {
     /// The limits of a quota.
     pub fn quota(&self, spec: &QuotaSpec) -> Result<Vec<AnyLimit>, Unfit> {
         let row = self.quota_row(&spec.preset)?;
-        let published = match spec.scale {
-            Some(scale) => row.rates.each().map(|(name, rate)| (name, rate.map(|rate| scaled(rate, scale)))),
-            None => row.rates.each(),
-        };
-        let own = spec.rates.each();
-        let rates = published.into_iter().zip(own).map(|((name, rate), (_, own))| (name, own.or(rate)));
-        let mut figures: Figures = rates
-            .filter_map(|(name, rate)| {
-                Some((name, Value::Integer(i64::try_from(rate?.get()).unwrap_or(i64::MAX))))
-            })
+        let scaled = |rate| spec.scale.map_or(rate, |scale| scaled(rate, scale));
+        let rates = row.rates.each().into_iter().zip(spec.rates.each());
+        let rates = rates.filter_map(|((name, rate), (_, own))| Some((name, own.or(rate.map(scaled))?)));
+        let integer = |rate: NonZeroU64| Value::Integer(i64::try_from(rate.get()).unwrap_or(i64::MAX));
+        let mut figures: Figures = rates.map(|(name, rate)| (name, integer(rate))).collect();
+        // Filled with nothing, a rule misses each of its figures.
+        let counted = self.fill(&row.rule, &Figures::new())?.missing;
+        let counted: Vec<&str> = row
+            .rates
+            .each()
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| counted.contains(*name))
             .collect();
+        let example = counted.iter().map(|name| format!("{name} = 100_000")).collect::<Vec<_>>().join(", ");
+        let example = format!("quota = {{ preset = \"{}\", rates = {{ {example} }} }}", spec.preset);
+        if figures.is_empty() {
+            let message = format!("{} publishes no figures for the quota '{}'", row.provider, spec.preset);
+            return Err(Unfit { message, help: format!("give the account's own, such as {example}") });
+        }
+        if let Some(name) = figures.keys().find(|name| !counted.contains(name)) {
+            let message = format!("the quota '{}' has no `{name}`", spec.preset);
+            return Err(Unfit {
+                message,
+                help: format!("its rule counts {}: write such as {example}", counted.join(", ")),
+            });
+        }
         figures.extend(row.burndown.and_then(|burndown| Some(("burndown", Value::try_from(burndown).ok()?))));
         figures.extend(Value::try_from(&spec.lowered).ok().map(|lowered| ("lowered", lowered)));
-        let filled = self.fill(&row.rule, &figures)?;
-        if filled.limits.is_empty() {
-            let missing: Vec<&str> = filled.missing.iter().map(String::as_str).collect();
-            let message = format!("{} publishes no figures for the quota '{}'", row.provider, spec.preset);
-            let example: Vec<String> = missing.iter().map(|name| format!("{name} = 100_000")).collect();
-            let help = format!(
-                "give the account's own: quota = {{ preset = \"{}\", rates = {{ {} }} }}",
-                spec.preset,
-                example.join(", ")
-            );
-            return Err(Unfit { message, help });
-        }
-        Ok(filled.limits)
+        Ok(self.fill(&row.rule, &figures)?.limits)
     }
 
     /// The row that a name means: of several, the one that says most of the model's name.
