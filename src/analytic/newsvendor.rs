@@ -46,14 +46,14 @@ impl Newsvendor {
         self.deviation * (density(z) - z * above(z))
     }
 
-    /// The best of `min`, `min + increment`, …, or nothing at all.
+    /// The best multiple of `increment` that is at least `min`, or nothing at all.
     pub fn best_of(&self, min: u32, increment: u32) -> u32 {
-        let (min, increment) = (i64::from(min), i64::from(increment.max(1)));
-        let steps = ((self.best() - min as f64) / increment as f64).floor().max(0.0) as i64;
-        let sizes = [0, min + steps * increment, min + (steps + 1) * increment];
-        let cheaper = |a: &i64, b: &i64| self.cost(*a as f64).total_cmp(&self.cost(*b as f64));
-        let best = sizes.into_iter().min_by(cheaper).expect("the list has three sizes");
-        u32::try_from(best).unwrap_or(u32::MAX)
+        let increment = f64::from(increment.max(1));
+        let least = (f64::from(min) / increment).ceil();
+        let below = (self.best() / increment).floor().max(least);
+        let sizes = [0.0, below * increment, (below + 1.0) * increment];
+        let best = sizes.into_iter().min_by(|a, b| self.cost(*a).total_cmp(&self.cost(*b)));
+        best.expect("the list has three sizes") as u32
     }
 }
 
@@ -115,10 +115,10 @@ mod tests {
     fn no_size_that_can_be_bought_is_cheaper_than_the_best() {
         for committed in [0.2, 0.6, 0.9] {
             let demand = Newsvendor { mean: 100.0, deviation: 30.0, committed, metered: 1.0 };
-            for (min, increment) in [(15, 5), (50, 50), (100, 25)] {
+            for (min, increment) in [(15, 5), (15, 50), (100, 25)] {
                 let best = demand.cost(f64::from(demand.best_of(min, increment)));
-                let sizes = (0..20).map(|step| demand.cost(f64::from(min + step * increment)));
-                assert!(sizes.chain([demand.cost(0.0)]).all(|cost| cost >= best));
+                let sizes = (0..60).map(|step| step * increment).filter(|size| *size == 0 || *size >= min);
+                assert!(sizes.map(|size| demand.cost(f64::from(size))).all(|cost| cost >= best));
             }
         }
     }
