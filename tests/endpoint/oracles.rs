@@ -1,4 +1,4 @@
-//! Closed forms of queueing theory that limits and latencies must meet.
+//! Closed forms of queueing theory that places and latencies must meet.
 //!
 //! Each test runs a fixed seed and asks for the closed form within 4.5 standard errors, estimated from the
 //! run itself by 40 batch means (autocorrelation is far shorter than a batch). Chance alone would
@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use tollgate::rng::{Draws, Purpose, Rng};
 use tollgate::server::endpoint::{Detail, Event};
-use tollgate::server::limits::{AnyLimit, Verdict};
-use tollgate::time::Instant;
+use tollgate::time::{Instant, span_from_secs};
 
-use crate::drive::{Told, endpoint, finishes, id, job, offer, play, read};
+use crate::drive::{Told, endpoint, finishes, id, job, offer, play};
 
 const BATCHES: usize = 40;
 
@@ -37,57 +36,6 @@ fn poisson(rate: f64, n: u64) -> impl Iterator<Item = (Instant, Draws)> {
         elapsed += draws.exponential() / rate;
         (Instant::from_secs_f64(elapsed), draws)
     })
-}
-
-/// Offers a limit Poisson arrivals whose prompt is drawn by `input_tokens`; 1 for each refusal.
-fn refused(limit: &str, rate: f64, n: u64, input_tokens: impl Fn(&mut Draws) -> u32) -> Vec<f64> {
-    let mut limit: AnyLimit = read(limit);
-    let refused = poisson(rate, n).map(|(now, mut draws)| {
-        let job = job(0, input_tokens(&mut draws), 1);
-        let is_admitted = limit.check(now, &job) == Verdict::Admit;
-        if is_admitted {
-            limit.take(now, &job);
-        }
-        f64::from(u8::from(!is_admitted))
-    });
-    refused.collect()
-}
-
-/// E[(N − L)⁺] / m with N Poisson of mean m: at 100 % of its quota a fixed window still refuses 5 %.
-#[test]
-fn a_fixed_window_refuses_what_poisson_arrivals_bring_beyond_it() {
-    let limit = "{ kind = 'requests', per_minute = 60, window = 'minute' }";
-    for (per_minute, expected) in [(60.0, 0.05143174499), (80.0, 0.2503436433)] {
-        let refused = refused(limit, per_minute / 60.0, 200_000, |_| 1);
-        assert_mean("fixed window", &refused, expected, 0.15);
-    }
-}
-
-/// The deficit of a bucket of B is the workload of an M/D/1/B queue, so refusals are its losses.
-#[test]
-fn a_bucket_refuses_as_an_md1k_queue_loses() {
-    for (burst, rate, expected) in
-        [(5, 0.9, 0.06436189719), (10, 1.0, 0.05084745763), (60, 1.2, 0.1666666667)]
-    {
-        let limit = format!("{{ kind = 'requests', per_minute = 60, burst = {burst} }}");
-        assert_mean("bucket", &refused(&limit, rate, 200_000, |_| 1), expected, 0.15);
-    }
-}
-
-/// Utilisation drains at 1000 tokens a second, costs are exponential with mean 1000, admitted below B of
-/// those. With a = 1 − rho, P₀ = 1 / (1 + rho/(1 − rho)·(1 − e^(−aB)) + rho·e^(−aB)), P₄₂₉ = rho·e^(−aB)·P₀.
-#[test]
-fn provisioned_capacity_refuses_only_above_full_utilisation() {
-    for (rho, burst, expected) in
-        [(0.7, 5, 0.05260930806), (0.9, 5, 0.107306209), (1.0, 5, 0.1428571429), (1.2, 20, 0.1688138426)]
-    {
-        let limit = format!(
-            "{{ kind = 'tokens', per_minute = 60_000_000, burst = {burst}_000_000, room = 'below' }}"
-        );
-        // Rounded to a millionth of the mean, so that the law stays exponential to well below the bound.
-        let cost = |draws: &mut Draws| (draws.exponential() * 1e6).round() as u32;
-        assert_mean("provisioned", &refused(&limit, rho, 200_000, cost), expected, 0.2);
-    }
 }
 
 /// Erlang B: with c places and a erlangs offered, the share lost depends on service by its mean only.

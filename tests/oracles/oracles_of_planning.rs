@@ -37,8 +37,9 @@ fn erlang_c_sizing() {
     assert_eq!(oracle.keys().len(), 3);
 }
 
-/// MicrosoftDocs, provisioned-throughput-sizing.md and provisioned-throughput.md: gpt-5.2 at 1,000 requests a minute of
-/// 200 in and 20 out; the same with half of the prompt cached; 500 a minute of 1,000 and 0 … as the third has it.
+/// MicrosoftDocs/azure-ai-docs, provisioned-throughput-sizing.md, 2026-05-21: 1,000 requests a minute of 200 in and 20
+/// out on gpt-5.2 in a data zone; the same with half of the prompt from the cache. provisioned-throughput.md,
+/// 2026-05-13: 1,000 a minute of 100 in and 50 out, regional.
 #[test]
 fn ptu_sizing_ms_examples() {
     let Some(oracle) = oracle("ptu_sizing_ms_examples") else { return };
@@ -48,9 +49,9 @@ fn ptu_sizing_ms_examples() {
     assert_eq!(f64::from(row.weights.output.thousandths()), 1000.0 * oracle.param("ratio"));
     let each = |input, cache_read, output| Usage { input, cache_read, output, ..Usage::default() };
     for (requests, usage, scope, raw, units) in [
-        (1000, each(200, 0, 20), "global", "raw_1", "ptu_1"),
+        (1000, each(200, 0, 20), "data-zone", "raw_1", "ptu_1"),
         (1000, each(100, 100, 20), "data-zone", "raw_2_cache50", "ptu_2"),
-        (500, each(840, 0, 20), "regional", "raw_3_regional", "ptu_3"),
+        (1000, each(100, 0, 50), "regional", "raw_3_regional", "ptu_3"),
     ] {
         let size = row.size(&Demand::of(requests, &usage), scope).unwrap();
         oracle.assert(raw, size.exact);

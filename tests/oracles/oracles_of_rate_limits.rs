@@ -175,7 +175,7 @@ const BATCHES_MAX: usize = 4000;
 impl Run {
     fn assert(mut self, oracle: &Oracle, key: &str, cost: impl Fn(&mut Draws) -> u32) {
         let (mut elapsed, mut refused, mut brought) = (0.0, Vec::new(), Vec::new());
-        let rng = Rng::new(key.bytes().fold(20, |seed, byte| seed * 31 + u64::from(byte)));
+        let rng = Rng::new(key.bytes().fold(20, |seed, byte| seed.wrapping_mul(31) ^ u64::from(byte)));
         let (expected, allowed) = (oracle.expected(key), oracle.bound(key));
         loop {
             let from = refused.len() as u64 * BATCH;
