@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::admission;
 use super::cache::Cache;
 use super::latency::{AnyLatency, Load};
 use super::limits::{Admitted, AnyLimit, Break, Flow, Gauge, Held, Slots, Verdict};
-use super::quota::promise;
 use super::service::{Entry, Service};
 use crate::index::Ring;
 use crate::rng::Rng;
@@ -208,46 +208,12 @@ impl Endpoint {
         }
     }
 
-    /// What all limits together say: of several refusals the one with the longest promise, since waiting any
-    /// less would meet that limit again. Limits that count refusals are charged, and the promise covers what
-    /// they charge.
     fn verdict(&mut self, now: Instant, job: &Job) -> Verdict {
         if !self.service.can_hold(job) {
             return Verdict::Deny(TOO_LONG);
         }
-        let mut refusal = self.is_full().then_some(FULL);
-        let mut admitted = Verdict::Admit;
-        for limit in &mut self.limits {
-            match limit.check(now, job) {
-                Verdict::Admit => {}
-                Verdict::Deny(rejection) => return Verdict::Deny(rejection),
-                Verdict::Downgrade => admitted = Verdict::Downgrade,
-                Verdict::Refuse(rejection) => {
-                    let than = refusal.get_or_insert(rejection);
-                    if rejection.retry_after > than.retry_after {
-                        *than = rejection;
-                    }
-                }
-            }
-        }
-        let Some(mut refusal) = refusal else { return admitted };
-        for limit in &mut self.limits {
-            limit.refuse(now, job);
-        }
-        refusal.retry_after = refusal.retry_after.map(|promise| self.kept(now, promise, job));
-        Verdict::Refuse(refusal)
-    }
-
-    /// The least promise, no shorter than `wait`, that every limit keeps: one may be lowered by the time
-    /// another has enough.
-    fn kept(&self, now: Instant, mut wait: Duration, job: &Job) -> Duration {
-        loop {
-            let more = self.limits.iter().map(|limit| limit.wait(now + wait, job)).max().unwrap_or_default();
-            if more.is_zero() {
-                return wait;
-            }
-            wait += promise(more);
-        }
+        let is_full = self.is_full();
+        admission::verdict(&mut self.limits, is_full, now, job)
     }
 
     /// Whether all places, and all places in the queue, are taken.
@@ -305,8 +271,7 @@ impl Endpoint {
         if is_last || self.detail == Detail::EachToken || running.marks().contains(&until) {
             let is_steady = self.detail == Detail::Stretches && !is_last;
             let steady = is_steady.then(|| self.service.gap(ticket));
-            let id = running.id;
-            self.actions.extend(running.tell(steady).map(|tokens| (id, Reply::Tokens(tokens))));
+            self.actions.extend(running.tell(steady).map(|tokens| (running.id, Reply::Tokens(tokens))));
         }
         if !is_last {
             self.service.go_on(ticket, running.next_sent(self.steps_by));
@@ -324,11 +289,13 @@ impl Endpoint {
         let running = self.running.get_mut(ticket).expect("a ticket is for a job in service");
         let parts = running.parts(running.sent, sent);
         running.sent = sent;
+        if self.steps_by != Step::Token {
+            return Flow::Go;
+        }
         let mut all = Flow::Go;
-        if self.steps_by == Step::Token {
+        for limit in &mut self.limits {
             for (kind, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
-                let flows = self.limits.iter_mut().map(|limit| limit.meter(now, kind, count));
-                all = flows.fold(all, |all, flow| if flow == Flow::Cut { flow } else { all });
+                all = all.and(limit.meter(now, kind, count));
             }
         }
         all
@@ -363,7 +330,6 @@ impl Endpoint {
         let running = self.running.get(ticket).expect("a ticket is for a job in service");
         let sent = self.service.sent_by(now, ticket);
         let used = used(&running.admitted.job, sent);
-        self.meter(now, ticket, sent);
         self.end(now, ticket, used);
     }
 
@@ -397,10 +363,8 @@ impl Endpoint {
             let sent = self.service.sent_by(at, ticket);
             self.meter(at, ticket, sent);
             let running = self.running.get_mut(ticket).expect("metering ends no job");
-            let id = running.id;
-            self.actions.extend(running.tell(None).map(|tokens| (id, Reply::Tokens(tokens))));
-            let is_begun = running.is_told() && running.told > 0;
-            self.actions.push_back((id, broken(is_begun)));
+            self.actions.extend(running.tell(None).map(|tokens| (running.id, Reply::Tokens(tokens))));
+            self.actions.push_back((running.id, broken(running.told > 0)));
             self.stop(at, ticket);
         }
         for (id, admitted) in waiting {
@@ -429,8 +393,9 @@ impl Running {
 
     /// Tells of the tokens that are out and were not told of yet.
     fn tell(&mut self, steady: Option<Duration>) -> impl Iterator<Item = Tokens> + use<> {
-        let parts = self.parts(self.told, if self.is_told() { self.sent } else { 0 });
-        self.told = self.sent;
+        let told = if self.is_told() { self.sent } else { 0 };
+        let parts = self.parts(self.told, told);
+        self.told = told;
         let tokens = move |(kind, count)| Tokens { kind, count, steady };
         parts.into_iter().filter(|(_, count)| *count > 0).map(tokens)
     }
@@ -474,15 +439,6 @@ fn used(job: &Job, sent: u32) -> Usage {
         source: Source::Provider,
     }
 }
-
-/// No place is free, and nobody knows when one will be.
-const FULL: Rejection = Rejection {
-    status: 429,
-    limit: "concurrency",
-    retry_after: None,
-    is_retryable: true,
-    should_retry: None,
-};
 
 /// Prompt and longest answer are more than a machine's memory: what vLLM says of more than `max_model_len`.
 const TOO_LONG: Rejection =

@@ -1,5 +1,6 @@
 //! The server half: what an endpoint admits, refuses and charges its quotas, and how fast it answers.
 
+pub mod admission;
 pub mod batch;
 pub mod cache;
 pub mod cloud;

@@ -112,6 +112,21 @@ fn what_a_given_up_answer_has_said_is_charged() {
 }
 
 #[test]
+fn what_a_broken_answer_has_said_is_charged_up_to_the_last_token() {
+    let limit = format!("{{ {OUTPUT}, per_minute = 600, window = 'minute' }}");
+    let outage = "{ kind = 'outage', windows = [{ from = '120ms' }], break_streams = true }";
+    both(|detail| {
+        let mut endpoint = endpoint(&[&limit, outage], FIXED, detail);
+        let told = play(&mut endpoint, [offer(millis(0), job(0, 1, 50))]);
+        let said = told.iter().filter_map(|(_, _, reply)| match reply {
+            Reply::Tokens(tokens) => Some(tokens.count),
+            _ => None,
+        });
+        assert_eq!((said.sum::<u32>(), used(&mut endpoint, millis(200))), (3, 3));
+    });
+}
+
+#[test]
 fn a_prompt_beyond_the_context_is_refused_for_good_and_charged_nowhere() {
     let limits = [
         "{ kind = 'requests', per_minute = 60, count_refused = true }",

@@ -115,6 +115,13 @@ pub enum Flow {
     Go,
 }
 
+impl Flow {
+    /// Goes on only where both do.
+    pub fn and(self, other: Flow) -> Flow {
+        if self == Flow::Cut { self } else { other }
+    }
+}
+
 /// A job with the instant at which every limit took it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Admitted {
