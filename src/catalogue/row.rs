@@ -60,7 +60,8 @@ pub struct UnitOffer {
     pub dated: Date,
 }
 
-/// A row whose price was read more days ago than this is stale: providers changed prices about every quarter in 2026.
+/// A row whose price was read more days ago than this is stale. A judgement, not a rule of anybody's: in 2026 several
+/// prices changed within a quarter, as the rows of gpt-5.6 and Gemini show.
 pub const STALE_AFTER_DAYS: i64 = 120;
 
 impl Offer {
@@ -71,7 +72,7 @@ impl Offer {
 
     /// Whether its price was read too long before `day`.
     pub fn is_stale(&self, day: Date) -> bool {
-        is_stale(self.dated, day)
+        day.duration_since(self.dated).as_hours() > 24 * STALE_AFTER_DAYS
     }
 }
 
@@ -80,19 +81,10 @@ impl UnitOffer {
     pub fn holds(&self, day: Date) -> bool {
         holds(self.from, self.until, day)
     }
-
-    /// Whether its price was read too long before `day`.
-    pub fn is_stale(&self, day: Date) -> bool {
-        is_stale(self.dated, day)
-    }
 }
 
 fn holds(from: Option<Date>, until: Option<Date>, day: Date) -> bool {
     from.is_none_or(|from| from <= day) && until.is_none_or(|until| day < until)
-}
-
-fn is_stale(dated: Date, day: Date) -> bool {
-    day.duration_since(dated).as_hours() > 24 * STALE_AFTER_DAYS
 }
 
 fn global() -> String {

@@ -1,7 +1,7 @@
 //! What the catalogue says of November 2026, and what it must never say.
 
 use jiff::civil::date;
-use tollgate::catalogue::{Catalogue, Offer, Sought};
+use tollgate::catalogue::{Catalogue, Offer, Sought, Term};
 use tollgate::price::{Price, Rate};
 use tollgate::time::Instant;
 use tollgate::wire::Tier;
@@ -103,6 +103,67 @@ fn every_row_of_the_facts_is_what_the_catalogue_says() {
             (rate(cells[9]), rate(cells[10])),
             "{row}"
         );
+    }
+}
+
+/// Every unit of the facts: provider, unit, scope, term and dollars for one over one term. A month of Bedrock's model
+/// units is 730 hours of 63.00, half a year 4,380 of 34.99; a quarter of GSUs three months of 2,400.
+const UNITS: &str = "
+azure ptu global hour 1
+azure ptu us hour 1.1
+azure ptu apac hour 1.2
+azure ptu us-gov hour 2.5
+azure ptu regional hour 2
+azure ptu swedencentral hour 2
+azure ptu global month 260
+azure ptu eu month 260
+azure ptu regional year 2652
+azure ptu_commitment global month 312
+bedrock model_unit:anthropic.claude-v2:1 us-east-1 month 45990
+bedrock model_unit:anthropic.claude-v2:1 us-east-1 half 153256.2
+vertex gsu global week 1200
+vertex gsu global month 2700
+vertex gsu global quarter 7200
+vertex gsu global year 24000
+vertex gsu europe-west4 week 1320
+vertex gsu europe-west4 month 2970
+vertex gsu europe-west4 quarter 7920
+vertex gsu europe-west4 year 26400
+aws trn1.2xlarge us-east-1 hour 1.34375
+aws trn1.32xlarge us-east-1 hour 21.5
+aws trn1n.32xlarge us-east-1 hour 24.78
+aws trn2.48xlarge us-east-1 hour 35.7608
+aws trn2.3xlarge ap-southeast-4 hour 2.235
+aws inf2.xlarge us-east-1 hour 0.7582
+aws inf2.8xlarge us-east-1 hour 1.96786
+aws inf2.24xlarge us-east-1 hour 6.49063
+aws inf2.48xlarge us-east-1 hour 12.98127
+aws g5.12xlarge us-east-1 hour 5.672
+aws g5.48xlarge us-east-1 hour 16.288
+aws g6.12xlarge us-east-1 hour 4.6016
+aws g6.48xlarge us-east-1 hour 13.3504
+aws g6e.12xlarge us-east-1 hour 10.49264
+aws g6e.48xlarge us-east-1 hour 30.13118
+aws p4d.24xlarge us-east-1 hour 21.957642
+aws p4de.24xlarge us-east-1 hour 27.44705
+aws p5.4xlarge us-east-1 hour 6.88
+aws p5.48xlarge us-east-1 hour 55.04
+aws p5en.48xlarge us-east-1 hour 63.296
+aws p6-b200.48xlarge us-east-1 hour 113.9328
+";
+
+#[test]
+fn every_unit_of_the_facts_is_what_the_catalogue_says() {
+    let catalogue = Catalogue::embedded();
+    for row in UNITS.trim().lines() {
+        let cells: Vec<&str> = row.split(' ').collect();
+        let (unit, model) =
+            cells[1].split_once(':').map_or((cells[1], None), |(unit, model)| (unit, Some(model)));
+        let terms = [Term::Hour, Term::Week, Term::Month, Term::Quarter, Term::Half, Term::Year];
+        let term = terms.into_iter().find(|term| term.name() == cells[3]).expect("a term");
+        let found = catalogue.unit_for(model, cells[0], unit, cells[2], term, catalogue.day());
+        let found = found.unwrap_or_else(|unpriced| panic!("{row}: {unpriced}"));
+        assert_eq!(Ok(found.price), cells[4].parse(), "{row}");
     }
 }
 
