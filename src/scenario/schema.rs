@@ -117,8 +117,9 @@ fn values(root: &Schema, node: &Value) -> Vec<String> {
 }
 
 /// Values that say more than their type does.
-const EXAMPLES: [(&str, &str); 9] = [
+const EXAMPLES: [(&str, &str); 11] = [
     ("arrivals", "{ kind = \"poisson\", rate = 10 }"),
+    ("counts", "\"requests\""),
     ("duration", "\"5m\""),
     ("input", "{ kind = \"fixed\", tokens = 600 }"),
     ("model", "\"gpt-5.4\""),
@@ -126,6 +127,7 @@ const EXAMPLES: [(&str, &str); 9] = [
     ("output", "{ kind = \"fixed\", tokens = 100 }"),
     ("price", "{ input = \"2.50\", output = \"15\" }"),
     ("provider", "\"openai\""),
+    ("status", "503"),
     ("tokens", "600"),
 ];
 
