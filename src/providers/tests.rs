@@ -16,6 +16,8 @@ use super::testing::{
 use super::{AnyProvider, Call, PROVIDERS, Served, Target};
 use crate::credential::{Credential, Secret};
 use crate::dialects::beginning::{self, Ends};
+use crate::server::limits::{Counts, Gauge};
+use crate::server::quota::Period;
 use crate::time::Instant;
 use crate::wire::{
     Cached, Fault, FaultKind, Finish, Kind, Prefix, Rejection, Reply, Request, RequestId, Source, Tier, Usage,
@@ -205,6 +207,67 @@ fn a_refusal_is_read_back_with_its_status_and_whether_to_come_back() {
                 assert!(read.retry_after.is_none() || read.retry_after == retry_after, "{}", name(&target));
             }
         }
+    }
+}
+
+#[test]
+fn a_refusal_for_good_is_read_back_as_one() {
+    for (status, limit) in [(429, "insufficient_quota"), (429, "outage"), (400, "context")] {
+        let rejection =
+            Rejection { status, limit, retry_after: None, is_retryable: false, should_retry: None };
+        for target in rows() {
+            let (head, body) = answer(&target, true, &[Reply::Rejected(rejection)], &[]);
+            let replies = read(&target, true, &head, [body.as_bytes()]);
+            let [Reply::Rejected(read)] = replies[..] else { panic!("{}: {replies:?}", name(&target)) };
+            assert_eq!((read.is_retryable, read.retry_after), (false, None), "{}: {body}", name(&target));
+        }
+    }
+}
+
+/// The vendors' own words for a credit that is used up, a prompt that is too long, and a daily quota.
+#[test]
+fn what_a_vendor_has_words_for_is_said_in_them() {
+    let spent = Rejection {
+        status: 429,
+        limit: "insufficient_quota",
+        retry_after: None,
+        is_retryable: false,
+        should_retry: None,
+    };
+    let context = Rejection { status: 400, limit: "context", ..spent };
+    let daily = Rejection { limit: "tokens", is_retryable: true, ..spent };
+    let gauge = Gauge {
+        name: "tokens",
+        counts: Counts::Tokens,
+        limit: 9,
+        period: Period::Day,
+        capacity: 9,
+        remaining: 0,
+        used: 9,
+        reset: Duration::ZERO,
+    };
+    for (provider, dialect, rejection, words) in [
+        (
+            "openai",
+            "openai_chat",
+            spent,
+            "\"insufficient_quota\",\"param\":null,\"code\":\"credit_balance_exhausted\"",
+        ),
+        ("openai", "openai_chat", context, "\"context_length_exceeded\""),
+        ("openai", "openai_chat", daily, "tokens per day (TPD): Limit 9, Used 9"),
+        ("azure", "openai_chat", spent, "\"credit_balance_exhausted\""),
+        ("azure", "openai_chat", context, "\"context_length_exceeded\""),
+        ("anthropic", "anthropic_messages", spent, "\"enforced_spend_limit_reached\""),
+        ("anthropic", "anthropic_messages", context, "prompt is too long"),
+        ("bedrock", "converse", context, "Input is too long for requested model."),
+        ("bedrock", "converse", daily, "Too many tokens per day"),
+        ("vertex", "gemini", spent, "BILLING_DISABLED"),
+        ("vertex", "gemini", context, "exceeds the maximum number of tokens allowed"),
+    ] {
+        let is_row = |target: &Target| name(target) == format!("{provider} {dialect}");
+        let target = rows().into_iter().find(is_row).unwrap_or_else(|| panic!("{provider} {dialect}"));
+        let (_, body) = answer(&target, true, &[Reply::Rejected(rejection)], &[gauge]);
+        assert!(body.contains(words), "{provider}: {body}");
     }
 }
 

@@ -32,6 +32,15 @@ pub fn spell(dialect: &str, problem: &Problem<'_>, id: &str) -> Answer {
                 Some(reason),
             )
         }
+        // What no waiting mends is no throttling.
+        Problem::Refused(Refused { rejection, .. }) if rejection.status == 429 && !rejection.is_retryable => {
+            let reason = json!({
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "BILLING_DISABLED",
+                "domain": "googleapis.com",
+            });
+            error(403, "This API method requires billing to be enabled.", Some(reason))
+        }
         Problem::Refused(refused) if refused.rejection.status == 429 => {
             error(429, &too_many(dialect, refused), None)
         }
