@@ -12,12 +12,13 @@ use crate::rng::mix;
 use crate::wire::{Mark, Prefix};
 
 /// Where beginnings end.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Ends {
     /// At multiples of so many tokens, from `min_tokens` on.
     Blocks { min_tokens: u32, step: u32 },
     /// Where the caller has set a breakpoint. What was stored up to the end of one of the few blocks before can be
     /// read there too.
+    #[default]
     Breakpoints,
 }
 
@@ -52,12 +53,6 @@ fn block_of(step: u32, input_tokens: u32) -> u32 {
         block = block.saturating_mul(2);
     }
     block
-}
-
-impl Default for Ends {
-    fn default() -> Ends {
-        Ends::Breakpoints
-    }
 }
 
 #[derive(Default)]

@@ -149,3 +149,14 @@ def test_a_stream_that_fails_is_the_services_exception(start):
 def assert_usage(usage, output):
     counted = (usage["inputTokens"], usage["outputTokens"], usage["totalTokens"])
     assert counted == (INPUT, output, INPUT + output)
+
+
+@pytest.mark.parametrize("ttl", ["5m", "1h"])
+def test_what_stands_before_a_cache_point_is_cached(start, ttl):
+    client = runtime(start("rows"), CLAUDE)
+    system = [{"text": "You are terse. " * 400}, {"cachePoint": {"type": "default", "ttl": ttl}}]
+    first, second = (client.converse(modelId=CLAUDE, messages=MESSAGES, system=system)["usage"] for _ in range(2))
+    assert first["cacheDetails"] == [{"ttl": ttl, "inputTokens": 1500}]
+    assert (first["cacheReadInputTokens"], first["cacheWriteInputTokens"]) == (0, 1500)
+    assert (second["cacheReadInputTokens"], second["cacheWriteInputTokens"]) == (1500, 0)
+    assert second["inputTokens"] == first["inputTokens"] == INPUT
