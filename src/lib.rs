@@ -46,4 +46,5 @@ pub mod scenario;
 pub mod simulate;
 
 // Floor 5: questions.
+pub mod estimate;
 pub mod sweep;

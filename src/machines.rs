@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::bill::{Priced, Sheet};
 use crate::client::dispatcher::{Dispatcher, Plan};
 use crate::client::fleet::{Access, Fleet, Member};
+use crate::client::purse::Purse;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Workload;
 use crate::collectors::{Bounds, Setup};
@@ -35,6 +36,10 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
     let is_mirrored = matches!(scenario.router, AnyRouter::Mirror(_));
     let copies = if is_mirrored { scenario.endpoints.len() } else { 1 };
     Dispatcher::new(Plan {
+        purse: scenario.budget.map(|budget| {
+            let sheet = Sheet { endpoints: priced(scenario), contract: contract.clone() };
+            Purse::new(budget, sheet, attempts_max(scenario))
+        }),
         workload: Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng).repeated(copies),
         router: scenario.router.clone(),
         retry: scenario.retry.clone(),
@@ -91,6 +96,20 @@ pub fn caches(scenario: &Scenario) -> Vec<Option<Cache>> {
     caches
 }
 
+/// Attempts that one request can have, a hedge included.
+pub fn attempts_max(scenario: &Scenario) -> u32 {
+    scenario.retry.attempts_max().saturating_add(u32::from(scenario.hedge.is_some()))
+}
+
+fn priced(scenario: &Scenario) -> Vec<Priced> {
+    let priced = |(index, spec): (usize, &EndpointSpec)| Priced {
+        name: spec.name.clone(),
+        tariff: spec.tariff.clone(),
+        spills_to: scenario.terms(index).spill.map(|spill| EndpointId(spill.to as u16)),
+    };
+    scenario.endpoints.iter().enumerate().map(priced).collect()
+}
+
 /// What is agreed beside list prices, an endpoint's own price by the hour included.
 fn contract(scenario: &Scenario) -> Contract {
     Contract::new(&scenario.commitments, &parties(scenario))
@@ -112,16 +131,8 @@ pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
         send_lag_p99_max: scenario.fidelity.send_lag_p99_max.get(),
         achieved_min: scenario.fidelity.achieved_min.get(),
     };
-    let priced = |(index, spec): (usize, &EndpointSpec)| Priced {
-        name: spec.name.clone(),
-        tariff: spec.tariff.clone(),
-        spills_to: scenario.terms(index).spill.map(|spill| EndpointId(spill.to as u16)),
-    };
     Setup {
-        sheet: Sheet {
-            endpoints: scenario.endpoints.iter().enumerate().map(priced).collect(),
-            contract: contract(scenario),
-        },
+        sheet: Sheet { endpoints: priced(scenario), contract: contract(scenario) },
         classes: scenario.classes.iter().map(|class| (class.name.clone(), class.slo)).collect(),
         warmup: scenario.warmup.get(),
         duration: scenario.duration.get(),

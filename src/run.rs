@@ -46,6 +46,8 @@ pub struct Ran {
     pub ended: Instant,
     /// When the arrivals were stopped: [`Instant::MAX`] where the plan came to its end.
     pub stopped: Instant,
+    /// The budget was spent, and so the arrivals were stopped.
+    pub is_spent: bool,
     pub ending: Ending,
     pub connections: Counts,
     /// How late the loop did what was due.
@@ -141,7 +143,8 @@ async fn drive(
     Ok(Ran {
         requests: progress.asked,
         ended: progress.now,
-        stopped: driver.stopped,
+        stopped: driver.dispatcher.spent().unwrap_or(Instant::MAX).min(driver.stopped),
+        is_spent: driver.dispatcher.spent().is_some(),
         ending: driver.ending,
         connections: driver.client.counts(),
         lateness: driver.lateness,

@@ -22,6 +22,8 @@ pub struct Played {
     pub ended: Instant,
     /// When the arrivals were stopped: [`Instant::MAX`] where the plan came to its end.
     pub stopped: Instant,
+    /// The budget was spent, and so the arrivals were stopped.
+    pub is_spent: bool,
     /// Times at which something was due.
     pub events: u64,
 }
@@ -35,7 +37,8 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
         lines: (0..scenario.endpoints.len()).map(|index| Line::new(scenario, index)).collect(),
         crossing: VecDeque::new(),
     };
-    let mut played = Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, events: 0 };
+    let mut played =
+        Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, is_spent: false, events: 0 };
     let mut recorded = 0u64;
     while let Some(now) = world.wake_next() {
         played.events += 1;
@@ -54,6 +57,9 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
         if world.client.is_idle() {
             break;
         }
+    }
+    if let Some(spent) = world.client.spent() {
+        (played.stopped, played.is_spent) = (played.stopped.min(spent), true);
     }
     played.requests = world.client.requests();
     assert_eq!(recorded, played.requests, "every request asked is recorded exactly once");

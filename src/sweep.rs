@@ -64,6 +64,8 @@ pub fn load_sweep(scenario: &Scenario, threads: NonZeroUsize) -> Result<Section>
 fn play(scenario: &Scenario, factor: f64) -> Result<Vec<Section>> {
     let mut scenario = scenario.clone();
     scenario.scale(factor);
+    // What it would cost is the question.
+    scenario.budget = None;
     let mut collectors = Collectors::new(&machines::setup(&scenario, true));
     let played = simulate(&scenario, |outcome| {
         collectors.collect(&outcome);

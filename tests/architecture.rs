@@ -26,7 +26,7 @@ const FLOORS: [&[&str]; 7] = [
     &["collectors", "dialects", "report"],
     &["catalogue", "providers"],
     &["http", "login", "machines", "mock", "run", "scenario", "simulate"],
-    &["sweep"],
+    &["estimate", "sweep"],
     &["cli", "main"],
 ];
 

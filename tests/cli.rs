@@ -147,6 +147,20 @@ fn the_same_simulation_writes_the_same_bytes_with_any_number_of_threads() {
 }
 
 #[test]
+fn a_spent_budget_exits_1_and_its_partial_results_are_marked() {
+    let (output, _folder, out) = simulate(&["--max-cost", "$0.05", "--no-sweep"]);
+    assert_eq!(code(&output), 1, "{}", text(&output.stderr));
+    assert!(
+        text(&output.stdout).contains("STOPPED: the budget of $0.05 was spent"),
+        "{}",
+        text(&output.stdout)
+    );
+    assert!(summary(&out).stopped.is_some_and(|why| why.contains("with what was under way")));
+    let again = tollgate(&["report", &out.to_string_lossy()]);
+    assert_eq!(code(&again), 1);
+}
+
+#[test]
 fn a_report_is_made_again_from_its_files() {
     let (_, _folder, out) = simulate(&[]);
     let before: Vec<_> =

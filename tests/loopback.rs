@@ -108,6 +108,31 @@ fn a_run_is_the_simulation_in_every_protocol() {
 }
 
 #[test]
+fn a_run_sends_nothing_once_its_budget_is_spent() {
+    // An answer is 10 tokens in and 20 out, a dollar each.
+    let mut scenario = scenario(
+        "arrivals = { kind = \"constant\", rate = 200 }\nbudget = { max = \"600\" }",
+        "output = { kind = \"fixed\", tokens = 20 }\nmax_tokens = 20",
+        &[""],
+    );
+    let dollar = "1000000".parse().ok();
+    scenario.endpoints[0].tariff = Tariff::fixed(Price { input: dollar, output: dollar, ..Price::default() });
+    let mut outcomes = Vec::new();
+    let record = |outcome| {
+        outcomes.push(outcome);
+        Flow::Continue
+    };
+    let ran = play_with(&scenario, record, |_| {});
+    assert!(ran.is_spent);
+    // No more than was in flight when the twentieth was answered.
+    assert!(outcomes.iter().flat_map(|outcome| &outcome.attempts).all(|attempt| attempt.sent <= ran.stopped));
+    let (paid, late): (Vec<_>, Vec<_>) =
+        outcomes.iter().partition(|outcome: &&Outcome| outcome.finished <= ran.stopped);
+    assert_eq!(paid.len(), 20, "{} late", late.len());
+    assert!(late.iter().all(|outcome| outcome.intended < ran.stopped));
+}
+
+#[test]
 fn answers_in_one_piece_are_the_simulations_too() {
     let scenario = scenario(
         "arrivals = { kind = \"constant\", rate = 100 }",

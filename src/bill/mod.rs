@@ -1,5 +1,6 @@
 //! A bill: what every attempt and every commitment is charged, in rows whose costs are exact products.
 
+mod ceiling;
 mod sheet;
 
 pub use sheet::{Charge, Line, Priced, Sheet};

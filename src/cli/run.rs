@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tollgate::collectors::Collectors;
 use tollgate::error::{Error, ExitCode, Result};
+use tollgate::estimate::{Costs, estimate};
 use tollgate::http::Versions;
 use tollgate::http::clock::Clock;
 use tollgate::http::interrupt::Interrupt;
@@ -12,6 +13,8 @@ use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Roots;
 use tollgate::machines;
 use tollgate::mock::{Embedded, Mock};
+use tollgate::price::Money;
+use tollgate::report::show;
 use tollgate::report::summary::Verb;
 use tollgate::run::{Ending, Input, Interrupts, Remote, Transport, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
@@ -54,11 +57,11 @@ enum Http {
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
-    let scenario = Scenario::load_with(&args.subject.scenario, args.subject.catalogue.as_deref())?;
+    let scenario = args.subject.load()?;
     guard(&scenario, args.live)?;
     let transport = transport(&args)?;
     let keyring = login::keyring(&scenario, transport.roots.clone(), transport.proxies.clone())?;
-    let subject = Subject::new(&args.subject, Verb::Run, false)?;
+    let subject = Subject::new(&args.subject, scenario, Verb::Run, false)?;
     let mut log = if args.no_rows { None } else { Some(subject.log()?) };
     let mut collectors = Collectors::new(&subject.setup);
     let clock = Clock::starting_in(LEAD);
@@ -113,6 +116,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         collectors,
         until: ran.stopped,
         is_interrupted: ran.ending == Ending::Interrupted,
+        is_spent: ran.is_spent,
         log_failure: log.and_then(|log| log.finish().err()),
     };
     subject.conclude(&args.subject, found, subject::threads())
@@ -133,23 +137,49 @@ fn transport(args: &Args) -> Result<Transport> {
     Ok(Transport { roots, versions, proxies: Proxies::from_env()?, ..Transport::new(clock) })
 }
 
-/// Hosts beyond this machine are only asked with `--live`.
+/// Hosts beyond this machine are only asked with `--live`, after it was said what that will cost.
 fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
     let remote: Vec<_> = scenario.endpoints.iter().filter(|spec| spec.is_remote()).collect();
     if remote.is_empty() {
         return Ok(());
     }
-    let expected = scenario.arrivals.expected(scenario.duration.get());
-    let expected = expected.map_or("an unknown number of".into(), |expected| format!("about {expected:.0}"));
     let hosts =
         remote.iter().map(|spec| format!("{} ({})", spec.name, spec.url)).collect::<Vec<_>>().join(", ");
+    let estimate = estimate(scenario)?;
+    let (requests, costs) = (estimate.requests, cost_of(&estimate.total));
     if !is_live {
         return Err(Error::usage(format!(
-            "this would send {expected} requests to {hosts}, which may cost money; add --live to mean it"
+            "this would send about {requests} requests to {hosts}, for {costs}; add --live to mean it, and \
+             --max-cost to bound it"
         )));
     }
-    output::complain(&format!("sending {expected} requests to {hosts}"));
+    output::complain(&format!("sending about {requests} requests to {hosts}, for {costs}"));
+    for (spec, costs) in scenario.endpoints.iter().zip(&estimate.endpoints) {
+        output::complain(&format!("  {}: {}", spec.name, cost_of(costs)));
+    }
+    match scenario.budget {
+        Some(budget) if budget.strict => {
+            output::complain(&format!("never spending more than ${}", budget.max))
+        }
+        Some(budget) => output::complain(&format!(
+            "stopping at ${}, and then paying only for what is under way",
+            budget.max
+        )),
+        None => output::complain("without a bound on the cost; --max-cost sets one"),
+    }
     Ok(())
+}
+
+fn cost_of(costs: &Costs) -> String {
+    let capacity = match costs.capacity {
+        Money::ZERO => String::new(),
+        capacity => format!(" and {} for capacity", show::dollars(capacity)),
+    };
+    let worst = match costs.worst {
+        Some(worst) => format!("{} at worst", show::dollars(worst)),
+        None => "without an upper bound, as a class has no max_tokens".into(),
+    };
+    format!("{} expected{capacity}, {worst}", show::dollars(costs.expected))
 }
 
 /// One mock for all endpoints that want one, on a socket and a thread of its own.

@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
-    let subject = Subject::new(&args.subject, Verb::Simulate, true)?;
+    let subject = Subject::new(&args.subject, args.subject.load()?, Verb::Simulate, true)?;
     let mut log = if args.rows { Some(subject.log()?) } else { None };
     let mut collectors = Collectors::new(&subject.setup);
     let mut progress = Progress::new(subject.expected().unwrap_or(0.0) as u64, args.subject.quiet);
@@ -49,6 +49,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         collectors,
         until: played.stopped,
         is_interrupted: stop.load(Ordering::Relaxed),
+        is_spent: played.is_spent,
         log_failure: log.and_then(|log| log.finish().err()),
     };
     let threads = args.threads.unwrap_or_else(subject::threads);

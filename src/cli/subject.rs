@@ -9,10 +9,12 @@ use std::time::Instant;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use tollgate::bill::Bill;
+use tollgate::client::purse::Budget;
 use tollgate::collectors::log::Log;
 use tollgate::collectors::{Collectors, Setup};
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Span};
+use tollgate::price::Money;
 use tollgate::report::focus::{self, Account, Resource};
 use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
@@ -41,6 +43,9 @@ pub struct Common {
     /// Multiplies the load: 0.5 is half of it
     #[arg(long, value_parser = positive)]
     pub scale: Option<Positive>,
+    /// Stop sending once requests have cost so many dollars, instead of the scenario's budget
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
+    pub max_cost: Option<Money>,
     /// A new folder for the results, instead of results/SCENARIO/TIME
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -53,6 +58,33 @@ pub struct Common {
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     pub format: Format,
+}
+
+impl Common {
+    /// Reads the scenario and applies what the command line changes.
+    pub fn load(&self) -> Result<Scenario> {
+        let mut scenario = Scenario::load_with(&self.scenario, self.catalogue.as_deref())?;
+        scenario.seed = self.seed.unwrap_or(scenario.seed);
+        scenario.duration = self.duration.unwrap_or(scenario.duration);
+        if scenario.warmup >= scenario.duration {
+            let (warmup, duration) = (scenario.warmup, scenario.duration);
+            return Err(Error::usage(format!(
+                "the warm-up of {warmup} leaves nothing of the duration of {duration}; lengthen --duration"
+            )));
+        }
+        if let Some(factor) = self.scale {
+            scenario.scale(factor.get());
+        }
+        if let Some(max) = self.max_cost {
+            let strict = scenario.budget.is_some_and(|budget| budget.strict);
+            scenario.budget = Some(Budget { max, strict });
+        }
+        scenario.price()?;
+        if !self.quiet {
+            output::warn(&scenario.warnings());
+        }
+        Ok(scenario)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -74,24 +106,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Reads the scenario, applies what the command line changes, and makes the results folder.
-    pub fn new(args: &Common, verb: Verb, is_virtual: bool) -> Result<Subject> {
-        let mut scenario = Scenario::load_with(&args.scenario, args.catalogue.as_deref())?;
-        scenario.seed = args.seed.unwrap_or(scenario.seed);
-        scenario.duration = args.duration.unwrap_or(scenario.duration);
-        if scenario.warmup >= scenario.duration {
-            let (warmup, duration) = (scenario.warmup, scenario.duration);
-            return Err(Error::usage(format!(
-                "the warm-up of {warmup} leaves nothing of the duration of {duration}; lengthen --duration"
-            )));
-        }
-        if let Some(factor) = args.scale {
-            scenario.scale(factor.get());
-        }
-        scenario.price()?;
-        if !args.quiet {
-            output::warn(&scenario.warnings());
-        }
+    /// Makes the results folder of a scenario that was read by [`Common::load`].
+    pub fn new(args: &Common, scenario: Scenario, verb: Verb, is_virtual: bool) -> Result<Subject> {
         let calendar = jiff::Timestamp::now();
         let folder = match &args.out {
             Some(folder) => empty_dir(folder).map(|()| folder.clone())?,
@@ -113,6 +129,13 @@ impl Subject {
     /// Requests expected in all, where the scenario says.
     pub fn expected(&self) -> Option<f64> {
         self.scenario.arrivals.expected(self.scenario.duration.get())
+    }
+
+    /// That the budget is gone, in words.
+    fn overspent(&self, found: &Found) -> String {
+        let budget = self.scenario.budget.map_or(Money::ZERO, |budget| budget.max);
+        let (spent, secs) = (found.collectors.cost.spent(), found.until.as_secs_f64());
+        format!("the budget of ${budget} was spent at {secs:.1} s, ${spent} with what was under way")
     }
 
     /// Writes the results, prints the summary, and says how it ends.
@@ -141,6 +164,7 @@ impl Subject {
             warmup_secs: self.scenario.warmup.as_secs_f64(),
             is_interrupted: found.is_interrupted,
             warnings: self.scenario.warnings(),
+            stopped: found.is_spent.then(|| self.overspent(&found)),
             verdict,
             thresholds,
             sections,
@@ -223,6 +247,8 @@ pub struct Found {
     /// When the arrivals were stopped; the end of time where nobody did.
     pub until: RunInstant,
     pub is_interrupted: bool,
+    /// The budget was spent.
+    pub is_spent: bool,
     /// Why requests.csv is incomplete, if it is.
     pub log_failure: Option<String>,
 }
@@ -246,6 +272,7 @@ pub fn exit_code(summary: &Summary) -> ExitCode {
     let has = |verdict| summary.thresholds.iter().any(|threshold| threshold.verdict == verdict);
     match summary.verdict.validity {
         _ if summary.is_interrupted => ExitCode::Interrupted,
+        _ if summary.stopped.is_some() => ExitCode::Failed,
         Validity::Invalid => ExitCode::NoVerdict,
         Validity::Valid if has(ThresholdVerdict::Fail) => ExitCode::Gate,
         Validity::Valid if has(ThresholdVerdict::NoVerdict) => ExitCode::NoVerdict,
@@ -288,6 +315,11 @@ fn empty_dir(folder: &Path) -> Result<()> {
             folder.display()
         ))),
     }
+}
+
+fn dollars(text: &str) -> std::result::Result<Money, String> {
+    let amount: Money = text.strip_prefix('$').unwrap_or(text).parse()?;
+    if amount > Money::ZERO { Ok(amount) } else { Err("an amount above $0 is needed".into()) }
 }
 
 fn positive(text: &str) -> std::result::Result<Positive, String> {

@@ -9,58 +9,16 @@
 
 use std::collections::{VecDeque, vec_deque};
 
-use super::fleet::Fleet;
+pub use super::event::{Action, Event};
 use super::flight::Flight;
-use super::hedge::Hedge;
-use super::retry::{AnyRetry, Failure, Reason};
-use super::routers::AnyRouter;
-use super::workload::Workload;
+pub use super::plan::Plan;
+use super::purse::Purse;
+use super::retry::{Failure, Reason};
 use crate::index::Ring;
-use crate::outcome::{Cause, End, Ended, Outcome};
-use crate::rng::{Purpose, Rng};
+use crate::outcome::{Cause, End, Ended};
+use crate::rng::Purpose;
 use crate::time::{Instant, Timeline};
-use crate::wire::{AttemptId, EndpointId, Finish, Job, Rejection, Reply, RequestId};
-
-/// What happens to the client.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// Everything under way is given up and recorded as cancelled; nothing is sent any more.
-    Abort,
-    /// A reply, with the instant at which it was read.
-    Reply { id: AttemptId, at: Instant, reply: Reply },
-    /// The first byte of an attempt has left.
-    Sent { id: AttemptId, at: Instant },
-    /// No more arrivals; what is under way goes on to its end.
-    Stop,
-    /// The time of [`Dispatcher::deadline`] has come.
-    Wake,
-}
-
-/// What the client does.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Give the attempt up: close its connection.
-    Cancel { id: AttemptId, endpoint: EndpointId },
-    /// The request's fate is sealed.
-    Done(Outcome),
-    /// Send it now. The job's answer length is for endpoints of ours only.
-    Send { id: AttemptId, endpoint: EndpointId, job: Job },
-}
-
-/// What a dispatcher is made of.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub workload: Workload,
-    pub router: AnyRouter,
-    pub retry: AnyRetry,
-    pub hedge: Option<Hedge>,
-    pub fleet: Fleet,
-    /// Nothing planned from here on is sent.
-    pub until: Instant,
-    /// What is planned before is not measured.
-    pub warmup: Instant,
-    pub rng: Rng,
-}
+use crate::wire::{AttemptId, EndpointId, Finish, Rejection, Reply, RequestId};
 
 /// The machine.
 #[derive(Clone, Debug)]
@@ -73,6 +31,8 @@ pub struct Dispatcher {
     requests: u64,
     hedges: u64,
     is_stopped: bool,
+    /// When the money was gone.
+    spent: Option<Instant>,
     actions: VecDeque<Action>,
     tried: Vec<EndpointId>,
 }
@@ -103,6 +63,7 @@ impl Dispatcher {
             requests: 0,
             hedges: 0,
             is_stopped: false,
+            spent: None,
             actions: VecDeque::new(),
             tried: Vec::new(),
         }
@@ -121,6 +82,11 @@ impl Dispatcher {
     /// Requests begun.
     pub fn requests(&self) -> u64 {
         self.requests
+    }
+
+    /// When the budget was spent: from then on nothing was sent any more.
+    pub fn spent(&self) -> Option<Instant> {
+        self.spent
     }
 
     /// Requests under way.
@@ -187,6 +153,12 @@ impl Dispatcher {
 
     fn arrive(&mut self, now: Instant) {
         let (intended, job) = self.plan.workload.take().expect("an arrival is due only when one is planned");
+        if let Some(purse) = &mut self.plan.purse {
+            purse.begin(&job.request);
+            if self.is_spent(now) {
+                return;
+            }
+        }
         let (id, class) = (job.request.id, job.request.class);
         let timeout = self.plan.workload.class(class).timeout.get();
         let flight = Flight::new(job, intended, timeout);
@@ -198,11 +170,21 @@ impl Dispatcher {
         }
     }
 
+    /// Whether the money is gone, and with it the plan.
+    fn is_spent(&mut self, now: Instant) -> bool {
+        let is_empty = self.plan.purse.as_ref().is_some_and(Purse::is_empty);
+        if is_empty {
+            self.is_stopped = true;
+            self.spent.get_or_insert(now);
+        }
+        is_empty
+    }
+
     /// Sends one more attempt where some endpoint of this round is left to take it.
     fn send(&mut self, now: Instant, id: RequestId, cause: Cause) -> bool {
         let Dispatcher { plan, flights, tried, .. } = self;
         let flight = flights.get_mut(id.0).expect("only a request under way is sent");
-        if cause != Cause::First && now >= flight.deadline {
+        if cause != Cause::First && (now >= flight.deadline || self.spent.is_some()) {
             return false;
         }
         tried.clear();
@@ -303,7 +285,7 @@ impl Dispatcher {
         let failure = Failure { nth, endpoint, reason, promise, is_stream: flight.job.request.stream };
         flight.failure = Some(failure);
         let tries = nth.max(flight.attempts.len() as u32);
-        let is_over = tries >= plan.retry.attempts_max() || now >= flight.deadline;
+        let is_over = tries >= plan.retry.attempts_max() || now >= flight.deadline || self.spent.is_some();
         let mut draws = plan.rng.of(Purpose::Retry, id.0, nth);
         let wait = (!is_over).then(|| plan.retry.on_failure(&failure, draws.unit())).flatten();
         let Some(wait) = wait else { return self.finish(now, id, reason.end(), None) };
@@ -395,7 +377,12 @@ impl Dispatcher {
     fn finish(&mut self, now: Instant, id: RequestId, end: End, winner: Option<u16>) {
         let flight = self.flights.remove(id.0).expect("a request ends once");
         let is_measured = flight.intended >= self.plan.warmup;
-        self.actions.push_back(Action::Done(flight.into_outcome(now, end, winner, is_measured)));
+        let outcome = flight.into_outcome(now, end, winner, is_measured);
+        if let Some(purse) = &mut self.plan.purse {
+            purse.end(&outcome);
+        }
+        self.is_spent(now);
+        self.actions.push_back(Action::Done(outcome));
         self.plan.workload.on_finish(now);
     }
 }

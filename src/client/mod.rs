@@ -2,11 +2,14 @@
 
 pub mod arrivals;
 pub mod dispatcher;
+mod event;
 pub mod fleet;
 mod flight;
 pub mod hedge;
 pub mod lengths;
+pub mod plan;
 pub mod prefix;
+pub mod purse;
 pub mod retry;
 pub mod routers;
 pub mod workload;

@@ -38,6 +38,9 @@ pub struct Summary {
     /// What is doubtful about the prices and models.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Why it was stopped before its planned end, where nobody interrupted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
     pub verdict: Verdict,
     pub thresholds: Vec<ThresholdResult>,
     pub sections: Vec<Section>,

@@ -59,7 +59,7 @@ pub fn headline(summary: &Summary) -> String {
 fn first_line(summary: &Summary, paint: Paint) -> String {
     let (facts, verdict) = headline_parts(summary);
     let colour = match summary.verdict.validity {
-        Validity::Valid if summary.is_interrupted => YELLOW,
+        Validity::Valid if summary.is_interrupted || summary.stopped.is_some() => YELLOW,
         Validity::Valid => GREEN,
         Validity::Invalid => RED,
     };
@@ -82,6 +82,9 @@ fn headline_parts(summary: &Summary) -> (String, String) {
     };
     if summary.is_interrupted {
         verdict.push_str(" · INTERRUPTED, the figures are of what there was");
+    }
+    if let Some(why) = &summary.stopped {
+        verdict = format!("{verdict} · STOPPED: {why}; the figures are of what there was");
     }
     (facts, verdict)
 }

@@ -47,6 +47,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.commitments(scenario);
     check.caches(scenario);
     check.cloud(scenario);
+    check.budget(scenario);
     check.caps(scenario);
     check.placement(scenario);
     check.policies(scenario);

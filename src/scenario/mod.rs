@@ -30,6 +30,7 @@ use crate::catalogue::quota::QuotaSpec;
 use crate::client::arrivals::AnyArrivals;
 use crate::client::fleet::Cooling;
 use crate::client::hedge::Hedge;
+use crate::client::purse::Budget;
 use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
@@ -83,6 +84,9 @@ pub struct Scenario {
     /// What is agreed with providers beside a price per token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commitments: Vec<AnyCommitment>,
+    /// What may be spent on requests; anything, where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// Which endpoint gets a request.
     #[serde(default)]
     pub router: AnyRouter,

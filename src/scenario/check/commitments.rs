@@ -7,6 +7,7 @@ use super::Check;
 use crate::commitments::AnyCommitment;
 use crate::kind;
 use crate::machines;
+use crate::price::Money;
 use crate::providers::PROVIDERS;
 
 impl Check<'_, '_> {
@@ -27,6 +28,21 @@ impl Check<'_, '_> {
         }
         for kind in ["discount", "egress"] {
             self.overlaps(scenario, kind);
+        }
+    }
+
+    pub(super) fn budget(&mut self, scenario: &Scenario) {
+        let Some(budget) = scenario.budget else { return };
+        if budget.max <= Money::ZERO {
+            let help = "write the dollars that requests may cost, such as max = \"25\"";
+            self.say("budget.max", "there is nothing to spend", "no request would be sent", help);
+        }
+        let unbounded = scenario.classes.iter().position(|class| class.max_tokens.is_none());
+        if let Some(index) = unbounded.filter(|_| budget.strict) {
+            let message =
+                format!("nothing bounds what a request of class `{}` can cost", scenario.classes[index].name);
+            let help = "add `max_tokens` to every class, or leave `strict` out of the budget";
+            self.say(&format!("classes.{index}.max_tokens"), message, "a strict budget needs it", help);
         }
     }
 
