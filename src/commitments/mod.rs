@@ -42,7 +42,7 @@ pub trait Commitment: Send {
 
 kinds! {
     /// Any commitment.
-    pub enum AnyCommitment("commitments"): Commitment {
+    pub enum AnyCommitment("commitment"): Commitment {
         Discount = "discount",
         Egress = "egress",
         Minimum = "minimum",
