@@ -6,15 +6,15 @@ use crate::collectors::log::seconds;
 use crate::time::Instant;
 use crate::wire::{AttemptId, Job, Rejection};
 
-/// The columns; docs/metrics.md says what each holds.
+/// The columns; docs/metrics.md says what each holds. With the times and lengths among them the file is a trace, too.
 const COLUMNS: [&str; 13] = [
-    "at_s",
+    "time_s",
     "endpoint",
     "request",
     "attempt",
     "input_tokens",
     "max_tokens",
-    "answer_tokens",
+    "output_tokens",
     "reasoning_tokens",
     "stream",
     "status",
