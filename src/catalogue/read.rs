@@ -67,8 +67,11 @@ struct Text {
     zone: Vec<Spanned<Zone>>,
 }
 
+/// A file and a byte of it: lines are counted only where an error names one.
+type Place<'a> = (&'a File, usize);
+
 /// The rows with the places where they stand, each sound by itself.
-fn checked<R: Row>(file: &File, rows: Vec<Spanned<R>>) -> Result<Vec<(String, R)>> {
+fn checked<R: Row>(file: &File, rows: Vec<Spanned<R>>) -> Result<Vec<(Place<'_>, R)>> {
     let check = |row: Spanned<R>| {
         let (at, row) = (row.span().start, row.into_inner());
         let time = row.from().zip(row.until()).filter(|(from, until)| until <= from);
@@ -77,19 +80,20 @@ fn checked<R: Row>(file: &File, rows: Vec<Spanned<R>>) -> Result<Vec<(String, R)
         });
         match time.or(row.problem()) {
             Some(problem) => Err(file.error(at, &problem)),
-            None => Ok((file.place(at), row)),
+            None => Ok(((file, at), row)),
         }
     };
     rows.into_iter().map(check).collect()
 }
 
 /// The rows in order, of which no two say different things of the same.
-fn apart<R: Row>(mut rows: Vec<(String, R)>) -> Result<Vec<R>> {
+fn apart<R: Row>(mut rows: Vec<(Place<'_>, R)>) -> Result<Vec<R>> {
     rows.sort_by(|(_, a), (_, b)| (a.key(), a.from()).cmp(&(b.key(), b.from())));
     for pair in rows.windows(2) {
         let [(first, a), (second, b)] = pair else { continue };
         let is_over = a.until().is_some_and(|until| b.from().is_some_and(|from| until <= from));
         if a.key() == b.key() && !is_over {
+            let (first, second) = (first.0.place(first.1), second.0.place(second.1));
             let about: Vec<_> = a.key().into_iter().filter(|part| !part.is_empty()).collect();
             return Err(Error::usage(format!(
                 "{second}: {} is already said in {first}, for the same time; remove one, or part them with `from` and \

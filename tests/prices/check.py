@@ -262,6 +262,9 @@ def main(tollgate, kind, path):
         answers = quotes(tollgate, catalogue, calls)
     wrong, unknown, hit = [], 0, set()
     names = {key(row): origin(row, kind) for row in rows}
+    by_key = {}
+    for row in rows:
+        by_key.setdefault(key(row), []).append(row)
     skipped = {remark["about"] for remark in report["skipped"]}
     for (place, usage, amount), answer in zip(calls, answers, strict=True):
         unknown += amount is None
@@ -270,9 +273,9 @@ def main(tollgate, kind, path):
         is_same = answer["unknown"] in CLASSES if amount is None else answer["amount"] and Decimal(answer["amount"]) == amount
         if not is_same:
             wrong.append(f"{place} {usage}: {answer['amount'] or answer['unknown']}, not {amount}")
-        days = [r for r in rows if tuple(place[:4]) == key(r)] if (*place,) not in hit else []
-        hit.add((*place,))
-        hit.update(id(r) for r in days if r.get("from", "") <= (place[4] or "9") and (place[4] or "0") < r.get("until", "9999"))
+        day = place[4] or "2026-11-21"
+        held = [row for row in by_key.get(tuple(place[:4]), []) if row.get("from", "") <= day < row.get("until", "9")]
+        hit.update(map(id, held))
     untouched = [key(row) for row in rows if id(row) not in hit]
     print(
         f"{kind}: {report['entries']} entries, {report['understood']} with rows; {len(rows)} rows, {len(rows) - len(untouched)} "
