@@ -130,7 +130,7 @@ fn apart(mut offers: Vec<(String, Offer)>, report: &mut Report) -> Vec<Offer> {
         } else {
             let why = "two names for the same with different prices, of which the shorter stands";
             report.warnings.push(Remark::new(why, format!("{first} and {about}")));
-            report.skip(about, format!("{first} stands"));
+            report.skip(about, "a shorter name for the same stands, with another price");
         }
     }
     kept.into_iter().map(|(_, offer)| offer).collect()

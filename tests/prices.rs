@@ -1,0 +1,434 @@
+//! Imported prices: what real rows of other projects' lists become, and the commands that show and apply them.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use jiff::civil::{Date, date};
+use tollgate::catalogue::Offer;
+use tollgate::catalogue::import::{Format, Settings, import, report::Report, write};
+use tollgate::price::{Price, Rate};
+use tollgate::wire::{Tier, Usage};
+
+const LITELLM: &str = include_str!("data/prices/litellm.json");
+const GENAI_PRICES: &str = include_str!("data/prices/genai_prices.json");
+
+fn read(text: &str, providers: &[&str]) -> (Vec<Offer>, Report) {
+    let format = Format::sniff(text).expect("it is one of the two");
+    let providers = providers.iter().map(|name| name.to_string()).collect();
+    let settings = Settings { format, providers, source: format.name().into(), dated: date(2026, 11, 21) };
+    import(text, &settings).expect("it is read")
+}
+
+fn held<'a>(offers: &'a [Offer], name: &str, tier: Tier, day: Date) -> Option<&'a Price> {
+    let is_it = |offer: &&Offer| {
+        format!("{} {} {}", offer.provider, offer.model, offer.scope) == name
+            && offer.tier == tier
+            && offer.holds(day)
+    };
+    let found: Vec<&Offer> = offers.iter().filter(is_it).collect();
+    assert!(found.len() < 2, "{name} has one price a day");
+    found.first().map(|offer| &offer.price)
+}
+
+/// `input cache_read cache_write cache_write_long output`, and the same above each threshold.
+fn shown(price: Option<&Price>) -> String {
+    let row = |rates: [Option<Rate>; 5]| {
+        rates.map(|rate| rate.map_or("–".into(), |rate| rate.to_string())).join(" ")
+    };
+    let Some(price) = price else { return "no row".into() };
+    let mut text =
+        row([price.input, price.cache_read, price.cache_write, price.cache_write_long, price.output]);
+    for long in &price.long_context {
+        let rates = [long.input, long.cache_read, long.cache_write, long.cache_write_long, long.output];
+        text += &format!(" >{} {}", long.above, row(rates));
+    }
+    text
+}
+
+const TODAY: Date = date(2026, 11, 21);
+
+#[test]
+fn real_rows_of_litellm_say_what_its_keys_say() {
+    use Tier::{Batch, Fast, Flex, Priority, Standard, Ultrafast};
+    let (offers, _) = read(LITELLM, &[]);
+    for (name, tier, expected) in [
+        ("openai gpt-6-sol global", Standard, "2.00 0.20 2.50 5.00 10.00 >272000 4.00 0.40 5.00 10.00 15.00"),
+        ("openai gpt-6-sol global", Flex, "1.00 0.10 1.25 2.50 5.00 >272000 2.00 0.20 2.50 5.00 7.50"),
+        ("openai gpt-6-sol eu", Priority, "4.40 0.44 5.50 11.00 22.00 >272000 8.80 0.88 11.00 22.00 33.00"),
+        (
+            "openai gpt-6-astra us",
+            Ultrafast,
+            "66.00 6.60 82.50 165.00 330.00 >272000 132.00 13.20 165.00 330.00 495.00",
+        ),
+        ("openai text-embedding-3-large global", Standard, "0.13 – – – 0.00"),
+        ("azure gpt-6-sol us", Standard, "2.20 0.22 2.75 – 11.00 >272000 4.40 0.44 5.50 – 16.50"),
+        ("azure gpt-5.1 us-gov", Standard, "1.71875 0.171875 – – 13.75"),
+        ("foundry claude-opus-5-5 global", Fast, "8.00 0.40 10.00 16.00 40.00"),
+        ("anthropic claude-opus-5-5 global", Fast, "8.00 0.40 10.00 16.00 40.00"),
+        ("anthropic claude-opus-5-5 us", Fast, "8.80 0.44 11.00 17.60 44.00"),
+        ("anthropic claude-opus-5-5 us", Batch, "2.20 0.11 2.75 – 11.00"),
+        (
+            "bedrock anthropic.claude-haiku-5-5 us",
+            Standard,
+            "0.11 0.011 0.1375 0.22 0.55 >100000 0.55 0.055 0.6875 1.10 2.75",
+        ),
+        ("bedrock anthropic.claude-opus-5-5 us-gov", Standard, "4.80 0.24 6.00 9.60 24.00"),
+        ("bedrock amazon.nova-pro-v1:0 us-gov-east-1", Standard, "0.96 0.24 – – 3.84"),
+        ("vertex claude-opus-5-5 regional", Standard, "4.40 0.22 5.50 8.80 22.00"),
+        (
+            "xai grok-4.20-multi-agent-beta-0309 global",
+            Standard,
+            "1.25 0.20 – – 2.50 >199999 2.50 0.40 – – 5.00",
+        ),
+        (
+            "dashscope qwen3-coder-plus global",
+            Standard,
+            "1.00 0.10 – – 5.00 >32000 1.80 0.18 – – 9.00 >128000 3.00 0.30 – – 15.00 >256000 6.00 0.60 – – 60.00",
+        ),
+        // A tier of LiteLLM's that we have not, and prices that cannot be kept.
+        ("sail moonshotai/Kimi-K3 global", Batch, "no row"),
+        ("morph morph-dsv4flash global", Standard, "no row"),
+        ("novita moonshotai/kimi-k2.5 global", Standard, "no row"),
+    ] {
+        assert_eq!(shown(held(&offers, name, tier, TODAY)), expected, "{name} {tier:?}");
+    }
+    let reasoning =
+        held(&offers, "dashscope qwen-plus-latest global", Standard, TODAY).expect("it has a row");
+    assert_eq!(reasoning.long_context[0].reasoning, Some("12".parse().expect("it is a rate")));
+}
+
+#[test]
+fn real_rows_of_genai_prices_hold_from_their_days_on() {
+    use Tier::{Batch, Fast, Priority, Standard};
+    let (offers, report) = read(GENAI_PRICES, &[]);
+    for (name, tier, day, expected) in [
+        ("gemini gemini-4-argon global", Standard, date(2026, 11, 30), "2.00 0.10 – – 10.00"),
+        ("gemini gemini-4-argon global", Standard, date(2026, 12, 1), "4.00 0.20 – – 20.00"),
+        ("gemini gemini-3.8-flash global", Batch, date(2026, 12, 31), "0.375 0.0375 – – 1.875"),
+        ("gemini gemini-3.8-flash global", Batch, date(2027, 1, 1), "0.75 0.075 – – 3.75"),
+        (
+            "openai gpt-5.6-sol global",
+            Standard,
+            date(2026, 8, 20),
+            "5.00 0.50 6.25 – 30.00 >272000 10.00 1.00 12.50 – 45.00",
+        ),
+        (
+            "openai gpt-5.6-sol global",
+            Standard,
+            date(2026, 8, 21),
+            "4.00 0.40 5.00 – 20.00 >272000 8.00 0.80 10.00 – 30.00",
+        ),
+        // Looked up on 2026-10-12: it goes with what the standard tier cost since 2026-08-21, and not with more before.
+        ("openai gpt-5.6-sol global", Priority, date(2026, 8, 20), "no row"),
+        ("openai gpt-4.1 global", Priority, date(2025, 1, 1), "3.50 0.875 – – 14.00"),
+        ("openai gpt-4.1 global", Fast, TODAY, "3.50 0.875 – – 14.00"),
+        // A variant replaces what it names; the rest stays.
+        ("openai gpt-4.1 global", Batch, TODAY, "1.00 0.50 – – 4.00"),
+        (
+            "bedrock anthropic.claude-haiku-5-5 global",
+            Standard,
+            TODAY,
+            "0.10 0.01 0.125 0.20 0.50 >100000 0.50 0.05 0.625 1.00 2.50",
+        ),
+        (
+            "huggingface_together meta-llama/Llama-3.3-70B-Instruct global",
+            Standard,
+            date(2026, 10, 18),
+            "0.88 – – – 0.88",
+        ),
+        (
+            "huggingface_together meta-llama/Llama-3.3-70B-Instruct global",
+            Standard,
+            date(2026, 10, 19),
+            "no row",
+        ),
+        ("deepseek deepseek-chat global", Standard, TODAY, "no row"),
+    ] {
+        assert_eq!(shown(held(&offers, name, tier, day)), expected, "{name} {tier:?} on {day}");
+    }
+    assert!(
+        report.notes.iter().any(|note| note.about == "openai/gpt-4.1 batch"),
+        "the day is told that was dropped"
+    );
+}
+
+#[test]
+fn everything_in_a_list_is_a_row_or_accounted_for() {
+    let (offers, report) = read(LITELLM, &[]);
+    assert_eq!((report.entries, report.offers), (39, offers.len()));
+    let whys = |about: &str| -> Vec<&str> {
+        let found = report.skipped.iter().filter(|remark| remark.about.starts_with(about));
+        found.map(|remark| remark.why.as_str()).collect()
+    };
+    assert_eq!(whys("sail/moonshotai/Kimi-K3"), ["'balanced' is none of our tiers"]);
+    assert_eq!(
+        whys("novita/moonshotai/kimi-k2.5"),
+        ["cache_read has a price finer than a pico-dollar for a token"]
+    );
+    assert_eq!(whys("bedrock/us-east-1/1-month"), ["it has no price for tokens"]);
+    assert_eq!(whys("azure_ai/gpt-5.5"), ["a shorter name for the same stands, with another price"]);
+    assert_eq!(whys("fallback_generalizations"), ["it names no provider"]);
+    let why = |key: &str| report.keys.get(key).map(|met| (met.why, met.count));
+    assert_eq!(why("cost_per_second"), Some(("not token prices", 1)));
+    assert_eq!(why("input_cost_per_audio_token"), Some(("not token prices of text", 1)));
+    assert!(why("off_peak_pricing").is_some_and(|(why, _)| why.starts_with("prices by time of day")));
+    assert_eq!(why("input_cost_per_token"), None);
+    let (of_azure, report) = read(LITELLM, &["azure"]);
+    assert!(
+        of_azure.iter().all(|offer| offer.provider == "azure") && report.entries == 9,
+        "{}",
+        report.entries
+    );
+}
+
+#[test]
+fn likely_mistakes_of_a_list_are_told() {
+    let (_, report) = read(
+        r#"{
+        "azure/a": {"litellm_provider": "azure", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6,
+            "input_cost_per_token_batches": 1e-6, "output_cost_per_token_batches": 5e-6, "deprecation_date": "2026-11-21",
+            "cache_read_input_token_cost": 3e-6, "input_cost_per_token_above_200k_tokens": 4e-6},
+        "azure/us-gov/a": {"litellm_provider": "azure", "input_cost_per_token": 1e-6, "output_cost_per_token": 8e-6},
+        "azure/free": {"litellm_provider": "azure", "input_cost_per_token": 0, "output_cost_per_token": 0.0},
+        "azure_ai/a": {"litellm_provider": "azure_ai", "input_cost_per_token": 7e-6},
+        "azure/global/a": {"litellm_provider": "azure", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6,
+            "cache_read_input_token_cost": 3e-6, "input_cost_per_token_above_200k_tokens": 4e-6}
+        }"#,
+        &[],
+    );
+    let told: Vec<String> =
+        report.warnings.iter().map(|remark| format!("{}: {}", remark.why, remark.about)).collect();
+    assert_eq!(
+        told,
+        [
+            "retired already: azure/a on 2026-11-21",
+            "two names for the same with different prices, of which the shorter stands: azure/a and azure_ai/a \
+             (azure a global standard)",
+            "the standard tier costs more for long prompts, this tier does not: azure a global batch",
+            "batch is not half of standard: azure a global batch: 1.00/5.00 beside 2.00/8.00",
+            "reading from the cache costs more than input: azure a global standard: 3.00 over 2.00",
+            "the government's cloud costs less than the commercial one: azure a us-gov standard: 1.00/8.00 beside 2.00/8.00",
+            "every price is 0: free, or not known: azure free global standard",
+        ]
+    );
+    assert_eq!(report.merged.len(), 1, "{:?}", report.merged);
+}
+
+#[test]
+fn a_price_that_is_absent_stays_unknown() {
+    let (offers, _) = read(LITELLM, &[]);
+    let price = held(&offers, "azure gpt-6-sol us", Tier::Standard, TODAY).expect("it has a row");
+    let usage = Usage { input: 1_000, cache_write_long: 1, ..Usage::default() };
+    assert!(price.metered(&usage).is_ok(), "a long write without a price of its own costs as a short one");
+    let price =
+        held(&offers, "bedrock amazon.nova-pro-v1:0 us-gov-east-1", Tier::Standard, TODAY).expect("a row");
+    assert_eq!(price.metered(&usage).map(|parts| parts.total()), Err("cache_write_long"));
+}
+
+#[test]
+fn what_is_no_price_list_is_refused_and_nothing_panics() {
+    let settings = |format| Settings { format, providers: vec![], source: "x".into(), dated: TODAY };
+    for text in ["", "{", "[", "{}]", "[1]", r#"[{"id": "a"}]"#, "\u{0}"] {
+        for format in [Format::GenaiPrices, Format::Litellm] {
+            assert!(import(text, &settings(format)).is_err(), "{text}");
+        }
+    }
+    for text in [
+        r#"{"a": 1, "b": [], "c": {"litellm_provider": 7}, "d": {"litellm_provider": "x", "input_cost_per_token": "one"}}"#,
+        r#"{"a": {"litellm_provider": "x", "input_cost_per_token": 1e99, "tiered_pricing": 3}}"#,
+        r#"{"a": {"litellm_provider": "x", "tiered_pricing": [{"range": [5, 9], "input_cost_per_token": 1}]}}"#,
+        r#"{"a": {"litellm_provider": "x", "input_cost_per_token": -1, "regional_endpoint_uplift_multiplier": {}}}"#,
+        r#"[{"id": "a", "models": [{}, {"id": "b", "prices": 3}, {"id": "c", "prices": [{"prices": {"input_mtok": "x"}}]}]}]"#,
+        r#"[{"id": "a", "models": [{"id": "b", "prices": {"input_mtok": {"base": 1, "tiers": [{"start": -1, "price": 2}]}}}]}]"#,
+        r#"[{"id": "a", "models": [{"id": "b", "prices": [], "price_variants": [{"when": {}, "prices": {"input_mtok": 1}}]}]}]"#,
+        r#"[{"id": "a", "models": [{"id": "b", "prices": [{"constraint": {"start_date": "soon"}, "prices": {"input_mtok": 1}}]}]}]"#,
+    ] {
+        let (offers, report) = read(text, &[]);
+        assert!(offers.is_empty() && !report.skipped.is_empty(), "{text}: {}", report.text());
+    }
+}
+
+#[test]
+fn a_written_catalogue_is_read_back_the_same() {
+    for text in [LITELLM, GENAI_PRICES] {
+        let (offers, _) = read(text, &[]);
+        let file = write::toml("two\nlines", &offers).expect("it is written");
+        let read: toml::Table = toml::from_str(&file).expect("it is TOML");
+        let read: Vec<Offer> = read["offer"].clone().try_into().expect("it holds offers");
+        assert_eq!(read, offers);
+    }
+}
+
+fn tollgate(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    // Who does not read its input is none the worse for it.
+    let _ = child.stdin.take().expect("it was piped").write_all(input.as_bytes());
+    child.wait_with_output().expect("the process ends")
+}
+
+fn fine(arguments: &[&str], input: &str) -> String {
+    let output = tollgate(arguments, input);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it prints text")
+}
+
+fn data(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/prices").join(name).to_string_lossy().into_owned()
+}
+
+/// The fixture of LiteLLM, imported into a file of a new folder.
+fn imported() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("there is room for files");
+    let out = folder.path().join("prices.toml");
+    let report = fine(&["prices", "import", &data("litellm.json"), "--out", &out.to_string_lossy()], "");
+    assert!(
+        report.starts_with("litellm: 39 entries, 34 of them with a price for tokens; 115 rows"),
+        "{report}"
+    );
+    (folder, out)
+}
+
+#[test]
+fn prices_are_listed_filtered_and_quoted() {
+    let (_folder, out) = imported();
+    let catalogue = ["--catalogue", &*out.to_string_lossy()];
+    let ask = |arguments: &[&str], input| fine(&[&["prices"], arguments, &catalogue].concat(), input);
+    let list =
+        ask(&["list", "--provider", "openai", "--model", "gpt-6-s*", "--scope", "us", "--tier", "flex"], "");
+    let lines: Vec<&str> = list.lines().collect();
+    assert!(
+        lines.len() == 4 && lines[1].starts_with("openai    gpt-6-sol ") && lines[2].contains("above 272000"),
+        "{list}"
+    );
+    let csv = ask(&["--model", "haiku", "--scope", "us", "--provider", "bedrock", "--csv"], "");
+    let row = "bedrock,anthropic.claude-haiku-5-5,us,standard,,,USD,100000,0.55,0.055,0.6875,1.10,2.75,,,";
+    assert!(csv.lines().any(|line| line.starts_with(row)), "{csv}");
+    let json: Vec<Offer> = serde_json::from_str(&ask(&["list", "--json"], "")).expect("it is JSON");
+    assert_eq!(json.len(), 115);
+    let quote = ask(
+        &[
+            "quote",
+            "--usage",
+            "input=1000,cache_write=9",
+            "--provider",
+            "azure",
+            "--model",
+            "gpt-5.1",
+            "--csv",
+        ],
+        "",
+    );
+    let rows = [
+        "provider,model,scope,tier,from,until,unknown,amount",
+        "azure,gpt-5.1,global,batch,,,cache_write,",
+        "azure,gpt-5.1,global,priority,,,cache_write,",
+        "azure,gpt-5.1,global,standard,,,cache_write,",
+        "azure,gpt-5.1,us-gov,standard,,,cache_write,",
+    ];
+    assert_eq!(quote.lines().collect::<Vec<_>>(), rows);
+    let calls = "provider,model,scope,input,output\nopenai,gpt-6-sol,eu,272000,1\nopenai,gpt-6-sol,eu,272001,1\nopenai,none,,1,1\n";
+    let expected = "provider,model,scope,input,output,amount,unknown\n\
+                    openai,gpt-6-sol,eu,272000,1,0.598411,\n\
+                    openai,gpt-6-sol,eu,272001,1,1.1968209,\n\
+                    openai,none,,1,1,,row\n";
+    assert_eq!(ask(&["quote", "--calls", "-"], calls), expected);
+}
+
+#[test]
+fn two_catalogues_and_two_days_are_compared() {
+    let folder = tempfile::tempdir().expect("there is room for files");
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file can be written");
+        path.to_string_lossy().into_owned()
+    };
+    let offer = |model: &str, rest: &str| {
+        format!(
+            "[[offer]]\nprovider = \"p\"\nmodel = \"{model}\"\nsource = \"s\"\ndated = \"2026-11-21\"\n{rest}\n"
+        )
+    };
+    let before =
+        offer("a", "price = { input = \"2\", output = \"3\" }") + &offer("b", "price = { input = \"1\" }");
+    let after = offer("a", "price = { input = \"1.5\", cache_read = \"0.1\", output = \"3\" }")
+        + &offer("c", "price = { input = \"1\" }\nuntil = \"2026-12-01\"")
+        + &offer("c", "price = { input = \"2\" }\nfrom = \"2026-12-01\"");
+    let (before, after) = (file("before.toml", before), file("after.toml", after));
+    let expected = "1 changed, 2 added, 1 removed\n  p a global standard\n      input 2.00 -> 1.50 (-25.0 %)\n      \
+                    cache_read – -> 0.10\n+ p c global standard: input 1.00, output –\n\
+                    + p c global standard from 2026-12-01: input 2.00, output –\n- p b global standard: input 1.00, output –\n";
+    assert_eq!(fine(&["prices", "diff", &before, &after], ""), expected);
+    let days = ["prices", "diff", "--catalogue", &after, "--from", "2026-11-30", "--to", "2026-12-01"];
+    let expected =
+        "1 changed, 0 added, 0 removed\n  p c global standard\n      input 1.00 -> 2.00 (+100.0 %)\n";
+    assert_eq!(fine(&days, ""), expected);
+    let json = fine(&[&days[..], &["--json"]].concat(), "");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(json["changed"][0]["rates"][0]["percent"], "+100.0 %");
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_exit_code() {
+    let (_folder, out) = imported();
+    let out = out.to_string_lossy();
+    let litellm = data("litellm.json");
+    for (arguments, code, why) in [
+        (&["import", &litellm, "--out", &out][..], 1, "add --force to replace it"),
+        (&["import", &litellm, "--provider", "nobody"], 1, "none of the providers asked for"),
+        (&["import", &data("nowhere.json")], 1, "could not read"),
+        (&["import", &litellm, "--format", "genai-prices"], 1, "this is not the data of genai-prices"),
+        (
+            &["import", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")],
+            2,
+            "neither LiteLLM's map nor genai-prices'",
+        ),
+        (&["import", &litellm, "--dated", "soon"], 2, "--dated"),
+        (&["list", "--provider", "opnai"], 1, "one of these providers: "),
+        (&["list", "--tier", "quick"], 2, "there are: batch, fast"),
+        (&["list", "--catalogue", "nowhere.toml"], 1, "could not read nowhere.toml"),
+        (&["diff"], 2, "name two catalogues, or two days"),
+        (&["diff", "--from", "2026-11-21"], 2, "--to"),
+        (&["quote"], 2, "--usage"),
+        (&["quote", "--usage", "inptu=1"], 2, "there is no token class 'inptu'"),
+        (&["quote", "--usage", "input=-1"], 2, "is not a number of tokens"),
+        (&["quote", "--calls", "-"], 2, "line 1 of the calls: there is no column 'modle'"),
+    ] {
+        let output = tollgate(&[&["prices"], arguments].concat(), "provider,modle\n");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(text.contains(why), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn every_command_of_prices_has_help_with_an_example() {
+    for verb in ["diff", "import", "list", "quote"] {
+        let help = fine(&["prices", verb, "--help"], "");
+        assert!(help.contains(&format!("Example: tollgate prices {verb}")), "{help}");
+    }
+}
+
+#[test]
+fn python_computes_the_same_amounts_from_the_original_text() {
+    let version = Command::new("python3").args(["-c", "import tomllib"]).output();
+    if !version.is_ok_and(|output| output.status.success()) {
+        println!("skipped: there is no python3 of 3.11 or later");
+        return;
+    }
+    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/prices/check.py");
+    for (format, file) in [("litellm", "litellm.json"), ("genai-prices", "genai_prices.json")] {
+        let output = Command::new("python3")
+            .arg(&check)
+            .args([env!("CARGO_BIN_EXE_tollgate"), format, &data(file)])
+            .output()
+            .expect("python3 runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("; 0 differ, 0 prices without a row"), "{text}");
+    }
+}
