@@ -97,6 +97,7 @@ fn a_simulation_writes_every_file_and_says_its_verdict_first() {
         "cost_over_time",
         "cost_by_endpoint",
         "cost_vs_load",
+        "endpoints_vs_load",
         "e2e_histogram",
         "e2e_percentiles",
         "throughput",

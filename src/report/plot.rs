@@ -37,6 +37,7 @@ pub fn all(summary: &Summary) -> Vec<Chart> {
         bill::cost_by_endpoint(summary, title(summary, "Cost of 1,000 answers, by endpoint")),
         cost_over_time(summary),
         cost_vs_load(summary),
+        endpoints_vs_load(summary),
     ]
 }
 
@@ -186,6 +187,35 @@ fn cost_vs_load(summary: &Summary) -> Chart {
         name: "cost_vs_load",
         title: title(summary, "Cost per 1,000 requests against load (simulated)"),
         x: Axis::from_zero("offered requests per second", highest, 8, Affix::default()),
+        panels,
+        has_legend: true,
+        note: String::new(),
+    }
+}
+
+/// What a million tokens cost at each endpoint at other loads, and how long their first takes there.
+fn endpoints_vs_load(summary: &Summary) -> Chart {
+    let lines = |name| -> Vec<Series> {
+        let curves = by_endpoint(summary, name).into_iter().filter_map(|(index, curve)| Some((index?, curve)));
+        curves.map(|(index, curve)| line(curve, &curve.series, Ink::line(index))).collect()
+    };
+    let spans = |series: &[Series]| {
+        extent(series.iter().flat_map(|series| &series.points).map(|point| point.1).filter(|y| *y > 0.0))
+    };
+    let (costs, ttfts) = (lines("cost_per_million_by_load"), lines("ttft_p95_by_load"));
+    let highest = last(&costs).max(last(&ttfts));
+    let (_, most) = spans(&costs);
+    let (low, high) = spans(&ttfts);
+    let y = Axis::from_zero("US dollars per million tokens", most, 5, DOLLARS);
+    let mut panels = vec![Panel { heading: String::new(), y, series: costs, height: 300 }];
+    if !ttfts.is_empty() {
+        let y = Axis::spans("time to first token, p95", low, high);
+        panels.push(Panel { heading: String::new(), y, series: ttfts, height: 240 });
+    }
+    Chart {
+        name: "endpoints_vs_load",
+        title: title(summary, "Each endpoint's cost and latency against load (simulated)"),
+        x: Axis::from_zero("offered requests per second, all endpoints", highest, 8, Affix::default()),
         panels,
         has_legend: true,
         note: String::new(),
