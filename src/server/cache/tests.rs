@@ -1,3 +1,5 @@
+//! Hits and misses exact to the nanosecond, and hit shares against their closed forms.
+
 use super::*;
 use crate::rng::{Purpose, Rng};
 use crate::wire::{ClassId, Request, RequestId};
