@@ -19,8 +19,8 @@ fn cost_identity() {
     assert_eq!(total, oracle.expected_text("total_usd").parse().unwrap());
     assert_eq!(total.picos(), oracle.expected("total_nano_usd") as i128 * 1000);
     // By token class first, and in another order of requests: the same to the pico-dollar.
-    let by_class = [each.cache_read, each.output, each.input].map(|part| (0..n).map(|_| part).sum::<Money>());
-    assert_eq!(by_class.into_iter().sum::<Money>(), total);
+    let by_class = each.iter().map(|(_, part)| (0..n).map(|_| part.cost()).sum::<Money>());
+    assert_eq!(by_class.sum::<Money>(), total);
 }
 
 #[test]
