@@ -196,7 +196,8 @@ fn cost_vs_load(summary: &Summary) -> Chart {
 /// What a million tokens cost at each endpoint at other loads, and how long their first takes there.
 fn endpoints_vs_load(summary: &Summary) -> Chart {
     let lines = |name| -> Vec<Series> {
-        let curves = by_endpoint(summary, name).into_iter().filter_map(|(index, curve)| Some((index?, curve)));
+        let curves =
+            by_endpoint(summary, name).into_iter().filter_map(|(index, curve)| Some((index?, curve)));
         curves.map(|(index, curve)| line(curve, &curve.series, Ink::line(index))).collect()
     };
     let spans = |series: &[Series]| {
