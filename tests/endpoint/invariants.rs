@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use tollgate::server::endpoint::{Detail, Endpoint, Event};
+use tollgate::server::endpoint::{Detail, Event};
 use tollgate::server::latency::Load;
 use tollgate::time::Instant;
 use tollgate::wire::{AttemptId, Cached, ClassId, Job, Kind, Reply, Request, RequestId};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tollgate::rng::{Draws, Purpose, Rng};
 use tollgate::server::endpoint::{Detail, Event};
-use tollgate::time::{Instant, span_from_secs};
+use tollgate::time::Instant;
 
 use crate::drive::{Told, endpoint, finishes, id, job, offer, play};
 
