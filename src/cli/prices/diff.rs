@@ -11,7 +11,7 @@ use tollgate::price::Rate;
 use tollgate::wire::Tier;
 
 use super::list;
-use super::select::{self, Select};
+use super::select::{self, CLASSES, Select};
 use crate::cli::output;
 
 /// Compare two catalogues, or one catalogue on two days
@@ -129,7 +129,7 @@ fn rate_changes(old: &Offer, new: &Offer) -> Vec<RateChange> {
     let flat = |offer: &Offer| -> BTreeMap<(u32, usize), (String, Rate)> {
         let mut all = BTreeMap::new();
         for (above, rates) in select::rates(&offer.price) {
-            for (at, (class, rate)) in rates.into_iter().enumerate() {
+            for (at, (class, rate)) in CLASSES.into_iter().zip(rates).enumerate() {
                 let what = if above == 0 { class.to_string() } else { format!("{class} above {above}") };
                 all.extend(rate.map(|rate| ((above, at), (what, rate))));
             }

@@ -65,7 +65,7 @@ fn csv(offers: &[Offer]) -> Result<String> {
     let mut rows: Vec<Vec<String>> = vec![header];
     for offer in offers {
         for (above, rates) in select::rates(&offer.price) {
-            let rates = rates.into_iter().map(|(_, rate)| shown(rate, ""));
+            let rates = rates.map(|rate| shown(rate, ""));
             let mut row = names(offer).to_vec();
             row.extend([day(offer.from), day(offer.until), offer.currency.clone(), above.to_string()]);
             row.extend(rates);
@@ -91,7 +91,7 @@ fn table(offers: &[Offer]) -> String {
                 names[1] = format!("  above {above} tokens");
                 names
             };
-            row.extend(rates.into_iter().map(|(_, rate)| shown(rate, "")));
+            row.extend(rates.map(|rate| shown(rate, "")));
             let hourly = offer.price.per_hour.filter(|_| above == 0);
             row.push(hourly.map_or(String::new(), |amount| amount.to_string()));
             grid.push(row);

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use tollgate::catalogue::files::{self, File};
 use tollgate::catalogue::{Catalogue, Offer};
 use tollgate::error::{Error, Result};
-use tollgate::price::{Price, Rate};
+use tollgate::price::{LongContext, Price, Rate};
 use tollgate::wire::Tier;
 
 /// Filters, all of which a row has to pass.
@@ -73,29 +73,15 @@ pub fn key(offer: &Offer) -> (&str, &str, &str, Tier) {
     (&offer.provider, &offer.model, &offer.scope, offer.tier)
 }
 
-/// A price's rates by the prompt's length above which they hold, as the catalogue names them.
-pub fn rates(price: &Price) -> Vec<(u32, Vec<(&'static str, Option<Rate>)>)> {
-    let named = |rates: [Option<Rate>; 6]| CLASSES.into_iter().zip(rates).collect();
-    let ordinary = [
-        price.input,
-        price.cache_read,
-        price.cache_write,
-        price.cache_write_long,
-        price.output,
-        price.reasoning,
-    ];
-    let mut all = vec![(0, named(ordinary))];
-    for long in &price.long_context {
-        let rates = [
-            long.input,
-            long.cache_read,
-            long.cache_write,
-            long.cache_write_long,
-            long.output,
-            long.reasoning,
-        ];
-        all.push((long.above, named(rates)));
-    }
+/// A price's rates in the order of [`CLASSES`], by the prompt's length above which they hold.
+pub fn rates(price: &Price) -> Vec<(u32, [Option<Rate>; 6])> {
+    let Price { input, cache_read, cache_write, cache_write_long, output, reasoning, .. } = *price;
+    let mut all = vec![(0, [input, cache_read, cache_write, cache_write_long, output, reasoning])];
+    all.extend(price.long_context.iter().map(|long| {
+        let LongContext { above, input, cache_read, cache_write, cache_write_long, output, reasoning } =
+            *long;
+        (above, [input, cache_read, cache_write, cache_write_long, output, reasoning])
+    }));
     all
 }
 
