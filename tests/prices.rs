@@ -166,7 +166,7 @@ fn everything_in_a_list_is_a_row_or_accounted_for() {
         ["cache_read has a price finer than a pico-dollar for a token"]
     );
     assert_eq!(whys("bedrock/us-east-1/1-month"), ["it has no price for tokens"]);
-    assert_eq!(whys("azure_ai/gpt-5.5"), ["a shorter name for the same stands, with another price"]);
+    assert_eq!(whys("azure_ai/gpt-5.5"), ["another name for the same stands, with another price"]);
     assert_eq!(whys("fallback_generalizations"), ["it names no provider"]);
     let why = |key: &str| report.keys.get(key).map(|met| (met.why, met.count));
     assert_eq!(why("cost_per_second"), Some(("not token prices", 1)));
@@ -189,6 +189,10 @@ fn likely_mistakes_of_a_list_are_told() {
             "input_cost_per_token_batches": 1e-6, "output_cost_per_token_batches": 5e-6, "deprecation_date": "2026-11-21",
             "cache_read_input_token_cost": 3e-6, "input_cost_per_token_above_200k_tokens": 4e-6},
         "azure/us-gov/a": {"litellm_provider": "azure", "input_cost_per_token": 1e-6, "output_cost_per_token": 8e-6},
+        "x.b": {"litellm_provider": "bedrock", "input_cost_per_token": 2e-6},
+        "us.x.b": {"litellm_provider": "bedrock", "input_cost_per_token": 3e-6},
+        "x.c": {"litellm_provider": "bedrock", "input_cost_per_token": 2e-6},
+        "bedrock_mantle/x.c": {"litellm_provider": "bedrock_mantle", "input_cost_per_token": 3e-6},
         "azure/free": {"litellm_provider": "azure", "input_cost_per_token": 0, "output_cost_per_token": 0.0},
         "azure_ai/a": {"litellm_provider": "azure_ai", "input_cost_per_token": 7e-6},
         "azure/global/a": {"litellm_provider": "azure", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6,
@@ -202,13 +206,17 @@ fn likely_mistakes_of_a_list_are_told() {
         told,
         [
             "retired already: azure/a on 2026-11-21",
-            "two names for the same with different prices, of which the shorter stands: azure/a and azure_ai/a \
+            "two names for the same with different prices, of which the first stands: azure/a and azure_ai/a \
              (azure a global standard)",
+            "two names for the same with different prices, of which the first stands: bedrock_mantle/x.c and x.c \
+             (bedrock x.c regional standard)",
             "the standard tier costs more for long prompts, this tier does not: azure a global batch",
             "batch is not half of standard: azure a global batch: 1.00/5.00 beside 2.00/8.00",
             "reading from the cache costs more than input: azure a global standard: 3.00 over 2.00",
             "the government's cloud costs less than the commercial one: azure a us-gov standard: 1.00/8.00 beside 2.00/8.00",
             "every price is 0: free, or not known: azure free global standard",
+            "a region costs less than a group of regions: the price may be the global one: bedrock x.b regional standard: \
+             2.00/– beside 3.00/–",
         ]
     );
     assert_eq!(report.merged.len(), 1, "{:?}", report.merged);

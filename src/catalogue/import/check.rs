@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::Remark;
 use super::title;
+use crate::catalogue::lookup::REGIONAL;
 use crate::catalogue::row::Offer;
 use crate::price::Rate;
 use crate::wire::Tier;
@@ -33,6 +34,7 @@ pub fn warnings(offers: &[Offer]) -> Vec<Remark> {
             tier(offer, standard, &mut found);
         }
         government(offer, of_model, &mut found);
+        region(offer, of_model, &mut found);
     }
     found
 }
@@ -74,7 +76,26 @@ fn government(offer: &Offer, of_model: &[&Offer], found: &mut Vec<Remark>) {
     }
 }
 
-/// `1.00/4.00, not 2.00/8.00`
+/// A region by itself costs no less than a group of regions that it may be in.
+fn region(offer: &Offer, of_model: &[&Offer], found: &mut Vec<Remark>) {
+    let dearer = of_model.iter().find(|other| {
+        let is_group =
+            !["global", REGIONAL].contains(&other.scope.as_str()) && !other.scope.starts_with(GOVERNMENT);
+        is_group
+            && other.tier == offer.tier
+            && is_at_once(other, offer)
+            && other.price.input > offer.price.input
+    });
+    if let Some(dearer) = dearer.filter(|_| offer.scope == REGIONAL && offer.price.input.is_some()) {
+        let about = format!("{}: {}", title(offer), both(offer, dearer));
+        found.push(Remark::new(
+            "a region costs less than a group of regions: the price may be the global one",
+            about,
+        ));
+    }
+}
+
+/// `1.00/4.00 beside 2.00/8.00`
 fn both(one: &Offer, other: &Offer) -> String {
     let shown = |rate: Option<Rate>| rate.map_or("–".into(), |rate| rate.to_string());
     let pair = |offer: &Offer| format!("{}/{}", shown(offer.price.input), shown(offer.price.output));

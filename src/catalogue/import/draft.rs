@@ -101,6 +101,13 @@ impl Draft {
                 reasoning: rate(&said, Class::Reasoning)?,
             });
         }
+        // What costs as output anyway needs no price of its own.
+        if price.reasoning == price.output
+            && price.long_context.iter().all(|long| long.reasoning == long.output)
+        {
+            price.reasoning = None;
+            price.long_context.iter_mut().for_each(|long| long.reasoning = None);
+        }
         Ok(price)
     }
 
@@ -164,6 +171,18 @@ mod tests {
         assert_eq!(price.long_context[1].output, rate("4.4"));
         // Reasoning has a price of its own, which the threshold does not change.
         assert_eq!(price.long_context[1].reasoning, rate("3.3"));
+    }
+
+    #[test]
+    fn reasoning_that_costs_as_output_has_no_price_of_its_own() {
+        let rates = [
+            (0, Class::Output, "2e-6"),
+            (0, Class::Reasoning, "2e-6"),
+            (1_000, Class::Output, "4e-6"),
+            (1_000, Class::Reasoning, "4e-6"),
+        ];
+        let price = draft(&rates, "1").price().unwrap();
+        assert_eq!((price.reasoning, price.long_context[0].reasoning), (None, None));
     }
 
     #[test]

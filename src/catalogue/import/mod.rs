@@ -112,10 +112,12 @@ pub fn import(text: &str, settings: &Settings) -> Result<(Vec<Offer>, Report)> {
     Ok((offers, report))
 }
 
-/// One offer for each key and time: of several the one with the shortest name stands.
+/// One offer for each key and time: of several the one with the plainest name stands.
 fn apart(mut offers: Vec<(String, Offer)>, report: &mut Report) -> Vec<Offer> {
+    // Mantle's are a region's own, while Bedrock's bare names may have the price of the global profile.
+    let rank = |name: &str| (!name.starts_with("bedrock_mantle/"), name.len());
     offers.sort_by(|(a_name, a), (b_name, b)| {
-        (key(a), a.from, a_name.len(), a_name).cmp(&(key(b), b.from, b_name.len(), b_name))
+        (key(a), a.from, rank(a_name), a_name).cmp(&(key(b), b.from, rank(b_name), b_name))
     });
     let mut kept: Vec<(String, Offer)> = Vec::new();
     for (name, offer) in offers {
@@ -128,9 +130,9 @@ fn apart(mut offers: Vec<(String, Offer)>, report: &mut Report) -> Vec<Offer> {
         if last.price == offer.price {
             report.merged.push(Remark::new(format!("as {first}"), about));
         } else {
-            let why = "two names for the same with different prices, of which the shorter stands";
+            let why = "two names for the same with different prices, of which the first stands";
             report.warnings.push(Remark::new(why, format!("{first} and {about}")));
-            report.skip(about, "a shorter name for the same stands, with another price");
+            report.skip(about, "another name for the same stands, with another price");
         }
     }
     kept.into_iter().map(|(_, offer)| offer).collect()
