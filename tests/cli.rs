@@ -233,7 +233,10 @@ fn the_schema_is_json_and_knows_every_kind() {
             .filter_map(|kind| Some(kind["properties"]["kind"]["const"].as_str()?.to_string()))
             .collect()
     };
-    assert_eq!(kinds("AnyLimit"), ["concurrency", "outage", "requests", "tokens"]);
+    assert_eq!(
+        kinds("AnyLimit"),
+        ["concurrency", "context", "outage", "ramp", "requests", "shared_capacity", "tokens"]
+    );
     assert_eq!(kinds("AnyArrivals").len(), 8);
 }
 
