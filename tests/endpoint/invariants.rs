@@ -188,6 +188,23 @@ proptest! {
         prop_assert!(gauges[1].remaining >= gauges[1].capacity - prompts);
     }
 
+    /// What is charged as it is produced comes to what would be charged at the end, however answers end.
+    #[test]
+    fn every_token_is_metered_once(limits in limits(), latency in latencies(), arrivals in arrivals()) {
+        let quota = "kind = 'tokens', per_minute = 900_000_000_000, window = 'minute', offered = { input = 0, max_tokens = 0 }";
+        let weights = "settled = { input = 0, cache_read = 0, cache_write = 0, output = 5, reasoning = 3 }";
+        let metered = format!("{{ {quota}, {weights}, meter = 'as_produced' }}");
+        let at_end = format!("{{ {quota}, {weights} }}");
+        let all: Vec<&str> = [metered.as_str(), at_end.as_str()].into_iter().chain(limits).collect();
+        for detail in [Detail::EachToken, Detail::Stretches] {
+            let mut endpoint = endpoint(&all, latency, detail);
+            let told = play(&mut endpoint, events(&arrivals));
+            let at = told.last().map_or(Instant::START, |(at, ..)| *at);
+            let used: Vec<u64> = endpoint.gauges(at).take(2).map(|gauge| gauge.used).collect();
+            prop_assert_eq!(used[0], used[1]);
+        }
+    }
+
     /// Parity by construction: the mock's tokens and the simulation's stretches agree to the nanosecond.
     #[test]
     fn each_token_and_stretches_agree(limits in limits(), latency in latencies(), arrivals in arrivals()) {

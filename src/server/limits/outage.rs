@@ -29,6 +29,7 @@ use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, span_from_secs};
 use crate::wire::{Job, Rejection};
 
+/// While it lasts every job is refused, and no other limit is charged.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {

@@ -37,6 +37,7 @@ use crate::server::units::Weight;
 use crate::time::{Instant, nanos};
 use crate::wire::Job;
 
+/// Above a floor, a minute holds no more than those of a while ago and a share on top.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ramp {

@@ -41,6 +41,7 @@ use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, nanos};
 use crate::wire::{Job, Rejection};
 
+/// What other customers leave for us, drawn anew every so often.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SharedCapacity {
