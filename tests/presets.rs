@@ -2,11 +2,12 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate::catalogue::capacity::{Capacity, Demand};
-use tollgate::catalogue::presets::Presets;
 use tollgate::catalogue::quota::QuotaSpec;
+use tollgate::catalogue::{Catalogue, Presets};
 use tollgate::rng::Rng;
 use tollgate::scenario::Scenario;
 use tollgate::server::endpoint::{Detail, Endpoint, Event};
@@ -56,9 +57,14 @@ impl Server {
     }
 }
 
+/// Those in the binary.
+fn presets() -> Arc<Presets> {
+    Catalogue::embedded().presets.clone()
+}
+
 fn quota(preset: &str, rates: &str) -> Vec<AnyLimit> {
     let spec: QuotaSpec = toml::from_str(&format!("preset = \"{preset}\"\nrates = {{ {rates} }}")).unwrap();
-    Presets::embedded().quota(&spec).unwrap_or_else(|unfit| panic!("{unfit:?}"))
+    presets().quota(&spec).unwrap_or_else(|unfit| panic!("{unfit:?}"))
 }
 
 fn capacity(text: &str) -> Capacity {
@@ -78,7 +84,7 @@ fn secs(secs: f64) -> Instant {
 
 #[test]
 fn every_quota_of_ours_stands_for_limits_once_its_figures_are_known() {
-    let presets = Presets::embedded();
+    let presets = presets();
     for row in &presets.quotas {
         assert!(row.source.len() > 5 && row.dated.year() >= 2025, "{row:?}");
         for name in row.names() {
@@ -100,7 +106,7 @@ fn every_quota_of_ours_stands_for_limits_once_its_figures_are_known() {
 
 #[test]
 fn every_capacity_of_ours_is_bought_at_its_minimum_and_not_below() {
-    let presets = Presets::embedded();
+    let presets = presets();
     for row in &presets.capacities {
         assert!(row.source.len() > 5 && row.dated.year() >= 2025, "{row:?}");
         for (scope, min) in &row.minimum {
@@ -181,7 +187,7 @@ fn azure_s_counter_of_tokens_is_set_back_each_minute_and_keeps_the_estimate() {
 fn one_burst_overshoots_provisioned_units_and_is_then_worked_off() {
     // 15 units of gpt-5.2 drain 850 tokens a second; five seconds of them are full utilisation.
     let bought = capacity("unit = \"ptu\"\nunits = 15\nmodel = \"gpt-5.2\"");
-    let limits = || Presets::embedded().capacity(&bought, "my-deployment").unwrap();
+    let limits = || presets().capacity(&bought, "my-deployment").unwrap();
     let mut server = Server::new(limits(), "1h");
     assert!(server.admits(secs(0.0), job(2000, 1000, 1)), "an estimate of 10,000");
     // Full at 4,250: 5,750 too much take 6.7647 s.
@@ -267,7 +273,7 @@ fn anthropic_s_cache_reads_are_free() {
 /// their share of the price on gpt-6.
 #[test]
 fn provisioned_units_take_no_long_prompt_and_cached_tokens_by_their_weight() {
-    let bought = |units: &str| Presets::embedded().capacity(&capacity(units), "d").unwrap();
+    let bought = |units: &str| presets().capacity(&capacity(units), "d").unwrap();
     let mut server = Server::new(bought("unit = \"ptu\"\nunits = 1000\nmodel = \"gpt-5.4\""), "1h");
     assert!(server.admits(secs(0.0), job(128_000, 1, 1)));
     assert!(!server.admits(secs(0.0), job(128_001, 1, 1)));
@@ -301,14 +307,14 @@ fn a_vendor_s_lowering_holds_for_its_time() {
         "preset = \"azure/tier-1/gpt-5\"\nlowered = [{ from = \"60s\", for = \"60s\", to = 0.5 }]",
     )
     .unwrap();
-    let mut server = Server::new(Presets::embedded().quota(&spec).unwrap(), "0s");
+    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
     let fits = [0.0, 60.0, 120.0].map(|at| server.fits(secs(at), job(100_000, 0, 1)));
     assert_eq!(fits, [10, 5, 10]);
 }
 
 #[test]
 fn the_row_that_says_most_of_a_model_s_name_is_meant() {
-    let presets = Presets::embedded();
+    let presets = presets();
     let itpm = |name: &str| presets.quota_row(name).unwrap().rates.itpm.unwrap().get();
     assert_eq!(itpm("anthropic/start/claude-opus-4-8"), 2_000_000);
     assert_eq!(itpm("anthropic/start/claude-fable-5-1"), 500_000);
@@ -326,9 +332,9 @@ fn the_row_that_says_most_of_a_model_s_name_is_meant() {
 fn a_part_of_a_quota_and_figures_of_one_s_own_take_the_published_ones_places() {
     let spec: QuotaSpec =
         toml::from_str("preset = \"azure/tier-1/gpt-5\"\nscale = 0.06\nrates = { tpm = 5_000 }").unwrap();
-    let mut server = Server::new(Presets::embedded().quota(&spec).unwrap(), "0s");
+    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
     assert_eq!(server.fits(secs(0.0), job(1, 0, 1)), 10, "10,000 · 0.06 a minute");
-    let mut server = Server::new(Presets::embedded().quota(&spec).unwrap(), "0s");
+    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
     assert_eq!(server.fits(secs(0.0), job(1000, 0, 1)), 5);
 }
 
@@ -337,19 +343,19 @@ fn a_part_of_a_quota_and_figures_of_one_s_own_take_the_published_ones_places() {
 fn scale_units_are_enforced_over_a_window_that_shrinks_as_they_grow() {
     for (units, window) in [(1, 60), (3, 60), (4, 15), (49, 15), (50, 3)] {
         let bought = capacity(&format!("unit = \"gsu\"\nunits = {units}"));
-        let limits = Presets::embedded().capacity(&bought, "gemini-3.6-flash").unwrap();
+        let limits = presets().capacity(&bought, "gemini-3.6-flash").unwrap();
         let inside = Server::new(limits, "1h").fits(secs(0.0), job(675, 0, 1));
         assert_eq!(inside, units * window, "{units} units of 675 a second");
     }
     let bought = capacity("unit = \"gsu\"\nunits = 1\nwindow = \"120s\"");
-    let limits = Presets::embedded().capacity(&bought, "gemini-3.6-flash").unwrap();
+    let limits = presets().capacity(&bought, "gemini-3.6-flash").unwrap();
     assert_eq!(Server::new(limits, "1h").fits(secs(0.0), job(675, 0, 1)), 120);
 }
 
 /// throughput = (inputs + outputs, each by its burndown) · queries a second; Google Cloud, calculate requirements.
 #[test]
 fn scale_units_are_sized_by_burndown_up_to_whole_ones() {
-    let presets = Presets::embedded();
+    let presets = presets();
     // 10 queries a second of 1,000 in and 300 out on gemini-3.6-flash: 10 · (1000 + 5 · 300) / 675 = 37.04.
     let each = Usage { input: 1000, output: 300, ..Usage::default() };
     let size =
@@ -365,7 +371,7 @@ fn scale_units_are_sized_by_burndown_up_to_whole_ones() {
 
 #[test]
 fn reserved_input_and_output_are_bought_apart() {
-    let presets = Presets::embedded();
+    let presets = presets();
     let bought =
         |more: &str| presets.capacity(&capacity(&format!("unit = \"reserved\"\n{more}")), "claude-opus-4-8");
     let limits = bought("units = 100\noutput_units = 20").unwrap();
@@ -412,7 +418,7 @@ fn an_hour_of_provisioned_units_serves_what_their_sizing_says() {
     // 1,000 a minute of 200 in and 20 out need 105.9 units; 110 take them all, and 100 do not.
     let played = |units: u32| {
         let bought = capacity(&format!("unit = \"ptu\"\nunits = {units}\nmodel = \"gpt-5.2\""));
-        let limits = Presets::embedded().capacity(&bought, "d").unwrap();
+        let limits = presets().capacity(&bought, "d").unwrap();
         let mut server = Server::new(limits, "0s");
         (0..60_000)
             .filter(|n| !server.admits(Instant::START + Duration::from_millis(60) * *n, job(200, 20, 20)))

@@ -245,7 +245,8 @@ pub struct Capacity {
     /// How many units of output, where output is bought apart; the fewest there may be, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_units: Option<NonZeroU32>,
-    /// The model they serve, as the vendor's table has it; the endpoint's own, where it is not given.
+    /// The model they serve, as the vendor's table has it; the one that prices are
+    /// looked up for, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Where they serve: `global`, `data-zone`, `regional`.

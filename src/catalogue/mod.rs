@@ -21,6 +21,7 @@ use jiff::civil::Date;
 
 pub use self::lookup::{Sought, Unpriced};
 pub use self::model::{Availability, Model, Zone};
+pub use self::presets::Presets;
 use self::read::{Row, Rows};
 pub use self::row::{Offer, Term, UnitOffer};
 use crate::error::Result;
@@ -33,6 +34,8 @@ pub struct Catalogue {
     pub units: Vec<UnitOffer>,
     pub models: Vec<Model>,
     pub zones: Vec<Zone>,
+    /// Quotas and capacities.
+    pub presets: Arc<Presets>,
     /// The files it is read from, those of quotas among them: ours, then the folder's.
     pub files: Vec<files::File>,
 }
@@ -56,13 +59,15 @@ impl Catalogue {
         replace(&mut all.models, theirs.models);
         replace(&mut all.zones, theirs.zones);
         all.files.extend(theirs.files);
+        all.presets = Arc::new(Presets::of(&all.files)?);
         Ok(all)
     }
 
     /// What these files say, and nothing else.
     pub fn of(files: Vec<files::File>) -> Result<Catalogue> {
         let Rows { offers, units, models, zones } = read::rows(&files)?;
-        Ok(Catalogue { offers, units, models, zones, files })
+        let presets = Arc::new(Presets::of(&files)?);
+        Ok(Catalogue { offers, units, models, zones, presets, files })
     }
 
     /// SHA-256 of its files, in hexadecimal.

@@ -1,7 +1,6 @@
 //! The vendors' quotas and capacities with the rules they are counted by, as the catalogue's files hold them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
@@ -28,14 +27,6 @@ pub struct Unfit {
 }
 
 impl Presets {
-    /// Those in the binary.
-    pub fn embedded() -> Arc<Presets> {
-        static EMBEDDED: LazyLock<Arc<Presets>> = LazyLock::new(|| {
-            Arc::new(Presets::of(&files::embedded()).expect("our own presets are sound: a test reads them"))
-        });
-        EMBEDDED.clone()
-    }
-
     /// What the quota files among these say. Of rows for the same model the last one counts.
     pub fn of(files: &[files::File]) -> Outcome<Presets> {
         let mut presets = Presets::default();

@@ -25,7 +25,6 @@ use self::diagnostic::Diagnostic;
 use crate::catalogue::Catalogue;
 use crate::catalogue::capacity::Capacity;
 use crate::catalogue::machine::MachineSpec;
-use crate::catalogue::presets::Presets;
 use crate::catalogue::quota::QuotaSpec;
 use crate::client::arrivals::AnyArrivals;
 use crate::client::fleet::Cooling;
@@ -377,7 +376,8 @@ impl Scenario {
         scenario.date.get_or_insert(scenario.prices.day());
         let is_priced = folder.is_some() || scenario.catalogue.is_none();
         let missing = if is_priced { scenario.price_all() } else { Vec::new() };
-        let mut mistakes = presets::expand(&mut scenario, &Presets::embedded(), tree.get_ref());
+        let mut mistakes =
+            if is_priced { presets::expand(&mut scenario, tree.get_ref()) } else { Vec::new() };
         mistakes.extend(check::check(&scenario, tree.get_ref(), missing));
         if !mistakes.is_empty() {
             return Err(fail(mistakes));

@@ -4,16 +4,16 @@ use toml::de::DeTable;
 
 use super::diagnostic::Diagnostic;
 use super::{Scenario, tree};
-use crate::catalogue::presets::Presets;
 
 /// Puts what quotas and capacities stand for before each endpoint's own limits, and tells which stand for
 /// nothing. A scenario that is written back then holds every limit in full, once.
-pub fn expand(scenario: &mut Scenario, presets: &Presets, tree: &DeTable<'_>) -> Vec<Diagnostic> {
+pub fn expand(scenario: &mut Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
+    let presets = scenario.prices.presets.clone();
     let mut found = Vec::new();
     for (index, spec) in scenario.endpoints.iter_mut().enumerate() {
         let quota = spec.quota.take().map(|quota| ("quota", presets.quota(&quota)));
         let capacity = spec.capacity.as_mut().filter(|capacity| capacity.enforce).map(|capacity| {
-            let limits = presets.capacity(capacity, &spec.model);
+            let limits = presets.capacity(capacity, spec.sold_as.as_ref().unwrap_or(&spec.model));
             capacity.enforce = false;
             ("capacity", limits)
         });

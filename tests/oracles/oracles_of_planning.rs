@@ -5,8 +5,8 @@ use std::path::Path;
 use tollgate::analytic::breakeven;
 use tollgate::analytic::erlang::{Traffic, places_for_refusals};
 use tollgate::analytic::newsvendor::{Newsvendor, quantile};
+use tollgate::catalogue::Catalogue;
 use tollgate::catalogue::capacity::Demand;
-use tollgate::catalogue::presets::Presets;
 use tollgate::collectors::Collectors;
 use tollgate::machines;
 use tollgate::price::{Money, Rate};
@@ -43,7 +43,7 @@ fn erlang_c_sizing() {
 #[test]
 fn ptu_sizing_ms_examples() {
     let Some(oracle) = oracle("ptu_sizing_ms_examples") else { return };
-    let presets = Presets::embedded();
+    let presets = Catalogue::embedded().presets.clone();
     let row = presets.capacity_row("ptu", "gpt-5.2").unwrap();
     assert_eq!(row.throughput.unwrap().per_minute().get() as f64, oracle.param("tpm_per_ptu"));
     assert_eq!(f64::from(row.weights.output.thousandths()), 1000.0 * oracle.param("ratio"));
