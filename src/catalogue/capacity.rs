@@ -131,6 +131,12 @@ impl Demand {
         }
     }
 
+    /// Tokens a minute that a Bedrock quota must allow: input, cache writes, and output times the burndown.
+    pub fn burned(&self, burndown: Weight) -> u64 {
+        let weights = Weights { cache_read: Weight::NONE, output: burndown, ..Weights::default() };
+        u64::try_from(self.weighted(&weights).div_ceil(1000)).unwrap_or(u64::MAX)
+    }
+
     /// Weighted tokens a minute, in thousandths: what a quota or capacity must hold for the demand to pass.
     pub fn weighted(&self, weights: &Weights) -> u128 {
         let parts = [

@@ -1,143 +1,12 @@
-//! The catalogue's quotas and capacities: each is sound, and admits what its vendor says it does.
+//! Each vendor's own examples, named after where they are published.
 
-use std::num::NonZeroU32;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate::catalogue::capacity::{Capacity, Demand};
-use tollgate::catalogue::quota::QuotaSpec;
-use tollgate::catalogue::{Catalogue, Presets};
-use tollgate::rng::Rng;
-use tollgate::scenario::Scenario;
-use tollgate::server::endpoint::{Detail, Endpoint, Event};
-use tollgate::server::latency::AnyLatency;
-use tollgate::server::limits::AnyLimit;
+use tollgate::catalogue::capacity::Demand;
 use tollgate::time::Instant;
-use tollgate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId, Usage};
+use tollgate::wire::{Cached, Job, Usage};
 
-/// An endpoint with limits, whose answers begin and end after `ttft`.
-struct Server {
-    endpoint: Endpoint,
-    offered: u64,
-}
-
-impl Server {
-    fn new(limits: Vec<AnyLimit>, ttft: &str) -> Server {
-        let text = format!("latency = {{ \"kind=fixed\" = {{ ttft = \"{ttft}\" }} }}");
-        let mut table: toml::Table = text.parse().unwrap();
-        let latency: AnyLatency = table.remove("latency").unwrap().try_into().unwrap();
-        Server { endpoint: Endpoint::new(limits, latency, Detail::Stretches, Rng::new(1)), offered: 0 }
-    }
-
-    fn wake(&mut self, at: Instant) {
-        while let Some(due) = self.endpoint.deadline().filter(|due| *due <= at) {
-            self.endpoint.on_event(due, Event::Wake).count();
-        }
-    }
-
-    /// What is left of each quota.
-    fn left(&mut self, at: Instant) -> Vec<u64> {
-        self.wake(at);
-        self.endpoint.gauges(at).map(|gauge| gauge.remaining).collect()
-    }
-
-    /// Whether a job is admitted.
-    fn admits(&mut self, at: Instant, job: Job) -> bool {
-        self.wake(at);
-        self.offered += 1;
-        let id = AttemptId { request: RequestId(self.offered), nth: 0 };
-        let mut replies = self.endpoint.on_event(at, Event::Offer(id, job));
-        !replies.any(|(of, reply)| of == id && matches!(reply, Reply::Rejected(_)))
-    }
-
-    /// How many of a job fit in at once.
-    fn fits(&mut self, at: Instant, job: Job) -> usize {
-        (0..100_000).take_while(|_| self.admits(at, job)).count()
-    }
-}
-
-/// Those in the binary.
-fn presets() -> Arc<Presets> {
-    Catalogue::embedded().presets.clone()
-}
-
-fn quota(preset: &str, rates: &str) -> Vec<AnyLimit> {
-    let spec: QuotaSpec = toml::from_str(&format!("preset = \"{preset}\"\nrates = {{ {rates} }}")).unwrap();
-    presets().quota(&spec).unwrap_or_else(|unfit| panic!("{unfit:?}"))
-}
-
-fn capacity(text: &str) -> Capacity {
-    toml::from_str(text).unwrap()
-}
-
-fn job(input_tokens: u32, max_tokens: u32, answer_tokens: u32) -> Job {
-    let (id, class) = (RequestId(0), ClassId(0));
-    let request =
-        Request { id, class, input_tokens, max_tokens: Some(max_tokens), stream: true, prefix: None };
-    Job { request, answer_tokens, reasoning_tokens: 0, cached: Cached::NONE }
-}
-
-fn secs(secs: f64) -> Instant {
-    Instant::from_secs_f64(secs)
-}
-
-#[test]
-fn every_quota_of_ours_stands_for_limits_once_its_figures_are_known() {
-    let presets = presets();
-    for row in &presets.quotas {
-        assert!(row.source.len() > 5 && row.dated.year() >= 2025, "{row:?}");
-        for name in row.names() {
-            let bare: QuotaSpec = toml::from_str(&format!("preset = \"{name}\"")).unwrap();
-            if row.rates != Default::default() {
-                assert!(!presets.quota(&bare).unwrap_or_else(|unfit| panic!("{name}: {unfit:?}")).is_empty());
-                continue;
-            }
-            // What the error tells to write is a quota.
-            let help = presets.quota(&bare).unwrap_err().help;
-            let example = &help[help.find("quota = ").unwrap()..];
-            let mut table: toml::Table = example.parse().unwrap();
-            let spec: QuotaSpec = table.remove("quota").unwrap().try_into().unwrap();
-            assert!(!presets.quota(&spec).unwrap_or_else(|unfit| panic!("{name}: {unfit:?}")).is_empty());
-        }
-    }
-    assert!(presets.quotas.len() >= 35, "{} quotas", presets.quotas.len());
-}
-
-#[test]
-fn every_capacity_of_ours_is_bought_at_its_minimum_and_not_below() {
-    let presets = presets();
-    for row in &presets.capacities {
-        assert!(row.source.len() > 5 && row.dated.year() >= 2025, "{row:?}");
-        for (scope, min) in &row.minimum {
-            let buy = |units: u32| {
-                let model = row.models[0].clone();
-                let bought = Capacity {
-                    units: NonZeroU32::new(units).unwrap(),
-                    scope: scope.clone(),
-                    ..capacity(&format!(
-                        "unit = \"{}\"\nunits = 1\nmodel = \"{model}\"\ntokens_per_minute = 60",
-                        row.unit
-                    ))
-                };
-                presets.capacity(&bought, "deployment")
-            };
-            assert!(!buy(*min).unwrap().is_empty(), "{row:?}");
-            assert!(!buy(min + row.increment[scope]).unwrap().is_empty(), "{row:?}");
-            if *min > 1 {
-                assert!(buy(min - 1).unwrap_err().help.contains(&format!("units = {min}")));
-            }
-            if row.increment[scope] > 1 {
-                let help = buy(min + 1).unwrap_err().help;
-                assert!(
-                    help.contains(&format!("units = {min}, or units = {}", min + row.increment[scope])),
-                    "{help}"
-                );
-            }
-        }
-    }
-    assert!(presets.capacities.len() >= 29, "{} capacities", presets.capacities.len());
-}
+use crate::server::{Server, capacity, job, presets, quota, secs};
 
 /// OpenAI, rate limits, 2026-09: 60,000 requests a minute can be enforced as 1,000 a second.
 #[test]
@@ -301,41 +170,14 @@ fn vertex_s_threshold_is_served_whatever_others_do() {
     assert!(spikes.count() > 5_000, "five times as much is not");
 }
 
+/// community.aws, burndown rates of Claude 4: 2,005 in and 200 out are 3,005 of the quota; a prompt of 77 read from the
+/// cache is none of it.
 #[test]
-fn a_vendor_s_lowering_holds_for_its_time() {
-    let spec: QuotaSpec = toml::from_str(
-        "preset = \"azure/tier-1/gpt-5\"\nlowered = [{ from = \"60s\", for = \"60s\", to = 0.5 }]",
-    )
-    .unwrap();
-    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
-    let fits = [0.0, 60.0, 120.0].map(|at| server.fits(secs(at), job(100_000, 0, 1)));
-    assert_eq!(fits, [10, 5, 10]);
-}
-
-#[test]
-fn the_row_that_says_most_of_a_model_s_name_is_meant() {
+fn bedrock_s_quota_must_hold_the_burned_tokens_of_a_minute() {
     let presets = presets();
-    let itpm = |name: &str| presets.quota_row(name).unwrap().rates.itpm.unwrap().get();
-    assert_eq!(itpm("anthropic/start/claude-opus-4-8"), 2_000_000);
-    assert_eq!(itpm("anthropic/start/claude-fable-5-1"), 500_000);
-    assert_eq!(itpm("foundry/payg/claude-opus-4-8"), 40_000);
-    assert_eq!(itpm("foundry/payg/claude-opus-4-6"), 80_000);
-    assert_eq!(itpm("foundry/enterprise/claude-fable-5-1/data-zone"), 4_000_000);
-    let tpm = |name: &str| presets.quota_row(name).unwrap().rates.tpm.unwrap().get();
-    assert_eq!(
-        (tpm("azure/tier-1/gpt-6-sol"), tpm("azure/tier-1/gpt-6-sol/data-zone")),
-        (1_000_000, 333_000)
-    );
-}
-
-#[test]
-fn a_part_of_a_quota_and_figures_of_one_s_own_take_the_published_ones_places() {
-    let spec: QuotaSpec =
-        toml::from_str("preset = \"azure/tier-1/gpt-5\"\nscale = 0.06\nrates = { tpm = 5_000 }").unwrap();
-    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
-    assert_eq!(server.fits(secs(0.0), job(1, 0, 1)), 10, "10,000 · 0.06 a minute");
-    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
-    assert_eq!(server.fits(secs(0.0), job(1000, 0, 1)), 5);
+    let burndown = presets.quota_row("bedrock/runtime/claude-sonnet-4-5").unwrap().burndown.unwrap();
+    let each = Usage { input: 2005, cache_read: 77, output: 200, ..Usage::default() };
+    assert_eq!(Demand::of(60, &each).burned(burndown), 60 * 3005);
 }
 
 /// Google Cloud, use provisioned throughput, 2026: the enforcement window shrinks as units grow.
@@ -379,38 +221,6 @@ fn reserved_input_and_output_are_bought_apart() {
     assert_eq!(server.fits(secs(0.0), job(10_000, 500, 500)), 10, "100,000 prompt tokens");
     assert!(bought("units = 99").unwrap_err().help.contains("units = 100"));
     assert!(bought("units = 100\noutput_units = 9").unwrap_err().help.contains("output_units = 10"));
-}
-
-const ENDPOINT: &str = "
-duration = \"1m\"
-arrivals = { kind = \"constant\", rate = 1 }
-[[classes]]
-name = \"c\"
-input = { kind = \"fixed\", tokens = 100 }
-output = { kind = \"fixed\", tokens = 10 }
-[[endpoints]]
-name = \"e\"
-provider = \"azure\"
-model = \"my-deployment\"
-latency = { kind = \"fixed\", ttft = \"1s\" }
-price = { per_hour = \"15\" }
-limits = [{ kind = \"concurrency\", max = 9 }]
-";
-
-#[test]
-fn a_scenario_is_written_back_with_every_limit_once_and_its_units_as_data() {
-    let text = format!(
-        "{ENDPOINT}quota = \"azure/tier-1/gpt-5\"\ncapacity = {{ unit = \"ptu\", units = 15, model = \"gpt-5\" }}"
-    );
-    let read =
-        |text: &str| Scenario::parse(text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let scenario = read(&text);
-    let kinds: Vec<&str> = scenario.endpoints[0].limits.iter().map(AnyLimit::kind).collect();
-    assert_eq!(kinds, ["requests", "tokens", "tokens", "concurrency"]);
-    assert_eq!(scenario.endpoints[0].capacity.as_ref().map(|capacity| capacity.units.get()), Some(15));
-    let written = toml::to_string(&scenario).unwrap();
-    assert_eq!(toml::to_string(&read(&written)).unwrap(), written);
-    assert_eq!(written.matches("room = \"below\"").count(), 1, "{written}");
 }
 
 #[test]

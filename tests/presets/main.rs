@@ -1,0 +1,139 @@
+//! The catalogue's quotas and capacities: each is sound, and stands for its limits in a scenario.
+
+mod server;
+mod vendors;
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use server::{Server, capacity, job, presets, secs};
+use tollgate::catalogue::capacity::Capacity;
+use tollgate::catalogue::quota::QuotaSpec;
+use tollgate::scenario::Scenario;
+use tollgate::server::limits::AnyLimit;
+
+#[test]
+fn every_quota_of_ours_stands_for_limits_once_its_figures_are_known() {
+    let presets = presets();
+    for row in &presets.quotas {
+        assert!(row.source.len() > 5 && row.dated.year() >= 2025, "{row:?}");
+        for name in row.names() {
+            let bare: QuotaSpec = toml::from_str(&format!("preset = \"{name}\"")).unwrap();
+            if row.rates != Default::default() {
+                assert!(!presets.quota(&bare).unwrap_or_else(|unfit| panic!("{name}: {unfit:?}")).is_empty());
+                continue;
+            }
+            // What the error tells to write is a quota.
+            let help = presets.quota(&bare).unwrap_err().help;
+            let example = &help[help.find("quota = ").unwrap()..];
+            let mut table: toml::Table = example.parse().unwrap();
+            let spec: QuotaSpec = table.remove("quota").unwrap().try_into().unwrap();
+            assert!(!presets.quota(&spec).unwrap_or_else(|unfit| panic!("{name}: {unfit:?}")).is_empty());
+        }
+    }
+    assert!(presets.quotas.len() >= 35, "{} quotas", presets.quotas.len());
+}
+
+#[test]
+fn every_capacity_of_ours_is_bought_at_its_minimum_and_not_below() {
+    let presets = presets();
+    for row in &presets.capacities {
+        assert!(row.source.len() > 5 && row.dated.year() >= 2025, "{row:?}");
+        for (scope, min) in &row.minimum {
+            let buy = |units: u32| {
+                let model = row.models[0].clone();
+                let bought = Capacity {
+                    units: NonZeroU32::new(units).unwrap(),
+                    scope: scope.clone(),
+                    ..capacity(&format!(
+                        "unit = \"{}\"\nunits = 1\nmodel = \"{model}\"\ntokens_per_minute = 60",
+                        row.unit
+                    ))
+                };
+                presets.capacity(&bought, "deployment")
+            };
+            assert!(!buy(*min).unwrap().is_empty(), "{row:?}");
+            assert!(!buy(min + row.increment[scope]).unwrap().is_empty(), "{row:?}");
+            if *min > 1 {
+                assert!(buy(min - 1).unwrap_err().help.contains(&format!("units = {min}")));
+            }
+            if row.increment[scope] > 1 {
+                let help = buy(min + 1).unwrap_err().help;
+                assert!(
+                    help.contains(&format!("units = {min}, or units = {}", min + row.increment[scope])),
+                    "{help}"
+                );
+            }
+        }
+    }
+    assert!(presets.capacities.len() >= 29, "{} capacities", presets.capacities.len());
+}
+
+#[test]
+fn a_vendor_s_lowering_holds_for_its_time() {
+    let spec: QuotaSpec = toml::from_str(
+        "preset = \"azure/tier-1/gpt-5\"\nlowered = [{ from = \"60s\", for = \"60s\", to = 0.5 }]",
+    )
+    .unwrap();
+    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
+    let fits = [0.0, 60.0, 120.0].map(|at| server.fits(secs(at), job(100_000, 0, 1)));
+    assert_eq!(fits, [10, 5, 10]);
+}
+
+#[test]
+fn the_row_that_says_most_of_a_model_s_name_is_meant() {
+    let presets = presets();
+    let itpm = |name: &str| presets.quota_row(name).unwrap().rates.itpm.unwrap().get();
+    assert_eq!(itpm("anthropic/start/claude-opus-4-8"), 2_000_000);
+    assert_eq!(itpm("anthropic/start/claude-fable-5-1"), 500_000);
+    assert_eq!(itpm("foundry/payg/claude-opus-4-8"), 40_000);
+    assert_eq!(itpm("foundry/payg/claude-opus-4-6"), 80_000);
+    assert_eq!(itpm("foundry/enterprise/claude-fable-5-1/data-zone"), 4_000_000);
+    let tpm = |name: &str| presets.quota_row(name).unwrap().rates.tpm.unwrap().get();
+    assert_eq!(
+        (tpm("azure/tier-1/gpt-6-sol"), tpm("azure/tier-1/gpt-6-sol/data-zone")),
+        (1_000_000, 333_000)
+    );
+}
+
+#[test]
+fn a_part_of_a_quota_and_figures_of_one_s_own_take_the_published_ones_places() {
+    let spec: QuotaSpec =
+        toml::from_str("preset = \"azure/tier-1/gpt-5\"\nscale = 0.06\nrates = { tpm = 5_000 }").unwrap();
+    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
+    assert_eq!(server.fits(secs(0.0), job(1, 0, 1)), 10, "10,000 · 0.06 a minute");
+    let mut server = Server::new(presets().quota(&spec).unwrap(), "0s");
+    assert_eq!(server.fits(secs(0.0), job(1000, 0, 1)), 5);
+}
+
+const ENDPOINT: &str = "
+duration = \"1m\"
+arrivals = { kind = \"constant\", rate = 1 }
+[[classes]]
+name = \"c\"
+input = { kind = \"fixed\", tokens = 100 }
+output = { kind = \"fixed\", tokens = 10 }
+[[endpoints]]
+name = \"e\"
+provider = \"azure\"
+model = \"my-deployment\"
+latency = { kind = \"fixed\", ttft = \"1s\" }
+price = { per_hour = \"15\" }
+limits = [{ kind = \"concurrency\", max = 9 }]
+";
+
+#[test]
+fn a_scenario_is_written_back_with_every_limit_once_and_its_units_as_data() {
+    let text = format!(
+        "{ENDPOINT}quota = \"azure/tier-1/gpt-5\"\ncapacity = {{ unit = \"ptu\", units = 15, model = \"gpt-5\" }}"
+    );
+    let read =
+        |text: &str| Scenario::parse(text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let scenario = read(&text);
+    let kinds: Vec<&str> = scenario.endpoints[0].limits.iter().map(AnyLimit::kind).collect();
+    assert_eq!(kinds, ["requests", "tokens", "tokens", "concurrency"]);
+    assert_eq!(scenario.endpoints[0].capacity.as_ref().map(|capacity| capacity.units.get()), Some(15));
+    let written = toml::to_string(&scenario).unwrap();
+    assert_eq!(toml::to_string(&read(&written)).unwrap(), written);
+    assert_eq!(written.matches("room = \"below\"").count(), 1, "{written}");
+}
