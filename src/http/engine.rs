@@ -22,7 +22,7 @@ use crate::server::cache::{Breakpoints, CacheSettings};
 use crate::server::cloud::{Action, Cloud, Spill};
 use crate::server::limits::Gauge;
 use crate::time::Instant;
-use crate::wire::{AttemptId, Cached, ClassId, Job, Mark, Prefix, Reply, Request, RequestId};
+use crate::wire::{AttemptId, Cached, ClassId, Job, Mark, Prefix, Reply, Request, RequestId, Tier};
 
 /// An endpoint of the mock.
 #[derive(Clone)]
@@ -79,6 +79,8 @@ pub(crate) struct Call {
     said: UnboundedReceiver<Said>,
     /// What the endpoint's prompt cache does for it.
     pub cached: Cached,
+    /// The tier that serves it, where it is another than was asked for.
+    pub tier: Option<Tier>,
 }
 
 impl Call {
@@ -147,7 +149,7 @@ impl Engine {
         }
         state.note_lateness(now);
         let actions: Vec<Action> = state.cloud.offer(now, part, (id, job), spill).collect();
-        let cached = state.cloud.cached(part, id);
+        let (cached, tier) = (state.cloud.cached(part, id), state.cloud.tier(part, id));
         let served_by = &self.parts[state.cloud.passed_on(id).unwrap_or(part)].name;
         let refusal = actions.iter().find_map(|action| match &action.reply {
             Reply::Rejected(rejection) if action.id == id => Some(rejection),
@@ -157,7 +159,7 @@ impl Engine {
         state.log(&Arrival { at: now, endpoint, id, job: &job, refusal, served_by });
         state.tell(now, actions);
         self.set_alarm(&state);
-        Call { engine: Rc::clone(self), part, id, said, cached }
+        Call { engine: Rc::clone(self), part, id, said, cached, tier }
     }
 
     /// The beginnings by which an endpoint's cache may know a call's prompt.

@@ -126,6 +126,7 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     let first = call.next().await.ok_or_else(cut)?;
     let headers = spilled(&engine, part, &terms, &first);
     let tier = terms.spill.filter(|_| first.by != part).map_or(terms.tier, |spill| spill.tier);
+    let tier = call.tier.unwrap_or(tier);
     asked.cached = call.cached;
     let encoder = Encoder::new(served.provider, operation, asked, tier, came);
     play(&engine, call, first, encoder, headers)

@@ -9,7 +9,8 @@ use crate::wire::{Job, Reply, Tier};
 /// What is said in one provider's dialect.
 #[derive(Clone, Copy, Debug)]
 pub struct Speech {
-    dialect: AnyDialect,
+    /// What is told of each tier, in their order.
+    tiers: [Option<Tier>; Tier::ALL.len()],
     /// Answers say which tier serves them.
     says_tier: bool,
     /// Answers have tokens. Vectors have none, and are there when the first token would be.
@@ -41,7 +42,7 @@ impl Speech {
     pub fn new(dialect: &str, promise: Promise) -> Speech {
         let spoken: AnyDialect = dialect.parse().expect("a provider speaks dialects that there are");
         Speech {
-            dialect: spoken,
+            tiers: Tier::ALL.map(|tier| spoken.told(tier)),
             says_tier: dialect != CONVERSE,
             is_generating: spoken.get().is_generating(),
             has_reasoning: dialect != "openai_completions",
@@ -78,7 +79,7 @@ impl Speech {
         match &mut reply {
             Reply::Finished(finish) => {
                 let tier = finish.tier.unwrap_or(tier);
-                finish.tier = self.dialect.told(tier).filter(|_| self.says_tier);
+                finish.tier = self.tiers[tier as usize].filter(|_| self.says_tier);
                 let usage = &mut finish.usage;
                 if !self.counts_reasoning {
                     usage.output = usage.output.saturating_add(std::mem::take(&mut usage.reasoning));

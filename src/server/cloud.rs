@@ -32,6 +32,8 @@ pub struct Cloud {
     pools: Vec<Vec<AnyLimit>>,
     /// Jobs offered with a spill, until it is known who serves them, and those that were passed on, to their end.
     passing: FxHashMap<AttemptId, Passing>,
+    /// The first time at which an endpoint wants to be woken, and which. Ties go to endpoints in their order.
+    due: Option<(Instant, usize)>,
     /// Replies yet to be looked at, with whose they are.
     said: VecDeque<(usize, AttemptId, Reply)>,
     actions: VecDeque<Action>,
@@ -92,6 +94,7 @@ impl Cloud {
             members: endpoints.into_iter().map(member).collect(),
             pools,
             passing: FxHashMap::default(),
+            due: None,
             said: VecDeque::new(),
             actions: VecDeque::new(),
         };
@@ -103,9 +106,9 @@ impl Cloud {
         cloud
     }
 
-    /// When the cloud wants to be woken. Ties go to endpoints in their order.
+    /// When the cloud wants to be woken.
     pub fn deadline(&self) -> Option<Instant> {
-        self.members.iter().filter_map(|member| member.deadline).min()
+        self.due.map(|(due, _)| due)
     }
 
     /// Offers a job to an endpoint, and after it to another where `spill` says so.
@@ -137,7 +140,7 @@ impl Cloud {
 
     /// Wakes the endpoint that is due first, if one is due by `now`, for the time at which it wanted to be woken.
     pub fn wake(&mut self, now: Instant) -> vec_deque::Drain<'_, Action> {
-        if let Some((due, index)) = self.first_due().filter(|(due, _)| *due <= now) {
+        if let Some((due, index)) = self.due.filter(|(due, _)| *due <= now) {
             self.feed(due, index, Event::Wake);
         }
         self.actions.drain(..)
@@ -161,14 +164,14 @@ impl Cloud {
     /// What the prompt cache does for a job that was offered to an endpoint and is inside, there or where it was
     /// passed on to.
     pub fn cached(&self, endpoint: usize, id: AttemptId) -> Cached {
-        let passed = self.passing.get(&id).filter(|passing| passing.is_spilled);
-        let holder = passed.map_or(endpoint, |passing| passing.spill.to);
+        let holder = self.passed_on(id).unwrap_or(endpoint);
         self.members[holder].endpoint.cached(id)
     }
 
-    fn first_due(&self) -> Option<(Instant, usize)> {
-        let due = (0..).zip(&self.members).filter_map(|(index, member)| Some((member.deadline?, index)));
-        due.min()
+    /// The tier in which such a job is served, where it is another than was asked for.
+    pub fn tier(&self, endpoint: usize, id: AttemptId) -> Option<Tier> {
+        let holder = self.passed_on(id).unwrap_or(endpoint);
+        self.members[holder].endpoint.tier(id)
     }
 
     /// Where endpoints depend on each other, all that is due by `now` happens before what comes now, in its order.
@@ -176,7 +179,7 @@ impl Cloud {
         if self.pools.is_empty() && self.passing.is_empty() {
             return;
         }
-        while let Some((due, index)) = self.first_due().filter(|(due, _)| *due <= now) {
+        while let Some((due, index)) = self.due.filter(|(due, _)| *due <= now) {
             self.feed(due, index, Event::Wake);
         }
     }
@@ -185,11 +188,7 @@ impl Cloud {
     fn feed(&mut self, now: Instant, index: usize, event: Event) {
         self.hear(now, index, event);
         while let Some((by, id, reply)) = self.said.pop_front() {
-            if self.passing.is_empty() {
-                self.actions.push_back(Action { asked: by, by, id, reply });
-            } else {
-                self.tell(now, by, id, reply);
-            }
+            self.tell(now, by, id, reply);
         }
     }
 
@@ -221,9 +220,16 @@ impl Cloud {
     fn hear(&mut self, now: Instant, index: usize, event: Event) {
         self.exchange(index);
         let Member { endpoint, deadline, .. } = &mut self.members[index];
-        self.said.extend(endpoint.on_event(now, event).map(|(id, reply)| (index, id, reply)));
+        let replies = endpoint.on_event(now, event);
+        if self.passing.is_empty() {
+            self.actions.extend(replies.map(|(id, reply)| Action { asked: index, by: index, id, reply }));
+        } else {
+            self.said.extend(replies.map(|(id, reply)| (index, id, reply)));
+        }
         *deadline = endpoint.deadline();
         self.exchange(index);
+        let due = (0..).zip(&self.members).filter_map(|(index, member)| Some((member.deadline?, index)));
+        self.due = due.min();
     }
 
     /// Does something with an endpoint that has its pools' limits in its hands.

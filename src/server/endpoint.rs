@@ -144,12 +144,20 @@ impl Endpoint {
 
     /// What the prompt cache does for a job that is inside.
     pub fn cached(&self, id: AttemptId) -> Cached {
+        self.inside(id).map_or(Cached::NONE, |admitted| admitted.job.cached)
+    }
+
+    /// The tier in which a job that is inside is served, where it is another than was asked for.
+    pub fn tier(&self, id: AttemptId) -> Option<Tier> {
+        self.inside(id)?.tier
+    }
+
+    fn inside(&self, id: AttemptId) -> Option<&Admitted> {
         let running = self.tickets.get(&id).and_then(|ticket| self.running.get(*ticket));
-        let inside = running.map(|running| &running.admitted).or_else(|| {
+        running.map(|running| &running.admitted).or_else(|| {
             let (_, admitted) = self.waiting.iter().rev().find(|(waiting, _)| *waiting == id)?;
             Some(admitted)
-        });
-        inside.map_or(Cached::NONE, |admitted| admitted.job.cached)
+        })
     }
 
     /// When the endpoint wants to be woken.
