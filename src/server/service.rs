@@ -66,7 +66,7 @@ impl Service {
         }
     }
 
-    /// Tokens a job has by `now`, whether its mark or not.
+    /// Tokens a job has by `now`, its mark or not.
     pub fn sent_by(&self, now: Instant, ticket: u64) -> u32 {
         match self {
             Service::Batched(batch) => batch.sent_by(now, ticket),

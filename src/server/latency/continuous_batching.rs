@@ -92,7 +92,8 @@ pub enum KvFull {
     /// The youngest sequence loses its memory, and is read anew before all that wait (vLLM).
     #[default]
     Preempt,
-    /// A job enters only with room for its prompt and `max_tokens`, so that memory never runs out.
+    /// A job enters only with room for its prompt and `max_tokens` (its own answer, without a cap), so that memory
+    /// never runs out.
     Reserve,
 }
 
