@@ -142,22 +142,20 @@ impl Endpoint {
         self.cache.as_mut()
     }
 
-    /// What the prompt cache does for a job that is inside.
+    /// What the prompt cache does for a job that was let in just now; nothing for one that was not.
     pub fn cached(&self, id: AttemptId) -> Cached {
         self.inside(id).map_or(Cached::NONE, |admitted| admitted.job.cached)
     }
 
-    /// The tier in which a job that is inside is served, where it is another than was asked for.
+    /// The tier in which a job that was let in just now is served, where it is another than was asked for.
     pub fn tier(&self, id: AttemptId) -> Option<Tier> {
         self.inside(id)?.tier
     }
 
     fn inside(&self, id: AttemptId) -> Option<&Admitted> {
         let running = self.tickets.get(&id).and_then(|ticket| self.running.get(*ticket));
-        running.map(|running| &running.admitted).or_else(|| {
-            let (_, admitted) = self.waiting.iter().rev().find(|(waiting, _)| *waiting == id)?;
-            Some(admitted)
-        })
+        let waiting = self.waiting.back().filter(|(waiting, _)| *waiting == id);
+        running.map(|running| &running.admitted).or(waiting.map(|(_, admitted)| admitted))
     }
 
     /// When the endpoint wants to be woken.
