@@ -120,7 +120,7 @@ fn write_results(folder: &Path) -> (Bill, Vec<Section>) {
     for (name, content) in [
         ("cost.csv", csv::cost(&bill).expect("a bill is CSV")),
         ("focus.csv", focus::write(&bill, &account).expect("a bill is FOCUS")),
-        ("prices.json", prices::write(&setup.sheet).expect("prices are JSON")),
+        ("prices.json", prices::write(&setup.sheet, &[]).expect("prices are JSON")),
         ("scenario.toml", toml::to_string(&scenario).expect("a scenario is TOML").into_bytes()),
         ("summary.json", summary.into_bytes()),
     ] {
@@ -141,10 +141,13 @@ fn summary(sections: Vec<Section>) -> Summary {
         seed: 7,
         version: String::new(),
         scenario_sha256: String::new(),
+        catalogue_sha256: String::new(),
+        catalogue_date: String::new(),
         duration_secs: 0.0,
         warmup_secs: 0.0,
         is_interrupted: false,
         stopped: None,
+        warnings: Vec::new(),
         verdict: Verdict { validity: Validity::Valid, reason: String::new() },
         thresholds: Vec::new(),
         sections,
@@ -304,6 +307,14 @@ fn provisioned_units_are_paid_used_or_not_and_their_tokens_cost_nothing() {
     // 120 tokens a second, with three for one generated, of 110,000 a minute.
     let used: Vec<_> = bill.rows.iter().filter_map(|row| row.used_ppm).collect();
     assert_eq!(used, [65_454, 65_454]);
+}
+
+#[test]
+fn capacity_without_a_price_has_the_catalogues() {
+    let head = "commitments = [{ kind = \"units\", endpoints = [\"e\"], unit = \"ptu\", units = 2, term = \"hour\" }]";
+    let (_, _, _, sections) = play(&dollars(head));
+    // Two hours of two PTU at $1 an hour in the global scope: learn.microsoft.com, facts of August 2026.
+    assert_eq!(total(&sections, "cost_total"), money("4"));
 }
 
 #[test]

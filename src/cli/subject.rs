@@ -9,6 +9,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use tollgate::bill::Bill;
+use tollgate::catalogue::Offer;
 use tollgate::client::purse::Budget;
 use tollgate::collectors::log::Log;
 use tollgate::collectors::{Collectors, Setup};
@@ -16,6 +17,7 @@ use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Span};
 use tollgate::price::Money;
 use tollgate::report::focus::{self, Account, Resource};
+use tollgate::report::prices::Source;
 use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
 };
@@ -193,13 +195,27 @@ impl Subject {
         let files = [
             (csv::COST_FILE, csv::cost(bill)?),
             (hdr::FILE, hdr::write(histograms, self.scenario.duration.get())?),
-            (prices::FILE, prices::write(&self.setup.sheet)?),
+            (prices::FILE, prices::write(&self.setup.sheet, &self.sources())?),
         ];
         for (name, content) in files.into_iter().chain(focus.map(|focus| (focus::FILE, focus))) {
             let path = self.folder.join(name);
             std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
         }
         Ok(())
+    }
+
+    /// Where each endpoint's prices were read.
+    fn sources(&self) -> Vec<Vec<Source>> {
+        let source = |offer: &Offer| Source {
+            model: offer.model.clone(),
+            scope: offer.scope.clone(),
+            tier: offer.tier,
+            from: offer.from.map(|day| day.to_string()),
+            source: offer.source.clone(),
+            dated: offer.dated.to_string(),
+        };
+        let sources = |spec| self.scenario.offers(spec).into_iter().map(source).collect();
+        self.scenario.endpoints.iter().map(sources).collect()
     }
 
     /// Whose bill it is, and of what.
@@ -211,7 +227,7 @@ impl Subject {
         };
         Account {
             name: self.scenario.name.clone(),
-            day: self.scenario.date.unwrap_or_else(|| self.calendar.to_zoned(jiff::tz::TimeZone::UTC).date()),
+            day: self.scenario.first_day(),
             resources: self.scenario.endpoints.iter().map(resource).collect(),
         }
     }

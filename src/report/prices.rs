@@ -1,5 +1,6 @@
 //! `prices.json`: which price was used for what, from when, in which tier.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bill::{Priced, Sheet};
@@ -11,9 +12,25 @@ use crate::wire::Tier;
 /// The file of the prices used.
 pub const FILE: &str = "prices.json";
 
-/// Every endpoint's tariff as it was resolved, and the capacity bought for it.
-pub fn write(sheet: &Sheet) -> Result<Vec<u8>> {
-    let endpoints: Vec<Value> = sheet.endpoints.iter().map(|endpoint| described(sheet, endpoint)).collect();
+/// Where a price was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Source {
+    pub model: String,
+    pub scope: String,
+    pub tier: Tier,
+    /// The first day on which it holds, where that is known.
+    pub from: Option<String>,
+    pub source: String,
+    /// When it was read.
+    pub dated: String,
+}
+
+/// Every endpoint's tariff as it was resolved, where its prices were read, and the capacity bought for it. An endpoint
+/// without `sources` has a price of the scenario's own.
+pub fn write(sheet: &Sheet, sources: &[Vec<Source>]) -> Result<Vec<u8>> {
+    let endpoints = sheet.endpoints.iter().enumerate();
+    let endpoints = endpoints.map(|(index, endpoint)| described(sheet, endpoint, sources.get(index)));
+    let endpoints: Vec<Value> = endpoints.collect();
     let capacities = sheet.contract.capacities.iter().map(|capacity| {
         json!({
             "commitment": capacity.name,
@@ -30,13 +47,14 @@ pub fn write(sheet: &Sheet) -> Result<Vec<u8>> {
     text.map_err(|cause| Error::failed(format!("the prices cannot be written: {cause}")))
 }
 
-fn described(sheet: &Sheet, endpoint: &Priced) -> Value {
+fn described(sheet: &Sheet, endpoint: &Priced, sources: Option<&Vec<Source>>) -> Value {
     let spills_to = endpoint.spills_to.map(|id| &sheet.endpoints[usize::from(id.0)].name);
     json!({
         "name": endpoint.name,
         "asked": endpoint.tariff.tier(None),
         "spills_to": spills_to,
         "prices": periods(&endpoint.tariff),
+        "sources": sources,
     })
 }
 

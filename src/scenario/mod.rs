@@ -390,14 +390,13 @@ impl Scenario {
 }
 
 impl Scenario {
-    /// Whether capacity is bought for an endpoint that includes all it serves.
-    pub fn is_included(&self, endpoint: &str) -> bool {
-        self.commitments.iter().any(|commitment| match commitment {
-            AnyCommitment::Units(units) => {
-                units.tier.is_none() && units.endpoints.iter().any(|name| name == endpoint)
-            }
-            _ => false,
-        })
+    /// The endpoints for which capacity is bought that includes all they serve.
+    pub fn included(&self) -> impl Iterator<Item = &str> {
+        let units = self.commitments.iter().filter_map(|commitment| match commitment {
+            AnyCommitment::Units(units) if units.tier.is_none() => Some(&units.endpoints),
+            _ => None,
+        });
+        units.flatten().map(String::as_str)
     }
 }
 

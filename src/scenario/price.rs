@@ -7,6 +7,7 @@ use crate::catalogue::lookup::last_day;
 use crate::catalogue::name::sold;
 use crate::catalogue::row::STALE_AFTER_DAYS;
 use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
+use crate::commitments::AnyCommitment;
 use crate::error::{Error, Result};
 use crate::price::Tariff;
 use crate::wire::Tier;
@@ -45,6 +46,8 @@ impl Scenario {
     pub(super) fn price_all(&mut self) -> Vec<Missing> {
         let (prices, date, span) = (self.prices.clone(), self.first_day(), self.duration.get());
         let mut missing = Vec::new();
+        self.price_units();
+        let included: Vec<String> = self.included().map(String::from).collect();
         for (endpoint, spec) in self.endpoints.iter_mut().enumerate() {
             let tariff = match (&spec.price, spec.sold()) {
                 (Some(price), _) => Ok(Tariff::fixed(price.clone())),
@@ -57,10 +60,27 @@ impl Scenario {
             };
             match tariff {
                 Ok(tariff) => spec.tariff = tariff,
+                // Capacity that is paid for includes what it serves.
+                Err(_) if included.contains(&spec.name) => spec.tariff = Tariff::default(),
                 Err((key, why)) => missing.push(Missing { endpoint, key, why }),
             }
         }
         missing
+    }
+
+    /// Gives capacity its price, where the catalogue has one for the first endpoint that it serves.
+    fn price_units(&mut self) {
+        let (prices, date) = (self.prices.clone(), self.first_day());
+        for commitment in &mut self.commitments {
+            let AnyCommitment::Units(units) = commitment else { continue };
+            let spec = self.endpoints.iter().find(|spec| units.endpoints.contains(&spec.name));
+            let Some(sold) = spec.filter(|_| units.price.is_none()).map(EndpointSpec::sold) else { continue };
+            // Whoever runs a server of one's own rents the machine.
+            let provider = if sold.provider == "self_hosted" { "aws" } else { sold.provider };
+            let row =
+                prices.unit_for(Some(&sold.model), provider, &units.unit, &sold.scope, units.term, date);
+            units.price = row.ok().map(|row| row.price);
+        }
     }
 
     /// The first day of the run, in UTC.
