@@ -39,7 +39,8 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let mut text =
         format!("{}: {} arrivals for {duration}, {expected}\n", scenario.name, scenario.arrivals.kind());
     let names = scenario.endpoints.iter().map(|spec| spec.name.as_str());
-    let width = output::width(names.chain(scenario.classes.iter().map(|class| class.name.as_str())));
+    let names = names.chain(scenario.classes.iter().map(|class| class.name.as_str()));
+    let width = output::width(names.chain(scenario.commitments.iter().map(|commitment| commitment.name())));
     for class in &scenario.classes {
         let tokens = |length: &Option<AnyLength>| match length {
             Some(length) => format!("{} tokens", show::count_of(length.mean().round() as u64)),
@@ -63,6 +64,13 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             kinds(&pool.limits),
             of.join(", ")
         );
+    }
+    for commitment in &scenario.commitments {
+        text += &format!("  commitment {:<width$} {}\n", commitment.name(), commitment.kind());
+    }
+    if let Some(budget) = scenario.budget {
+        let strict = if budget.strict { ", strictly" } else { "" };
+        text += &format!("  budget     ${}{strict}\n", budget.max);
     }
     text += &format!(
         "  router {}, retry {}, {} thresholds\n",

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::show;
 use super::summary::Summary;
+use crate::price::Money;
 use crate::section::{Figure, Scope, ScopeKind, Section, Value};
 
 /// A table of text, ready to be aligned, escaped or marked up.
@@ -82,6 +83,15 @@ const COST: &[Column] = &[
     ("warm-up", "cost", "cost_warmup"),
 ];
 
+/// Told where there is any.
+const RARE_COST: &[Column] = &[
+    ("egress", "cost", "cost_egress"),
+    ("shortfall", "cost", "cost_shortfall"),
+    ("spilled", "cost", "cost_spilled"),
+    ("unused", "cost", "cost_commitment_unused"),
+    ("discount", "cost", "cost_discount"),
+];
+
 const UNIT_COST: &[Column] = &[
     ("1k requests", "cost", "cost_per_1k_requests"),
     ("good request", "cost", "cost_per_good_request"),
@@ -105,7 +115,11 @@ pub fn lines(summary: &Summary) -> Vec<Line> {
             let figure = summary.total(section, figure)?;
             Some((*label, show::compact(Some(figure))))
         };
-        Line { name, parts: columns.iter().filter_map(part).collect() }
+        let rare = RARE_COST.iter().filter(|_| name == "cost").filter(|(_, section, figure)| {
+            let value = summary.total(section, figure).map(|figure| &figure.value);
+            matches!(value, Some(Value::Money(money)) if *money != Money::ZERO)
+        });
+        Line { name, parts: columns.iter().chain(rare).filter_map(part).collect() }
     };
     lines.into_iter().map(line).filter(|line| !line.parts.is_empty()).collect()
 }

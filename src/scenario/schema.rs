@@ -117,7 +117,7 @@ fn values(root: &Schema, node: &Value) -> Vec<String> {
 }
 
 /// Values that say more than their type does.
-const EXAMPLES: [(&str, &str); 11] = [
+const EXAMPLES: [(&str, &str); 13] = [
     ("arrivals", "{ kind = \"poisson\", rate = 10 }"),
     ("counts", "\"requests\""),
     ("duration", "\"5m\""),
@@ -128,7 +128,9 @@ const EXAMPLES: [(&str, &str); 11] = [
     ("price", "{ input = \"2.50\", output = \"15\" }"),
     ("provider", "\"openai\""),
     ("status", "503"),
+    ("term", "\"month\""),
     ("tokens", "600"),
+    ("unit", "\"ptu\""),
 ];
 
 /// TOML has no null, so nothing may be one.
