@@ -38,9 +38,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     for (index, endpoint) in scenario.endpoints.iter().enumerate() {
         check.endpoint(&format!("endpoints.{index}"), endpoint);
     }
-    // Capacity that is paid for includes what it serves.
-    let is_missing = |missing: &Missing| !scenario.is_included(&scenario.endpoints[missing.endpoint].name);
-    for Missing { endpoint, key, why } in missing.into_iter().filter(is_missing) {
+    for Missing { endpoint, key, why } in missing {
         let label = format!("endpoint `{}` has no `price` of its own", scenario.endpoints[endpoint].name);
         check.say(&format!("endpoints.{endpoint}.{key}"), why.message, &label, &why.help);
     }
