@@ -131,9 +131,6 @@ fn write_results(folder: &Path) -> (Bill, Vec<Section>) {
 
 fn summary(sections: Vec<Section>) -> Summary {
     Summary {
-        catalogue_date: String::new(),
-        catalogue_sha256: String::new(),
-        warnings: Vec::new(),
         schema: SCHEMA,
         verb: Verb::Simulate,
         scenario: "every-price".into(),
