@@ -8,7 +8,7 @@ use tollgate::catalogue::{Catalogue, Presets};
 use tollgate::rng::Rng;
 use tollgate::server::endpoint::{Detail, Endpoint, Event};
 use tollgate::server::latency::AnyLatency;
-use tollgate::server::limits::AnyLimit;
+use tollgate::server::limits::{AnyLimit, Verdict};
 use tollgate::time::Instant;
 use tollgate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId};
 
@@ -76,4 +76,16 @@ pub fn job(input_tokens: u32, max_tokens: u32, answer_tokens: u32) -> Job {
 
 pub fn secs(secs: f64) -> Instant {
     Instant::from_secs_f64(secs)
+}
+
+/// How many of a job, with what the cache has of it, the limits take at once; a hundred thousand at most.
+pub fn taken(mut limits: Vec<AnyLimit>, job: Job) -> usize {
+    let mut is_taken = || {
+        let is_admitted = limits.iter_mut().all(|limit| limit.check(Instant::START, &job) == Verdict::Admit);
+        if is_admitted {
+            limits.iter_mut().for_each(|limit| limit.take(Instant::START, &job));
+        }
+        is_admitted
+    };
+    (0..100_000).take_while(|_| is_taken()).count()
 }

@@ -6,7 +6,7 @@ use tollgate::catalogue::capacity::Demand;
 use tollgate::time::Instant;
 use tollgate::wire::{Cached, Job, Usage};
 
-use crate::server::{Server, capacity, job, presets, quota, secs};
+use crate::server::{Server, capacity, job, presets, quota, secs, taken};
 
 /// OpenAI, rate limits, 2026-09: 60,000 requests a minute can be enforced as 1,000 a second.
 #[test]
@@ -121,21 +121,13 @@ fn bedrock_s_mantle_takes_back_what_was_reserved_and_cuts_output_off() {
 /// 10,000,000 a minute pass.
 #[test]
 fn anthropic_s_cache_reads_are_free() {
-    let limits = quota("anthropic/start/claude-opus-4-8", "");
-    let mut server = Server::new(limits, "1h");
+    let start = || quota("anthropic/start/claude-opus-4-8", "");
     let cached = Job { cached: Cached { read: 80_000, ..Cached::NONE }, ..job(100_000, 64_000, 1) };
-    assert_eq!(server.fits(secs(0.0), cached) * 100_000, 10_000_000);
+    assert_eq!(taken(start(), cached) * 100_000, 10_000_000);
     // What is written counts, and max_tokens does not.
-    assert_eq!(
-        Server::new(quota("anthropic/start/claude-opus-4-8", ""), "1h")
-            .fits(secs(0.0), job(100_000, 64_000, 1)),
-        20
-    );
+    assert_eq!(taken(start(), job(100_000, 64_000, 1)), 20);
     let written = Job { cached: Cached { write: 80_000, ..Cached::NONE }, ..job(100_000, 64_000, 1) };
-    assert_eq!(
-        Server::new(quota("foundry/enterprise/claude-opus-4-8", ""), "1h").fits(secs(0.0), written),
-        100
-    );
+    assert_eq!(taken(quota("foundry/enterprise/claude-opus-4-8", ""), written), 100);
 }
 
 /// Azure, provisioned-throughput.md, 2026-05-22: prompts above 128K are not served; cached tokens are free, and weigh
@@ -146,14 +138,12 @@ fn provisioned_units_take_no_long_prompt_and_cached_tokens_by_their_weight() {
     let mut server = Server::new(bought("unit = \"ptu\"\nunits = 1000\nmodel = \"gpt-5.4\""), "1h");
     assert!(server.admits(secs(0.0), job(128_000, 1, 1)));
     assert!(!server.admits(secs(0.0), job(128_001, 1, 1)));
-    // 15 units of 3,000 for a minute are 45,000: a prompt of 1,000 counts nothing and 100.
+    // 15 units of 3,000 for a minute are 45,000: a prompt of 1,000 from the cache counts nothing, and 100.
     let cached = Job { cached: Cached { read: 1000, ..Cached::NONE }, ..job(1000, 0, 1) };
-    let mut free =
-        Server::new(bought("unit = \"ptu\"\nunits = 15\nmodel = \"gpt-4.1\"\nwindow = \"1m\""), "1h");
-    assert!((0..1000).all(|_| free.admits(secs(0.0), cached)));
-    let mut weighted =
-        Server::new(bought("unit = \"ptu\"\nunits = 15\nmodel = \"gpt-6-sol\"\nwindow = \"1m\""), "1h");
-    assert_eq!(weighted.fits(secs(0.0), cached), 450);
+    let fifteen =
+        |model: &str| bought(&format!("unit = \"ptu\"\nunits = 15\nmodel = \"{model}\"\nwindow = \"1m\""));
+    assert_eq!(taken(fifteen("gpt-4.1"), cached), 100_000, "as many as are asked");
+    assert_eq!(taken(fifteen("gpt-6-sol"), cached), 450);
 }
 
 /// Google Cloud, standard pay-as-you-go, 2026: below the threshold traffic goes first.
