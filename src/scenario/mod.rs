@@ -210,7 +210,11 @@ pub struct EndpointSpec {
 pub struct Pool {
     /// Its name, by which endpoints call it.
     pub name: String,
+    /// The vendor's quota by its name in the catalogue: it stands for limits, which hold beside the pool's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<QuotaSpec>,
     /// What it refuses. Every job of every endpoint that draws on it counts.
+    #[serde(default)]
     pub limits: Vec<AnyLimit>,
 }
 

@@ -5,8 +5,8 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::{Scenario, tree};
 
-/// Puts what quotas and capacities stand for before each endpoint's own limits, and tells which stand for
-/// nothing. A scenario that is written back then holds every limit in full, once.
+/// Puts what quotas and capacities stand for before the limits of each endpoint and pool, and tells which stand
+/// for nothing. A scenario that is written back then holds every limit in full, once.
 pub fn expand(scenario: &mut Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     let presets = scenario.prices.presets.clone();
     let mut found = Vec::new();
@@ -29,6 +29,19 @@ pub fn expand(scenario: &mut Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
         }
         limits.append(&mut spec.limits);
         spec.limits = limits;
+    }
+    for (index, pool) in scenario.pools.iter_mut().enumerate() {
+        match pool.quota.as_ref().map(|quota| presets.quota(quota)) {
+            None => {}
+            Some(Ok(limits)) => {
+                pool.quota = None;
+                pool.limits.splice(0..0, limits);
+            }
+            Some(Err(unfit)) => {
+                let at = tree::span_of(tree, &format!("pools.{index}.quota"));
+                found.push(Diagnostic::new(at, unfit.message).help(unfit.help));
+            }
+        }
     }
     found
 }

@@ -137,3 +137,17 @@ fn a_scenario_is_written_back_with_every_limit_once_and_its_units_as_data() {
     assert_eq!(toml::to_string(&read(&written)).unwrap(), written);
     assert_eq!(written.matches("room = \"below\"").count(), 1, "{written}");
 }
+
+/// Anthropic, rate limits, 2026: all Opus 4.x share one bucket.
+#[test]
+fn models_of_a_family_share_their_pool_s_quota() {
+    let text = ENDPOINT.replace("limits = [", "pools = [\"family\"]\nlimits = [")
+        + "[[pools]]\nname = \"family\"\nquota = \"anthropic/start/claude-opus-4-8\"\n";
+    let scenario = Scenario::parse(&text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let kinds: Vec<&str> = scenario.pools[0].limits.iter().map(AnyLimit::kind).collect();
+    assert_eq!(kinds, ["requests", "tokens", "tokens"]);
+    let error = Scenario::parse(&text.replace("opus-4-8", "opus-4-8/mars"), Path::new("x.toml")).unwrap_err();
+    let shown = error.show(false);
+    assert!(shown.contains("no quota 'anthropic/start/claude-opus-4-8/mars'"), "{shown}");
+    assert_eq!(shown.matches("error:").count(), 1, "{shown}");
+}

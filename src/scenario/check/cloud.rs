@@ -40,7 +40,7 @@ impl Check<'_, '_> {
                     &help,
                 );
             }
-            if pool.limits.is_empty() {
+            if pool.limits.is_empty() && pool.quota.is_none() {
                 let help = "add such as limits = [{ kind = \"requests\", per_minute = 600 }]";
                 self.say(&format!("{path}.limits"), format!("pool `{name}` has no limits"), "empty", help);
             }
