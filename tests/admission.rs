@@ -18,7 +18,7 @@ use tollgate::time::Instant;
 use tollgate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId};
 
 /// Limits by kind, each tight enough to refuse part of what comes.
-const LIMITS: [&str; 9] = [
+const LIMITS: [&str; 13] = [
     "{ kind = 'requests', per_minute = 6000, burst = 50 }",
     "{ kind = 'requests', per_minute = 6000, window = 'second' }",
     "{ kind = 'requests', per_minute = 6000, burst = 20, count_refused = true }",
@@ -27,6 +27,10 @@ const LIMITS: [&str; 9] = [
     "{ kind = 'tokens', per_minute = 600_000, burst = 5000, settled = { cache_read = 0, output = 5 } }",
     "{ kind = 'tokens', per_minute = 600_000, burst = 2000, settled = { output = 8 }, room = 'below' }",
     "{ kind = 'concurrency', max = 3, queue_max = 2 }",
+    "{ kind = 'tokens', per_minute = 300_000, burst = 900, offered = { input = 0, max_tokens = 0 }, room = 'below', meter = 'as_produced', on_exhausted = 'cut' }",
+    "{ kind = 'context', max = 60 }",
+    "{ kind = 'ramp', counts = 'requests', floor = 90, growth = 0.5, span = '1m' }",
+    "{ kind = 'shared_capacity', counts = 'requests', median_per_minute = 3000, sigma = 0.5, lasts = '1s', status = 429 }",
     "{ kind = 'outage', random = { mean_up = '1s', mean_down = '100ms' } }",
 ];
 

@@ -21,12 +21,17 @@ use tollgate::wire::Tier;
 
 /// Bought capacity for 20 of a hundred requests, and what takes the rest.
 fn scenario(provider: &str, settings: &str, other: &str) -> Scenario {
+    scenario_with(provider, settings, "[{ kind = 'requests', per_minute = 1, burst = 20 }]", other)
+}
+
+/// The same, with limits of the first endpoint.
+fn scenario_with(provider: &str, settings: &str, limits: &str, other: &str) -> Scenario {
     let text = format!(
         "duration = '500ms'\narrivals = {{ kind = 'constant', rate = 200 }}\nretry = 'none'\nrouter = 'priority'\n\
          [[classes]]\nname = 'c'\ninput = {{ kind = 'fixed', tokens = 10 }}\noutput = {{ kind = 'fixed', tokens = 5 }}\n\
          max_tokens = 50\n\
          [[endpoints]]\nname = 'bought'\nprovider = '{provider}'\nmodel = 'bought'\n{settings}\n\
-         limits = [{{ kind = 'requests', per_minute = 1, burst = 20 }}]\n\
+         limits = {limits}\n\
          latency = {{ kind = 'fixed', ttft = '5ms', itl = '1ms' }}\nprice = {{ per_hour = '36' }}\n\
          [[endpoints]]\nname = 'paygo'\nprovider = '{provider}'\nmodel = 'paygo'\n{other}\nweight = 0.000001\n\
          latency = {{ kind = 'fixed', ttft = '5ms', itl = '1ms' }}\nprice = {{ input = '2', output = '8' }}\n"
@@ -77,19 +82,23 @@ fn learn<C: Collector>(mut collector: C, outcomes: &[Outcome]) -> Section {
     collector.finish(Instant::MAX)
 }
 
-/// Of the first endpoint: what was passed on, its share, and what the tokens cost.
+/// What the first endpoint passed on, its share, and what the second bills for it.
 fn figures(scenario: &Scenario, outcomes: &[Outcome]) -> [f64; 3] {
     let setup = machines::setup(scenario, true);
     let refusals = learn(Refusals::new(&setup), outcomes);
     let cost = learn(Cost::new(&setup), outcomes);
-    let of = |section: &Section, name: &str| {
+    let of = |section: &Section, endpoint: &str, name: &str| {
         let scope =
-            section.scopes.iter().find(|scope| scope.kind == ScopeKind::Endpoint && scope.name == "bought");
+            section.scopes.iter().find(|scope| scope.kind == ScopeKind::Endpoint && scope.name == endpoint);
         let figures = &scope.expect("the endpoint has a scope").figures;
         let figure = figures.iter().find(|figure| figure.name == name).expect("the figure is there");
         figure.value.as_f64().unwrap_or_else(|| panic!("{name} is {:?}", figure.value))
     };
-    [of(&refusals, "spillover"), of(&refusals, "spillover_share"), of(&cost, "cost_metered")]
+    [
+        of(&refusals, "bought", "spillover"),
+        of(&refusals, "bought", "spillover_share"),
+        of(&cost, "paygo", "cost_metered"),
+    ]
 }
 
 /// Tiers of answers that were passed on, and of those that were not, both in order of the requests.
@@ -121,6 +130,17 @@ fn a_run_and_its_simulation_agree_on_what_was_passed_on_and_what_it_costs() {
         let bought = tiers(&virtually).iter().filter(|served| is_bought(served)).count();
         assert_eq!(bought, if provider == "azure" { 0 } else { 20 }, "{provider}");
     }
+}
+
+/// OpenAI's and Azure's ramp rule: what exceeds it is served "at standard speed at standard price", and says so.
+#[test]
+fn a_downgrade_is_told_alike_by_a_run_and_its_simulation() {
+    let ramp = "[{ kind = 'ramp', counts = 'requests', floor = 60, growth = 0.5, span = '15m', over = 'downgrade' }]";
+    let scenario = scenario_with("azure", "service_tier = 'priority'", ramp, "");
+    let (virtually, really) = (tiers(&simulated(&scenario)), tiers(&ran(&scenario)));
+    assert_eq!(virtually.iter().filter(|(_, tier)| *tier == Some(Tier::Priority)).count(), 60);
+    assert_eq!(virtually.iter().filter(|(_, tier)| *tier == Some(Tier::Standard)).count(), 40);
+    assert_eq!(really, virtually);
 }
 
 #[test]
