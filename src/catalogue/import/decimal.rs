@@ -64,9 +64,9 @@ impl fmt::Display for Decimal {
 impl FromStr for Decimal {
     type Err = String;
 
-    /// As JSON writes numbers, such as `0.25` or `1.5e-07`; at most 18 digits.
+    /// As JSON writes numbers, such as `0.25` or `1.5e-07`; at most 18 digits, and below 10¹².
     fn from_str(text: &str) -> Result<Decimal, String> {
-        let bad = || format!("'{text}' is not a decimal number of at most 18 digits");
+        let bad = || format!("'{text}' is not a decimal number of at most 18 digits below 10^12");
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| bad())?),
             None => (text, 0),
@@ -85,7 +85,10 @@ impl FromStr for Decimal {
         }
         let digits: i128 = all.parse().map_err(|_| bad())?;
         let places = i32::try_from(part.len()).map_err(|_| bad())?;
-        Ok(Decimal { digits: sign * digits, exponent: exponent - places }.trimmed())
+        let number = Decimal { digits: sign * digits, exponent: exponent - places }.trimmed();
+        // Products of two then leave room for a scale of 10¹².
+        let magnitude = number.digits.unsigned_abs().to_string().len() as i32 + number.exponent;
+        if magnitude <= 12 { Ok(number) } else { Err(bad()) }
     }
 }
 
@@ -106,6 +109,7 @@ mod tests {
             ("0", Some(0)),
             ("0.0", Some(0)),
             ("0e60", Some(0)),
+            ("999999999999", Some(999_999_999_999_000_000_000_000)),
             ("1e-12", Some(1)),
             ("1e-13", None),
             ("1.41953125e-07", None),
@@ -119,7 +123,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_has_too_many_digits_is_refused() {
-        for bad in ["", "-", ".5", "1.2.3", "1e", "1e99", "0x1", "NaN", "1234567890123456789", "1_000"] {
+        for bad in
+            ["", "-", ".5", "1.2.3", "1e", "1e99", "0x1", "NaN", "1234567890123456789", "1_000", "1e12"]
+        {
             assert!(bad.parse::<Decimal>().is_err(), "{bad}");
         }
     }
@@ -138,8 +144,9 @@ mod tests {
         assert_eq!(decimal("0.1").times(decimal("1.1")), Some(decimal("0.11")));
         assert_eq!(decimal("2.50").times(Decimal::ONE), Some(decimal("2.5")));
         assert_eq!(decimal("2.5").millionth(), decimal("2.5e-6"));
-        let widest = decimal("999999999999999999");
+        let widest = decimal("999999999999.999999");
         let square = widest.times(widest).unwrap();
         assert_eq!(square.times(widest), None);
+        assert!(decimal("999999999999").times(decimal("999999999999")).unwrap().scaled(12).is_some());
     }
 }

@@ -50,8 +50,8 @@ const HELP: &str = "Example: tollgate prices import model_prices_and_context_win
 LiteLLM has its map in its package: litellm/model_prices_and_context_window_backup.json.
 genai-prices has its data as Python; this writes it as JSON:
 
-    python3 -c \"import json; from genai_prices.data import providers
-    print(json.dumps(providers, default=lambda o: vars(o) if hasattr(o, '__dict__') else str(o)))\" > genai-prices.json
+    python3 -c \"import json; from genai_prices.data import providers as p; print(json.dumps(p,
+        default=lambda o: vars(o) if hasattr(o, '__dict__') else str(o)))\" > genai-prices.json
 
 What a list has no price for stays without one. What was not understood is reported, and nothing is rounded.";
 
