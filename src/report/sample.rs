@@ -390,18 +390,18 @@ fn series(endpoints: &[Endpoint], secs: f64, rate: f64) -> Section {
 
 fn load_sweep(endpoints: &[Endpoint], rate: f64) -> Section {
     let dollars: f64 = endpoints.iter().map(|endpoint| endpoint.cost.0 as f64 / 1e12).sum();
-    let loads = || (1..=8).map(|part| rate * f64::from(part) / 4.0);
     let reserved = |load: f64| dollars * rate / load;
     let curve = |name: &str, series: &str, y: &dyn Fn(f64) -> f64| Curve {
         name: name.into(),
         series: series.into(),
-        points: loads().map(|load| (load, y(load))).collect(),
+        points: (1..=8).map(|part| rate * f64::from(part) / 4.0).map(|load| (load, y(load))).collect(),
     };
-    let curves = vec![
+    let mut curves = vec![
         curve("cost_per_1k_by_load", "total", &|load| dollars + reserved(load)),
         curve("cost_per_1k_by_load", "metered", &|_| dollars),
         curve("cost_per_1k_by_load", "reserved", &|load| reserved(load)),
         curve("refused_share_by_load", "total", &|load| (1.0 - rate / load).max(0.0)),
     ];
+    curves.extend(endpoints.iter().map(|one| curve("cost_per_million_by_load", one.name, &reserved)));
     Section { curves, ..Section::new("load_sweep") }
 }

@@ -83,10 +83,10 @@ impl Batch {
     /// The machine with the fewest jobs, the first of them; a new one if all have some.
     fn least_loaded(&mut self) -> usize {
         let all = self.replicas.iter().enumerate();
-        let least = all.min_by_key(|(_, replica)| replica.len());
+        let least = all.min_by_key(|(_, replica)| replica.inside());
         let is_full = self.replicas.len() as u64 >= u64::from(self.rules.instances.get());
         match least {
-            Some((home, replica)) if is_full || replica.len() == 0 => home,
+            Some((home, replica)) if is_full || replica.inside() == 0 => home,
             _ => {
                 self.replicas.push(Replica::default());
                 self.planned.push(None);

@@ -112,7 +112,7 @@ impl Sequence {
 
 impl Replica {
     /// Jobs inside.
-    pub fn len(&self) -> usize {
+    pub fn inside(&self) -> usize {
         self.jobs.len()
     }
 
