@@ -240,7 +240,8 @@ impl Quota {
     }
 
     fn parts(&self, units: Units) -> i128 {
-        i128::from(units.thousandths()) * (self.unit / 1000)
+        // A thousandth of a unit has as many parts as the period has nanoseconds.
+        i128::from(units.thousandths()) * i128::from(self.rate.period.nanos())
     }
 
     fn whole(&self, parts: i128) -> u64 {
