@@ -190,7 +190,9 @@ impl Endpoint {
     }
 
     fn offer(&mut self, now: Instant, id: AttemptId, mut job: Job) {
-        job.cached = self.cache.as_ref().map_or(Cached::NONE, |cache| cache.look_up(now, &job));
+        if let Some(cache) = &self.cache {
+            job.cached = cache.look_up(now, &job);
+        }
         let tier = match self.verdict(now, &job) {
             Verdict::Admit => None,
             Verdict::Downgrade => Some(Tier::Standard),
