@@ -25,7 +25,8 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
     let access = |spec: &EndpointSpec| {
         let classes = (0..).map(ClassId).zip(&scenario.classes);
         let barred = classes.filter(|(_, class)| spec.bars(class)).map(|(id, _)| id);
-        Access { barred: barred.collect(), ..Access::default() }
+        let (from, until) = scenario.presence(spec);
+        Access { barred: barred.collect(), from, until }
     };
     let contract = contract(scenario);
     let member = |(index, spec): (u16, &EndpointSpec)| {

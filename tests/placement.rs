@@ -69,3 +69,44 @@ fn a_mirrored_plan_gives_every_endpoint_the_same_traffic() {
     seen.iter_mut().for_each(|seen| seen.sort_by_key(|request| request.0));
     assert!(seen[0].len() == 160 && seen[0] == seen[1] && seen[1] == seen[2]);
 }
+
+const PLAIN: &str = "duration = \"20s\"\narrivals = { kind = \"constant\", rate = 5 }\n\
+    [[classes]]\nname = \"chat\"\ninput = { kind = \"fixed\", tokens = 10 }\noutput = { kind = \"fixed\", tokens = 5 }\n";
+
+fn played(text: &str) -> Vec<Outcome> {
+    let scenario =
+        Scenario::parse(text, Path::new("placement.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let mut outcomes = Vec::new();
+    simulate(&scenario, |outcome| {
+        outcomes.push(outcome);
+        Flow::Continue
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    outcomes
+}
+
+#[test]
+fn the_way_to_an_endpoint_is_in_every_latency() {
+    let endpoint = "[[endpoints]]\nname = \"far\"\nprovider = \"openai\"\nmodel = \"m\"\nround_trip = \"80ms\"\n\
+        latency = { kind = \"fixed\", ttft = \"400ms\", itl = \"1ms\" }\nprice = { input = \"1\", output = \"1\" }\n";
+    for outcome in played(&format!("{PLAIN}{endpoint}")) {
+        let answer = outcome.answer().expect("it is answered");
+        let first = answer.first_token.expect("it has tokens").since(outcome.intended);
+        assert_eq!(first, std::time::Duration::from_millis(480));
+    }
+}
+
+/// The catalogue retires gemini-3.6-flash on 2026-11-19 and has no more of it from that midnight on.
+#[test]
+fn a_model_that_is_retired_within_the_run_is_asked_until_that_midnight() {
+    let endpoint = "[[endpoints]]\nname = \"old\"\nprovider = \"vertex\"\nmodel = \"gemini-3.6-flash\"\n\
+        latency = { kind = \"fixed\", ttft = \"400ms\", itl = \"1ms\" }\n";
+    let plain = PLAIN.replace("20s", "2d").replace("rate = 5", "rate = 0.01");
+    let day = std::time::Duration::from_secs(86_400);
+    let outcomes = played(&format!("date = \"2026-11-18\"\n{plain}{endpoint}"));
+    assert!(outcomes.len() > 1000);
+    for outcome in outcomes {
+        let is_there = outcome.intended.since(tollgate::time::Instant::START) < day;
+        assert_eq!(!outcome.attempts.is_empty(), is_there, "{:?}", outcome.intended);
+    }
+}

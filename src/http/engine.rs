@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::HeaderMap;
 use rustc_hash::FxHashMap;
@@ -30,6 +31,8 @@ pub(crate) struct Part {
     /// The scenario's name for it: the first segment of its paths.
     pub name: String,
     pub served: Served,
+    /// How long a call takes on its way there and back, beyond what the network here takes.
+    pub round_trip: Duration,
     /// The part that it is set up to spill to.
     pub spillover: Option<usize>,
 }

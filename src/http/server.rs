@@ -119,6 +119,10 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     if hints.is_none() {
         asked.marks = engine.marks(part, operation.dialect, &body, asked.input_tokens);
     }
+    let round_trip = engine.parts[part].round_trip;
+    if !round_trip.is_zero() {
+        tokio::time::sleep(round_trip).await;
+    }
     let came = engine.clock.now();
     let speech = served.provider.get().speech(operation.dialect);
     let terms = engine.terms(part, &asked, &head.headers);

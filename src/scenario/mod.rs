@@ -145,7 +145,8 @@ pub struct EndpointSpec {
     /// The zone in which prompts and answers stay, such as `eu`; from the catalogue where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residency: Option<String>,
-    /// Round trip between the application and the endpoint. A mock keeps it; a real service has its own.
+    /// Round trip between the application and the endpoint, connections being open, counted whole on the way there.
+    /// A mock keeps it; a real service has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip: Option<Span>,
     /// The service tier asked for, in the provider's own words: flex, priority, …

@@ -1,5 +1,7 @@
 //! What each endpoint charges over the run: the price of its own, or the catalogue's.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 
 use super::{EndpointSpec, Scenario};
@@ -10,6 +12,7 @@ use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
 use crate::commitments::AnyCommitment;
 use crate::error::{Error, Result};
 use crate::price::Tariff;
+use crate::time::Instant;
 use crate::wire::Tier;
 
 /// An endpoint's model as the catalogue calls it, and where and how it is asked for.
@@ -58,6 +61,10 @@ impl Scenario {
                     None => Err(("service_tier", unknown_tier(spec))),
                 },
             };
+            if spec.residency.is_none() {
+                let Sold { provider, scope, .. } = spec.sold();
+                spec.residency = prices.residency(provider, &scope).map(String::from);
+            }
             match tariff {
                 Ok(tariff) => spec.tariff = tariff,
                 // Capacity that is paid for includes what it serves.
@@ -104,6 +111,19 @@ impl Scenario {
         };
         let offers = self.prices.offers_of(&sought).into_iter();
         offers.filter(|offer| offer.tier == sought.tier).filter(is_held).collect()
+    }
+
+    /// From when until when in the run the catalogue has an endpoint's model; always, for one that it does not know
+    /// or that has a price of its own.
+    pub fn presence(&self, spec: &EndpointSpec) -> (Instant, Instant) {
+        let Sold { provider, model, scope, .. } = spec.sold();
+        let row = self.prices.model(provider, &model).filter(|_| spec.price.is_none());
+        let Some(row) = row else { return (Instant::START, Instant::MAX) };
+        let first = self.first_day();
+        let hours = |day: Date| u64::try_from(day.duration_since(first).as_hours()).unwrap_or(0);
+        let midnight = |day| Instant::START + Duration::from_secs(hours(day).saturating_mul(3600));
+        let launched = row.launched_in.get(&scope).copied().or(row.launched);
+        (launched.map_or(Instant::START, midnight), row.retires.map_or(Instant::MAX, midnight))
     }
 
     /// What a person should know who relies on the figures, and what is no mistake of the scenario.

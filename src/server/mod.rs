@@ -12,4 +12,3 @@ pub mod replica;
 pub mod service;
 pub mod stretch;
 pub mod units;
-pub mod way;

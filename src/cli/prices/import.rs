@@ -45,7 +45,8 @@ enum Kind {
     Litellm,
 }
 
-const HELP: &str = "Example: tollgate prices import model_prices_and_context_window_backup.json --out litellm.toml
+const HELP: &str =
+    "Example: tollgate prices import model_prices_and_context_window_backup.json --out litellm.toml
 
 LiteLLM has its map in its package: litellm/model_prices_and_context_window_backup.json.
 genai-prices has its data as Python; this writes it as JSON:
