@@ -51,12 +51,17 @@ impl Charge {
 }
 
 impl Sheet {
+    /// The endpoint that bills an attempt: another one where it was passed on.
+    pub fn biller(&self, attempt: &Attempt) -> EndpointId {
+        let spills_to = self.endpoints[usize::from(attempt.endpoint.0)].spills_to;
+        spills_to.filter(|_| attempt.is_spilled).unwrap_or(attempt.endpoint)
+    }
+
     /// What an attempt is charged: its tokens at the price of when it was sent and of the tier that served it, and its
     /// bytes. What capacity serves that is paid for costs no tokens; what was spilled is billed by the endpoint it was
     /// spilled to. An error is the charge without prices, and the name of the token class that has none.
     pub fn charge(&self, attempt: &Attempt) -> Result<Charge, (Charge, &'static str)> {
-        let asked = &self.endpoints[usize::from(attempt.endpoint.0)];
-        let biller = asked.spills_to.filter(|_| attempt.is_spilled).unwrap_or(attempt.endpoint);
+        let biller = self.biller(attempt);
         let tariff = &self.endpoints[usize::from(biller.0)].tariff;
         let terms = self.contract.terms(biller);
         // What an endpoint spilled to itself left its capacity.

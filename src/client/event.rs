@@ -15,7 +15,7 @@ pub enum Event {
     Sent { id: AttemptId, at: Instant },
     /// No more arrivals; what is under way goes on to its end.
     Stop,
-    /// The time of [`Dispatcher::deadline`] has come.
+    /// The time of [`Dispatcher::deadline`](super::dispatcher::Dispatcher::deadline) has come.
     Wake,
 }
 

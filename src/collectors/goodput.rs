@@ -12,6 +12,8 @@ use crate::time::Instant;
 pub struct Goodput {
     setup: Setup,
     scopes: Scoped<Counts>,
+    /// By the endpoint that bills the answer.
+    billed: Vec<Counts>,
 }
 
 /// Measured requests and their tokens.
@@ -29,7 +31,8 @@ struct Counts {
 
 impl Goodput {
     pub fn new(setup: &Setup) -> Goodput {
-        Goodput { setup: setup.clone(), scopes: Scoped::new(setup, Counts::default()) }
+        let billed = vec![Counts::default(); setup.sheet.endpoints.len()];
+        Goodput { setup: setup.clone(), scopes: Scoped::new(setup, Counts::default()), billed }
     }
 
     /// Adds to the cost section what needs a count of requests: cost per request, per thousand, per good one.
@@ -42,7 +45,7 @@ impl Goodput {
             let counts = match scope.kind {
                 ScopeKind::Total => Some(&self.scopes.total),
                 ScopeKind::Class => named(&classes).map(|index| &self.scopes.classes[index]),
-                ScopeKind::Endpoint => named(&endpoints).map(|index| &self.scopes.endpoints[index]),
+                ScopeKind::Endpoint => named(&endpoints).map(|index| &self.billed[index]),
                 ScopeKind::Limit => None,
             };
             let Some(counts) = counts else { continue };
@@ -78,11 +81,13 @@ impl Collector for Goodput {
         self.scopes.classes[class].add(&one);
         if let Some(answer) = outcome.answer() {
             self.scopes.endpoints[usize::from(answer.endpoint.0)].add(&one);
+            self.billed[usize::from(self.setup.sheet.biller(answer).0)].add(&one);
         }
     }
 
     fn merge(&mut self, other: &Goodput) {
         self.scopes.merge(&other.scopes, Counts::add);
+        self.billed.iter_mut().zip(&other.billed).for_each(|(own, other)| own.add(other));
     }
 
     fn finish(&self, until: Instant) -> Section {
