@@ -41,6 +41,7 @@ impl Check<'_, '_> {
 /// Each endpoint with its zone.
 fn where_all_stand(scenario: &Scenario) -> String {
     let stand = scenario.endpoints.iter().map(|spec| match &spec.residency {
+        Some(zone) if zone == "global" => format!("`{}` may send its data anywhere", spec.name),
         Some(zone) => format!("`{}` stays in {zone}", spec.name),
         None => format!("`{}` promises no residency", spec.name),
     });
