@@ -11,6 +11,7 @@ use crate::client::workload::Workload;
 use crate::collectors::{Bounds, Setup};
 use crate::commitments::{Contract, Party};
 use crate::error::{Error, Result};
+use crate::number::Span;
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
 use crate::server::cache::Cache;
@@ -59,15 +60,17 @@ pub fn cloud(
     is_wanted: impl Fn(&EndpointSpec) -> bool,
 ) -> Result<Cloud> {
     let place = |name: &String| scenario.pools.iter().position(|pool| pool.name == *name);
-    let wanted = scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
+    let wanted = || scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
+    let round_trips = wanted().map(|(_, spec)| spec.round_trip.map(Span::get).unwrap_or_default()).collect();
     let caches = caches(scenario);
-    let endpoints = wanted.map(|(index, spec)| {
+    let endpoints = wanted().map(|(index, spec)| {
         let pools = spec.pools.iter().filter_map(place).collect();
         Ok((endpoint(scenario, index, detail)?.with_cache(caches[index].clone()), pools))
     });
     let endpoints = endpoints.collect::<Result<Vec<_>>>()?;
     let pools = scenario.pools.iter().map(|pool| pool.limits.clone()).collect();
-    Ok(Cloud::new(endpoints, pools, Rng::new(u64::from(scenario.seed)).child(POOLS)))
+    let rng = Rng::new(u64::from(scenario.seed)).child(POOLS);
+    Ok(Cloud::new(endpoints, pools, rng).with_round_trips(round_trips))
 }
 
 /// One endpoint by itself: the machine behind it, without pools and prompt cache.

@@ -21,7 +21,6 @@ use crate::http::pacer::{Lateness, Pacer};
 use crate::http::tls::Identity;
 use crate::http::{runtime, server};
 use crate::machines;
-use crate::number::Span;
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
 use crate::server::cloud::Cloud;
@@ -50,7 +49,6 @@ impl Mock {
             Ok(Part {
                 name: spec.name.clone(),
                 served: spec.served(expected(spec)?),
-                round_trip: spec.round_trip.map(Span::get).unwrap_or_default(),
                 spillover: spec.spillover.as_ref().and_then(place),
             })
         });

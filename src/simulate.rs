@@ -1,20 +1,16 @@
 //! Both halves in virtual time: a month in seconds, the same bytes every time.
 
 use std::collections::VecDeque;
-use std::time::Duration;
-
-use rustc_hash::FxHashSet;
 
 use crate::client::dispatcher::{self, Action, Dispatcher};
 use crate::error::Result;
 use crate::machines;
-use crate::number::Span;
 use crate::outcome::Outcome;
 use crate::providers::{Speech, Terms};
 use crate::scenario::Scenario;
 use crate::server::cloud::{self, Cloud};
 use crate::server::endpoint::Detail;
-use crate::time::{Instant, Timeline};
+use crate::time::Instant;
 use crate::wire::{AttemptId, EndpointId, Job, Reply};
 
 /// How a simulation went.
@@ -39,8 +35,6 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
         client: machines::dispatcher(scenario),
         cloud: machines::cloud(scenario, Detail::Stretches, |_| true)?,
         lines: (0..scenario.endpoints.len()).map(|index| Line::new(scenario, index)).collect(),
-        under_way: Timeline::new(),
-        wanted: FxHashSet::default(),
         crossing: VecDeque::new(),
     };
     let mut played =
@@ -84,9 +78,6 @@ struct World {
     cloud: Cloud,
     /// The line to each endpoint.
     lines: Vec<Line>,
-    /// Jobs on their way to an endpoint, and which of them are still wanted.
-    under_way: Timeline<(AttemptId, EndpointId, Job)>,
-    wanted: FxHashSet<AttemptId>,
     /// What goes from one half to the other at the present instant.
     crossing: VecDeque<Crossing>,
 }
@@ -95,7 +86,6 @@ struct World {
 struct Line {
     speech: Speech,
     terms: Terms<'static>,
-    round_trip: Duration,
 }
 
 impl Line {
@@ -103,8 +93,7 @@ impl Line {
         let spec = &scenario.endpoints[index];
         let speech = spec.provider.get().speech(spec.dialect().name());
         let speech = if spec.service_tier.is_some() { speech.asking_tier() } else { speech };
-        let round_trip = spec.round_trip.map(Span::get).unwrap_or_default();
-        Line { speech, terms: scenario.terms(index), round_trip }
+        Line { speech, terms: scenario.terms(index) }
     }
 }
 
@@ -116,16 +105,10 @@ enum Crossing {
 }
 
 impl World {
-    /// Goes to the next instant at which something is due. Ties: what arrives at endpoints, then endpoints in the scenario's order, then the
-    /// client, so that an answer due with its deadline still counts.
+    /// Goes to the next instant at which something is due. Ties: endpoints in the scenario's order, then the client,
+    /// so that an answer due with its deadline still counts.
     fn wake_next(&mut self) -> Option<Instant> {
-        let (cloud, client) = (self.cloud.deadline(), self.client.deadline());
-        let arrival = self.under_way.peek().map(|(at, _)| at);
-        if let Some(at) = arrival.filter(|at| cloud.into_iter().chain(client).all(|due| *at <= due)) {
-            self.arrive(at);
-            return Some(at);
-        }
-        match (cloud, client) {
+        match (self.cloud.deadline(), self.client.deadline()) {
             (Some(at), client) if client.is_none_or(|client| at <= client) => {
                 let replies = self.cloud.wake(at);
                 self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
@@ -140,24 +123,8 @@ impl World {
         }
     }
 
-    /// The next job that is on its way is there.
-    fn arrive(&mut self, now: Instant) {
-        let Some((_, (id, endpoint, job))) = self.under_way.pop() else { return };
-        if self.wanted.remove(&id) {
-            self.offer(now, id, endpoint, job);
-        }
-    }
-
-    fn offer(&mut self, now: Instant, id: AttemptId, endpoint: EndpointId, job: Job) {
-        let Line { speech, terms, .. } = &self.lines[usize::from(endpoint.0)];
-        let replies = self.cloud.offer(now, endpoint.0.into(), (id, speech.ask(job)), terms.spill);
-        self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
-    }
-
     fn cross(&mut self, now: Instant, crossing: Crossing) -> Option<Outcome> {
         match crossing {
-            // Who leaves before the job is there was never noticed.
-            Crossing::Cancel(id, _) if self.wanted.remove(&id) => {}
             Crossing::Cancel(id, endpoint) => {
                 let replies = self.cloud.cancel(now, endpoint.0.into(), id);
                 self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
@@ -169,13 +136,9 @@ impl World {
             }
             Crossing::Send(id, endpoint, job) => {
                 self.client.on_event(now, dispatcher::Event::Sent { id, at: now });
-                let round_trip = self.lines[usize::from(endpoint.0)].round_trip;
-                if round_trip.is_zero() {
-                    self.offer(now, id, endpoint, job);
-                } else {
-                    self.wanted.insert(id);
-                    self.under_way.push(now + round_trip, (id, endpoint, job));
-                }
+                let Line { speech, terms } = &self.lines[usize::from(endpoint.0)];
+                let replies = self.cloud.offer(now, endpoint.0.into(), (id, speech.ask(job)), terms.spill);
+                self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
             }
         }
         None
@@ -184,7 +147,7 @@ impl World {
 
 /// A reply as it is understood by who asked.
 fn heard(lines: &[Line], said: cloud::Action) -> Crossing {
-    let Line { speech, terms, .. } = &lines[said.asked];
+    let Line { speech, terms } = &lines[said.asked];
     Crossing::Reply(said.id, speech.tell(said.reply, terms.tier))
 }
 

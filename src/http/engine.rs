@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::HeaderMap;
 use rustc_hash::FxHashMap;
@@ -31,8 +30,6 @@ pub(crate) struct Part {
     /// The scenario's name for it: the first segment of its paths.
     pub name: String,
     pub served: Served,
-    /// How long a call takes on its way there and back, beyond what the network here takes.
-    pub round_trip: Duration,
     /// The part that it is set up to spill to.
     pub spillover: Option<usize>,
 }
@@ -62,6 +59,20 @@ struct State {
 struct Caller {
     said: UnboundedSender<Said>,
     is_first: bool,
+    part: usize,
+    job: Job,
+    came: Came,
+}
+
+/// How a call was let in.
+#[derive(Clone, Copy)]
+pub(crate) struct Came {
+    /// When it was there, its way included.
+    pub at: Instant,
+    /// What the endpoint's prompt cache does for it.
+    pub cached: Cached,
+    /// The tier that serves it, where it is another than was asked for.
+    pub tier: Option<Tier>,
 }
 
 /// A reply on its way to the caller.
@@ -70,6 +81,7 @@ pub(crate) struct Said {
     /// The part whose reply it is.
     pub by: usize,
     pub reply: Reply,
+    pub came: Came,
     /// What is left of the quotas; with the first reply only.
     pub gauges: Vec<Gauge>,
 }
@@ -80,10 +92,6 @@ pub(crate) struct Call {
     part: usize,
     id: AttemptId,
     said: UnboundedReceiver<Said>,
-    /// What the endpoint's prompt cache does for it.
-    pub cached: Cached,
-    /// The tier that serves it, where it is another than was asked for.
-    pub tier: Option<Tier>,
 }
 
 impl Call {
@@ -144,25 +152,21 @@ impl Engine {
         let now = self.clock.now();
         let (sender, said) = unbounded_channel();
         let mut state = self.state.borrow_mut();
+        state.wake(&self.parts, now);
         let (id, job) = state.job(asked, hints);
-        state.callers.insert(id, Caller { said: sender, is_first: true });
         let job = speech.ask(job);
+        let came = Came { at: now, cached: Cached::NONE, tier: None };
+        state.callers.insert(id, Caller { said: sender, is_first: true, part, job, came });
         if let (Some(prefix), Some(cache), None) = (job.request.prefix, state.cloud.cache_mut(part), hints) {
             cache.mark(prefix.id, &asked.marks);
         }
-        state.note_lateness(now);
         let actions: Vec<Action> = state.cloud.offer(now, part, (id, job), spill).collect();
-        let (cached, tier) = (state.cloud.cached(part, id), state.cloud.tier(part, id));
-        let served_by = &self.parts[state.cloud.passed_on(id).unwrap_or(part)].name;
-        let refusal = actions.iter().find_map(|action| match &action.reply {
-            Reply::Rejected(rejection) if action.id == id => Some(rejection),
-            _ => None,
-        });
-        let endpoint = &self.parts[part].name;
-        state.log(&Arrival { at: now, endpoint, id, job: &job, refusal, served_by });
+        if !state.cloud.is_under_way(id) {
+            state.let_in(&self.parts, now, id, &actions);
+        }
         state.tell(now, actions);
         self.set_alarm(&state);
-        Call { engine: Rc::clone(self), part, id, said, cached, tier }
+        Call { engine: Rc::clone(self), part, id, said }
     }
 
     /// The beginnings by which an endpoint's cache may know a call's prompt.
@@ -193,7 +197,7 @@ impl Engine {
         let now = self.clock.now();
         let mut state = self.state.borrow_mut();
         if state.callers.remove(&id).is_some() {
-            state.note_lateness(now);
+            state.wake(&self.parts, now);
             let actions = state.cloud.cancel(now, part, id).collect();
             state.tell(now, actions);
             self.set_alarm(&state);
@@ -207,7 +211,7 @@ impl Engine {
             self.sleeps_until.set(due);
             tokio::select! {
                 biased;
-                () = pacer.until(due) => self.state.borrow_mut().wake(self.clock.now()),
+                () = pacer.until(due) => self.state.borrow_mut().wake(&self.parts, self.clock.now()),
                 () = self.sooner.notified() => {}
             }
         }
@@ -234,18 +238,31 @@ impl Engine {
 }
 
 impl State {
-    fn wake(&mut self, now: Instant) {
-        while self.cloud.deadline().is_some_and(|due| due <= now) {
-            self.note_lateness(now);
-            let actions = self.cloud.wake(now).collect();
+    /// Does what is due by `now`.
+    fn wake(&mut self, parts: &[Part], now: Instant) {
+        while let Some(due) = self.cloud.deadline().filter(|due| *due <= now) {
+            self.lateness.record(due, now);
+            let arriving = self.cloud.arriving();
+            let actions: Vec<Action> = self.cloud.wake(now).collect();
+            if let Some((at, id)) = arriving {
+                self.let_in(parts, at, id, &actions);
+            }
             self.tell(now, actions);
         }
     }
 
-    fn note_lateness(&mut self, now: Instant) {
-        if let Some(due) = self.cloud.deadline().filter(|due| *due <= now) {
-            self.lateness.record(due, now);
-        }
+    /// Notes how a call was let in, or refused, that came at `now` and of which the cloud has said this.
+    fn let_in(&mut self, parts: &[Part], now: Instant, id: AttemptId, actions: &[Action]) {
+        // Who has left on the way was never noticed.
+        let Some(caller) = self.callers.get_mut(&id) else { return };
+        let (part, job) = (caller.part, caller.job);
+        caller.came = Came { at: now, cached: self.cloud.cached(part, id), tier: self.cloud.tier(part, id) };
+        let refusal = actions.iter().find_map(|action| match &action.reply {
+            Reply::Rejected(rejection) if action.id == id => Some(rejection),
+            _ => None,
+        });
+        let served_by = &parts[self.cloud.passed_on(id).unwrap_or(part)].name;
+        self.log(&Arrival { at: now, endpoint: &parts[part].name, id, job: &job, refusal, served_by });
     }
 
     /// After a failure to write no more is written.
@@ -260,10 +277,11 @@ impl State {
             // A caller that has left is told nothing.
             let Some(caller) = self.callers.get_mut(&id) else { continue };
             let is_first = std::mem::replace(&mut caller.is_first, false);
+            let came = caller.came;
             let gauges = if is_first { self.cloud.gauges(now, by) } else { Vec::new() };
             let is_final = reply.is_final();
             // A caller that is just leaving needs no reply.
-            let _ = caller.said.send(Said { at: now, by, reply, gauges });
+            let _ = caller.said.send(Said { at: now, by, reply, came, gauges });
             if is_final {
                 self.callers.remove(&id);
             }

@@ -119,20 +119,15 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     if hints.is_none() {
         asked.marks = engine.marks(part, operation.dialect, &body, asked.input_tokens);
     }
-    let round_trip = engine.parts[part].round_trip;
-    if !round_trip.is_zero() {
-        tokio::time::sleep(round_trip).await;
-    }
-    let came = engine.clock.now();
     let speech = served.provider.get().speech(operation.dialect);
     let terms = engine.terms(part, &asked, &head.headers);
     let mut call = engine.offer(part, &asked, speech, hints, terms.spill);
     let first = call.next().await.ok_or_else(cut)?;
     let headers = spilled(&engine, part, &terms, &first);
     let tier = terms.spill.filter(|_| first.by != part).map_or(terms.tier, |spill| spill.tier);
-    let tier = call.tier.unwrap_or(tier);
-    asked.cached = call.cached;
-    let encoder = Encoder::new(served.provider, operation, asked, tier, came);
+    asked.cached = first.came.cached;
+    let tier = first.came.tier.unwrap_or(tier);
+    let encoder = Encoder::new(served.provider, operation, asked, tier, first.came.at);
     play(&engine, call, first, encoder, headers)
 }
 

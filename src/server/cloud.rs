@@ -13,14 +13,19 @@
 //! A job that is offered with a [`Spill`] and refused goes to the other endpoint at the same instant. Who asked hears
 //! the other's replies as if they were the first's, their end marked; or, where the other refuses as well, the refusal
 //! of the first.
+//!
+//! An endpoint that is far away has a job a round trip after it was offered: until then it is on its [`Way`]. What is
+//! due at an endpoint happens before what comes at the same instant.
 
 use std::collections::{VecDeque, vec_deque};
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use super::cache::Cache;
 use super::endpoint::{Endpoint, Event};
 use super::limits::{AnyLimit, Gauge};
+use super::way::{Sent, Way};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{AttemptId, Cached, Job, Rejection, Reply, Tier};
@@ -32,6 +37,7 @@ pub struct Cloud {
     pools: Vec<Vec<AnyLimit>>,
     /// Jobs offered with a spill, until it is known who serves them, and those that were passed on, to their end.
     passing: FxHashMap<AttemptId, Passing>,
+    way: Way,
     /// The first time at which an endpoint wants to be woken, and which. Ties go to endpoints in their order.
     due: Option<(Instant, usize)>,
     /// Replies yet to be looked at, with whose they are.
@@ -94,6 +100,7 @@ impl Cloud {
             members: endpoints.into_iter().map(member).collect(),
             pools,
             passing: FxHashMap::default(),
+            way: Way::default(),
             due: None,
             said: VecDeque::new(),
             actions: VecDeque::new(),
@@ -106,9 +113,18 @@ impl Cloud {
         cloud
     }
 
+    /// The round trips to its endpoints, in their order.
+    pub fn with_round_trips(self, round_trips: Vec<Duration>) -> Cloud {
+        Cloud { way: Way::new(round_trips), ..self }
+    }
+
     /// When the cloud wants to be woken.
     pub fn deadline(&self) -> Option<Instant> {
-        self.due.map(|(due, _)| due)
+        let due = self.due.map(|(due, _)| due);
+        match self.way.peek() {
+            None => due,
+            Some((at, _)) => Some(due.map_or(at, |due| due.min(at))),
+        }
     }
 
     /// Offers a job to an endpoint, and after it to another where `spill` says so.
@@ -120,29 +136,37 @@ impl Cloud {
         spill: Option<Spill>,
     ) -> vec_deque::Drain<'_, Action> {
         self.catch_up(now);
-        let mut to = endpoint;
-        if let Some(spill) = spill {
-            let is_spilled = spill.is_direct;
-            to = if is_spilled { spill.to } else { endpoint };
-            self.passing.insert(id, Passing { asked: endpoint, job, spill, is_spilled, refusal: None });
+        if let Some(sent) = self.way.send(now, Sent { id, to: endpoint, job, spill }) {
+            self.enter(now, sent);
         }
-        self.feed(now, to, Event::Offer(id, job));
         self.actions.drain(..)
+    }
+
+    /// The attempt whose job is there when the cloud is woken next, and when that is; `None` where something else is
+    /// due before.
+    pub fn arriving(&self) -> Option<(Instant, AttemptId)> {
+        self.way.peek().filter(|(at, _)| self.due.is_none_or(|(due, _)| *at < due))
+    }
+
+    /// Whether the job of an attempt is still on its way.
+    pub fn is_under_way(&self, id: AttemptId) -> bool {
+        self.way.has(id)
     }
 
     /// The client of an attempt that the endpoint was asked for has gone.
     pub fn cancel(&mut self, now: Instant, endpoint: usize, id: AttemptId) -> vec_deque::Drain<'_, Action> {
         self.catch_up(now);
+        if self.way.cancel(id) {
+            return self.actions.drain(..);
+        }
         let passing = self.passing.remove(&id).filter(|passing| passing.is_spilled);
         self.feed(now, passing.map_or(endpoint, |passing| passing.spill.to), Event::Cancel(id));
         self.actions.drain(..)
     }
 
-    /// Wakes the endpoint that is due first, if one is due by `now`, for the time at which it wanted to be woken.
+    /// Does what is due first, if anything is due by `now`, for the time at which it was due.
     pub fn wake(&mut self, now: Instant) -> vec_deque::Drain<'_, Action> {
-        if let Some((due, index)) = self.due.filter(|(due, _)| *due <= now) {
-            self.feed(due, index, Event::Wake);
-        }
+        self.step(now);
         self.actions.drain(..)
     }
 
@@ -174,14 +198,39 @@ impl Cloud {
         self.members[holder].endpoint.tier(id)
     }
 
-    /// Where endpoints depend on each other, all that is due by `now` happens before what comes now, in its order.
+    /// Where endpoints depend on each other, and where jobs are on their way, all that is due by `now` happens before
+    /// what comes now, in its order.
     fn catch_up(&mut self, now: Instant) {
-        if self.pools.is_empty() && self.passing.is_empty() {
+        if self.pools.is_empty() && self.passing.is_empty() && self.way.is_empty() {
             return;
         }
-        while let Some((due, index)) = self.due.filter(|(due, _)| *due <= now) {
+        while self.step(now) {}
+    }
+
+    /// Wakes the endpoint that is due first, or lets in the job that is there before; whether one is due by `now`.
+    fn step(&mut self, now: Instant) -> bool {
+        if self.arriving().is_some_and(|(at, _)| at <= now) {
+            if let Some((at, sent)) = self.way.arrive() {
+                self.enter(at, sent);
+            }
+            return true;
+        }
+        let due = self.due.filter(|(due, _)| *due <= now);
+        if let Some((due, index)) = due {
             self.feed(due, index, Event::Wake);
         }
+        due.is_some()
+    }
+
+    /// A job is there.
+    fn enter(&mut self, now: Instant, Sent { id, to: asked, job, spill }: Sent) {
+        let mut to = asked;
+        if let Some(spill) = spill {
+            let is_spilled = spill.is_direct;
+            to = if is_spilled { spill.to } else { asked };
+            self.passing.insert(id, Passing { asked, job, spill, is_spilled, refusal: None });
+        }
+        self.feed(now, to, Event::Offer(id, job));
     }
 
     /// Feeds an endpoint, passes on what it refuses, and tells the rest.

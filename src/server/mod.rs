@@ -12,3 +12,4 @@ pub mod replica;
 pub mod service;
 pub mod stretch;
 pub mod units;
+pub mod way;

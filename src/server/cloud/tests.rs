@@ -230,3 +230,58 @@ fn a_client_that_leaves_frees_the_endpoint_that_serves_it() {
     assert_eq!(refusal(&mut cloud, millis(1), 1, 3), None, "the second's place is free");
     assert_eq!(refusal(&mut cloud, millis(1), 0, 4).map(|refused| refused.limit), Some("concurrency"));
 }
+
+#[test]
+fn a_job_is_there_a_round_trip_after_it_was_offered_and_not_before() {
+    let one: &[&str] = &["{ kind = 'requests', per_minute = 60, burst = 1 }"];
+    let round_trips = vec![Duration::from_millis(80), Duration::ZERO];
+    let mut cloud = cloud(&[(one, &[]), (one, &[])], &[]).with_round_trips(round_trips);
+    assert_eq!(cloud.offer(millis(0), 0, job(1), None).count(), 0);
+    assert!(cloud.is_under_way(id(1)));
+    assert_eq!((cloud.deadline(), cloud.arriving()), (Some(millis(80)), Some((millis(80), id(1)))));
+    assert_eq!(cloud.wake(millis(79)).count(), 0);
+    // The second is sent before the first is there, and comes after it: its refusal counts from then.
+    assert_eq!(cloud.offer(millis(40), 0, job(2), None).count(), 0);
+    assert_eq!(cloud.wake(millis(80)).count(), 0);
+    assert!(!cloud.is_under_way(id(1)));
+    let said = rest(&mut cloud);
+    let first = said.iter().find(|(_, action)| action.id == id(1)).map(|(at, _)| *at);
+    assert_eq!(first, Some(millis(90)), "80 ms on the way, 10 ms to the first token");
+    let refused = said.iter().find_map(|(at, action)| match action.reply {
+        Reply::Rejected(rejection) => Some((*at, action.id, rejection.retry_after)),
+        _ => None,
+    });
+    assert_eq!(refused, Some((millis(120), id(2), Some(Duration::from_millis(960)))));
+    // The endpoint that is close by has its jobs at once.
+    assert_eq!(refusal(&mut cloud, millis(200), 1, 3), None);
+    assert!(refusal(&mut cloud, millis(200), 1, 4).is_some());
+}
+
+#[test]
+fn who_leaves_on_the_way_was_never_noticed() {
+    let one: &[&str] = &["{ kind = 'requests', per_minute = 60, burst = 1 }"];
+    let mut cloud = cloud(&[(one, &[])], &[]).with_round_trips(vec![Duration::from_millis(80)]);
+    assert_eq!(cloud.offer(millis(0), 0, job(1), None).count(), 0);
+    assert_eq!(cloud.cancel(millis(79), 0, id(1)).count(), 0);
+    assert_eq!(rest(&mut cloud), []);
+    // It has taken nothing of the quota.
+    assert_eq!(cloud.offer(millis(100), 0, job(2), None).count(), 0);
+    assert_eq!(finishes(&rest(&mut cloud)).len(), 1);
+}
+
+#[test]
+fn a_job_on_its_way_draws_on_the_pool_when_it_is_there() {
+    let family: &[&str] = &["{ kind = 'requests', per_minute = 60, burst = 1 }"];
+    let round_trips = vec![Duration::from_millis(80), Duration::ZERO];
+    let mut cloud = cloud(&[(&[], &[0]), (&[], &[0])], &[family]).with_round_trips(round_trips);
+    assert_eq!(cloud.offer(millis(0), 0, job(1), None).count(), 0);
+    assert_eq!(refusal(&mut cloud, millis(79), 1, 2), None);
+    // Nobody has woken the cloud for the first job's coming: what comes later finds it done.
+    let said: Vec<Action> = cloud.offer(millis(81), 1, job(3), None).collect();
+    let refused: Vec<u64> = said
+        .iter()
+        .filter(|action| matches!(action.reply, Reply::Rejected(_)))
+        .map(|action| action.id.request.0)
+        .collect();
+    assert_eq!(refused, [1, 3]);
+}
