@@ -204,8 +204,8 @@ fn scopes(scope: &str) -> impl Iterator<Item = &str> {
     std::iter::once(scope).chain(regional)
 }
 
-/// When `day` begins in a run that starts with `start`, which is not after it.
-fn midnight(start: Date, day: Date) -> Instant {
+/// When `day` begins in a run that starts with `start`; the start, where it has begun before.
+pub fn midnight(start: Date, day: Date) -> Instant {
     let secs = u64::try_from(day.duration_since(start).as_secs()).unwrap_or(0);
     Instant::START + Duration::from_secs(secs)
 }

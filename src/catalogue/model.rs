@@ -60,10 +60,15 @@ pub enum Availability {
 }
 
 impl Model {
+    /// The first day on which it is there in `scope`, and the first on which it is not there any more; `None` where
+    /// it has no such day.
+    pub fn days(&self, scope: &str) -> (Option<Date>, Option<Date>) {
+        (self.launched_in.get(scope).copied().or(self.launched), self.retires)
+    }
+
     /// Whether it can be used in `scope` on `date`.
     pub fn available(&self, scope: &str, date: Date) -> Availability {
-        let launched = self.launched_in.get(scope).copied().or(self.launched);
-        match (launched, self.retires) {
+        match self.days(scope) {
             (Some(launched), _) if date < launched => Availability::NotYet(launched),
             (_, Some(retires)) if date >= retires => Availability::Retired(retires),
             _ => Availability::Yes,

@@ -1,11 +1,9 @@
 //! What each endpoint charges over the run: the price of its own, or the catalogue's.
 
-use std::time::Duration;
-
 use jiff::civil::Date;
 
 use super::{EndpointSpec, Scenario};
-use crate::catalogue::lookup::last_day;
+use crate::catalogue::lookup::{last_day, midnight};
 use crate::catalogue::name::sold;
 use crate::catalogue::row::STALE_AFTER_DAYS;
 use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
@@ -119,11 +117,9 @@ impl Scenario {
         let Sold { provider, model, scope, .. } = spec.sold();
         let row = self.prices.model(provider, &model).filter(|_| spec.price.is_none());
         let Some(row) = row else { return (Instant::START, Instant::MAX) };
-        let first = self.first_day();
-        let hours = |day: Date| u64::try_from(day.duration_since(first).as_hours()).unwrap_or(0);
-        let midnight = |day| Instant::START + Duration::from_secs(hours(day).saturating_mul(3600));
-        let launched = row.launched_in.get(&scope).copied().or(row.launched);
-        (launched.map_or(Instant::START, midnight), row.retires.map_or(Instant::MAX, midnight))
+        let midnight = |day| midnight(self.first_day(), day);
+        let (launched, retires) = row.days(&scope);
+        (launched.map_or(Instant::START, midnight), retires.map_or(Instant::MAX, midnight))
     }
 
     /// What a person should know who relies on the figures, and what is no mistake of the scenario.
