@@ -11,7 +11,6 @@ use crate::client::workload::Workload;
 use crate::collectors::{Bounds, Setup};
 use crate::commitments::{Contract, Party};
 use crate::error::{Error, Result};
-use crate::number::Span;
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
 use crate::server::cache::Cache;
@@ -61,7 +60,7 @@ pub fn cloud(
 ) -> Result<Cloud> {
     let place = |name: &String| scenario.pools.iter().position(|pool| pool.name == *name);
     let wanted = || scenario.endpoints.iter().enumerate().filter(|(_, spec)| is_wanted(spec));
-    let round_trips = wanted().map(|(_, spec)| spec.round_trip.map(Span::get).unwrap_or_default()).collect();
+    let round_trips = wanted().map(|(_, spec)| scenario.way(spec).round_trip.unwrap_or_default()).collect();
     let caches = caches(scenario);
     let endpoints = wanted().map(|(index, spec)| {
         let pools = spec.pools.iter().filter_map(place).collect();
@@ -114,9 +113,10 @@ fn priced(scenario: &Scenario) -> Vec<Priced> {
     scenario.endpoints.iter().enumerate().map(priced).collect()
 }
 
-/// What is agreed beside list prices, an endpoint's own price by the hour included.
+/// What is agreed beside list prices, an endpoint's own price by the hour and the ways there included.
 fn contract(scenario: &Scenario) -> Contract {
-    Contract::new(&scenario.commitments, &parties(scenario))
+    let contract = Contract::new(&scenario.commitments, &parties(scenario));
+    contract.with_ways(scenario.passages(), scenario.fees())
 }
 
 /// The endpoints as commitments know them.

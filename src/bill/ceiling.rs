@@ -19,18 +19,18 @@ impl Sheet {
     pub fn ceiling_at(&self, endpoint: EndpointId, request: &Request) -> Option<Money> {
         let generated = u64::from(request.max_tokens?);
         let spilled = self.endpoints[usize::from(endpoint.0)].spills_to.filter(|other| *other != endpoint);
-        let own = self.billed(endpoint, u64::from(request.input_tokens), generated);
-        let other = spilled.map(|other| self.billed(other, u64::from(request.input_tokens), generated));
-        Some(own.max(other.unwrap_or_default()))
+        let prompt = u64::from(request.input_tokens);
+        let own = self.billed(endpoint, prompt, generated);
+        let other = spilled.map(|other| self.billed(other, prompt, generated));
+        let passage = self.contract.terms(endpoint).passage.as_ref();
+        let bytes = passage.map(|passage| passage.cost(prompt, generated)).unwrap_or_default();
+        Some(bytes + own.max(other.unwrap_or_default()))
     }
 
+    /// The most that tokens can cost at the endpoint that bills them.
     fn billed(&self, endpoint: EndpointId, prompt: u64, generated: u64) -> Money {
-        let terms = self.contract.terms(endpoint);
-        let egress = terms.egress.map_or(Money::ZERO, |(per_byte, per_input, per_output)| {
-            per_byte.times(prompt * u64::from(per_input) + generated * u64::from(per_output))
-        });
-        if terms.includes(None) {
-            return egress;
+        if self.contract.terms(endpoint).includes(None) {
+            return Money::ZERO;
         }
         let tariff = &self.endpoints[usize::from(endpoint.0)].tariff;
         let prices = tariff.prices().filter(|(_, tier, _)| *tier == tariff.tier(None));
@@ -38,7 +38,7 @@ impl Sheet {
             let dearest = |classes: &[TokenClass]| dearest(price, classes, prompt);
             dearest(&PROMPT).times(prompt) + dearest(&GENERATED).times(generated)
         });
-        egress + tokens.max().unwrap_or_default()
+        tokens.max().unwrap_or_default()
     }
 }
 

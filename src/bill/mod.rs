@@ -46,7 +46,7 @@ pub struct Row {
     pub is_measured: bool,
     /// Another endpoint was asked, and handed it on.
     pub is_spilled: bool,
-    /// The commitment's name.
+    /// The name of the commitment or the link.
     pub commitment: String,
     /// How long capacity was bought for at once.
     pub term: Option<Term>,
@@ -69,6 +69,15 @@ impl Row {
     /// What is really paid.
     pub fn cost(&self) -> Money {
         self.contracted * self.quantity
+    }
+
+    /// Whether it is for the way to the endpoint, which a link bills and not the provider.
+    pub fn is_of_link(&self) -> bool {
+        match self.item {
+            Item::Bytes => !self.commitment.is_empty(),
+            Item::Link => true,
+            Item::Capacity | Item::Tokens(_) | Item::Volume => false,
+        }
     }
 
     /// What was paid for capacity that nothing used, where it is known.
@@ -115,6 +124,8 @@ pub enum Item {
     Bytes,
     /// Units of capacity.
     Capacity,
+    /// A private link.
+    Link,
     Tokens(TokenClass),
     /// A promised volume.
     Volume,
@@ -125,7 +136,7 @@ impl Item {
     pub fn token_class(self) -> &'static str {
         match self {
             Item::Tokens(class) => class.name(),
-            Item::Bytes | Item::Capacity | Item::Volume => "",
+            Item::Bytes | Item::Capacity | Item::Link | Item::Volume => "",
         }
     }
 }

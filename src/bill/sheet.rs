@@ -27,7 +27,7 @@ pub struct Priced {
 /// What one attempt is charged.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Charge {
-    /// The endpoint that bills it.
+    /// The endpoint that bills its tokens.
     pub biller: EndpointId,
     pub tier: Tier,
     pub lines: Vec<Line>,
@@ -36,6 +36,8 @@ pub struct Charge {
 /// A part of a charge.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Line {
+    /// Who bills it, or to whom it was sent where it is bytes.
+    pub endpoint: EndpointId,
     pub kind: ChargeKind,
     pub item: Item,
     pub quantity: u64,
@@ -46,7 +48,14 @@ pub struct Line {
 impl Charge {
     /// What is really paid.
     pub fn total(&self) -> Money {
-        self.lines.iter().map(|line| line.contracted.times(line.quantity)).sum()
+        self.lines.iter().map(Line::cost).sum()
+    }
+}
+
+impl Line {
+    /// What is really paid.
+    pub fn cost(&self) -> Money {
+        self.contracted.times(self.quantity)
     }
 }
 
@@ -58,8 +67,8 @@ impl Sheet {
     }
 
     /// What an attempt is charged: its tokens at the price of when it was sent and of the tier that served it, and its
-    /// bytes. What capacity serves that is paid for costs no tokens; what was spilled is billed by the endpoint it was
-    /// spilled to. An error is the charge without prices, and the name of the token class that has none.
+    /// bytes, on the way to the endpoint that was asked. What capacity serves that is paid for costs no tokens; what was
+    /// spilled is billed by the endpoint it was spilled to. An error is the charge without prices, and the name of the token class that has none.
     pub fn charge(&self, attempt: &Attempt) -> Result<Charge, (Charge, &'static str)> {
         let biller = self.biller(attempt);
         let tariff = &self.endpoints[usize::from(biller.0)].tariff;
@@ -71,29 +80,30 @@ impl Sheet {
         if usage.prompt() + usage.generated() == 0 {
             return Ok(charge);
         }
-        if let Some((per_byte, per_input, per_output)) = terms.egress {
-            let bytes = usage.prompt() * u64::from(per_input) + usage.generated() * u64::from(per_output);
-            let kind = ChargeKind::Egress;
+        let passage = self.contract.terms(attempt.endpoint).passage.as_ref();
+        let bytes = passage.map(|passage| passage.bytes(usage.prompt(), usage.generated()));
+        for (quantity, rate) in bytes.into_iter().flatten().filter(|(quantity, _)| *quantity > 0) {
             charge.lines.push(Line {
-                kind,
+                endpoint: attempt.endpoint,
+                kind: ChargeKind::Egress,
                 item: Item::Bytes,
-                quantity: bytes,
-                list: per_byte,
-                contracted: per_byte,
+                quantity,
+                list: rate,
+                contracted: rate,
             });
         }
         if is_included {
-            charge.lines.extend(free(usage, ChargeKind::Included));
+            charge.lines.extend(free(biller, usage, ChargeKind::Included));
             return Ok(charge);
         }
         let price = tariff.price(attempt.sent, attempt.tier);
         match price.map_or(Err("any"), |price| price.metered(usage)) {
             Ok(parts) => {
-                charge.lines.extend(metered(&parts, terms.discount));
+                charge.lines.extend(metered(biller, &parts, terms.discount));
                 Ok(charge)
             }
             Err(class) => {
-                charge.lines.extend(free(usage, ChargeKind::Unknown));
+                charge.lines.extend(free(biller, usage, ChargeKind::Unknown));
                 Err((charge, class))
             }
         }
@@ -101,9 +111,10 @@ impl Sheet {
 }
 
 /// Tokens at their rates.
-fn metered(parts: &Parts, discount: Option<Share>) -> impl Iterator<Item = Line> + '_ {
+fn metered(endpoint: EndpointId, parts: &Parts, discount: Option<Share>) -> impl Iterator<Item = Line> + '_ {
     let used = parts.iter().filter(|(_, part)| part.tokens > 0);
     used.map(move |(class, Part { tokens, rate })| Line {
+        endpoint,
         kind: ChargeKind::Metered,
         item: Item::Tokens(class),
         quantity: u64::from(tokens),
@@ -113,9 +124,10 @@ fn metered(parts: &Parts, discount: Option<Share>) -> impl Iterator<Item = Line>
 }
 
 /// Tokens at no rate.
-fn free(usage: &Usage, kind: ChargeKind) -> impl Iterator<Item = Line> + '_ {
+fn free(endpoint: EndpointId, usage: &Usage, kind: ChargeKind) -> impl Iterator<Item = Line> + '_ {
     let used = TokenClass::ALL.into_iter().filter(|class| class.of(usage) > 0);
     used.map(move |class| Line {
+        endpoint,
         kind,
         item: Item::Tokens(class),
         quantity: u64::from(class.of(usage)),

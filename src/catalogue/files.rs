@@ -16,6 +16,7 @@ static EMBEDDED: &[(&str, &str)] = &[
     ("azure.toml", include_str!("../../scenarios/catalogue/azure.toml")),
     ("bedrock.toml", include_str!("../../scenarios/catalogue/bedrock.toml")),
     ("foundry.toml", include_str!("../../scenarios/catalogue/foundry.toml")),
+    ("links.toml", include_str!("../../scenarios/catalogue/links.toml")),
     ("openai.toml", include_str!("../../scenarios/catalogue/openai.toml")),
     ("vertex.toml", include_str!("../../scenarios/catalogue/vertex.toml")),
     ("zones.toml", include_str!("../../scenarios/catalogue/zones.toml")),

@@ -3,6 +3,7 @@
 pub mod capacity;
 pub mod files;
 pub mod import;
+pub mod link;
 pub mod lookup;
 pub mod machine;
 pub mod model;
@@ -19,6 +20,7 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 
+pub use self::link::{LinkOffer, Reach};
 pub use self::lookup::{Sought, Unpriced};
 pub use self::model::{Availability, Model, Zone};
 pub use self::presets::Presets;
@@ -34,6 +36,7 @@ pub struct Catalogue {
     pub units: Vec<UnitOffer>,
     pub models: Vec<Model>,
     pub zones: Vec<Zone>,
+    pub links: Vec<LinkOffer>,
     /// Quotas and capacities.
     pub presets: Arc<Presets>,
     /// The files it is read from, those of quotas among them: ours, then the folder's.
@@ -58,6 +61,7 @@ impl Catalogue {
         replace(&mut all.units, theirs.units);
         replace(&mut all.models, theirs.models);
         replace(&mut all.zones, theirs.zones);
+        replace(&mut all.links, theirs.links);
         all.files.extend(theirs.files);
         all.presets = Arc::new(Presets::of(&all.files)?);
         Ok(all)
@@ -65,9 +69,9 @@ impl Catalogue {
 
     /// What these files say, and nothing else.
     pub fn of(files: Vec<files::File>) -> Result<Catalogue> {
-        let Rows { offers, units, models, zones } = read::rows(&files)?;
+        let Rows { offers, units, models, zones, links } = read::rows(&files)?;
         let presets = Arc::new(Presets::of(&files)?);
-        Ok(Catalogue { offers, units, models, zones, presets, files })
+        Ok(Catalogue { offers, units, models, zones, links, presets, files })
     }
 
     /// SHA-256 of its files, in hexadecimal.

@@ -5,8 +5,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::files::File;
+use super::link::LinkOffer;
 use super::model::{Model, Zone};
 use super::row::{Offer, UnitOffer};
+use crate::commitments::{per_byte, problem_of_money};
 use crate::error::{Error, Result};
 use crate::price::{Money, Price};
 
@@ -16,6 +18,7 @@ pub struct Rows {
     pub units: Vec<UnitOffer>,
     pub models: Vec<Model>,
     pub zones: Vec<Zone>,
+    pub links: Vec<LinkOffer>,
 }
 
 /// A line of the catalogue.
@@ -41,22 +44,31 @@ pub trait Row {
 
 /// Every row of the files, those of quotas left out.
 pub fn rows(files: &[File]) -> Result<Rows> {
-    let mut found = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut found = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for file in files.iter().filter(|file| !file.is_quota()) {
         let text: Text = file.parse()?;
         found.0.extend(checked(file, text.offer)?);
         found.1.extend(checked(file, text.unit)?);
         found.2.extend(checked(file, text.model)?);
         found.3.extend(checked(file, text.zone)?);
+        found.4.extend(checked(file, text.link)?);
     }
-    let (offers, units, models, zones) = found;
-    Ok(Rows { offers: apart(offers)?, units: apart(units)?, models: apart(models)?, zones: apart(zones)? })
+    let (offers, units, models, zones, links) = found;
+    Ok(Rows {
+        offers: apart(offers)?,
+        units: apart(units)?,
+        models: apart(models)?,
+        zones: apart(zones)?,
+        links: apart(links)?,
+    })
 }
 
 /// A file of prices.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
+    #[serde(default)]
+    link: Vec<Spanned<LinkOffer>>,
     #[serde(default)]
     model: Vec<Spanned<Model>>,
     #[serde(default)]
@@ -159,6 +171,18 @@ impl Row for Model {
 impl Row for Zone {
     fn key(&self) -> Vec<&str> {
         vec![&self.provider, &self.zone]
+    }
+}
+
+impl Row for LinkOffer {
+    fn key(&self) -> Vec<&str> {
+        vec![&self.cloud, self.reach.name()]
+    }
+
+    fn problem(&self) -> Option<String> {
+        let problem =
+            per_byte(self.per_gb).err().or_else(|| Some(problem_of_money("per_gb", self.per_gb)?.1));
+        problem.map(|problem| format!("{problem}; write dollars for a gigabyte, such as \"0.087\""))
     }
 }
 

@@ -6,8 +6,10 @@ use tollgate::client::lengths::AnyLength;
 #[cfg(feature = "net")]
 use tollgate::error::Error;
 use tollgate::error::{ExitCode, Result};
-use tollgate::price::{Price, Rate};
+use tollgate::number::Span;
+use tollgate::price::{Money, Price, Rate};
 use tollgate::report::show;
+use tollgate::scenario::link::Place;
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::server::limits::AnyLimit;
 
@@ -49,8 +51,12 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         let (input, output) = (tokens(&class.input), tokens(&class.output));
         text += &format!("  class      {:<width$} in {input}, out {output} on average\n", class.name);
     }
-    for spec in &scenario.endpoints {
+    let is_nowhere = scenario.application.is_none() && scenario.links.is_empty();
+    for (index, spec) in scenario.endpoints.iter().enumerate() {
         text += &format!("  endpoint   {:<width$} {}\n", spec.name, describe(spec));
+        if !is_nowhere {
+            text += &format!("  way        {:<width$} {}\n", spec.name, way(&scenario, index));
+        }
         for price in prices(&scenario, spec) {
             text += &format!("  price      {:<width$} {price}\n", spec.name);
         }
@@ -67,6 +73,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     }
     for commitment in &scenario.commitments {
         text += &format!("  commitment {:<width$} {}\n", commitment.name(), commitment.kind());
+    }
+    if is_nowhere && scenario.endpoints.iter().any(|spec| spec.round_trip.is_none()) {
+        text += "  ways       no [application] says where the callers stand: no round trip but an endpoint's own, no egress\n";
     }
     if let Some(budget) = scenario.budget {
         let strict = if budget.strict { ", strictly" } else { "" };
@@ -129,6 +138,37 @@ fn describe(spec: &EndpointSpec) -> String {
         spec.model,
         spec.url
     )
+}
+
+/// How calls get to an endpoint, what that costs, and who says so.
+fn way(scenario: &Scenario, index: usize) -> String {
+    let spec = &scenario.endpoints[index];
+    let way = scenario.way(spec);
+    let (here, there) = (scenario.here(), scenario.place(spec));
+    let place = |place: Option<Place>| place.map_or("an unknown place".into(), |place| place.to_string());
+    let name = way.link.clone().unwrap_or("an unknown way".into());
+    let round_trip = way.round_trip.map_or("round trip not known, 0ms assumed".into(), |round_trip| {
+        format!("round trip {}", Span(round_trip))
+    });
+    let bytes = match (scenario.egress(index), way.passage) {
+        (Some(nth), _) => format!("bytes billed by {}", scenario.commitments[nth].name()),
+        (None, Some(passage)) => {
+            format!("${} a GB there, ${} back", per_gb(passage.there), per_gb(passage.back))
+        }
+        (None, None) => "price of bytes not known, $0 assumed".into(),
+    };
+    let link = way.own.map(|own| &scenario.links[own]);
+    let fee = link.and_then(|link| link.per_hour).map_or(String::new(), |fee| format!(", ${fee} an hour"));
+    let said = match (link, &way.link) {
+        (Some(_), _) => "; as the scenario says",
+        (None, Some(_)) => "; estimates of the catalogue, not verified",
+        (None, None) => "",
+    };
+    format!("{name} from {} to {}: {round_trip}, {bytes}{fee}{said}", place(here), place(there))
+}
+
+fn per_gb(per_byte: Rate) -> Money {
+    Money::from_picos(per_byte.picos() * 1_000_000_000)
 }
 
 /// What an endpoint charges, and who says so.

@@ -54,7 +54,13 @@ impl Cost {
 
     /// Why no class has a total of its own: capacity serves them all.
     fn shared_capacity(&self) -> Option<String> {
-        let first = self.setup.sheet.contract.capacities.first()?;
+        let contract = &self.setup.sheet.contract;
+        let Some(first) = contract.capacities.first() else {
+            let link = &contract.fees.first()?.link;
+            return Some(format!(
+                "link '{link}' is paid by the hour for all classes together; see cost_metered"
+            ));
+        };
         let name = &self.setup.sheet.endpoints[usize::from(first.endpoint.0)].name;
         Some(format!("endpoint '{name}' is paid by the hour for all classes together; see cost_metered"))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Setup;
 use crate::bill::{Charge, ChargeKind, Item, Line, Row, Waste};
-use crate::commitments::{Capacity, Pledge, Throughput};
+use crate::commitments::{Capacity, Contract, Fee, Pledge, Throughput};
 use crate::price::{Money, Rate, TokenClass};
 use crate::time::Instant;
 use crate::wire::{ClassId, EndpointId, Tier};
@@ -42,8 +42,8 @@ impl Ledger {
     pub fn add(&mut self, sent: Instant, class: ClassId, about: About, charge: &Charge) {
         let hour = sent.as_nanos() / HOUR;
         for line in &charge.lines {
-            let Line { kind, item, quantity, list, contracted } = *line;
-            let (endpoint, tier) = (charge.biller, charge.tier);
+            let Line { endpoint, kind, item, quantity, list, contracted } = *line;
+            let tier = charge.tier;
             let cell = Cell { hour, endpoint, class, tier, kind, item, list, contracted, about };
             *self.cells.entry(cell).or_default() += quantity;
         }
@@ -58,13 +58,17 @@ impl Ledger {
     /// The bill of a run whose requests came until `until`: usage by hour, then capacity by hour, then what is short of
     /// promised volumes.
     pub fn rows(&self, setup: &Setup, until: Instant) -> Vec<Row> {
-        let mut rows: Vec<Row> = self.cells.iter().map(|(cell, quantity)| cell.row(*quantity)).collect();
         let contract = &setup.sheet.contract;
+        let cells = self.cells.iter();
+        let mut rows: Vec<Row> = cells.map(|(cell, quantity)| cell.row(contract, *quantity)).collect();
         let paid = setup.paid(until);
         let work = self.included();
         for capacity in &contract.capacities {
             let units = contract.units(capacity.endpoint);
             rows.extend(pieces(paid).map(|piece| reserved(capacity, units, piece, &work)));
+        }
+        for fee in &contract.fees {
+            rows.extend(pieces(paid).flat_map(|piece| shares(fee, piece)));
         }
         let short: Vec<Row> =
             contract.pledges.iter().flat_map(|pledge| shortfalls(pledge, paid, &rows)).collect();
@@ -90,8 +94,9 @@ impl Ledger {
 type Work = BTreeMap<(u64, EndpointId), BTreeMap<TokenClass, u64>>;
 
 impl Cell {
-    fn row(&self, quantity: u64) -> Row {
+    fn row(&self, contract: &Contract, quantity: u64) -> Row {
         let is_egress = self.kind == ChargeKind::Egress;
+        let passage = contract.terms(self.endpoint).passage.as_ref().filter(|_| is_egress);
         Row {
             hour: self.hour,
             from: Instant::from_nanos(self.hour.saturating_mul(HOUR)),
@@ -104,7 +109,7 @@ impl Cell {
             waste: self.about.waste,
             is_measured: self.about.is_measured,
             is_spilled: self.about.is_spilled,
-            commitment: String::new(),
+            commitment: passage.map_or(String::new(), |passage| passage.link.clone()),
             term: None,
             unit: if is_egress { "byte" } else { "token" }.into(),
             quantity,
@@ -124,6 +129,30 @@ fn pieces((from, to): (Instant, Instant)) -> impl Iterator<Item = (u64, Instant,
         (hour, Instant::from_nanos(start), Instant::from_nanos(end))
     });
     pieces.filter(|(_, start, end)| start < end)
+}
+
+/// What each endpoint's share of a private link costs in a part of an hour.
+fn shares(fee: &Fee, (hour, from, to): (u64, Instant, Instant)) -> impl Iterator<Item = Row> + '_ {
+    fee.shares(from, to).map(move |(endpoint, share)| Row {
+        hour,
+        from,
+        to,
+        endpoint: Some(endpoint),
+        class: None,
+        tier: None,
+        kind: ChargeKind::Reserved,
+        item: Item::Link,
+        waste: None,
+        is_measured: true,
+        is_spilled: false,
+        commitment: fee.link.clone(),
+        term: None,
+        unit: "link".into(),
+        quantity: 1,
+        list: share,
+        contracted: share,
+        used_ppm: None,
+    })
 }
 
 /// What a capacity costs in a part of an hour. All `units` of its endpoint share the work evenly.
@@ -166,12 +195,13 @@ fn weighted(tokens: &BTreeMap<TokenClass, u64>, throughput: Throughput) -> u64 {
     tokens.iter().map(|(class, tokens)| tokens * u64::from(weight(class))).sum()
 }
 
-/// What the terms of a pledge lack, each billed in its last hour. What was spent after the last of them counts to it.
+/// What the terms of a pledge lack, each billed in its last hour. What was spent after the last of them counts to it;
+/// what a link bills counts to none.
 fn shortfalls(pledge: &Pledge, (from, to): (Instant, Instant), rows: &[Row]) -> Vec<Row> {
     let term = u64::from(pledge.term.hours());
     let (first, last) = (from.as_nanos() / HOUR / term, to.as_nanos().div_ceil(HOUR).div_ceil(term));
     let mut spent: BTreeMap<u64, Money> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.is_measured) {
+    for row in rows.iter().filter(|row| row.is_measured && !row.is_of_link()) {
         let counts = row.endpoint.is_some_and(|endpoint| pledge.covers[usize::from(endpoint.0)]);
         if counts {
             *spent.entry((row.hour / term).min(last.saturating_sub(1))).or_default() += row.cost();

@@ -110,7 +110,9 @@ impl Collector for Series {
             let biller = usize::from(charge.biller.0);
             self.is_unpriced[biller] |= is_unpriced;
             let bucket = self.bucket(attempt.finished);
-            bucket.cost[biller] += charge.total();
+            for line in &charge.lines {
+                bucket.cost[usize::from(line.endpoint.0)] += line.cost();
+            }
             bucket.refused += u64::from(matches!(attempt.ended, Ended::Rejected(_)));
         }
         if let Some(answer) = outcome.answer() {

@@ -1,8 +1,8 @@
 //! All commitments of a scenario, resolved to its endpoints.
 
-use super::{AnyCommitment, Commitment, Party, Throughput};
+use super::{AnyCommitment, Commitment, Fee, Party, Passage, Throughput};
 use crate::number::Share;
-use crate::price::{Money, Price, Rate, Tariff, Term};
+use crate::price::{Money, Price, Tariff, Term};
 use crate::time::Instant;
 use crate::wire::{EndpointId, Tier};
 
@@ -12,6 +12,8 @@ pub struct Contract {
     /// In the scenario's order; what endpoints cost by the hour comes last.
     pub capacities: Vec<Capacity>,
     pub pledges: Vec<Pledge>,
+    /// Private links.
+    pub fees: Vec<Fee>,
     /// By endpoint.
     terms: Vec<Terms>,
 }
@@ -65,8 +67,8 @@ impl Pledge {
 pub struct Terms {
     /// Off the list price.
     pub discount: Option<Share>,
-    /// For a byte, and the bytes of a prompt token and of a generated one.
-    pub egress: Option<(Rate, u32, u32)>,
+    /// What the bytes of its calls cost on their way.
+    pub passage: Option<Passage>,
     /// Capacity is paid for that includes the tokens it serves: in the tier given, or in any.
     included: Option<Option<Tier>>,
 }
@@ -106,6 +108,15 @@ impl Contract {
         contract
     }
 
+    /// With the ways to the endpoints, in their order, where they cost anything, and with private links. A commitment
+    /// about an endpoint's bytes goes before its way.
+    pub fn with_ways(mut self, passages: Vec<Option<Passage>>, fees: Vec<Fee>) -> Contract {
+        for (terms, passage) in self.terms.iter_mut().zip(passages) {
+            terms.passage = terms.passage.take().or(passage);
+        }
+        Contract { fees, ..self }
+    }
+
     fn add(&mut self, commitment: &AnyCommitment, parties: &[Party]) {
         let covered = (0u16..).zip(parties).filter(|(_, party)| commitment.covers(party));
         let covered: Vec<u16> = covered.map(|(index, _)| index).collect();
@@ -116,8 +127,9 @@ impl Contract {
                     .for_each(|index| self.terms[usize::from(*index)].discount = Some(discount.percent));
             }
             AnyCommitment::Egress(egress) => {
-                let terms = (egress.per_byte(), egress.bytes_per_input_token, egress.bytes_per_output_token);
-                covered.iter().for_each(|index| self.terms[usize::from(*index)].egress = Some(terms));
+                covered
+                    .iter()
+                    .for_each(|index| self.terms[usize::from(*index)].passage = Some(egress.passage()));
             }
             AnyCommitment::Minimum(minimum) => self.pledges.push(Pledge {
                 name: minimum.name.clone(),
@@ -146,7 +158,7 @@ impl Contract {
 
     /// What holds for an endpoint; nothing, for one that no commitment is about.
     pub fn terms(&self, endpoint: EndpointId) -> &Terms {
-        const NONE: &Terms = &Terms { discount: None, egress: None, included: None };
+        const NONE: &Terms = &Terms { discount: None, passage: None, included: None };
         self.terms.get(usize::from(endpoint.0)).unwrap_or(NONE)
     }
 
@@ -169,9 +181,11 @@ impl Contract {
             .sum()
     }
 
-    /// What an endpoint's capacity costs from `from` to `to`, used or not.
+    /// What an endpoint's capacity and its share of private links cost from `from` to `to`, used or not.
     pub fn reserved(&self, endpoint: EndpointId, from: Instant, to: Instant) -> Money {
         let capacities = self.capacities.iter().filter(|capacity| capacity.endpoint == endpoint);
-        capacities.map(|capacity| capacity.cost(from, to)).sum()
+        let shares = self.fees.iter().flat_map(|fee| fee.shares(from, to));
+        let shares = shares.filter(|(reached, _)| *reached == endpoint).map(|(_, share)| share);
+        capacities.map(|capacity| capacity.cost(from, to)).chain(shares).sum()
     }
 }

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Commitment, Party, is_among, problem_of_money};
-use crate::price::{Money, Rate};
+use super::{Commitment, Party, Passage, is_among, per_byte, problem_of_money};
+use crate::price::Money;
 
 /// A price for bytes, of everything where nothing is named. Text has four to six bytes to a token; a streamed
 /// answer has 100 to 300 more around each chunk.
@@ -31,13 +31,18 @@ pub struct Egress {
 }
 
 impl Egress {
-    /// Pico-dollars a byte.
-    pub fn per_byte(&self) -> Rate {
-        Rate::per_token(self.per_gb.picos() / BYTES_PER_GB)
+    /// What it makes of the way to the endpoints that it is about.
+    pub fn passage(&self) -> Passage {
+        let rate = per_byte(self.per_gb).unwrap_or_default();
+        Passage {
+            link: String::new(),
+            there: rate,
+            back: rate,
+            bytes_per_input_token: self.bytes_per_input_token,
+            bytes_per_output_token: self.bytes_per_output_token,
+        }
     }
 }
-
-const BYTES_PER_GB: i128 = 1_000_000_000;
 
 impl Commitment for Egress {
     fn name(&self) -> &str {
@@ -61,10 +66,8 @@ impl Commitment for Egress {
     }
 
     fn problem(&self) -> Option<(&'static str, String)> {
-        if self.per_gb.picos() % BYTES_PER_GB != 0 {
-            return Some(("per_gb", format!("{} has more than 3 decimals", self.per_gb)));
-        }
-        problem_of_money("per_gb", self.per_gb)
+        let problem = per_byte(self.per_gb).err().map(|problem| ("per_gb", problem));
+        problem.or_else(|| problem_of_money("per_gb", self.per_gb))
     }
 }
 

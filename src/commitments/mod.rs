@@ -7,16 +7,18 @@ mod contract;
 mod discount;
 mod egress;
 mod minimum;
+mod passage;
 mod units;
 
 pub use contract::{Capacity, Contract, Pledge, Terms};
 pub use discount::Discount;
 pub use egress::Egress;
 pub use minimum::Minimum;
+pub use passage::{Fee, Passage};
 pub use units::{Throughput, Units};
 
 use crate::kinds;
-use crate::price::Money;
+use crate::price::{Money, Rate};
 
 /// An agreement.
 pub trait Commitment: Send {
@@ -68,7 +70,18 @@ fn is_among(list: &[String], name: &str) -> bool {
 /// More is a mistake, and its sums could overflow.
 pub const AMOUNT_MAX: Money = Money::from_picos(1_000_000_000 * Money::DOLLAR.picos());
 
-fn problem_of_money(key: &'static str, amount: Money) -> Option<(&'static str, String)> {
+/// Pico-dollars a byte, of dollars for a gigabyte (10⁹ bytes); what is wrong with them, where that is not exact.
+pub fn per_byte(per_gb: Money) -> Result<Rate, String> {
+    if per_gb.picos() % BYTES_PER_GB != 0 {
+        return Err(format!("{per_gb} has more than 3 decimals"));
+    }
+    Ok(Rate::per_token(per_gb.picos() / BYTES_PER_GB))
+}
+
+const BYTES_PER_GB: i128 = 1_000_000_000;
+
+/// What is wrong with an amount, if anything is.
+pub fn problem_of_money(key: &'static str, amount: Money) -> Option<(&'static str, String)> {
     if amount < Money::ZERO {
         return Some((key, format!("{amount} is negative")));
     }

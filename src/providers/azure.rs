@@ -23,6 +23,10 @@ impl Provider for Azure {
         openai::Openai.dialects()
     }
 
+    fn cloud(&self) -> Option<&'static str> {
+        Some("azure")
+    }
+
     fn usual(&self, model: &str) -> &'static str {
         openai::Openai.usual(model)
     }

@@ -24,6 +24,10 @@ impl Provider for Bedrock {
         &["converse", "invoke", "openai_chat", "openai_responses", "anthropic_messages"]
     }
 
+    fn cloud(&self) -> Option<&'static str> {
+        Some("aws")
+    }
+
     fn uses(&self) -> &'static [&'static str] {
         &["region"]
     }

@@ -13,6 +13,10 @@ impl Provider for Foundry {
         &[anthropic::DIALECT]
     }
 
+    fn cloud(&self) -> Option<&'static str> {
+        Some("azure")
+    }
+
     fn path(&self, _target: &Target, _stream: bool) -> String {
         "/anthropic/v1/messages".into()
     }

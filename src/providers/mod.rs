@@ -123,6 +123,11 @@ pub trait Provider: Send + Sync {
         target.service_tier.as_deref().map_or(Some(Tier::Standard), |word| self.tier(word))
     }
 
+    /// The cloud that it stands in; `internet` for one that stands for itself, and `None` where only its owner knows.
+    fn cloud(&self) -> Option<&'static str> {
+        Some("internet")
+    }
+
     /// What its prices call the place that serves `target` at a URL, where the model's name does not say.
     fn scope(&self, _target: &Target, _url: &str) -> String {
         "global".into()

@@ -12,6 +12,10 @@ impl Provider for SelfHosted {
         &["openai_chat", "openai_completions", "openai_embeddings"]
     }
 
+    fn cloud(&self) -> Option<&'static str> {
+        None
+    }
+
     fn base(&self) -> &'static str {
         "/v1"
     }

@@ -24,6 +24,10 @@ impl Provider for Vertex {
         &[GEMINI, CLAUDE, OPENAI]
     }
 
+    fn cloud(&self) -> Option<&'static str> {
+        Some("gcp")
+    }
+
     fn usual(&self, model: &str) -> &'static str {
         if model.starts_with("claude-") { CLAUDE } else { GEMINI }
     }

@@ -13,12 +13,13 @@ const ENDPOINTS_MAX: usize = 24;
 const BAR_HEIGHT: i32 = 30;
 
 /// What the money is for, and the figures that say how much.
-const PARTS: [(&str, &[&str]); 5] = [
+const PARTS: [(&str, &[&str]); 6] = [
     ("prompt", &["cost_input"]),
     ("cache reads", &["cost_cache_read"]),
     ("cache writes", &["cost_cache_write", "cost_cache_write_long"]),
     ("answer and reasoning", &["cost_output", "cost_reasoning"]),
     ("capacity, used or not", &["cost_reserved"]),
+    ("bytes on the way", &["cost_egress"]),
 ];
 
 /// Dollars per 1,000 answered requests of each endpoint, as bars from the cheapest to the dearest.
@@ -104,7 +105,7 @@ mod tests {
             .with("cost_reasoning", dollars(1), Unit::Usd)
             .with("cost_per_1k_requests", dollars(20), Unit::Usd);
         let bar = Bar::of(&scope).unwrap();
-        assert_eq!(bar.ends, [8.0, 8.0, 8.0, 20.0, 20.0]);
+        assert_eq!(bar.ends, [8.0, 8.0, 8.0, 20.0, 20.0, 20.0]);
         assert!(bar.rectangle(0, 1, "cache reads").is_none(), "nothing is not drawn");
         assert_eq!(bar.rectangle(2, 3, "answer").unwrap().points, [(8.0, 2.82), (20.0, 2.82)]);
     }

@@ -85,7 +85,7 @@ fn usage(row: &Row) -> Charge {
     let (quantity, scale) = match row.item {
         Item::Bytes => (row.quantity, 9),
         Item::Tokens(_) => (row.quantity, 6),
-        Item::Capacity | Item::Volume => (row.quantity, 0),
+        Item::Capacity | Item::Link | Item::Volume => (row.quantity, 0),
     };
     let quantity = Decimal::new(i128::from(quantity), scale);
     let unit = |price: Money| Decimal::new(price.picos(), 12 - scale);
@@ -196,12 +196,12 @@ const COLUMNS: &[Column] = &[
     }),
     ("ResourceType", |_, charge| if charge.consumed.is_none() { "Commitment" } else { "Endpoint" }.into()),
     ("ServiceCategory", |of, _| match of.row.item {
-        Item::Bytes => "Networking".into(),
+        Item::Bytes | Item::Link => "Networking".into(),
         _ => "AI and Machine Learning".into(),
     }),
     ("ServiceName", |of, _| of.model().into()),
     ("ServiceSubcategory", |of, _| match of.row.item {
-        Item::Bytes => "Other (Networking)".into(),
+        Item::Bytes | Item::Link => "Other (Networking)".into(),
         _ => "Generative AI".into(),
     }),
     ("SkuId", |of, charge| of.sku(charge)),
@@ -218,7 +218,11 @@ const COLUMNS: &[Column] = &[
 ];
 
 impl Context<'_> {
+    /// What is behind the endpoint, where that is who bills.
     fn resource(&self) -> Option<&Resource> {
+        if self.row.is_of_link() {
+            return None;
+        }
         self.account.resources.get(usize::from(self.row.endpoint?.0))
     }
 
@@ -226,7 +230,7 @@ impl Context<'_> {
         self.row.endpoint.map_or("", |endpoint| &self.bill.endpoints[usize::from(endpoint.0)])
     }
 
-    /// Who is paid; the one who made the promise good is not known by name.
+    /// Who is paid; who bills a link or a promise is not known by name.
     fn provider(&self) -> &str {
         self.resource().map_or(&self.row.commitment, |resource| &resource.provider)
     }
@@ -254,7 +258,7 @@ impl Context<'_> {
         match self.row.item {
             Item::Bytes => "GB".into(),
             Item::Tokens(_) => "1000000 Tokens".into(),
-            Item::Capacity => self.row.unit.to_uppercase(),
+            Item::Capacity | Item::Link => self.row.unit.to_uppercase(),
             Item::Volume => "USD".into(),
         }
     }
@@ -262,7 +266,7 @@ impl Context<'_> {
     fn consumed_unit(&self) -> &str {
         match (self.row.item, self.row.term) {
             (Item::Bytes, _) => "B",
-            (Item::Capacity, Some(Term::Hour)) => &self.row.unit,
+            (Item::Capacity, Some(Term::Hour)) | (Item::Link, _) => &self.row.unit,
             _ => "Tokens",
         }
     }
@@ -270,7 +274,7 @@ impl Context<'_> {
     fn meter(&self) -> &str {
         match self.row.item {
             Item::Bytes => "egress",
-            Item::Capacity | Item::Volume => &self.row.unit,
+            Item::Capacity | Item::Link | Item::Volume => &self.row.unit,
             Item::Tokens(class) => class.name(),
         }
     }
@@ -298,6 +302,9 @@ impl Context<'_> {
             ("Purchase", ..) => format!("{} {meter} of {}", self.row.quantity, self.row.commitment),
             (_, "", Item::Tokens(_)) => {
                 format!("{meter} tokens of {model} at {endpoint}, {}", self.variant())
+            }
+            (_, "", _) if self.row.is_of_link() => {
+                format!("{meter} to {endpoint} by {}", self.row.commitment)
             }
             (_, "", _) => format!("{meter} of {endpoint}"),
             (_, status, _) => format!("{status} part of {}", self.row.commitment),

@@ -3,11 +3,12 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::bill::{Priced, Sheet};
+use crate::bill::Sheet;
+use crate::commitments::Passage;
 use crate::error::{Error, Result};
-use crate::price::{Price, Tariff};
+use crate::price::{Money, Price, Rate, Tariff};
 use crate::time::Instant;
-use crate::wire::Tier;
+use crate::wire::{EndpointId, Tier};
 
 /// The file of the prices used.
 pub const FILE: &str = "prices.json";
@@ -28,8 +29,7 @@ pub struct Source {
 /// Every endpoint's tariff as it was resolved, where its prices were read, and the capacity bought for it. An endpoint
 /// without `sources` has a price of the scenario's own.
 pub fn write(sheet: &Sheet, sources: &[Vec<Source>]) -> Result<Vec<u8>> {
-    let endpoints = sheet.endpoints.iter().enumerate();
-    let endpoints = endpoints.map(|(index, endpoint)| described(sheet, endpoint, sources.get(index)));
+    let endpoints = (0..sheet.endpoints.len()).map(|index| described(sheet, index, sources.get(index)));
     let endpoints: Vec<Value> = endpoints.collect();
     let capacities = sheet.contract.capacities.iter().map(|capacity| {
         json!({
@@ -41,20 +41,44 @@ pub fn write(sheet: &Sheet, sources: &[Vec<Source>]) -> Result<Vec<u8>> {
             "price": capacity.price,
         })
     });
-    let all =
+    let mut all =
         json!({ "currency": "USD", "endpoints": endpoints, "capacities": capacities.collect::<Vec<_>>() });
+    let links = sheet.contract.fees.iter().map(|fee| {
+        let reached = fee.endpoints.iter().map(|id| &sheet.endpoints[usize::from(id.0)].name);
+        json!({ "link": fee.link, "per_hour": fee.per_hour, "endpoints": reached.collect::<Vec<_>>() })
+    });
+    if !sheet.contract.fees.is_empty() {
+        all["links"] = links.collect();
+    }
     let text = serde_json::to_vec_pretty(&all);
     text.map_err(|cause| Error::failed(format!("the prices cannot be written: {cause}")))
 }
 
-fn described(sheet: &Sheet, endpoint: &Priced, sources: Option<&Vec<Source>>) -> Value {
+fn described(sheet: &Sheet, index: usize, sources: Option<&Vec<Source>>) -> Value {
+    let endpoint = &sheet.endpoints[index];
     let spills_to = endpoint.spills_to.map(|id| &sheet.endpoints[usize::from(id.0)].name);
-    json!({
+    let mut described = json!({
         "name": endpoint.name,
         "asked": endpoint.tariff.tier(None),
         "spills_to": spills_to,
         "prices": periods(&endpoint.tariff),
         "sources": sources,
+    });
+    if let Some(passage) = &sheet.contract.terms(EndpointId(index as u16)).passage {
+        described["egress"] = way(passage);
+    }
+    described
+}
+
+/// What bytes cost on the way to an endpoint.
+fn way(passage: &Passage) -> Value {
+    let per_gb = |rate: Rate| Money::from_picos(rate.picos() * 1_000_000_000);
+    json!({
+        "link": passage.link,
+        "per_gb_there": per_gb(passage.there),
+        "per_gb_back": per_gb(passage.back),
+        "bytes_per_input_token": passage.bytes_per_input_token,
+        "bytes_per_output_token": passage.bytes_per_output_token,
     })
 }
 

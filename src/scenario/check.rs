@@ -3,6 +3,7 @@
 mod cache;
 mod cloud;
 mod commitments;
+mod links;
 mod placement;
 mod protocol;
 
@@ -45,6 +46,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.commitments(scenario);
     check.caches(scenario);
     check.cloud(scenario);
+    check.links(scenario);
     check.budget(scenario);
     check.caps(scenario);
     check.placement(scenario);

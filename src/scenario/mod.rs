@@ -3,6 +3,7 @@
 mod check;
 mod diagnostic;
 mod explain;
+pub mod link;
 mod presets;
 pub mod price;
 mod read;
@@ -22,6 +23,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use self::diagnostic::Diagnostic;
+use self::link::{Application, Link, Place};
 use crate::catalogue::Catalogue;
 use crate::catalogue::capacity::Capacity;
 use crate::catalogue::machine::MachineSpec;
@@ -77,6 +79,12 @@ pub struct Scenario {
     pub classes: Vec<Class>,
     /// Who may serve them.
     pub endpoints: Vec<EndpointSpec>,
+    /// Where the callers stand: the ways to the endpoints begin there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<Application>,
+    /// Ways to endpoints of which more is known than the catalogue has: how long they take, what they cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// Quotas that several endpoints share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<Pool>,
@@ -145,8 +153,15 @@ pub struct EndpointSpec {
     /// The zone in which prompts and answers stay, such as `eu`; from the catalogue where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residency: Option<String>,
-    /// Round trip between the application and the endpoint, connections being open, counted whole on the way there.
-    /// A mock keeps it; a real service has its own.
+    /// The cloud where it stands, or the region such as `aws/eu-central-1`, for the way there; from the provider and
+    /// `region` where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// The link to it by its name, where several lead there or none is found by places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// Round trip between the application and the endpoint, connections being open, counted whole on the way there;
+    /// that of the link, where it is not given. A mock keeps it; a real service has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip: Option<Span>,
     /// The service tier asked for, in the provider's own words: flex, priority, …

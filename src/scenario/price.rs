@@ -128,7 +128,13 @@ impl Scenario {
             let about = |warning| format!("endpoint '{}': {warning}", spec.name);
             self.absence(spec).into_iter().chain(self.doubts(spec)).map(about).collect::<Vec<_>>()
         };
-        self.endpoints.iter().flat_map(warn).collect()
+        let unused = self.unused_links().map(|link| {
+            format!(
+                "link '{}': no endpoint is reached by it, and it costs nothing; see its `to` and `from`",
+                link.name
+            )
+        });
+        self.endpoints.iter().flat_map(warn).chain(unused).collect()
     }
 
     /// Whether the model is not there on a day of the run.

@@ -113,19 +113,19 @@ def charge(folder, rows, attempt, wasted):
     price = None if is_included else folder.price(biller, tier, sent)
     cost = Decimal(0)
 
-    def bill(kind, token_class, quantity, listed, agreed):
-        key = (int(sent // 3600), biller, attempt["class"], tier, kind, token_class, wasted, attempt["is_measured"])
+    def bill(kind, token_class, quantity, listed, agreed, endpoint=biller):
+        key = (int(sent // 3600), endpoint, attempt["class"], tier, kind, token_class, wasted, attempt["is_measured"])
         row = rows[(*key, attempt["is_spilled"], "", listed, agreed)]
         row[0] += quantity
         row[1:] = [listed, agreed]
         return quantity * agreed
 
-    for egress in folder.about("egress", biller):
+    for egress in folder.about("egress", asked):
         size = prompt * egress.get("bytes_per_input_token", 0) + sum(
             tokens[name] for name in CLASSES[4:]
         ) * egress.get("bytes_per_output_token", 5)
         per_byte = Decimal(egress["per_gb"]) / 10**9
-        cost += bill("egress", "", size, per_byte, per_byte)
+        cost += bill("egress", "", size, per_byte, per_byte, asked)
     discounts = [Decimal(repr(one["percent"])) for one in folder.about("discount", biller)]
     for name, count in tokens.items():
         if not count:

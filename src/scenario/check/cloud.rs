@@ -111,7 +111,7 @@ impl Check<'_, '_> {
     }
 
     /// Something is called by a name that nothing has.
-    fn unnamed(&mut self, path: &str, what: &str, name: &str, names: Vec<&str>, without: &str) {
+    pub(super) fn unnamed(&mut self, path: &str, what: &str, name: &str, names: Vec<&str>, without: &str) {
         let meant = nearest(name, names.iter().copied());
         let label = meant.map_or(String::new(), |meant| format!("did you mean `{meant}`?"));
         let help = match names.is_empty() {
