@@ -117,13 +117,16 @@ impl Job {
 pub enum Reply {
     Broken(Fault),
     Finished(Finish),
+    /// The provider handed it on to the endpoint that the one asked spills to. Unless that refuses as well, it serves
+    /// and bills the attempt.
+    PassedOn,
     Rejected(Rejection),
     Tokens(Tokens),
 }
 
 impl Reply {
     pub fn is_final(&self) -> bool {
-        !matches!(self, Reply::Tokens(_))
+        !matches!(self, Reply::PassedOn | Reply::Tokens(_))
     }
 }
 
@@ -153,14 +156,12 @@ pub struct Finish {
     pub is_cut: bool,
     /// The service tier that served it, where the provider says so.
     pub tier: Option<Tier>,
-    /// The provider handed it on to the endpoint that this one spills to, which bills it.
-    pub is_spilled: bool,
 }
 
 impl Finish {
     /// An answer as the provider's usage record has it, of which nothing else is known.
     pub fn new(usage: Usage, is_cut: bool) -> Finish {
-        Finish { usage, raw_usage: None, is_cut, tier: None, is_spilled: false }
+        Finish { usage, raw_usage: None, is_cut, tier: None }
     }
 }
 

@@ -229,6 +229,7 @@ impl Dispatcher {
                 self.fail(now, id.request, Some(endpoint), reason);
             }
             Reply::Finished(finish) => self.on_finish(now, id, at, finish),
+            Reply::PassedOn => flight.pass_on(id.nth),
             Reply::Rejected(rejection) => self.on_reject(now, id, at, rejection),
             Reply::Tokens(tokens) => {
                 if flight.on_tokens(id.nth, at, tokens) {

@@ -108,6 +108,11 @@ impl Flight {
         is_first
     }
 
+    /// The provider handed a live attempt on.
+    pub fn pass_on(&mut self, nth: u16) {
+        self.attempts[usize::from(nth)].is_spilled = true;
+    }
+
     /// The answer is whole. One that came in a single piece has all its tokens now.
     pub fn on_finish(&mut self, nth: u16, at: Instant, finish: Finish) {
         let attempt = &mut self.attempts[usize::from(nth)];
@@ -119,7 +124,7 @@ impl Flight {
             attempt.chunks = 1;
         }
         attempt.raw_usage = finish.raw_usage;
-        (attempt.tier, attempt.is_spilled) = (finish.tier, finish.is_spilled);
+        attempt.tier = finish.tier;
         attempt.usage = match finish.usage.source {
             Source::Provider => finish.usage,
             Source::Counted => Usage { input: self.job.request.input_tokens, ..finish.usage },
@@ -135,6 +140,8 @@ impl Flight {
         let live = place.take().expect("the place was found full");
         let attempt = &mut self.attempts[usize::from(nth)];
         attempt.finished = at.max(attempt.sent);
+        // Where it was refused, whoever it was passed on to has refused it too.
+        attempt.is_spilled &= !matches!(ended, Ended::Rejected(_));
         let is_given_up = matches!(ended, Ended::Cancelled | Ended::Stalled | Ended::TimedOut);
         if is_given_up && attempt.is_sent {
             // The server took it in and works on it: the prompt is billed, and so is what flowed unseen.

@@ -27,7 +27,8 @@ pub struct Decoder {
     marks: Marks,
     /// What the head said by them.
     tier: Option<Tier>,
-    is_spilled: bool,
+    /// It was passed on, and nobody was told yet.
+    is_passed_on: bool,
 }
 
 /// How an answer shows, beside its body, who served it.
@@ -56,7 +57,7 @@ impl Decoder {
     /// A decoder for the answer to `ask`.
     pub fn new(dialect: &dyn Dialect, ask: &Ask<'_>, marks: Marks) -> Decoder {
         let (reader, body) = (dialect.reader(ask), Body::Whole(Vec::new()));
-        Decoder { is_stream_asked: ask.request.stream, reader, body, marks, tier: None, is_spilled: false }
+        Decoder { is_stream_asked: ask.request.stream, reader, body, marks, tier: None, is_passed_on: false }
     }
 
     /// Once, before any bytes. The content type says how the answer comes; where it is none of ours, as it
@@ -65,7 +66,7 @@ impl Decoder {
         let word = self.marks.tier.and_then(|name| headers.get(name)?.to_str().ok());
         self.tier = word.and_then(tier::read);
         let is_mark = |start: &str| headers.keys().any(|name| name.as_str().starts_with(start));
-        self.is_spilled = self.marks.spilled.is_some_and(is_mark);
+        self.is_passed_on = self.marks.spilled.is_some_and(is_mark);
         let content_type = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
         let is_type =
             |name: &[u8]| content_type.get(..name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
@@ -81,6 +82,7 @@ impl Decoder {
 
     /// Adds the replies these bytes complete. After a final reply, bytes are ignored.
     pub fn on_bytes(&mut self, bytes: &[u8], replies: &mut Vec<Reply>) {
+        self.tell_passed_on(replies);
         if let Body::Whole(body) = &self.body
             && self.is_stream_asked
             && first_of(body).is_none()
@@ -104,13 +106,14 @@ impl Decoder {
             }
         };
         if let Some(last) = last {
-            replies.push(self.marked(last));
+            self.push_last(last, replies);
             self.body = Body::Done;
         }
     }
 
     /// The body is complete: adds the final reply, unless one was given.
     pub fn on_end(&mut self, replies: &mut Vec<Reply>) {
+        self.tell_passed_on(replies);
         let ended = match std::mem::replace(&mut self.body, Body::Done) {
             Body::Array(stream) => stream.on_end(&mut *self.reader),
             Body::Done => return,
@@ -119,18 +122,24 @@ impl Decoder {
             Body::Sse(stream) => stream.on_end(&mut *self.reader),
             Body::Whole(body) => self.reader.on_whole(&body, replies),
         };
-        let last = self.marked(last(ended));
-        replies.push(last);
+        self.push_last(last(ended), replies);
     }
 
-    /// The final reply with what the head, and the tier, say of who served it.
-    fn marked(&self, mut last: Reply) -> Reply {
+    fn tell_passed_on(&mut self, replies: &mut Vec<Reply>) {
+        if std::mem::take(&mut self.is_passed_on) {
+            replies.push(Reply::PassedOn);
+        }
+    }
+
+    /// Adds the final reply, with what the head and the tier say of who served it.
+    fn push_last(&mut self, mut last: Reply, replies: &mut Vec<Reply>) {
         if let Reply::Finished(finish) = &mut last {
             finish.tier = self.tier.or(finish.tier);
             let is_other = finish.tier.is_some_and(|tier| tier != Tier::Reserved);
-            finish.is_spilled = self.is_spilled || self.marks.is_bought && is_other;
+            self.is_passed_on = self.marks.is_bought && is_other;
+            self.tell_passed_on(replies);
         }
-        last
+        replies.push(last);
     }
 }
 

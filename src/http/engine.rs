@@ -82,6 +82,8 @@ pub(crate) struct Said {
     pub by: usize,
     pub reply: Reply,
     pub came: Came,
+    /// With which status the part that it was passed on to refused it as well.
+    pub other_status: Option<u16>,
     /// What is left of the quotas; with the first reply only.
     pub gauges: Vec<Gauge>,
 }
@@ -273,7 +275,8 @@ impl State {
     }
 
     fn tell(&mut self, now: Instant, actions: Vec<Action>) {
-        for Action { by, id, reply, .. } in actions {
+        // That a call was passed on is told by whose reply comes first.
+        for Action { by, id, reply, other_status, .. } in actions.into_iter().filter(is_on_the_wire) {
             // A caller that has left is told nothing.
             let Some(caller) = self.callers.get_mut(&id) else { continue };
             let is_first = std::mem::replace(&mut caller.is_first, false);
@@ -281,7 +284,7 @@ impl State {
             let gauges = if is_first { self.cloud.gauges(now, by) } else { Vec::new() };
             let is_final = reply.is_final();
             // A caller that is just leaving needs no reply.
-            let _ = caller.said.send(Said { at: now, by, reply, came, gauges });
+            let _ = caller.said.send(Said { at: now, by, reply, other_status, came, gauges });
             if is_final {
                 self.callers.remove(&id);
             }
@@ -316,6 +319,10 @@ impl State {
         };
         (id, Job { request, answer_tokens, reasoning_tokens, cached: Cached::NONE })
     }
+}
+
+fn is_on_the_wire(action: &Action) -> bool {
+    action.reply != Reply::PassedOn
 }
 
 /// Calls that are not of our plan are numbered from here, far beyond any plan.

@@ -135,15 +135,15 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
 fn spilled(engine: &Engine, part: usize, terms: &Terms<'_>, first: &Said) -> Headers {
     let served = &engine.parts[part].served;
     let provider = served.provider.get();
+    if first.by != part {
+        return provider.spilled(&served.model, Ok(&engine.parts[first.by].served.model));
+    }
+    // There is no deployment of the name that the call gives.
+    let is_unknown = terms.spill.is_none() && terms.named.is_some();
     let is_for_spill = matches!(&first.reply, Reply::Rejected(rejection)
         if provider.spill_statuses().contains(&rejection.status));
-    let wanted = terms.spill.map(|spill| &*engine.parts[spill.to].served.model).or(terms.named);
-    match wanted {
-        Some(wanted) if first.by != part || is_for_spill => {
-            provider.spilled(&served.model, wanted, first.by != part)
-        }
-        _ => Vec::new(),
-    }
+    let status = first.other_status.or_else(|| (is_unknown && is_for_spill).then_some(404));
+    status.map_or(Vec::new(), |status| provider.spilled(&served.model, Err(status)))
 }
 
 /// Begins the answer with the first reply, which decides the head, and lets the rest follow as the body.

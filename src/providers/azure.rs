@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::encoder::{header, uuid};
@@ -127,14 +127,17 @@ impl Provider for Azure {
         Marks { spilled: Some(SPILLED), ..Marks::default() }
     }
 
-    fn spilled(&self, from: &str, to: &str, is_served: bool) -> Headers {
-        let (name, value) = match is_served {
-            true => (format!("{SPILLED}{from}"), "true".to_string()),
-            false => (SPILLOVER_ERROR.to_string(), format!("deployment {to} could not serve the request")),
-        };
-        // A deployment's name that fits no header goes unmentioned.
-        let name = name.parse().ok();
-        name.zip(HeaderValue::from_str(&value).ok()).into_iter().collect()
+    fn spilled(&self, from: &str, to: Result<&str, u16>) -> Headers {
+        match to {
+            Ok(to) => [("x-ms-spillover-from-deployment", from), ("x-ms-deployment-name", to)]
+                .into_iter()
+                // A deployment's name that fits no header goes unmentioned.
+                .filter_map(|(name, value)| {
+                    Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
+                })
+                .collect(),
+            Err(status) => vec![header("x-ms-spillover-error", &status.to_string())],
+        }
     }
 
     fn preamble(&self, dialect: &str) -> Option<&'static str> {
@@ -218,8 +221,8 @@ fn whole_secs(wait: Duration) -> String {
 
 const UTILISATION: &str = "azure-openai-deployment-utilization";
 const SPILLOVER: &str = "x-ms-spillover-deployment";
+/// Followed by `deployment`, or as the documentation had it until March 2026 by the deployment's name.
 const SPILLED: &str = "x-ms-spillover-from-";
-const SPILLOVER_ERROR: &str = "x-ms-spillover-error";
 const VERSION: &str = "api-version";
 
 /// What the content filter says of the prompt comes before the answer, in a chunk without choices.

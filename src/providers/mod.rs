@@ -209,8 +209,9 @@ pub trait Provider: Send + Sync {
     /// Mock: further headers of every answer to a call that was understood, refusals included.
     fn seen(&self, seen: &Seen<'_>) -> Headers;
 
-    /// Mock: the headers that say that a call was passed on from one deployment to another, or could not be.
-    fn spilled(&self, _from: &str, _to: &str, _is_served: bool) -> Headers {
+    /// Mock: the headers that say that a call was passed on from one deployment to another, or with which status that
+    /// one refused it.
+    fn spilled(&self, _from: &str, _to: Result<&str, u16>) -> Headers {
         Vec::new()
     }
 

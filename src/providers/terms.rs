@@ -47,7 +47,8 @@ impl AnyProvider {
         let to = match capacity {
             Capacity::AsSetUp | Capacity::Shared => spillover,
             Capacity::Dedicated => None,
-            Capacity::SpillTo(name) => find(name),
+            // What a deployment is set up to do goes before what a call asks for.
+            Capacity::SpillTo(name) => spillover.or_else(|| find(name)),
         };
         let is_bought =
             capacity == Capacity::Dedicated || (spillover.is_some() && capacity != Capacity::Shared);

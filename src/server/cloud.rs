@@ -10,9 +10,9 @@
 //!   feed ─► endpoint: own limits, opus-family's, region's ─► replies
 //! ```
 //!
-//! A job that is offered with a [`Spill`] and refused goes to the other endpoint at the same instant. Who asked hears
-//! the other's replies as if they were the first's, their end marked; or, where the other refuses as well, the refusal
-//! of the first.
+//! A job that is offered with a [`Spill`] and refused goes to the other endpoint at the same instant. Who asked is told
+//! so, and hears the other's replies as if they were the first's; or, where the other refuses as well, the refusal of
+//! the first.
 //!
 //! An endpoint that is far away has a job a round trip after it was offered: until then it is on its [`Way`]. What is
 //! due at an endpoint happens before what comes at the same instant.
@@ -62,6 +62,8 @@ pub struct Action {
     pub by: usize,
     pub id: AttemptId,
     pub reply: Reply,
+    /// The status with which the endpoint that a job was passed on to refused it as well.
+    pub other_status: Option<u16>,
 }
 
 /// Where a job goes that its endpoint does not take.
@@ -227,8 +229,11 @@ impl Cloud {
         let mut to = asked;
         if let Some(spill) = spill {
             let is_spilled = spill.is_direct;
-            to = if is_spilled { spill.to } else { asked };
             self.passing.insert(id, Passing { asked, job, spill, is_spilled, refusal: None });
+            if is_spilled {
+                to = spill.to;
+                self.say(asked, to, id, Reply::PassedOn);
+            }
         }
         self.feed(now, to, Event::Offer(id, job));
     }
@@ -244,26 +249,33 @@ impl Cloud {
     /// Tells a reply as the one who asked shall hear it, or passes the job on.
     fn tell(&mut self, now: Instant, by: usize, id: AttemptId, mut reply: Reply) {
         let Some(passing) = self.passing.get_mut(&id) else {
-            return self.actions.push_back(Action { asked: by, by, id, reply });
+            return self.say(by, by, id, reply);
         };
         let Passing { asked, job, spill, is_spilled, refusal } = *passing;
         match &mut reply {
             Reply::Rejected(rejection) if !is_spilled && spill.statuses.contains(&rejection.status) => {
                 (passing.is_spilled, passing.refusal) = (true, Some(*rejection));
+                self.say(asked, spill.to, id, Reply::PassedOn);
                 return self.hear(now, spill.to, Event::Offer(id, job));
             }
-            Reply::Rejected(rejection) => *rejection = refusal.unwrap_or(*rejection),
-            Reply::Finished(finish) if is_spilled => {
-                (finish.is_spilled, finish.tier) = (true, finish.tier.or(Some(spill.tier)));
-            }
-            Reply::Broken(_) | Reply::Finished(_) | Reply::Tokens(_) => {}
+            Reply::Finished(finish) if is_spilled => finish.tier = finish.tier.or(Some(spill.tier)),
+            _ => {}
         }
         // What has begun where it was asked is not passed on any more.
         if reply.is_final() || !is_spilled {
             self.passing.remove(&id);
         }
-        let by = if refusal.is_some() && matches!(reply, Reply::Rejected(_)) { asked } else { by };
-        self.actions.push_back(Action { asked, by, id, reply });
+        match (refusal, reply) {
+            (Some(refusal), Reply::Rejected(others)) => {
+                let (reply, other_status) = (Reply::Rejected(refusal), Some(others.status));
+                self.actions.push_back(Action { asked, by: asked, id, reply, other_status });
+            }
+            (_, reply) => self.say(asked, by, id, reply),
+        }
+    }
+
+    fn say(&mut self, asked: usize, by: usize, id: AttemptId, reply: Reply) {
+        self.actions.push_back(Action { asked, by, id, reply, other_status: None });
     }
 
     fn hear(&mut self, now: Instant, index: usize, event: Event) {
@@ -271,7 +283,8 @@ impl Cloud {
         let Member { endpoint, deadline, .. } = &mut self.members[index];
         let replies = endpoint.on_event(now, event);
         if self.passing.is_empty() {
-            self.actions.extend(replies.map(|(id, reply)| Action { asked: index, by: index, id, reply }));
+            let own = |(id, reply)| Action { asked: index, by: index, id, reply, other_status: None };
+            self.actions.extend(replies.map(own));
         } else {
             self.said.extend(replies.map(|(id, reply)| (index, id, reply)));
         }

@@ -11,14 +11,15 @@
 //!    |     \/   debt               |     |__|
 //! ```
 //!
-//! Both are the same arithmetic: every `step` nanoseconds the level rises by `rate · step`, up to the
-//! capacity; a bucket is the case of one nanosecond. With R units in a period of P nanoseconds, a minute or a
+//! A bucket and a window shorter than the period are the same arithmetic: every `step` nanoseconds the level rises by
+//! `rate · step`, up to the capacity; a bucket is the case of one nanosecond. With R units in a period of P nanoseconds, a minute or a
 //! day, and a unit counted in 1000 · P parts, the rate is exactly 1000 · R parts a nanosecond, so no level and
 //! no wait is rounded.
 //!
 //! A level may go below zero: by a job larger than the capacity, which is admitted when the level is
 //! full, by [`Room::Below`], and by a correction. The debt is refilled first, in a bucket and over
-//! windows alike, so no rule lets more than its rate pass in the long run.
+//! short windows alike, so no more than the rate passes in the long run. A window as long as the period is a counter,
+//! as Azure has one for a minute's tokens: it is set back at its turn, whatever it stood at.
 //!
 //! A limit can be lowered for a time, to a part f of itself in whole thousandths. What was used stays used: of
 //! the level, (1 − f) · C cannot be touched meanwhile, and f of the rate comes back. A window whose whole
@@ -55,6 +56,8 @@ pub struct Quota {
     /// Parts of a unit.
     unit: i128,
     capacity: i128,
+    /// All of it comes back at the turn of a window, debt or not.
+    is_counter: bool,
     /// A thousandth of the parts that come back with each step.
     refill: i128,
     lowered: Box<[Lowered]>,
@@ -75,7 +78,9 @@ impl Quota {
             (None, Window::Bucket) => count * unit,
             (None, _) => refill * FULL,
         };
-        Quota { rate, window, unit, capacity, refill, lowered: lowered.into(), level: capacity, step: 0 }
+        let is_counter = burst.is_none() && window.step_nanos() >= rate.period.nanos();
+        let lowered = lowered.into();
+        Quota { rate, window, unit, capacity, is_counter, refill, lowered, level: capacity, step: 0 }
     }
 
     /// How long until a job of this cost is admitted if nothing else comes: zero for at once, else exact. Where
@@ -187,6 +192,9 @@ impl Quota {
 
     fn level(&self, now: Instant) -> i128 {
         let (mut level, mut step, end) = (self.level, self.step, self.window.step(now));
+        if self.is_counter && step < end {
+            return self.capacity;
+        }
         while step < end {
             let (refill, until) = self.refill(step);
             let until = until.min(end);
@@ -204,6 +212,9 @@ impl Quota {
             return now;
         }
         let mut step = self.window.step(now);
+        if self.is_counter {
+            return Instant::from_nanos((step + 1).saturating_mul(self.window.step_nanos()));
+        }
         loop {
             let (refill, until) = self.refill(step);
             let stretch = i128::from(until - step);

@@ -70,6 +70,12 @@ fn refusal(cloud: &mut Cloud, at: Instant, endpoint: usize, request: u64) -> Opt
     })
 }
 
+/// Whether a job that is offered to the endpoint now goes on to the second, and nothing else is said.
+fn is_passed_on(cloud: &mut Cloud, endpoint: usize, job: (AttemptId, Job)) -> bool {
+    let said: Vec<Action> = cloud.offer(millis(0), endpoint, job, spill(1)).collect();
+    matches!(said[..], [Action { by: 1, reply: Reply::PassedOn, .. }])
+}
+
 fn finishes(said: &[(Instant, Action)]) -> Vec<(u64, usize, usize, &Finish)> {
     let finished = said.iter().filter_map(|(_, action)| match &action.reply {
         Reply::Finished(finish) => Some((action.id.request.0, action.asked, action.by, finish)),
@@ -157,17 +163,16 @@ fn a_pool_of_one_is_as_if_its_limits_were_the_endpoints_own() {
 }
 
 #[test]
-fn what_is_refused_is_served_by_the_other_and_its_end_says_so() {
+fn what_is_refused_is_served_by_the_other_and_who_asked_is_told() {
     let mut cloud = cloud(&[(&["{ kind = 'requests', per_minute = 1 }"], &[]), (&[], &[])], &[]);
-    for request in [1, 2] {
-        assert_eq!(cloud.offer(millis(0), 0, job(request), spill(1)).count(), 0, "nobody hears of a refusal");
-    }
+    assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count(), 0);
+    assert!(is_passed_on(&mut cloud, 0, job(2)), "nobody hears of a refusal");
     let said = rest(&mut cloud);
     let served: Vec<_> = finishes(&said)
         .into_iter()
-        .map(|(request, asked, by, finish)| (request, asked, by, finish.is_spilled, finish.tier))
+        .map(|(request, asked, by, finish)| (request, asked, by, finish.tier))
         .collect();
-    assert_eq!(served, [(1, 0, 0, false, None), (2, 0, 1, true, Some(Tier::Standard))]);
+    assert_eq!(served, [(1, 0, 0, None), (2, 0, 1, Some(Tier::Standard))]);
     assert_eq!(cloud.passing.len(), 0, "nothing is remembered of what has ended");
 }
 
@@ -178,7 +183,8 @@ fn where_both_refuse_the_first_refusal_is_heard() {
     let mut cloud = cloud(&[(&[minute], &[]), (&[hour], &[])], &[]);
     assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count(), 0);
     let said: Vec<Action> = cloud.offer(millis(1), 0, job(2), spill(1)).collect();
-    let [Action { asked: 0, by: 0, reply: Reply::Rejected(refused), .. }] = said[..] else {
+    let [_, Action { asked: 0, by: 0, reply: Reply::Rejected(refused), other_status: Some(503), .. }] = said[..]
+    else {
         panic!("{said:?}")
     };
     assert_eq!((refused.status, refused.limit), (429, "requests"));
@@ -194,7 +200,7 @@ fn only_refusals_of_the_stated_statuses_are_passed_on() {
         [(400, true), (429, true), (500, true), (503, true), (401, false), (529, false)]
     {
         let mut cloud = cloud(&[(&[&outage(status)], &[]), (&[], &[])], &[]);
-        assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count() == 0, is_spilled, "{status}");
+        assert_eq!(is_passed_on(&mut cloud, 0, job(1)), is_spilled, "{status}");
     }
 }
 
@@ -204,8 +210,9 @@ fn a_job_whose_endpoint_goes_down_before_it_began_is_passed_on_then() {
     let mut cloud = cloud(&[(&[down], &[]), (&[], &[])], &[]);
     assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count(), 0);
     let said = rest(&mut cloud);
-    assert_eq!(said[0].0, millis(15), "the first token comes ten milliseconds after the outage");
-    assert!(matches!(finishes(&said)[..], [(1, 0, 1, finish)] if finish.is_spilled));
+    assert_eq!((said[0].0, &said[0].1.reply), (millis(5), &Reply::PassedOn));
+    assert_eq!(said[1].0, millis(15), "the first token comes ten milliseconds after the outage");
+    assert!(matches!(finishes(&said)[..], [(1, 0, 1, _)]));
 }
 
 #[test]
@@ -213,9 +220,10 @@ fn a_direct_spill_leaves_the_first_endpoint_alone() {
     let minute: &[&str] = &["{ kind = 'requests', per_minute = 1 }"];
     let mut cloud = cloud(&[(minute, &[]), (minute, &[])], &[]);
     let shared = spill(1).map(|spill| Spill { is_direct: true, ..spill });
-    assert_eq!(cloud.offer(millis(0), 0, job(1), shared).count(), 0);
+    let said: Vec<Action> = cloud.offer(millis(0), 0, job(1), shared).collect();
+    assert!(matches!(said[..], [Action { asked: 0, by: 1, reply: Reply::PassedOn, .. }]));
     let refused: Vec<Action> = cloud.offer(millis(0), 0, job(2), shared).collect();
-    assert!(matches!(refused[..], [Action { by: 1, reply: Reply::Rejected(_), .. }]));
+    assert!(matches!(refused[..], [_, Action { by: 1, reply: Reply::Rejected(_), other_status: None, .. }]));
     assert_eq!(refusal(&mut cloud, millis(0), 0, 3), None);
 }
 
@@ -223,9 +231,8 @@ fn a_direct_spill_leaves_the_first_endpoint_alone() {
 fn a_client_that_leaves_frees_the_endpoint_that_serves_it() {
     let one: &[&str] = &["{ kind = 'concurrency', max = 1 }"];
     let mut cloud = cloud(&[(one, &[]), (one, &[])], &[]);
-    for request in [1, 2] {
-        assert_eq!(cloud.offer(millis(0), 0, job(request), spill(1)).count(), 0);
-    }
+    assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count(), 0);
+    assert!(is_passed_on(&mut cloud, 0, job(2)));
     assert_eq!(cloud.cancel(millis(1), 0, id(2)).count(), 0);
     assert_eq!(refusal(&mut cloud, millis(1), 1, 3), None, "the second's place is free");
     assert_eq!(refusal(&mut cloud, millis(1), 0, 4).map(|refused| refused.limit), Some("concurrency"));

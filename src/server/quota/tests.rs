@@ -75,6 +75,24 @@ fn a_job_larger_than_the_capacity_waits_for_it_to_be_full_and_overdraws() {
     assert_eq!(bucket.reset(at(SECOND)), Duration::from_secs(100));
 }
 
+/// Azure, quota, 2026-05-06: the running count of tokens is reset each minute.
+#[test]
+fn a_counter_is_set_back_at_its_turn_whatever_it_stood_at_and_slices_are_not() {
+    let left = |period_count, window, now| {
+        let mut quota = quota(period_count, None, window);
+        assert_eq!(quota.wait(at(0), Units::whole(250), Room::Fits), Duration::ZERO);
+        quota.take(at(0), Units::whole(250));
+        (quota.reset(at(0)), quota.wait(at(0), Units::whole(1), Room::Fits), quota.remaining(now))
+    };
+    let (minute, ten) = (Duration::from_secs(60), Duration::from_secs(10));
+    assert_eq!(left(60, Window::Minute, at(60 * SECOND)), (minute, minute, 60));
+    assert_eq!(left(60, Window::TenSeconds, at(60 * SECOND)), (25 * ten, 25 * ten, 0));
+    // With a burst of one's own it is filled as slowly as any.
+    let mut quota = quota(60, Some(120), Window::Minute);
+    quota.take(at(0), Units::whole(250));
+    assert_eq!(quota.wait(at(0), Units::whole(1), Room::Fits), 3 * minute);
+}
+
 #[test]
 fn below_admits_while_a_nanosecond_of_refill_is_left_and_overshoots() {
     let mut bucket = quota(60, None, Window::Bucket);
