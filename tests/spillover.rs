@@ -21,12 +21,22 @@ use tollgate::wire::Tier;
 
 /// Bought capacity for 20 of a hundred requests, and what takes the rest.
 fn scenario(provider: &str, settings: &str, other: &str) -> Scenario {
-    scenario_with(provider, settings, "[{ kind = 'requests', per_minute = 1, burst = 20 }]", other)
+    scenario_with(provider, settings, TWENTY, other)
 }
+
+const TWENTY: &str = "[{ kind = 'requests', per_minute = 1, burst = 20 }]";
 
 /// The same, with limits of the first endpoint.
 fn scenario_with(provider: &str, settings: &str, limits: &str, other: &str) -> Scenario {
-    let text = format!(
+    parse(&text(provider, settings, limits, other))
+}
+
+fn parse(text: &str) -> Scenario {
+    Scenario::parse(text, Path::new("spillover.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn text(provider: &str, settings: &str, limits: &str, other: &str) -> String {
+    format!(
         "duration = '500ms'\narrivals = {{ kind = 'constant', rate = 200 }}\nretry = 'none'\nrouter = 'priority'\n\
          [[classes]]\nname = 'c'\ninput = {{ kind = 'fixed', tokens = 10 }}\noutput = {{ kind = 'fixed', tokens = 5 }}\n\
          max_tokens = 50\n\
@@ -35,8 +45,16 @@ fn scenario_with(provider: &str, settings: &str, limits: &str, other: &str) -> S
          latency = {{ kind = 'fixed', ttft = '5ms', itl = '1ms' }}\nprice = {{ per_hour = '36' }}\n\
          [[endpoints]]\nname = 'paygo'\nprovider = '{provider}'\nmodel = 'paygo'\n{other}\nweight = 0.000001\n\
          latency = {{ kind = 'fixed', ttft = '5ms', itl = '1ms' }}\nprice = {{ input = '2', output = '8' }}\n"
-    );
-    Scenario::parse(&text, Path::new("spillover.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    )
+}
+
+/// Where the other takes `ttft` to its first token and 400 ms to the next, and nobody waits for longer than 300 ms.
+fn given_up(ttft: &str) -> Scenario {
+    let text = text("azure", "spillover = 'paygo'", TWENTY, "")
+        .replace("max_tokens", "timeout = '300ms'\nmax_tokens");
+    let (bought, paygo) = text.split_at(text.find("name = 'paygo'").unwrap());
+    let slow = format!("ttft = '{ttft}', itl = '400ms'");
+    parse(&(bought.to_string() + &paygo.replace("ttft = '5ms', itl = '1ms'", &slow)))
 }
 
 fn simulated(scenario: &Scenario) -> Vec<Outcome> {
@@ -130,6 +148,20 @@ fn a_run_and_its_simulation_agree_on_what_was_passed_on_and_what_it_costs() {
         let bought = tiers(&virtually).iter().filter(|served| is_bought(served)).count();
         assert_eq!(bought, if provider == "azure" { 0 } else { 20 }, "{provider}");
     }
+}
+
+#[test]
+fn what_was_passed_on_and_given_up_is_billed_where_it_was_served() {
+    let midway = given_up("100ms");
+    let (virtually, really) = (simulated(&midway), ran(&midway));
+    // 80 of 100, each of ten tokens at $2 and one at $8 a million; bought capacity would have charged nothing.
+    assert_eq!(figures(&midway, &virtually), [80.0, 0.8, 0.002_24]);
+    assert_eq!(figures(&midway, &really), figures(&midway, &virtually));
+    let is_timed_out = |outcome: &&Outcome| outcome.end == End::TimedOut;
+    assert_eq!(virtually.iter().filter(is_timed_out).count(), 80);
+    // Before the first token only the provider knows, and the simulation.
+    let early = given_up("1s");
+    assert_eq!(figures(&early, &simulated(&early)), [80.0, 0.8, 0.0016]);
 }
 
 /// OpenAI's and Azure's ramp rule: what exceeds it is served "at standard speed at standard price", and says so.

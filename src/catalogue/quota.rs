@@ -159,14 +159,9 @@ impl Presets {
         let integer = |rate: NonZeroU64| Value::Integer(i64::try_from(rate.get()).unwrap_or(i64::MAX));
         let mut figures: Figures = rates.map(|(name, rate)| (name, integer(rate))).collect();
         // Filled with nothing, a rule misses each of its figures.
-        let counted = self.fill(&row.rule, &Figures::new())?.missing;
-        let counted: Vec<&str> = row
-            .rates
-            .each()
-            .into_iter()
-            .map(|(name, _)| name)
-            .filter(|name| counted.contains(*name))
-            .collect();
+        let named = self.fill(&row.rule, &Figures::new())?.missing;
+        let counted: Vec<&str> =
+            row.rates.each().into_iter().map(|(name, _)| name).filter(|name| named.contains(*name)).collect();
         let example = counted.iter().map(|name| format!("{name} = 100_000")).collect::<Vec<_>>().join(", ");
         let example = format!("quota = {{ preset = \"{}\", rates = {{ {example} }} }}", spec.preset);
         if figures.is_empty() {
@@ -179,6 +174,11 @@ impl Presets {
                 message,
                 help: format!("its rule counts {}: write such as {example}", counted.join(", ")),
             });
+        }
+        if !spec.lowered.is_empty() && !named.contains("lowered") {
+            let message = format!("{} lowers no limits of the quota '{}'", row.provider, spec.preset);
+            let help = "remove `lowered`, or write limits of your own with it";
+            return Err(Unfit { message, help: help.into() });
         }
         figures.extend(row.burndown.and_then(|burndown| Some(("burndown", Value::try_from(burndown).ok()?))));
         figures.extend(Value::try_from(&spec.lowered).ok().map(|lowered| ("lowered", lowered)));

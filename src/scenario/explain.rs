@@ -47,8 +47,8 @@ pub fn shape(
     let message = error.message().trim_end();
     let (about, known) = message.split_once(", expected ").unwrap_or((message, ""));
     let subject = Subject { root, path, at: error.span(), node: tree::get(root, path) };
-    if let Some(key) = about.strip_prefix("missing field ").and_then(first_quoted) {
-        return subject.missing_keys(key, is_settled);
+    if let Some(keys) = about.strip_prefix("missing field ") {
+        return subject.missing_keys(&quoted(keys), is_settled);
     }
     if let Some(key) = about.strip_prefix("unknown field ").and_then(first_quoted) {
         return Some(subject.unknown_key(key, &quoted(known)));
@@ -101,8 +101,10 @@ impl Subject<'_, '_> {
         diagnostic
     }
 
-    /// `first` and whatever else is missing beside it, but for what `is_settled`; `None` if that is all.
-    fn missing_keys(&self, first: &str, is_settled: impl Fn(&str) -> bool) -> Option<Diagnostic> {
+    /// The first of `choices`, in whose place any other would do, and whatever else is missing beside it, but for what
+    /// `is_settled`; `None` if that is all.
+    fn missing_keys(&self, choices: &[&str], is_settled: impl Fn(&str) -> bool) -> Option<Diagnostic> {
+        let (first, others) = choices.split_first()?;
         let is_whole = self.at.as_ref().is_none_or(|at| at.is_empty());
         let (path, node) = if is_whole { (&[][..], None) } else { (self.path, self.node) };
         let bare = node.and_then(|node| node.get_ref().as_str());
@@ -114,13 +116,16 @@ impl Subject<'_, '_> {
         };
         let mut keys = schema::required(&table);
         if !keys.iter().any(|key| key == first) {
-            keys.push(first.into());
+            keys.push((*first).into());
         }
-        keys.retain(|key| !is_there(key) && !is_settled(key));
+        let is_chosen = |key: &str| key == *first && others.iter().any(|other| is_settled(other));
+        keys.retain(|key| !is_there(key) && !is_settled(key) && !is_chosen(key));
         if keys.is_empty() {
             return None;
         }
-        let names = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let or = others.iter().map(|other| format!(" or `{other}`")).collect::<String>();
+        let name = |key: &String| format!("`{key}`{}", if key == first { &or } else { "" });
+        let names = keys.iter().map(name).collect::<Vec<_>>().join(", ");
         let verb = if keys.len() > 1 { "are" } else { "is" };
         let message = format!("{names} {verb} missing in {}", place(self.root, path));
         let diagnostic = Diagnostic::new(self.at.clone().filter(|_| !is_whole), message);

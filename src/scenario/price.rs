@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::{EndpointSpec, Scenario};
+use crate::catalogue::capacity::Capacity;
 use crate::catalogue::lookup::{last_day, midnight};
 use crate::catalogue::name::sold;
 use crate::catalogue::row::STALE_AFTER_DAYS;
@@ -126,7 +127,8 @@ impl Scenario {
     pub fn warnings(&self) -> Vec<String> {
         let warn = |spec: &EndpointSpec| {
             let about = |warning| format!("endpoint '{}': {warning}", spec.name);
-            self.absence(spec).into_iter().chain(self.doubts(spec)).map(about).collect::<Vec<_>>()
+            let own = self.unpaid(spec).into_iter().chain(several_answers(spec));
+            own.chain(self.absence(spec)).chain(self.doubts(spec)).map(about).collect::<Vec<_>>()
         };
         let unused = self.unused_links().map(|link| {
             format!(
@@ -135,6 +137,19 @@ impl Scenario {
             )
         });
         self.endpoints.iter().flat_map(warn).chain(unused).collect()
+    }
+
+    /// Whether units are bought that nobody pays for.
+    fn unpaid(&self, spec: &EndpointSpec) -> Option<String> {
+        let Capacity { unit, units, .. } = spec.capacity.as_ref()?;
+        let is_hourly = spec.price.as_ref().is_some_and(|price| price.per_hour.is_some());
+        let is_paid = |commitment: &AnyCommitment| matches!(commitment, AnyCommitment::Units(units) if units.endpoints.contains(&spec.name));
+        let warning = format!(
+            "{units} {unit} limit it and nothing pays for them: what they serve is billed by the token; add \
+             [[commitments]] with kind = \"units\", endpoints = [\"{}\"], unit = \"{unit}\", units = {units}, term = \"hour\"",
+            spec.name
+        );
+        (!is_hourly && !self.commitments.iter().any(is_paid)).then_some(warning)
     }
 
     /// Whether the model is not there on a day of the run.
@@ -203,6 +218,19 @@ impl Sold {
 fn key(prices: &Catalogue, sought: &Sought<'_>) -> &'static str {
     let is_known = |offer: &Offer| offer.provider == sought.provider && offer.model == sought.model;
     if prices.offers.iter().any(is_known) { "scope" } else { "model" }
+}
+
+/// Whether each prompt is to get several answers: quotas, times and costs are reckoned for one.
+fn several_answers(spec: &EndpointSpec) -> Option<String> {
+    let google = spec.body.get("generationConfig").and_then(|config| config.get("candidateCount"));
+    let openai = ["n", "best_of"].map(|key| spec.body.get(key));
+    let count = openai.into_iter().chain([google]).flatten().filter_map(toml::Value::as_integer).max()?;
+    let warning = || {
+        format!(
+            "its `body` asks for {count} answers to each prompt, and one is simulated and reserved quota for"
+        )
+    };
+    (count > 1).then(warning)
 }
 
 fn unknown_tier(spec: &EndpointSpec) -> Unpriced {

@@ -57,7 +57,11 @@ fn converse_says_its_tier_to_those_who_ask_for_one() {
     let converse = target("bedrock", "converse");
     assert_eq!(heard(&converse, true, Tier::Standard, None).0.tier, None);
     let asking = Target { service_tier: Some("priority".into()), ..converse };
-    assert_eq!(heard(&asking, true, Tier::Standard, None).0.tier, Some(Tier::Standard), "it was not to be had");
+    assert_eq!(
+        heard(&asking, true, Tier::Standard, None).0.tier,
+        Some(Tier::Standard),
+        "it was not to be had"
+    );
 }
 
 /// OpenAI's service tiers: "fast is reported as priority", a downgrade as default (2026-10-04).

@@ -183,7 +183,8 @@ fn where_both_refuse_the_first_refusal_is_heard() {
     let mut cloud = cloud(&[(&[minute], &[]), (&[hour], &[])], &[]);
     assert_eq!(cloud.offer(millis(0), 0, job(1), spill(1)).count(), 0);
     let said: Vec<Action> = cloud.offer(millis(1), 0, job(2), spill(1)).collect();
-    let [_, Action { asked: 0, by: 0, reply: Reply::Rejected(refused), other_status: Some(503), .. }] = said[..]
+    let [_, Action { asked: 0, by: 0, reply: Reply::Rejected(refused), other_status: Some(503), .. }] =
+        said[..]
     else {
         panic!("{said:?}")
     };

@@ -31,7 +31,7 @@ impl Rate {
         match (per_minute, per_day) {
             (Some(count), None) => Ok(Rate::per_minute(count)),
             (None, Some(count)) => Ok(Rate::per_day(count)),
-            (None, None) => Err("missing field `per_minute`"),
+            (None, None) => Err("missing field `per_minute` or `per_day`"),
             (Some(_), Some(_)) => {
                 Err("a quota comes back `per_minute` or `per_day`, not both; write a limit for each")
             }
