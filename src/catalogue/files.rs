@@ -21,6 +21,7 @@ static EMBEDDED: &[(&str, &str)] = &[
     ("vertex.toml", include_str!("../../scenarios/catalogue/vertex.toml")),
     ("zones.toml", include_str!("../../scenarios/catalogue/zones.toml")),
     ("quotas/anthropic.toml", include_str!("../../scenarios/catalogue/quotas/anthropic.toml")),
+    ("quotas/azure-tiers.toml", include_str!("../../scenarios/catalogue/quotas/azure-tiers.toml")),
     ("quotas/azure.toml", include_str!("../../scenarios/catalogue/quotas/azure.toml")),
     ("quotas/bedrock.toml", include_str!("../../scenarios/catalogue/quotas/bedrock.toml")),
     ("quotas/foundry.toml", include_str!("../../scenarios/catalogue/quotas/foundry.toml")),

@@ -42,6 +42,52 @@ fn azure_s_requests_follow_from_the_tokens_of_an_older_chat_model() {
     assert_eq!(passed.count(), 120);
 }
 
+/// Azure, quota-tier pages, 2026-02-18 and 2026-08-20: a model's figures in each of the tiers.
+#[test]
+fn azure_s_tiers_have_the_published_figures() {
+    let presets = presets();
+    for (model, figures) in [
+        ("gpt-5.4", [(10_000, 1), (20_000, 2), (40_000, 4), (70_000, 7), (100_000, 10), (150_000, 15)]),
+        (
+            "gpt-5-nano/data-zone",
+            [(2000, 2), (6000, 6), (16_000, 16), (31_000, 31), (50_000, 50), (75_000, 75)],
+        ),
+        (
+            "gpt-4.1-mini/regional",
+            [(6000, 6), (12_000, 12), (30_000, 30), (75_000, 75), (150_000, 150), (225_000, 225)],
+        ),
+        ("o1", [(500, 3), (1000, 6), (2000, 12), (4000, 24), (5000, 30), (8000, 48)]),
+    ] {
+        for (tier, (rpm, millions)) in (1..).zip(figures) {
+            let rates = presets.quota_row(&format!("azure/tier-{tier}/{model}")).unwrap().rates;
+            let found = (rates.rpm.unwrap().get(), rates.tpm.unwrap().get());
+            assert_eq!(found, (rpm, millions * 1_000_000), "{model} in tier {tier}");
+        }
+    }
+}
+
+/// Azure, quota-tier/tier-1.md, 2026-08-20: gpt-4o in a data zone has 300 requests in 10 s.
+#[test]
+fn where_azure_counts_in_ten_seconds_so_do_we() {
+    let mut server = Server::new(quota("azure/tier-1/gpt-4o/data-zone", ""), "0s");
+    assert_eq!(server.fits(secs(3.0), job(1, 1, 1)), 300);
+    assert!(!server.admits(secs(9.999), job(1, 1, 1)));
+    assert_eq!(server.fits(secs(10.0), job(1, 1, 1)), 300);
+}
+
+/// Azure, quota, 2026-05-06: refused requests count, and the counter of tokens is reset each minute, however large the
+/// last request was.
+#[test]
+fn a_request_larger_than_azure_s_minute_takes_all_of_one_and_nothing_of_the_next() {
+    let mut server = Server::new(quota("azure/deployment/gpt-6-sol", "rpm = 600, tpm = 1_000"), "0s");
+    assert!(server.admits(secs(0.0), job(1000, 4096, 1)));
+    assert!(!server.admits(secs(59.999), job(1, 1, 1)));
+    assert!(server.admits(secs(60.0), job(100, 100, 1)));
+    assert!(!server.admits(secs(61.0), job(1000, 4096, 1)), "and takes what is left");
+    assert!(!server.admits(secs(62.0), job(1, 1, 1)));
+    assert_eq!(server.left(secs(120.0)), [10, 1000]);
+}
+
 /// Azure, quota, 2026-09-16: the estimate of prompt and max_tokens counts until the minute's counter is set back.
 #[test]
 fn azure_s_counter_of_tokens_is_set_back_each_minute_and_keeps_the_estimate() {
