@@ -83,7 +83,8 @@ pub fn endpoint(scenario: &Scenario, index: usize, detail: Detail) -> Result<End
     })?;
     let rng = Rng::new(u64::from(scenario.seed)).child(index as u64);
     Ok(Endpoint::new(spec.limits.clone(), latency, detail, rng)
-        .with_cache(spec.cache.as_ref().map(Cache::new)))
+        .with_cache(spec.cache.as_ref().map(Cache::new))
+        .with_downgraded(spec.downgraded_latency.clone()))
 }
 
 /// The endpoints' prompt caches. Those of one name are one cache, which an endpoint alone cannot know.

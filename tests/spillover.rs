@@ -168,8 +168,17 @@ fn what_was_passed_on_and_given_up_is_billed_where_it_was_served() {
 #[test]
 fn a_downgrade_is_told_alike_by_a_run_and_its_simulation() {
     let ramp = "[{ kind = 'ramp', counts = 'requests', floor = 60, growth = 0.5, span = '15m', over = 'downgrade' }]";
-    let scenario = scenario_with("azure", "service_tier = 'priority'", ramp, "");
-    let (virtually, really) = (tiers(&simulated(&scenario)), tiers(&ran(&scenario)));
+    let settings =
+        "service_tier = 'priority'\ndowngraded_latency = { kind = 'fixed', ttft = '40ms', itl = '1ms' }";
+    let scenario = scenario_with("azure", settings, ramp, "");
+    let played = simulated(&scenario);
+    for outcome in &played {
+        let attempt = &outcome.attempts[0];
+        let ttft = attempt.first_token.unwrap().since(attempt.sent);
+        let millis = if attempt.tier == Some(Tier::Standard) { 40 } else { 5 };
+        assert_eq!(ttft, Duration::from_millis(millis));
+    }
+    let (virtually, really) = (tiers(&played), tiers(&ran(&scenario)));
     assert_eq!(virtually.iter().filter(|(_, tier)| *tier == Some(Tier::Priority)).count(), 60);
     assert_eq!(virtually.iter().filter(|(_, tier)| *tier == Some(Tier::Standard)).count(), 40);
     assert_eq!(really, virtually);

@@ -204,8 +204,9 @@ impl Presets {
     fn unknown_quota(&self, preset: &str) -> Unfit {
         // Those of the same scope, or of none: a tier can have a hundred.
         let parts = preset.split('/').count().clamp(3, 4);
-        let names: Vec<String> = self.quotas.iter().flat_map(QuotaRow::names).collect();
-        let names: Vec<String> = names.into_iter().filter(|name| name.split('/').count() == parts).collect();
+        let names = self.quotas.iter().flat_map(QuotaRow::names);
+        let mut names: Vec<String> = names.filter(|name| name.split('/').count() == parts).collect();
+        names.sort_unstable();
         let under = |parts: usize| {
             let prefix: String = preset.split_inclusive('/').take(parts).collect();
             let known = names.iter().map(String::as_str).filter(|name| name.starts_with(&prefix));

@@ -192,6 +192,9 @@ pub struct EndpointSpec {
     /// How fast it answers: needed by `simulate` and `mock`; that of `machine`, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<AnyLatency>,
+    /// How fast it answers what a `ramp` downgrades to the standard tier; as `latency`, where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downgraded_latency: Option<AnyLatency>,
     /// The vendor's quota by its name in the catalogue, such as `azure/tier-1/gpt-5`: it stands for limits, which
     /// hold beside the endpoint's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -138,6 +138,12 @@ impl Endpoint {
         Endpoint { cache, ..self }
     }
 
+    /// With a latency of its own for what is downgraded.
+    pub fn with_downgraded(mut self, latency: Option<AnyLatency>) -> Endpoint {
+        self.service.pace_downgraded(latency);
+        self
+    }
+
     pub fn cache_mut(&mut self) -> Option<&mut Cache> {
         self.cache.as_mut()
     }
@@ -240,7 +246,8 @@ impl Endpoint {
         self.next_ticket += 1;
         let running = Running { id, admitted, sent: 0, told: 0 };
         let mark = running.next_sent(self.steps_by);
-        self.service.begin(now, ticket, Entry { id, job: &running.admitted.job, load, mark });
+        let Admitted { job, tier, .. } = &running.admitted;
+        self.service.begin(now, ticket, Entry { id, job, load, is_downgraded: tier.is_some(), mark });
         self.running.insert(ticket, running);
         self.tickets.insert(id, ticket);
     }

@@ -21,7 +21,17 @@ impl Service {
     pub fn new(latency: AnyLatency, rng: Rng) -> Service {
         match latency.batch() {
             Some(batch) => Service::Batched(batch),
-            None => Service::Paced(Paced { latency, rng, jobs: Ring::new(), steps: Timeline::new() }),
+            None => {
+                let (jobs, steps) = (Ring::new(), Timeline::new());
+                Service::Paced(Paced { latency, downgraded: None, rng, jobs, steps })
+            }
+        }
+    }
+
+    /// Downgraded jobs have a pace of their own from now on; not where jobs share machines.
+    pub fn pace_downgraded(&mut self, latency: Option<AnyLatency>) {
+        if let Service::Paced(paced) = self {
+            paced.downgraded = latency;
         }
     }
 
@@ -108,6 +118,8 @@ pub struct Entry<'a> {
     pub job: &'a Job,
     /// This job included.
     pub load: Load,
+    /// It is served in another tier than it came for.
+    pub is_downgraded: bool,
     /// Its first mark.
     pub mark: u32,
 }
@@ -116,6 +128,8 @@ pub struct Entry<'a> {
 #[derive(Clone, Debug)]
 pub struct Paced {
     latency: AnyLatency,
+    /// That of downgraded jobs, where it is another.
+    downgraded: Option<AnyLatency>,
     rng: Rng,
     jobs: Ring<PacedJob>,
     /// When each job comes to its mark; jobs that have ended are passed over.
@@ -132,9 +146,10 @@ struct PacedJob {
 
 impl Paced {
     fn begin(&mut self, now: Instant, ticket: u64, entry: &Entry<'_>) {
-        let Entry { id, job, load, mark } = *entry;
+        let Entry { id, job, load, is_downgraded, mark } = *entry;
+        let latency = self.downgraded.as_mut().filter(|_| is_downgraded).unwrap_or(&mut self.latency);
         let mut draws = self.rng.of(Purpose::Latency, id.request.0, u32::from(id.nth));
-        let pace = self.latency.pace(job, load, &mut draws);
+        let pace = latency.pace(job, load, &mut draws);
         debug_assert!(pace.jitter <= pace.gap, "tokens stay in order");
         let job = PacedJob { id, began: now, pace, total: job.total() };
         self.steps.push(job.at(mark, &self.rng), ticket);

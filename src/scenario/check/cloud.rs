@@ -3,6 +3,7 @@
 use super::super::{EndpointSpec, Scenario};
 use super::Check;
 use crate::error::nearest;
+use crate::server::latency::AnyLatency;
 use crate::server::limits::AnyLimit;
 use crate::wire::Tier;
 
@@ -12,6 +13,7 @@ impl Check<'_, '_> {
         for (index, spec) in scenario.endpoints.iter().enumerate() {
             let path = format!("endpoints.{index}");
             self.draws(&path, spec, scenario);
+            self.downgraded(&format!("{path}.downgraded_latency"), spec, scenario);
             if let Some(name) = &spec.spillover {
                 self.spillover(&format!("{path}.spillover"), name, spec, scenario);
             }
@@ -68,6 +70,23 @@ impl Check<'_, '_> {
                 let message = format!("endpoint `{}` draws twice on pool `{name}`", spec.name);
                 self.say(&path, message, "again here", "name each pool once");
             }
+        }
+    }
+
+    /// The pace of what limits downgrade.
+    fn downgraded(&mut self, path: &str, spec: &EndpointSpec, scenario: &Scenario) {
+        let Some(latency) = &spec.downgraded_latency else { return };
+        let pools = scenario.pools.iter().filter(|pool| spec.pools.contains(&pool.name));
+        let mut limits = spec.limits.iter().chain(pools.flat_map(|pool| &pool.limits));
+        let is_shared = |latency: &AnyLatency| matches!(latency, AnyLatency::ContinuousBatching(_));
+        if !limits.any(|limit| matches!(limit, AnyLimit::Ramp(ramp) if ramp.is_downgrading())) {
+            let message = format!("no limit of endpoint `{}` downgrades what it serves", spec.name);
+            let help = "remove it, or add a limit such as { kind = \"ramp\", counts = \"input\", floor = 1_000_000, \
+                        growth = 0.5, span = \"15m\", over = \"downgrade\" }";
+            self.say(path, message, "never used", help);
+        } else if spec.latency.iter().chain([latency]).any(is_shared) {
+            let message = "jobs that share machines are not paced by their tier";
+            self.say(path, message, "", "remove it, or write both latencies as such as kind = \"lognormal\"");
         }
     }
 

@@ -20,7 +20,8 @@
 //! This is a model. OpenAI and Azure say of their priority tiers that above a million input tokens a minute, growth
 //! of more than 50 % within 15 minutes is served at standard speed and price; Anthropic says that a sharp increase
 //! is refused, and gives no number. None says how the growth is measured. What is refused, or served at standard
-//! price, is taken not to raise what may come later; a downgraded job is paced like any other.
+//! price, is taken not to raise what may come later; a downgraded job is paced like any other, where
+//! its endpoint has no `downgraded_latency`.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
@@ -104,6 +105,10 @@ impl Limit for Ramp {
 }
 
 impl Ramp {
+    pub fn is_downgrading(&self) -> bool {
+        self.over == Over::Downgrade
+    }
+
     fn fits(&self, at: Instant, job: &Job) -> bool {
         let minute = minute(at);
         let held =
