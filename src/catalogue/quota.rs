@@ -37,6 +37,10 @@ pub struct QuotaRow {
     /// What an output token counts when the answer has ended.
     #[serde(default)]
     pub burndown: Option<Weight>,
+    /// The cap that stands for a request which sends none, in tokens: the model's own maximum. Not known, where it is
+    /// not given.
+    #[serde(default)]
+    pub output_max: Option<u32>,
     pub source: String,
     /// When the source said so.
     pub dated: Date,
@@ -181,6 +185,7 @@ impl Presets {
             return Err(Unfit { message, help: help.into() });
         }
         figures.extend(row.burndown.and_then(|burndown| Some(("burndown", Value::try_from(burndown).ok()?))));
+        figures.extend(row.output_max.map(|max| ("output_max", Value::Integer(max.into()))));
         figures.extend(Value::try_from(&spec.lowered).ok().map(|lowered| ("lowered", lowered)));
         Ok(self.fill(&row.rule, &figures)?.limits)
     }

@@ -3,7 +3,7 @@
 //! A name stands alone (`"$output"`) or is multiplied and divided by whole numbers (`"$tpm * 1440"`,
 //! `"$tpm * 6 / 1000"`, rounded down); of several with `or` between them the first counts that the row has
 //! (`"$tpd or tpm * 1440"`). A limit one of whose figures the row does not have is left out: where
-//! the vendor publishes no such limit, there is none.
+//! the vendor publishes no such limit, there is none. Of a figure with a question mark (`"$output_max?"`) only its key is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,11 @@ fn fill(value: &Value, figures: &Figures, missing: &mut BTreeSet<String>) -> Res
         Value::Table(table) => {
             let mut filled = Table::new();
             for (key, value) in table {
-                filled.insert(key.clone(), fill(value, figures, missing)?);
+                let value = match optional(value) {
+                    Some(name) => term(name, figures, &mut BTreeSet::new())?,
+                    None => Some(fill(value, figures, missing)?),
+                };
+                filled.extend(value.map(|value| (key.clone(), value)));
             }
             match filled.remove("kind") {
                 Some(Value::String(kind)) => {
@@ -75,6 +79,11 @@ fn fill(value: &Value, figures: &Figures, missing: &mut BTreeSet<String>) -> Res
         }
         _ => Ok(value.clone()),
     }
+}
+
+/// The figure that a key waits for which is left out where the row does not have it.
+fn optional(value: &Value) -> Option<&str> {
+    value.as_str()?.strip_prefix('$')?.strip_suffix('?')
 }
 
 /// What the first of `name * factor or name / divisor or …` comes to whose name the row has.
@@ -106,7 +115,8 @@ fn term(
     while let Some(operator) = words.next() {
         let operand = words.next().and_then(|word| word.parse().ok());
         let result = match (operator, value.as_integer(), operand) {
-            ("*", Some(value), Some(factor)) => value.checked_mul(factor),
+            // What is beyond counting stays there.
+            ("*", Some(value), Some(factor)) => Some(value.saturating_mul(factor)),
             ("/", Some(value), Some(divisor)) => value.checked_div(divisor),
             _ => None,
         };
@@ -117,7 +127,7 @@ fn term(
 }
 
 /// Every figure that a row may have.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 20] = [
     "burndown",
     "burst",
     "cache_read",
@@ -127,11 +137,13 @@ const NAMES: [&str; 18] = [
     "context_max",
     "input",
     "itpm",
+    "long_context",
     "lowered",
     "otpm",
     "output",
     "output_burst",
     "output_capacity",
+    "output_max",
     "rpd",
     "rpm",
     "tpd",
@@ -169,10 +181,32 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_waits_for_a_figure_is_left_out_without_it() {
+        let limit =
+            "{ kind = 'tokens', per_minute = '$tpm', offered = { max_tokens_assumed = '$output_max?' } }";
+        let assumed = |figures: &[(&'static str, i64)]| {
+            let filled = fill(limit, figures).unwrap();
+            assert!(filled.missing.is_empty());
+            toml::to_string(&filled.limits[0]).unwrap().contains("max_tokens_assumed = 64")
+        };
+        assert!(assumed(&[("tpm", 9), ("output_max", 64)]));
+        assert!(!assumed(&[("tpm", 9)]));
+        let misspelt = limit.replace("output_max", "max_output");
+        assert!(fill(&misspelt, &[("tpm", 9)]).unwrap_err().contains("no figure `$max_output`"));
+    }
+
+    #[test]
+    fn a_figure_beyond_counting_stays_there() {
+        let limit = "{ kind = 'tokens', per_day = '$tpm * 1440' }";
+        let filled = fill(limit, &[("tpm", i64::MAX)]).unwrap();
+        assert!(toml::to_string(&filled.limits[0]).unwrap().contains(&i64::MAX.to_string()));
+    }
+
+    #[test]
     fn what_is_no_figure_is_said() {
         let error = |limit: &str| fill(limit, &[("tpm", i64::MAX)]).unwrap_err();
         assert!(error("{ kind = 'requests', per_minute = '$tmp' }").contains("no figure `$tmp`"));
-        for bad in ["$tpm * 2", "$tpm / 0", "$tpm + 1", "$tpm *"] {
+        for bad in ["$tpm / 0", "$tpm + 1", "$tpm *"] {
             let limit = format!("{{ kind = 'requests', per_minute = '{bad}' }}");
             assert!(error(&limit).contains("is no figure of a rule"), "{bad}");
         }
