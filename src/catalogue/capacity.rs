@@ -37,6 +37,9 @@ pub struct CapacityRow {
     pub output_throughput: Option<Throughput>,
     #[serde(default)]
     pub weights: Weights,
+    /// How much requests with a long prompt take.
+    #[serde(default)]
+    pub long_context: Option<LongContext>,
     /// The fewest units, by scope.
     pub minimum: BTreeMap<String, u32>,
     /// Units from one size to the next, by scope.
@@ -106,9 +109,19 @@ impl Default for Weights {
     }
 }
 
+/// How much each token of a request takes whose prompt is longer than so many tokens, cached ones included.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct LongContext {
+    pub above: u32,
+    pub weights: Weights,
+}
+
 /// Tokens of a demand in a minute.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Demand {
+    /// The whole prompt of each request, which says whether it is a long one.
+    pub prompt: u64,
     /// Prompt tokens that no cache serves.
     pub input: u64,
     pub cache_read: u64,
@@ -123,6 +136,7 @@ impl Demand {
     pub fn of(requests: u64, each: &Usage) -> Demand {
         let times = |tokens: u32| requests.saturating_mul(u64::from(tokens));
         Demand {
+            prompt: each.prompt(),
             input: times(each.input),
             cache_read: times(each.cache_read),
             cache_write: times(each.cache_write),
@@ -169,7 +183,8 @@ impl CapacityRow {
     pub fn size(&self, demand: &Demand, scope: &str) -> Option<Size> {
         let lattice = self.lattice(scope)?;
         let unit = u128::from(self.throughput?.per_minute().get()) * 1000;
-        let weighted = demand.weighted(&self.weights);
+        let long = self.long_context.as_ref().filter(|long| demand.prompt > u64::from(long.above));
+        let weighted = demand.weighted(long.map_or(&self.weights, |long| &long.weights));
         let units = u64::try_from(weighted.div_ceil(unit)).unwrap_or(u64::MAX);
         Some(Size { exact: weighted as f64 / unit as f64, units: lattice.up(units) })
     }
@@ -188,16 +203,8 @@ impl CapacityRow {
     }
 
     fn figures(&self, capacity: &Capacity, per_unit: NonZeroU64) -> Figures {
-        let Weights { input, cache_read, cache_write, cache_write_long, output } = self.weights;
-        let weights = [
-            ("input", input),
-            ("cache_read", cache_read),
-            ("cache_write", cache_write),
-            ("cache_write_long", cache_write_long),
-            ("output", output),
-        ];
-        let weights =
-            weights.into_iter().filter_map(|(name, weight)| Some((name, Value::try_from(weight).ok()?)));
+        let long_context = self.long_context.map(|long| ("long_context", long.setting()));
+        let weights = self.weights.named("output").map(|(name, weight)| (name, written(weight)));
         let units = capacity.units.get();
         let tokens = per_unit.get().saturating_mul(u64::from(units));
         let output_tokens = self.output_throughput.map(|output| {
@@ -215,8 +222,40 @@ impl CapacityRow {
         ];
         let integer = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
         let numbers = numbers.into_iter().filter_map(|(name, number)| Some((name, integer(number?))));
-        weights.chain(numbers).collect()
+        weights.into_iter().chain(long_context).chain(numbers).collect()
     }
+}
+
+impl Weights {
+    /// Each weight by its name, that of the answer by the one given.
+    fn named(&self, answer: &'static str) -> [(&'static str, Weight); 5] {
+        let Weights { input, cache_read, cache_write, cache_write_long, output } = *self;
+        [
+            ("input", input),
+            ("cache_read", cache_read),
+            ("cache_write", cache_write),
+            ("cache_write_long", cache_write_long),
+            (answer, output),
+        ]
+    }
+}
+
+impl LongContext {
+    /// As a `tokens` limit has it that reserves `max_tokens` and then corrects.
+    fn setting(&self) -> Value {
+        let table = |answer| {
+            let weights =
+                self.weights.named(answer).map(|(name, weight)| (name.to_string(), written(weight)));
+            Value::Table(weights.into_iter().collect())
+        };
+        let above = Value::Integer(self.above.into());
+        let keys = [("above", above), ("offered", table("max_tokens")), ("settled", table("output"))];
+        Value::Table(keys.map(|(key, value)| (key.to_string(), value)).into_iter().collect())
+    }
+}
+
+fn written(weight: Weight) -> Value {
+    Value::try_from(weight).expect("a weight is a number")
 }
 
 /// Tokens that `per_minute` brings in a window; at least one.

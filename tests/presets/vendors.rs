@@ -124,6 +124,23 @@ fn bedrock_reserves_the_prompt_and_max_tokens() {
     }
 }
 
+/// The same: a request that sends no max_tokens reserves the model's own maximum, 64,000 of Sonnet 4.5, and all but what
+/// it used comes back.
+#[test]
+fn bedrock_reserves_the_longest_answer_of_the_model_where_no_cap_is_sent() {
+    let uncapped = |mut job: Job| {
+        job.request.max_tokens = None;
+        job
+    };
+    let limits = || quota("bedrock/runtime/claude-sonnet-4-5", "tpm = 2_000_000");
+    assert_eq!(Server::new(limits(), "1h").fits(secs(0.0), uncapped(job(500, 1, 1))), 31);
+    let mut server = Server::new(limits(), "0s");
+    assert!(server.admits(secs(0.0), uncapped(job(500, 1, 100))));
+    assert_eq!(server.left(secs(0.0))[0], 2_000_000 - 500 - 5 * 100);
+    let mantle = quota("bedrock/mantle/claude-opus-4-8", "");
+    assert_eq!(Server::new(mantle, "1h").fits(secs(0.0), uncapped(job(72_000, 1, 1))), 50, "10M of 200,000");
+}
+
 /// Bedrock user guide, quotas-token-burndown, 2026-09: an output token counts 5, 10 or 15 by model, else 1.
 #[test]
 fn bedrock_settles_at_each_model_s_burndown() {
@@ -148,6 +165,12 @@ fn bedrock_s_day_is_its_minute_times_1440() {
         let mut server = Server::new(quota("bedrock/runtime/claude-sonnet-4-5", rates), "0s");
         assert_eq!(server.left(secs(0.0)), [1000, day]);
     }
+    // No day has more than its tokens: what is used up by noon is there again at midnight.
+    let hour = 3600.0;
+    let mut server =
+        Server::new(quota("bedrock/runtime/claude-sonnet-4-5", "tpm = 1_000_000, tpd = 50_000"), "0s");
+    let fits = [0.0, 12.0, 23.999, 24.0].map(|at| server.fits(secs(at * hour), job(1000, 0, 0)));
+    assert_eq!(fits, [50, 0, 0, 50]);
 }
 
 /// Bedrock user guide, quotas-mantle, 2026: max_tokens counts against input on the way in and comes back; output
@@ -230,6 +253,27 @@ fn scale_units_are_enforced_over_a_window_that_shrinks_as_they_grow() {
     assert_eq!(Server::new(limits, "1h").fits(secs(0.0), job(675, 0, 1)), 120);
 }
 
+/// Google Cloud, provisioned throughput, 2026: above 200,000 prompt tokens of a Pro model input counts 2 and output 9 or 12,
+/// below it 1 and 6 or 8; what was estimated too high comes back.
+#[test]
+fn scale_units_weigh_all_of_a_long_prompt_of_a_pro_model_double() {
+    for (model, per_second, output, long_output) in
+        [("gemini-3.1-pro", 500, 6, 9), ("gemini-2.5-pro", 650, 8, 12)]
+    {
+        let bought = capacity("unit = \"gsu\"\nunits = 1000");
+        let left = |prompt: u32| {
+            let limits = presets().capacity(&bought, model).unwrap();
+            let mut server = Server::new(limits, "0s");
+            let full = server.left(secs(0.0))[0];
+            assert_eq!(full, 1000 * per_second * 3);
+            assert!(server.admits(secs(0.0), job(prompt, 10_000, 100)));
+            full - server.left(secs(0.0))[0]
+        };
+        assert_eq!(left(200_000), 200_000 + output * 100, "{model}");
+        assert_eq!(left(200_001), 2 * 200_001 + long_output * 100, "{model}");
+    }
+}
+
 /// throughput = (inputs + outputs, each by its burndown) · queries a second; Google Cloud, calculate requirements.
 #[test]
 fn scale_units_are_sized_by_burndown_up_to_whole_ones() {
@@ -241,7 +285,13 @@ fn scale_units_are_sized_by_burndown_up_to_whole_ones() {
     let size = size.unwrap();
     assert!((size.exact - 25_000.0 / 675.0).abs() < 1e-12);
     assert_eq!(size.units, 38);
+    // The same in prompts above 200,000 tokens of gemini-3.1-pro: (2 · 200,001 + 9 · 300) / 500 a second.
+    let each = Usage { input: 200_001, output: 300, ..Usage::default() };
+    let pro = presets.capacity_row("gsu", "gemini-3.1-pro").unwrap();
+    let size = pro.size(&Demand::of(60, &each), "global").unwrap();
+    assert!((size.exact - 402_702.0 / 500.0).abs() < 1e-9 && size.units == 806, "{size:?}");
     // Below the fewest that are sold.
+    let each = Usage { input: 1000, output: 300, ..Usage::default() };
     let size = presets.capacity_row("gsu", "claude-sonnet-5").unwrap().size(&Demand::of(1, &each), "global");
     assert_eq!(size.unwrap().units, 25);
     assert_eq!(presets.capacity_row("model_unit", "any").unwrap().size(&Demand::default(), "global"), None);

@@ -7,6 +7,7 @@
 //! | reserve the prompt and the cap on the answer, never corrected | defaults | absent | `fits` | |
 //! | the larger of the two, never corrected, refusals count | `combine = "max"` | absent | `fits` | `count_refused` |
 //! | reserve, then correct with a burndown of 5 | defaults | `cache_read = 0, output = 5` | `fits` | |
+//! | the same, prompts above 200K counting double | and `long_context = { above = 200_000, offered = { input = 2 }, settled = … }` | | `fits` | |
 //! | utilisation of bought capacity, output counting 8 | `cache_read = 0, max_tokens = 8` | `cache_read = 0, output = 8` | `below` | |
 //! | prompts, reads of the cache free | `cache_read = 0, max_tokens = 0` | absent | `fits` | |
 //! | output as it is produced; at the limit nothing new | `input = 0, max_tokens = 0` | absent | `below` | `meter = "as_produced"` |
@@ -22,10 +23,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::weights::{Offered, Settled};
+use self::weights::{LongContext, Offered, Settled};
 use super::{Admitted, Counts, Flow, Gauge, Limit, Verdict};
 use crate::server::quota::{Lowered, Quota, Rate, Room, Window};
-use crate::server::units::Weight;
+use crate::server::units::{Units, Weight};
 use crate::time::Instant;
 use crate::wire::{Job, Kind, Usage};
 
@@ -64,6 +65,9 @@ struct Settings {
     /// What a job counts when it has ended; without it, the count when it came stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settled: Option<Settled>,
+    /// What jobs with a long prompt count, from their first token on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    long_context: Option<LongContext>,
     /// How much must be left for a job to be admitted.
     #[serde(default)]
     room: Room,
@@ -106,16 +110,16 @@ impl Limit for Tokens {
     }
 
     fn wait(&self, at: Instant, job: &Job) -> Duration {
-        self.quota.wait(at, self.settings.offered.count(job), self.settings.room)
+        self.quota.wait(at, self.settings.offered(job), self.settings.room)
     }
 
     fn take(&mut self, now: Instant, job: &Job) {
-        self.quota.take(now, self.settings.offered.count(job));
+        self.quota.take(now, self.settings.offered(job));
     }
 
     fn refuse(&mut self, now: Instant, job: &Job) {
         if self.settings.count_refused {
-            self.quota.forfeit(now, self.settings.offered.count(job));
+            self.quota.forfeit(now, self.settings.offered(job));
         }
     }
 
@@ -133,12 +137,12 @@ impl Limit for Tokens {
     }
 
     fn settle(&mut self, now: Instant, admitted: &Admitted, used: &Usage) {
-        let Some(settled) = self.settings.settled else { return };
+        let Some(settled) = self.settings.settled_of(&admitted.job) else { return };
         let used = match self.settings.meter {
             Meter::AsProduced => settled.count(&Usage { output: 0, reasoning: 0, ..*used }),
             Meter::AtEnd => settled.count(used),
         };
-        self.quota.correct(now, admitted.at, self.settings.offered.count(&admitted.job), used);
+        self.quota.correct(now, admitted.at, self.settings.offered(&admitted.job), used);
     }
 
     fn gauge(&mut self, now: Instant) -> Option<Gauge> {
@@ -147,6 +151,20 @@ impl Limit for Tokens {
 }
 
 impl Settings {
+    /// What a job counts when it comes.
+    fn offered(&self, job: &Job) -> Units {
+        self.long(job).map_or(self.offered, |long| long.offered).count(job)
+    }
+
+    /// What each token of a job counts when it has ended.
+    fn settled_of(&self, job: &Job) -> Option<Settled> {
+        self.settled.map(|settled| self.long(job).and_then(|long| long.settled).unwrap_or(settled))
+    }
+
+    fn long(&self, job: &Job) -> Option<LongContext> {
+        self.long_context.filter(|long| job.request.input_tokens > long.above)
+    }
+
     /// What the settings count. What is never corrected counts for good as it came.
     fn counts(&self) -> Counts {
         let nothing = Weight::NONE;
@@ -179,6 +197,12 @@ impl TryFrom<Settings> for Tokens {
             return Err(
                 "`on_exhausted` needs `meter = \"as_produced\"`: no other quota runs out during an answer",
             );
+        }
+        if settings.long_context.is_some() && settings.meter == Meter::AsProduced {
+            return Err("`long_context` needs `meter = \"at_end\"`: a token that comes out has one weight");
+        }
+        if settings.long_context.is_some_and(|long| long.settled.is_some() != settings.settled.is_some()) {
+            return Err("`long_context` has `settled` where the limit has it, and only there");
         }
         let rate = Rate::one_of(settings.per_minute, settings.per_day)?;
         let quota = Quota::new(rate, settings.burst, settings.window, &settings.lowered);

@@ -67,6 +67,21 @@ fn a_throughput_unit_of_claude_weighs_writes_by_how_long_they_keep() {
     assert_eq!(charged(&text, cached_job(), 10), (prompt + 2500, prompt + 50));
 }
 
+/// Google Cloud, provisioned throughput, gemini-3.1-pro: above 200,000 prompt tokens each counts 2, from the cache 0.2,
+/// and output 9 in place of 6; at 200,000 not yet.
+#[test]
+fn all_of_a_request_with_a_long_prompt_counts_by_its_own_weights() {
+    let weights = "cache_read = 0.1, max_tokens = 6";
+    let text = format!(
+        "offered = {{ {weights} }}\nsettled = {{ cache_read = 0.1, output = 6 }}\n[long_context]\nabove = 200_000\n\
+         offered = {{ input = 2, cache_read = 0.2, max_tokens = 9 }}\nsettled = {{ input = 2, cache_read = 0.2, output = 9 }}"
+    );
+    let cached = Cached { read: 50_000, ..Cached::NONE };
+    let job = |tokens| Job { cached, ..job(tokens, Some(1000)) };
+    assert_eq!(charged(&text, job(200_000), 100), (150_000 + 5_000 + 6_000, 150_000 + 5_000 + 600));
+    assert_eq!(charged(&text, job(200_001), 100), (300_002 + 10_000 + 9_000, 300_002 + 10_000 + 900));
+}
+
 /// Bedrock: all of the prompt and the cap first, at the end input, cache writes and output by its burndown.
 #[test]
 fn cached_tokens_count_as_input_where_the_vendor_does_not_say() {
@@ -167,6 +182,9 @@ fn settings_are_read_and_written_back() {
         "per_minute = 1\nwindow = 'week'",
         "per_minute = 1\nper_day = 1",
         "per_minute = 1\non_exhausted = 'cut'",
+        "per_minute = 1\nlong_context = { above = 1, offered = {}, settled = {} }",
+        "per_minute = 1\nsettled = {}\nlong_context = { above = 1, offered = {} }",
+        "per_minute = 1\nmeter = 'as_produced'\nlong_context = { above = 1, offered = {} }",
         "per_minute = 1\nsettled = { inputs = 1 }",
         "per_minute = 1\nlowered = [{ from = '1s', for = '1s', to = 0 }]",
         "per_minute = 1\nlowered = [{ from = '1s', for = '1s', to = 1.5 }]",

@@ -88,6 +88,19 @@ pub struct Settled {
     pub reasoning: Option<Weight>,
 }
 
+/// What each token of a job counts whose prompt is long, all of it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LongContext {
+    /// A longer prompt is a long one: prompt tokens, cached ones too.
+    pub above: u32,
+    /// In place of the limit's `offered`.
+    pub offered: Offered,
+    /// In place of the limit's `settled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
+}
+
 impl Settled {
     pub fn count(&self, used: &Usage) -> Units {
         self.input.times(used.input)
