@@ -1,5 +1,7 @@
 //! Capacity that is bought in units: what a unit serves, which sizes there are, and how many units a demand needs.
 
+mod weights;
+
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroU64};
 
@@ -8,6 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
+use self::weights::written;
+pub use self::weights::{LongContext, Weights};
 use super::presets::{Presets, Unfit};
 use super::quota::{GLOBAL, said};
 use super::rule::Figures;
@@ -88,33 +92,6 @@ impl Throughput {
 pub struct Window {
     pub units: u32,
     pub span: Span,
-}
-
-/// How much of a unit's throughput each token takes.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields, default)]
-pub struct Weights {
-    /// A prompt token that no cache served.
-    pub input: Weight,
-    pub cache_read: Weight,
-    pub cache_write: Weight,
-    pub cache_write_long: Weight,
-    pub output: Weight,
-}
-
-impl Default for Weights {
-    fn default() -> Weights {
-        let one = Weight::ONE;
-        Weights { input: one, cache_read: one, cache_write: one, cache_write_long: one, output: one }
-    }
-}
-
-/// How much each token of a request takes whose prompt is longer than so many tokens, cached ones included.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct LongContext {
-    pub above: u32,
-    pub weights: Weights,
 }
 
 /// Tokens of a demand in a minute.
@@ -226,38 +203,6 @@ impl CapacityRow {
     }
 }
 
-impl Weights {
-    /// Each weight by its name, that of the answer by the one given.
-    fn named(&self, answer: &'static str) -> [(&'static str, Weight); 5] {
-        let Weights { input, cache_read, cache_write, cache_write_long, output } = *self;
-        [
-            ("input", input),
-            ("cache_read", cache_read),
-            ("cache_write", cache_write),
-            ("cache_write_long", cache_write_long),
-            (answer, output),
-        ]
-    }
-}
-
-impl LongContext {
-    /// As a `tokens` limit has it that reserves `max_tokens` and then corrects.
-    fn setting(&self) -> Value {
-        let table = |answer| {
-            let weights =
-                self.weights.named(answer).map(|(name, weight)| (name.to_string(), written(weight)));
-            Value::Table(weights.into_iter().collect())
-        };
-        let above = Value::Integer(self.above.into());
-        let keys = [("above", above), ("offered", table("max_tokens")), ("settled", table("output"))];
-        Value::Table(keys.map(|(key, value)| (key.to_string(), value)).into_iter().collect())
-    }
-}
-
-fn written(weight: Weight) -> Value {
-    Value::try_from(weight).expect("a weight is a number")
-}
-
 /// Tokens that `per_minute` brings in a window; at least one.
 fn in_window(per_minute: u64, window: Span) -> u64 {
     let tokens = u128::from(per_minute) * u128::from(nanos(window.get())) / 60_000_000_000;
@@ -309,6 +254,27 @@ pub struct Capacity {
 }
 
 impl Presets {
+    /// Whether units of capacity can be bought for an endpoint of `provider`.
+    pub fn sells(&self, capacity: &Capacity, provider: &str) -> Result<(), Unfit> {
+        let mut rows = self.capacities.iter().filter(|row| row.unit == capacity.unit);
+        let Some(row) = rows.next() else { return Ok(()) };
+        if row.provider == provider {
+            return Ok(());
+        }
+        let message =
+            format!("{} is {}'s capacity, and the endpoint is {provider}'s", row.unit, row.provider);
+        let mut own: Vec<&str> =
+            self.capacities.iter().filter(|row| row.provider == provider).map(|row| &*row.unit).collect();
+        own.dedup();
+        let help = match own.is_empty() {
+            true => {
+                format!("{provider} sells none that the catalogue knows; write what it refuses as `limits`")
+            }
+            false => format!("{provider} sells: {}", own.join(", ")),
+        };
+        Err(Unfit { message, help })
+    }
+
     /// The limits that bought units set on an endpoint of `model`.
     pub fn capacity(&self, capacity: &Capacity, model: &str) -> Result<Vec<AnyLimit>, Unfit> {
         let model = capacity.model.as_deref().unwrap_or(model);
@@ -355,6 +321,10 @@ impl CapacityRow {
                 kind::unnamed(&format!("scope of {} capacity", self.unit), &capacity.scope, &scopes);
             return Err(Unfit { message, help: format!("write such as scope = \"{GLOBAL}\"") });
         };
+        if capacity.window.is_some_and(|window| window.get().is_zero()) {
+            let help = "write such as window = \"30s\", or leave it out".into();
+            return Err(Unfit { message: "the window of the capacity is zero".into(), help });
+        }
         let (unit, units) = (&self.unit, u64::from(capacity.units.get()));
         if units < lattice.min {
             let message = format!("{units} {unit} are fewer than can be bought in scope {}", capacity.scope);

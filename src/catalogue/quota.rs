@@ -172,6 +172,13 @@ impl Presets {
             let message = format!("{} publishes no figures for the quota '{}'", row.provider, spec.preset);
             return Err(Unfit { message, help: format!("give the account's own, such as {example}") });
         }
+        if !spec.lowered.is_empty() && !missing.contains("lowered") {
+            let message = format!("the quota '{}' is not lowered at times", spec.preset);
+            return Err(Unfit {
+                message,
+                help: "write the limits that are as `limits`, with `lowered`".into(),
+            });
+        }
         if let Some(name) = figures.keys().find(|name| !counted.contains(name)) {
             let message = format!("the quota '{}' has no `{name}`", spec.preset);
             return Err(Unfit {
@@ -192,18 +199,52 @@ impl Presets {
 
     /// The row that a name means: of several, the one that says most of the model's name.
     pub fn quota_row(&self, preset: &str) -> Result<&QuotaRow, Unfit> {
-        let mut parts = preset.splitn(4, '/');
-        let [provider, tier, model] = [(); 3].map(|()| parts.next().unwrap_or_default());
-        let scope = parts.next().unwrap_or(GLOBAL);
-        let rows = self
-            .quotas
-            .iter()
-            .filter(|row| row.provider == provider && row.tier == tier && row.scope == scope);
-        let matched = rows.filter_map(|row| {
+        let (place, model) = parts(preset);
+        self.row_at(place, model).map(|(_, row)| row).ok_or_else(|| self.unknown_quota(preset))
+    }
+
+    /// Whether a quota can be that of an endpoint of `provider` which serves `model`. Of a model that no row names, it
+    /// is not known.
+    pub fn suits(&self, preset: &str, provider: &str, model: &str) -> Result<(), Unfit> {
+        let row = self.quota_row(preset)?;
+        if row.provider != provider {
+            let theirs = self.quotas.iter().filter(|row| row.provider == provider).map(|row| &*row.tier);
+            let mut theirs: Vec<String> = theirs.map(|tier| format!("{provider}/{tier}/…")).collect();
+            theirs.dedup();
+            let message =
+                format!("the quota '{preset}' is {}'s, and the endpoint is {provider}'s", row.provider);
+            let help = match theirs.is_empty() {
+                true => "write what it refuses as `limits`".into(),
+                false => format!("name one of its own: {}", theirs.join(", ")),
+            };
+            return Err(Unfit { message, help });
+        }
+        let (place, _) = parts(preset);
+        match self.row_at(place, model) {
+            Some((1.., own)) if !std::ptr::eq(own, row) => {
+                let scope = if place[2] == GLOBAL { String::new() } else { format!("/{}", place[2]) };
+                Err(Unfit {
+                    message: format!(
+                        "the quota '{preset}' is not the one of the endpoint's model, '{model}'"
+                    ),
+                    help: format!(
+                        "write \"{provider}/{}/{model}{scope}\", or say with `sold_as` which model the endpoint serves",
+                        row.tier
+                    ),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The row of a provider, tier and scope that says most of the model's name, and how many letters.
+    fn row_at(&self, [provider, tier, scope]: [&str; 3], model: &str) -> Option<(usize, &QuotaRow)> {
+        let is_there = |row: &&QuotaRow| row.provider == provider && row.tier == tier && row.scope == scope;
+        let matched = self.quotas.iter().filter(is_there).filter_map(|row| {
             let said = row.models.iter().filter_map(|pattern| said(pattern, model)).max()?;
             Some((said, row))
         });
-        matched.max_by_key(|(said, _)| *said).map(|(_, row)| row).ok_or_else(|| self.unknown_quota(preset))
+        matched.max_by_key(|(said, _)| *said)
     }
 
     fn unknown_quota(&self, preset: &str) -> Unfit {
@@ -233,6 +274,13 @@ impl QuotaRow {
         let scope = if self.scope == GLOBAL { String::new() } else { format!("/{}", self.scope) };
         self.models.iter().map(move |model| format!("{}/{}/{model}{scope}", self.provider, self.tier))
     }
+}
+
+/// Provider, tier and scope that a name says, and the model.
+fn parts(preset: &str) -> ([&str; 3], &str) {
+    let mut parts = preset.splitn(4, '/');
+    let [provider, tier, model] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    ([provider, tier, parts.next().unwrap_or(GLOBAL)], model)
 }
 
 /// How many letters of the model's name a pattern says; `None` where it is not that model's.

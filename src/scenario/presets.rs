@@ -4,6 +4,7 @@ use toml::de::DeTable;
 
 use super::diagnostic::Diagnostic;
 use super::{Scenario, tree};
+use crate::catalogue::quota::QuotaSpec;
 
 /// Puts what quotas and capacities stand for before the limits of each endpoint and pool, and tells which stand
 /// for nothing. A scenario that is written back then holds every limit in full, once.
@@ -11,9 +12,13 @@ pub fn expand(scenario: &mut Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     let presets = scenario.prices.presets.clone();
     let mut found = Vec::new();
     for (index, spec) in scenario.endpoints.iter_mut().enumerate() {
-        let quota = spec.quota.take().map(|quota| ("quota", presets.quota(&quota)));
+        let (provider, model) = (spec.provider.name(), spec.sold_as.as_ref().unwrap_or(&spec.model));
+        let quota = spec.quota.take().map(|quota| {
+            let limits = presets.suits(&quota.preset, provider, model).and_then(|()| presets.quota(&quota));
+            ("quota", limits)
+        });
         let capacity = spec.capacity.as_mut().filter(|capacity| capacity.enforce).map(|capacity| {
-            let limits = presets.capacity(capacity, spec.sold_as.as_ref().unwrap_or(&spec.model));
+            let limits = presets.sells(capacity, provider).and_then(|()| presets.capacity(capacity, model));
             capacity.enforce = false;
             ("capacity", limits)
         });
@@ -30,8 +35,16 @@ pub fn expand(scenario: &mut Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
         limits.append(&mut spec.limits);
         spec.limits = limits;
     }
+    let endpoints = &scenario.endpoints;
     for (index, pool) in scenario.pools.iter_mut().enumerate() {
-        match pool.quota.as_ref().map(|quota| presets.quota(quota)) {
+        let suits = |quota: &QuotaSpec| {
+            let mut drawing = endpoints.iter().filter(|spec| spec.pools.contains(&pool.name));
+            drawing.try_for_each(|spec| {
+                let model = spec.sold_as.as_ref().unwrap_or(&spec.model);
+                presets.suits(&quota.preset, spec.provider.name(), model)
+            })
+        };
+        match pool.quota.as_ref().map(|quota| suits(quota).and_then(|()| presets.quota(quota))) {
             None => {}
             Some(Ok(limits)) => {
                 pool.quota = None;
