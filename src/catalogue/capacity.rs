@@ -338,10 +338,6 @@ impl CapacityRow {
                 format!("they come in steps of {}: units = {below}, or units = {above}", lattice.increment);
             return Err(Unfit { message, help });
         }
-        if capacity.window.is_some_and(|window| window.get().is_zero()) {
-            let message = format!("{unit} of which nothing can be used at once serve nothing");
-            return Err(Unfit { message, help: "write such as window = \"5s\", or remove it".into() });
-        }
         match (capacity.output_units, self.output_minimum) {
             (Some(_), None) => Err(Unfit {
                 message: format!("{unit} serve input and output alike"),

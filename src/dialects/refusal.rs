@@ -76,7 +76,7 @@ impl Refusal {
         let is_spent = said.is_quota_spent();
         let is_final = is_spent || said.text.contains("request too large");
         let limit = match self.status {
-            429 if is_spent => "insufficient_quota",
+            _ if is_spent => "insufficient_quota",
             429 => said.limit(),
             _ => "",
         };
@@ -112,6 +112,7 @@ impl Said {
         let error = value.get("error").unwrap_or(value);
         let field = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_lowercase);
         words.extend(["type", "code", "status", "__type"].into_iter().filter_map(field));
+        words.extend(error.pointer("/details/0/reason").and_then(Value::as_str).map(str::to_lowercase));
         words.extend(error.pointer("/details/error_code").and_then(Value::as_str).map(str::to_lowercase));
         let message = error.as_str().map(str::to_lowercase).or_else(|| field("message").or(field("Message")));
         let text = format!("{} {}", words.join(" "), message.unwrap_or_default());
@@ -176,8 +177,9 @@ const LIMITS: [(&str, &str); 16] = [
     ("tokens_per", "tokens"),
 ];
 
-/// Types and codes of a 429 that no waiting mends.
-const SPENT: [&str; 9] = [
+/// Types, codes and reasons that say that nothing more may be spent.
+const SPENT: [&str; 11] = [
+    "billing_disabled",
     "billing_hard_limit_reached",
     "contract_spend_limit_reached",
     "credit_balance_exhausted",
@@ -187,6 +189,7 @@ const SPENT: [&str; 9] = [
     "organization_spend_limit_exceeded",
     "organization_usage_limit_reached",
     "project_spend_limit_exceeded",
+    "servicequotaexceededexception",
 ];
 
 /// A server says with it whether to retry, whatever the status.

@@ -60,6 +60,7 @@ struct Caller {
     said: UnboundedSender<Said>,
     is_first: bool,
     part: usize,
+    speech: Speech,
     job: Job,
     came: Came,
 }
@@ -158,7 +159,7 @@ impl Engine {
         let (id, job) = state.job(asked, hints);
         let job = speech.ask(job);
         let came = Came { at: now, cached: Cached::NONE, tier: None };
-        state.callers.insert(id, Caller { said: sender, is_first: true, part, job, came });
+        state.callers.insert(id, Caller { said: sender, is_first: true, part, speech, job, came });
         if let (Some(prefix), Some(cache), None) = (job.request.prefix, state.cloud.cache_mut(part), hints) {
             cache.mark(prefix.id, &asked.marks);
         }
@@ -257,12 +258,13 @@ impl State {
     fn let_in(&mut self, parts: &[Part], now: Instant, id: AttemptId, actions: &[Action]) {
         // Who has left on the way was never noticed.
         let Some(caller) = self.callers.get_mut(&id) else { return };
-        let (part, job) = (caller.part, caller.job);
+        let (part, speech, job) = (caller.part, caller.speech, caller.job);
         caller.came = Came { at: now, cached: self.cloud.cached(part, id), tier: self.cloud.tier(part, id) };
         let refusal = actions.iter().find_map(|action| match &action.reply {
-            Reply::Rejected(rejection) if action.id == id => Some(rejection),
+            Reply::Rejected(rejection) if action.id == id => Some(speech.refusal(rejection)),
             _ => None,
         });
+        let refusal = refusal.as_ref();
         let served_by = &parts[self.cloud.passed_on(id).unwrap_or(part)].name;
         self.log(&Arrival { at: now, endpoint: &parts[part].name, id, job: &job, refusal, served_by });
     }

@@ -103,7 +103,9 @@ impl Provider for Bedrock {
             "openai_chat" | "openai_responses" => Promise::Exact,
             _ => Promise::None,
         };
-        Speech::new(dialect, promise)
+        // What no waiting mends is no throttling.
+        let spent_status = if is_native(dialect) { 400 } else { 429 };
+        Speech::new(dialect, promise).spent(spent_status)
     }
 
     fn route(&self, call: &Call<'_>) -> Route {
@@ -205,6 +207,9 @@ fn refusal(refused: &Refused<'_>) -> (u16, &'static str, &'static str) {
     let Refused { rejection, gauge, .. } = refused;
     let is_daily = gauge.is_some_and(|gauge| gauge.period == Period::Day);
     let (name, message) = match (rejection.status, rejection.limit) {
+        (400, "insufficient_quota") => {
+            ("ServiceQuotaExceededException", "Your request exceeds the service quota for your account.")
+        }
         (400, "context") => ("ValidationException", "Input is too long for requested model."),
         (400, _) => ("ValidationException", "The request was refused."),
         (401 | 403, _) => {
@@ -213,11 +218,6 @@ fn refusal(refused: &Refused<'_>) -> (u16, &'static str, &'static str) {
         (404, _) => ("ResourceNotFoundException", NO_MODEL),
         (408, _) => ("ModelTimeoutException", "The model took too long to answer. Try your request again."),
         (424, _) => ("ModelErrorException", "The model failed to answer. Try your request again."),
-        // What no waiting mends is no throttling.
-        (429, _) if !rejection.is_retryable => {
-            let message = "Your request exceeds the service quota for your account.";
-            return (400, "ServiceQuotaExceededException", message);
-        }
         (429, "concurrency") => (THROTTLING, "Too many connections, please wait before trying again."),
         (429, "requests") => (THROTTLING, "Too many requests, please wait before trying again."),
         (429, "tokens") if is_daily => {

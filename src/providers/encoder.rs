@@ -89,6 +89,7 @@ impl Encoder {
         let error = match first {
             Reply::Rejected(rejection) => {
                 let gauge = tightest(gauges, rejection.limit);
+                let rejection = &provider.speech(self.operation.dialect).refusal(rejection);
                 Some(spell(Problem::Refused(Refused { rejection, model: &self.asked.model, gauge })))
             }
             Reply::Broken(fault) if fault.kind == FaultKind::Server && !self.asked.stream => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::dialects::AnyDialect;
 use crate::time::nanos;
-use crate::wire::{Job, Reply, Tier};
+use crate::wire::{Job, Rejection, Reply, Tier};
 
 /// What is said in one provider's dialect.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct Speech {
     keeps_long: bool,
     /// What callers are told of a wait.
     promise: Promise,
+    /// The HTTP status of a refusal because the credit is used up or a spending limit is met.
+    spent_status: u16,
 }
 
 /// How a provider tells callers when to come back.
@@ -50,7 +52,13 @@ impl Speech {
             counts_writes: dialect != "gemini",
             keeps_long: matches!(dialect, "anthropic_messages" | CONVERSE | "invoke" | "openai_responses"),
             promise,
+            spent_status: 429,
         }
+    }
+
+    /// Where nothing more may be spent, it is said with this HTTP status.
+    pub fn spent(self, status: u16) -> Speech {
+        Speech { spent_status: status, ..self }
     }
 
     /// What is said to those who ask for a tier, which Converse says to nobody else.
@@ -71,6 +79,13 @@ impl Speech {
             job.answer_tokens = job.answer_tokens.saturating_add(std::mem::take(&mut job.reasoning_tokens));
         }
         job
+    }
+
+    /// A refusal by an endpoint's limits, as the provider has it.
+    pub fn refusal(&self, rejection: &Rejection) -> Rejection {
+        let is_spent = rejection.limit == "insufficient_quota";
+        let status = if is_spent { self.spent_status } else { rejection.status };
+        Rejection { status, ..*rejection }
     }
 
     /// What a client understands of an endpoint's reply, whose answers are served in `tier` if they do not say
@@ -94,6 +109,7 @@ impl Speech {
                 }
             }
             Reply::Rejected(rejection) => {
+                *rejection = self.refusal(rejection);
                 rejection.retry_after = rejection.retry_after.and_then(|wait| self.promise.of(wait));
             }
             _ => {}

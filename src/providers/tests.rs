@@ -210,9 +210,10 @@ fn a_refusal_is_read_back_with_its_status_and_whether_to_come_back() {
     }
 }
 
+/// What a simulation hears of it, the mock says, and a client reads.
 #[test]
 fn a_refusal_for_good_is_read_back_as_one() {
-    for (status, limit) in [(429, "insufficient_quota"), (429, "outage"), (400, "context")] {
+    for (status, limit) in [(429, "insufficient_quota"), (400, "context")] {
         let rejection =
             Rejection { status, limit, retry_after: None, is_retryable: false, should_retry: None };
         for target in rows() {
@@ -220,6 +221,12 @@ fn a_refusal_for_good_is_read_back_as_one() {
             let replies = read(&target, true, &head, [body.as_bytes()]);
             let [Reply::Rejected(read)] = replies[..] else { panic!("{}: {replies:?}", name(&target)) };
             assert_eq!((read.is_retryable, read.retry_after), (false, None), "{}: {body}", name(&target));
+            let speech = target.provider.get().speech(target.dialect.name());
+            let Reply::Rejected(heard) = speech.tell(Reply::Rejected(rejection), Tier::Standard) else {
+                panic!("a refusal stays one")
+            };
+            assert_eq!((read.status, head.status), (heard.status, heard.status), "{}: {body}", name(&target));
+            assert!(limit == "context" || read.limit == heard.limit, "{}: {body}", name(&target));
         }
     }
 }
@@ -261,6 +268,7 @@ fn what_a_vendor_has_words_for_is_said_in_them() {
         ("anthropic", "anthropic_messages", context, "prompt is too long"),
         ("bedrock", "converse", context, "Input is too long for requested model."),
         ("bedrock", "converse", daily, "Too many tokens per day"),
+        ("bedrock", "converse", spent, "Your request exceeds the service quota"),
         ("vertex", "gemini", spent, "BILLING_DISABLED"),
         ("vertex", "gemini", context, "exceeds the maximum number of tokens allowed"),
     ] {

@@ -102,7 +102,8 @@ impl Provider for Vertex {
     }
 
     fn speech(&self, dialect: &str) -> Speech {
-        Speech::new(dialect, Promise::None)
+        // What no waiting mends is no throttling.
+        Speech::new(dialect, Promise::None).spent(403)
     }
 
     fn key_parameter(&self) -> Option<&'static str> {

@@ -138,7 +138,7 @@ fn refusals_are_worded_by_their_limit_and_promise_nothing() {
         ("requests", true, 429, "ThrottlingException", "Too many requests"),
         ("concurrency", true, 429, "ThrottlingException", "Too many connections"),
         ("other", true, 429, "ThrottlingException", "account quotas"),
-        ("tokens", false, 400, "ServiceQuotaExceededException", "service quota"),
+        ("insufficient_quota", false, 400, "ServiceQuotaExceededException", "service quota"),
     ] {
         let retry_after = Some(std::time::Duration::from_secs(3));
         let rejection = Rejection { status: 429, limit, retry_after, is_retryable, should_retry: None };

@@ -32,14 +32,13 @@ pub fn spell(dialect: &str, problem: &Problem<'_>, id: &str) -> Answer {
                 Some(reason),
             )
         }
-        // What no waiting mends is no throttling.
-        Problem::Refused(Refused { rejection, .. }) if rejection.status == 429 && !rejection.is_retryable => {
+        Problem::Refused(Refused { rejection, .. }) if rejection.limit == "insufficient_quota" => {
             let reason = json!({
                 "@type": "type.googleapis.com/google.rpc.ErrorInfo",
                 "reason": "BILLING_DISABLED",
                 "domain": "googleapis.com",
             });
-            error(403, "This API method requires billing to be enabled.", Some(reason))
+            error(rejection.status, "This API method requires billing to be enabled.", Some(reason))
         }
         Problem::Refused(refused) if refused.rejection.status == 429 => {
             error(429, &too_many(dialect, refused), None)
@@ -129,12 +128,13 @@ fn unknown(dialect: &str, model: &str) -> String {
     )
 }
 
-/// Bought throughput and fixed quotas are named; what all customers share is not.
+/// Bought throughput and fixed quotas are named; what all customers share is not. Only what is bought counts prompts and
+/// answers together.
 fn too_many(dialect: &str, refused: &Refused<'_>) -> String {
     let Refused { rejection, model, gauge } = refused;
     let counts = gauge.map(|gauge: &Gauge| gauge.counts);
     let quota = match (dialect, rejection.limit) {
-        _ if counts == Some(Counts::Capacity) => {
+        (_, "tokens") if matches!(counts, Some(Counts::Capacity | Counts::Tokens)) => {
             return "Too many requests. Exceeded the Provisioned Throughput.".into();
         }
         (GEMINI | OPENAI, "requests") => "generate_content_requests_per_minute_per_project_per_base_model",

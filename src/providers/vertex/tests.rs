@@ -164,10 +164,12 @@ fn refused(dialect: &str, status: u16, limit: &'static str, counts: Counts) -> S
 #[test]
 fn refusals_are_said_in_googles_words() {
     assert_eq!(
-        refused(GEMINI, 429, "tokens", Counts::Tokens),
+        refused(GEMINI, 429, "shared_capacity", Counts::Tokens),
         r#"{"error":{"code":429,"message":"Resource exhausted. Please try again later. Please refer to https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.","status":"RESOURCE_EXHAUSTED"}}"#
     );
     for (dialect, limit, counts, words) in [
+        (CLAUDE, "tokens", Counts::Tokens, "Too many requests. Exceeded the Provisioned Throughput."),
+        (GEMINI, "tokens", Counts::Tokens, "Too many requests. Exceeded the Provisioned Throughput."),
         (GEMINI, "tokens", Counts::Capacity, "Too many requests. Exceeded the Provisioned Throughput."),
         (
             GEMINI,
