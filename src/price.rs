@@ -113,6 +113,11 @@ impl Price {
         rates.iter().all(|rate| rate.is_none()) && self.long_context.is_empty()
     }
 
+    /// Whether each threshold of `long_context` is above the one before, as finding its rates takes for granted.
+    pub fn has_rising_thresholds(&self) -> bool {
+        self.long_context.windows(2).all(|pair| pair[0].above < pair[1].above)
+    }
+
     /// Whether capacity is paid for, and with it every token it serves.
     pub fn includes_tokens(&self) -> bool {
         self.per_hour.is_some() && self.has_no_rates()

@@ -196,9 +196,8 @@ fn currency(currency: &str) -> Option<String> {
 
 /// What is wrong with a price per token.
 fn problem(price: &Price) -> Option<String> {
-    let is_ascending = price.long_context.windows(2).all(|pair| pair[0].above < pair[1].above);
     match () {
-        () if !is_ascending => {
+        () if !price.has_rising_thresholds() => {
             Some("the thresholds of `long_context` do not rise; put the lowest first".into())
         }
         () if price.per_hour.is_some() => {

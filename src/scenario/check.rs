@@ -258,6 +258,15 @@ impl Check<'_, '_> {
                 self.say(&format!("{path}.{key}"), message, &format!("this needs `{key}`"), &help);
             }
         }
+        if !price.has_rising_thresholds() {
+            let help = "put the lowest `above` first, each once";
+            self.say(
+                &format!("{path}.long_context"),
+                format!("the thresholds of the price of endpoint `{endpoint}` do not rise"),
+                "a prompt has the rates of the last one that it is longer than",
+                help,
+            );
+        }
         let path = format!("{path}.per_hour");
         match price.per_hour {
             Some(hourly) if hourly < Money::ZERO => {
