@@ -120,7 +120,7 @@ fn write_results(folder: &Path) -> (Bill, Vec<Section>) {
     for (name, content) in [
         ("cost.csv", csv::cost(&bill).expect("a bill is CSV")),
         ("focus.csv", focus::write(&bill, &account).expect("a bill is FOCUS")),
-        ("prices.json", prices::write(&setup.sheet, &[]).expect("prices are JSON")),
+        ("prices.json", prices::write(&setup.sheet, &prices::Sources::default()).expect("prices are JSON")),
         ("scenario.toml", toml::to_string(&scenario).expect("a scenario is TOML").into_bytes()),
         ("summary.json", summary.into_bytes()),
     ] {

@@ -104,8 +104,11 @@ impl Catalogue {
         let of_unit = || self.units.iter().filter(|row| row.provider == provider && row.unit == unit);
         let is_for = |row: &&UnitOffer| row.model.is_none() || row.model.as_deref() == model;
         let is_held = |row: &&UnitOffer| row.term == term && row.holds(day);
-        let found = scopes(scope)
-            .find_map(|scope| of_unit().filter(is_for).filter(is_held).find(|row| row.scope == scope));
+        // What is for the model itself goes before what is for any.
+        let found = scopes(scope).find_map(|scope| {
+            let held = of_unit().filter(is_for).filter(is_held).filter(|row| row.scope == scope);
+            held.max_by_key(|row| row.model.is_some())
+        });
         found.ok_or_else(|| {
             let about = model.map(|model| format!(" for {model}")).unwrap_or_default();
             let message = format!(
@@ -115,15 +118,13 @@ impl Catalogue {
             let units = self.units.iter().filter(|row| row.provider == provider);
             let units: BTreeSet<&str> = units.map(|row| row.unit.as_str()).collect();
             let rows: BTreeSet<String> = of_unit().map(describe_unit).collect();
-            let help = match (rows.is_empty(), units.is_empty()) {
-                (false, _) => format!("it has: {}", list(rows.iter().map(String::as_str))),
-                (true, false) => format!("its units are: {}", list(units)),
-                (true, true) => format!("it has no units of {provider} at all"),
+            let help = match nearest(unit, units.iter().copied()) {
+                _ if !rows.is_empty() => format!("it has: {}", list(rows.iter().map(String::as_str))),
+                _ if units.is_empty() => format!("it has no units of {provider} at all"),
+                Some(meant) => format!("did you mean {meant}? If not, it has: {}", list(units)),
+                None => format!("its units are: {}", list(units)),
             };
-            Unpriced {
-                message,
-                help: format!("{help}; give the price yourself, or a --catalogue that has it"),
-            }
+            Unpriced { message, help: format!("{help}; give its `price` yourself{OTHERWISE}") }
         })
     }
 

@@ -72,7 +72,7 @@ impl Offer {
 
     /// Whether its price was read too long before `day`.
     pub fn is_stale(&self, day: Date) -> bool {
-        day.duration_since(self.dated).as_hours() > 24 * STALE_AFTER_DAYS
+        is_stale(self.dated, day)
     }
 }
 
@@ -81,6 +81,15 @@ impl UnitOffer {
     pub fn holds(&self, day: Date) -> bool {
         holds(self.from, self.until, day)
     }
+
+    /// Whether its price was read too long before `day`.
+    pub fn is_stale(&self, day: Date) -> bool {
+        is_stale(self.dated, day)
+    }
+}
+
+fn is_stale(dated: Date, day: Date) -> bool {
+    day.duration_since(dated).as_hours() > 24 * STALE_AFTER_DAYS
 }
 
 fn holds(from: Option<Date>, until: Option<Date>, day: Date) -> bool {

@@ -213,12 +213,30 @@ fn a_unit_is_found_by_place_term_and_day() {
         no("aws", "p5.48xlarge", Term::Year)
             .contains("by the year on 2026-11-21; it has: us-east-1 by the hour")
     );
+    assert!(
+        no("aws", "p5.48xlage", Term::Hour).contains("did you mean p5.48xlarge? If not, it has: g5.12xlarge")
+    );
     assert!(no("vertex", "ptu", Term::Hour).contains("its units are: gsu"));
     assert!(no("openai", "ptu", Term::Hour).contains("it has no units of openai at all"));
     assert!(no("bedrock", "model_unit", Term::Month).contains("by the month for anthropic.claude-v2:1"));
     let model = Some("anthropic.claude-v2:1");
     let row = ours.unit_for(model, "bedrock", "model_unit", "us-east-1", Term::Half, ours.day()).unwrap();
     assert_eq!(row.price.to_string(), "153256.20");
+}
+
+#[test]
+fn a_unit_for_the_model_goes_before_one_for_any() {
+    let unit = |more: &str| {
+        format!(
+            "[[unit]]\nprovider = \"p\"\nunit = \"u\"\nterm = \"hour\"\nsource = \"made up\"\ndated = \"2026-11-01\"\n{more}\n"
+        )
+    };
+    let rows = catalogue(&(unit("price = \"1\"") + &unit("price = \"2\"\nmodel = \"m\"")));
+    let price = |model| {
+        let row = rows.unit_for(model, "p", "u", "global", Term::Hour, date(2026, 11, 21)).unwrap();
+        row.price.to_string()
+    };
+    assert_eq!([price(None), price(Some("m")), price(Some("n"))], ["1.00", "2.00", "1.00"]);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use tollgate::catalogue::UnitOffer;
 use tollgate::client::lengths::AnyLength;
+use tollgate::commitments::{AnyCommitment, Units};
 #[cfg(feature = "net")]
 use tollgate::error::Error;
 use tollgate::error::{ExitCode, Result};
@@ -71,8 +73,18 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             of.join(", ")
         );
     }
-    for commitment in &scenario.commitments {
-        text += &format!("  commitment {:<width$} {}\n", commitment.name(), commitment.kind());
+    for (index, commitment) in scenario.commitments.iter().enumerate() {
+        let what = match (commitment, scenario.unit_rows.get(index)) {
+            (AnyCommitment::Units(units), Some(Some(row))) => {
+                format!("{}, each a {}", units.units, unit(row))
+            }
+            (AnyCommitment::Units(Units { units, unit, term, price: Some(price), .. }), _) => {
+                format!("{units} {unit} by the {} at ${price} each; as the scenario says", term.name())
+            }
+            _ => String::new(),
+        };
+        let line = format!("  commitment {:<width$} {} {what}", commitment.name(), commitment.kind());
+        text += &format!("{}\n", line.trim_end());
     }
     if is_nowhere && scenario.endpoints.iter().any(|spec| spec.round_trip.is_none()) {
         text += "  ways       no [application] says where the callers stand: no round trip but an endpoint's own, no egress\n";
@@ -176,6 +188,10 @@ fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
     if let Some(price) = &spec.price {
         return vec![format!("{}; as the scenario says", rates(price))];
     }
+    if let Some(rent) = scenario.rent(spec) {
+        let (price, share, row) = (rates(&rent.price()), rent.share(), rent.row);
+        return vec![format!("{price}; {share} of a {}", unit(row))];
+    }
     let offers = scenario.offers(spec).into_iter().map(|offer| {
         let from = offer.from.map(|day| format!(" from {day}")).unwrap_or_default();
         let until = offer.until.map(|day| format!(" until {day}")).unwrap_or_default();
@@ -184,6 +200,12 @@ fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
         format!("{price}; {model} {scope} {tier}{from}{until}, read on {} from {}", offer.dated, offer.source)
     });
     offers.collect()
+}
+
+/// A unit with its price, and who says so.
+fn unit(row: &UnitOffer) -> String {
+    let UnitOffer { unit, provider, scope, term, price, dated, source, .. } = row;
+    format!("{unit} at {provider} in {scope}, ${price} by the {}, read on {dated} from {source}", term.name())
 }
 
 fn rates(price: &Price) -> String {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use tollgate::bill::Bill;
-use tollgate::catalogue::Offer;
+use tollgate::catalogue::{Offer, UnitOffer};
 use tollgate::client::purse::Budget;
 use tollgate::collectors::log::Log;
 use tollgate::collectors::{Collectors, Setup};
@@ -17,7 +17,7 @@ use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Span};
 use tollgate::price::Money;
 use tollgate::report::focus::{self, Account, Resource};
-use tollgate::report::prices::Source;
+use tollgate::report::prices::{Source, Sources, UnitSource};
 use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
 };
@@ -204,8 +204,8 @@ impl Subject {
         Ok(())
     }
 
-    /// Where each endpoint's prices were read.
-    fn sources(&self) -> Vec<Vec<Source>> {
+    /// Where the prices of tokens and of capacity were read.
+    fn sources(&self) -> Sources {
         let source = |offer: &Offer| Source {
             model: offer.model.clone(),
             scope: offer.scope.clone(),
@@ -215,7 +215,28 @@ impl Subject {
             dated: offer.dated.to_string(),
         };
         let sources = |spec| self.scenario.offers(spec).into_iter().map(source).collect();
-        self.scenario.endpoints.iter().map(sources).collect()
+        let unit = |row: &UnitOffer, share| UnitSource {
+            provider: row.provider.clone(),
+            unit: row.unit.clone(),
+            scope: row.scope.clone(),
+            term: row.term,
+            price: row.price,
+            share,
+            source: row.source.clone(),
+            dated: row.dated.to_string(),
+        };
+        let bought = self.scenario.commitments.iter().zip(&self.scenario.unit_rows);
+        let bought = bought.filter_map(|(one, row)| Some((one, row.as_ref()?))).flat_map(|(one, row)| {
+            one.endpoints().iter().map(move |name| ((one.name().into(), name.clone()), unit(row, None)))
+        });
+        let rented = self.scenario.endpoints.iter().filter_map(|spec| {
+            let rent = self.scenario.rent(spec)?;
+            Some(((spec.name.clone(), spec.name.clone()), unit(rent.row, Some(rent.share()))))
+        });
+        Sources {
+            endpoints: self.scenario.endpoints.iter().map(sources).collect(),
+            capacities: bought.chain(rented).collect(),
+        }
     }
 
     /// Whose bill it is, and of what.

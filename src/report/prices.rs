@@ -1,12 +1,14 @@
 //! `prices.json`: which price was used for what, from when, in which tier.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bill::Sheet;
 use crate::commitments::Passage;
 use crate::error::{Error, Result};
-use crate::price::{Money, Price, Rate, Tariff};
+use crate::price::{Money, Price, Rate, Tariff, Term};
 use crate::time::Instant;
 use crate::wire::{EndpointId, Tier};
 
@@ -26,19 +28,48 @@ pub struct Source {
     pub dated: String,
 }
 
-/// Every endpoint's tariff as it was resolved, where its prices were read, and the capacity bought for it. An endpoint
-/// without `sources` has a price of the scenario's own.
-pub fn write(sheet: &Sheet, sources: &[Vec<Source>]) -> Result<Vec<u8>> {
-    let endpoints = (0..sheet.endpoints.len()).map(|index| described(sheet, index, sources.get(index)));
+/// Where the price of capacity was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnitSource {
+    pub provider: String,
+    pub unit: String,
+    pub scope: String,
+    pub term: Term,
+    /// Dollars for one unit over one term.
+    pub price: Money,
+    /// Which share of a unit one of ours is, where it is not all of it: `1/8`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
+    pub source: String,
+    /// When it was read.
+    pub dated: String,
+}
+
+/// Where prices were read.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Of tokens, by endpoint; none, where the scenario says the price.
+    pub endpoints: Vec<Vec<Source>>,
+    /// Of capacity, by its name and its endpoint's; none, where the scenario says the price.
+    pub capacities: BTreeMap<(String, String), UnitSource>,
+}
+
+/// Every endpoint's tariff as it was resolved, the capacity bought for it, and where their prices were read. What has no
+/// source has a price of the scenario's own.
+pub fn write(sheet: &Sheet, sources: &Sources) -> Result<Vec<u8>> {
+    let endpoints = (0..sheet.endpoints.len())
+        .map(|index| described(sheet, index, sources.endpoints.get(index)));
     let endpoints: Vec<Value> = endpoints.collect();
     let capacities = sheet.contract.capacities.iter().map(|capacity| {
+        let endpoint = &sheet.endpoints[usize::from(capacity.endpoint.0)].name;
         json!({
             "commitment": capacity.name,
-            "endpoint": sheet.endpoints[usize::from(capacity.endpoint.0)].name,
+            "endpoint": endpoint,
             "unit": capacity.unit,
             "units": capacity.units,
             "term": capacity.term,
             "price": capacity.price,
+            "source": sources.capacities.get(&(capacity.name.clone(), endpoint.clone())),
         })
     });
     let mut all =

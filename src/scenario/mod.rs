@@ -10,6 +10,7 @@ mod read;
 pub mod schema;
 mod secret;
 mod tree;
+pub mod units;
 pub mod url;
 
 use std::collections::BTreeMap;
@@ -24,10 +25,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use self::diagnostic::Diagnostic;
 use self::link::{Application, Link, Place};
-use crate::catalogue::Catalogue;
 use crate::catalogue::capacity::Capacity;
 use crate::catalogue::machine::MachineSpec;
 use crate::catalogue::quota::QuotaSpec;
+use crate::catalogue::{Catalogue, UnitOffer};
 use crate::client::arrivals::AnyArrivals;
 use crate::client::fleet::Cooling;
 use crate::client::hedge::Hedge;
@@ -91,6 +92,9 @@ pub struct Scenario {
     /// What is agreed with providers beside a price per token.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commitments: Vec<AnyCommitment>,
+    /// The catalogue's rows for those commitments that have no price of their own, by position.
+    #[serde(skip)]
+    pub unit_rows: Vec<Option<UnitOffer>>,
     /// What may be spent on requests; anything, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,

@@ -2,13 +2,13 @@
 
 use jiff::civil::Date;
 
+use super::units::rent;
 use super::{EndpointSpec, Scenario};
 use crate::catalogue::capacity::Capacity;
 use crate::catalogue::lookup::{last_day, midnight};
 use crate::catalogue::name::sold;
 use crate::catalogue::row::STALE_AFTER_DAYS;
 use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
-use crate::commitments::AnyCommitment;
 use crate::error::{Error, Result};
 use crate::price::Tariff;
 use crate::time::Instant;
@@ -50,6 +50,7 @@ impl Scenario {
         let mut missing = Vec::new();
         self.price_units();
         let included: Vec<String> = self.included().map(String::from).collect();
+        let bought: Vec<bool> = self.endpoints.iter().map(|spec| self.is_bought(&spec.name)).collect();
         for (endpoint, spec) in self.endpoints.iter_mut().enumerate() {
             let tariff = match (&spec.price, spec.sold()) {
                 (Some(price), _) => Ok(Tariff::fixed(price.clone())),
@@ -68,25 +69,14 @@ impl Scenario {
                 Ok(tariff) => spec.tariff = tariff,
                 // Capacity that is paid for includes what it serves.
                 Err(_) if included.contains(&spec.name) => spec.tariff = Tariff::default(),
-                Err((key, why)) => missing.push(Missing { endpoint, key, why }),
+                Err((key, why)) => match rent(&prices, spec, date).filter(|_| !bought[endpoint]) {
+                    Some(Ok(rent)) => spec.tariff = Tariff::fixed(rent.price()),
+                    Some(Err(why)) => missing.push(Missing { endpoint, key: "machine", why }),
+                    None => missing.push(Missing { endpoint, key, why }),
+                },
             }
         }
         missing
-    }
-
-    /// Gives capacity its price, where the catalogue has one for the first endpoint that it serves.
-    fn price_units(&mut self) {
-        let (prices, date) = (self.prices.clone(), self.first_day());
-        for commitment in &mut self.commitments {
-            let AnyCommitment::Units(units) = commitment else { continue };
-            let spec = self.endpoints.iter().find(|spec| units.endpoints.contains(&spec.name));
-            let Some(sold) = spec.filter(|_| units.price.is_none()).map(EndpointSpec::sold) else { continue };
-            // Whoever runs a server of one's own rents the machine.
-            let provider = if sold.provider == "self_hosted" { "aws" } else { sold.provider };
-            let row =
-                prices.unit_for(Some(&sold.model), provider, &units.unit, &sold.scope, units.term, date);
-            units.price = row.ok().map(|row| row.price);
-        }
     }
 
     /// The first day of the run, in UTC.
@@ -136,7 +126,7 @@ impl Scenario {
                 link.name
             )
         });
-        self.endpoints.iter().flat_map(warn).chain(unused).collect()
+        self.endpoints.iter().flat_map(warn).chain(unused).chain(self.stale_units()).collect()
     }
 
     /// Whether units are bought that nobody pays for.

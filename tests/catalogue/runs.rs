@@ -240,3 +240,66 @@ fn a_longer_run_reaches_days_that_have_no_price() {
     argon.duration = "3d".parse().unwrap();
     assert!(argon.price().is_err());
 }
+
+/// 55.04 dollars an hour for a p5.48xlarge of eight H100, 12.98127 for an inf2.48xlarge that holds three.
+#[test]
+fn machines_of_ones_own_cost_their_share_of_the_instance_that_holds_them() {
+    let own = |rest: &str| format!("provider = \"self_hosted\"\nmodel = \"m\"\nmachine = {rest}");
+    let hourly = |rest: &str| {
+        let scenario = scenario("", &own(rest));
+        let spec = &scenario.endpoints[0];
+        let price = spec.tariff.price(Instant::START, None).cloned().expect("it has a price");
+        let rent = scenario.rent(spec).map(|rent| (rent.share(), rent.row.unit.clone()));
+        (price.per_hour.map(|money| money.to_string()), price.includes_tokens(), rent)
+    };
+    let rented = |share: &str, unit: &str| Some((share.to_string(), unit.to_string()));
+    assert_eq!(
+        hourly("{ preset = \"seed-oss-36b/h100-fp8\", instances = 3 }"),
+        (Some("20.64".into()), true, rented("3/8", "p5.48xlarge"))
+    );
+    assert_eq!(
+        hourly("{ preset = \"llama-3.1-8b/inf2-tp8\" }"),
+        (Some("4.32709".into()), true, rented("1/3", "inf2.48xlarge"))
+    );
+    let own_price = "{ preset = \"seed-oss-36b/h100-fp8\" }\nprice = { per_hour = \"1\" }";
+    assert_eq!(hourly(own_price), (Some("1.00".into()), true, None));
+    let elsewhere = read("", &own("{ preset = \"seed-oss-36b/h100-fp8\" }\nscope = \"mars-1\"")).unwrap_err();
+    let elsewhere = elsewhere.to_string();
+    assert!(
+        elsewhere.contains("no price of a p5.48xlarge at aws in mars-1 by the hour")
+            && elsewhere.contains("it has: us-east-1 by the hour"),
+        "{elsewhere}"
+    );
+}
+
+#[test]
+fn a_machine_whose_instances_are_bought_is_not_rented_as_well() {
+    let bought = "provider = \"self_hosted\"\nmodel = \"m\"\nmachine = { preset = \"seed-oss-36b/trn2-tp8\" }\n\
+                  [[commitments]]\nkind = \"units\"\nendpoints = [\"e\"]\nunit = \"trn2.48xlarge\"\nunits = 2\nterm = \"hour\"";
+    let scenario = scenario("", bought);
+    assert!(scenario.rent(&scenario.endpoints[0]).is_none());
+    let setup = tollgate::machines::setup(&scenario, true);
+    let capacities = &setup.sheet.contract.capacities;
+    assert_eq!(capacities.len(), 1);
+    assert_eq!((capacities[0].units, capacities[0].price.to_string()), (2, "35.7608".into()));
+    // Read on 2026-02-15, which is long before the run.
+    let warnings = scenario.warnings();
+    assert!(
+        warnings.len() == 1
+            && warnings[0].starts_with(
+                "commitment 'units-1': the price of a trn2.48xlarge at aws was read on 2026-02-15"
+            ),
+        "{warnings:?}"
+    );
+    // Its price is the catalogue's, and goes with the day; one of the scenario's own stays.
+    let mut later = scenario.clone();
+    let mut prices = Catalogue::clone(&later.prices);
+    prices
+        .units
+        .iter_mut()
+        .filter(|row| row.unit == "trn2.48xlarge")
+        .for_each(|row| row.price = "7".parse().unwrap());
+    later.prices = prices.into();
+    later.price().unwrap();
+    assert_eq!(later.unit_rows[0].as_ref().map(|row| row.price.to_string()).as_deref(), Some("7.00"));
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Scenario;
 use super::Check;
+use crate::catalogue::Unpriced;
 use crate::commitments::AnyCommitment;
 use crate::kind;
 use crate::machines;
@@ -16,8 +17,11 @@ impl Check<'_, '_> {
         for (index, commitment) in scenario.commitments.iter().enumerate() {
             let path = format!("commitments.{index}");
             if let Some((key, problem)) = commitment.problem() {
+                let unpriced = unpriced(scenario, commitment).filter(|_| key == "price");
+                let problem = unpriced.as_ref().map_or(problem, |why| why.message.clone());
+                let help = unpriced.as_ref().map_or(help(key), |why| &why.help);
                 let message = format!("commitment `{}` is not one: {problem}", commitment.name());
-                self.say(&format!("{path}.{key}"), message, "", help(key));
+                self.say(&format!("{path}.{key}"), message, "", help);
             }
             self.commitment_names(&path, scenario, commitment);
             if let Some(earlier) = names.insert(commitment.name(), index) {
@@ -82,6 +86,14 @@ impl Check<'_, '_> {
             let help = "name endpoints, providers or models so that one is left for each endpoint";
             return self.say(&format!("commitments.{second}"), message, &label, help);
         }
+    }
+}
+
+/// Why the catalogue has no price for units that have none of their own.
+fn unpriced(scenario: &Scenario, commitment: &AnyCommitment) -> Option<Unpriced> {
+    match commitment {
+        AnyCommitment::Units(units) if units.price.is_none() => scenario.unit_row(units)?.err(),
+        _ => None,
     }
 }
 
