@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::bill::Sheet;
 use crate::collectors::Collector;
 use crate::collectors::cost::Cost;
 use crate::error::Result;
@@ -17,11 +18,13 @@ use crate::wire::EndpointId;
 /// What a run will cost. The capacity is what of it falls due while the run lasts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Estimate {
-    /// Requests that will be sent.
+    /// Requests that will be sent: those of the plan, or of a closed loop as many as the simulation has.
     pub requests: u64,
     /// By endpoint, in the scenario's order.
     pub endpoints: Vec<Costs>,
     pub total: Costs,
+    /// Why nothing bounds the cost, where nothing does.
+    pub unbounded: Option<&'static str>,
 }
 
 /// Amounts of one endpoint, or of all.
@@ -29,14 +32,14 @@ pub struct Estimate {
 pub struct Costs {
     /// Tokens and bytes, the warm-up's too.
     pub expected: Money,
-    /// The same, if every request has all attempts that it may have, all of them here, nothing is read from a cache
-    /// and every answer is as long as `max_tokens` allows; `None` where a class has no `max_tokens`.
+    /// The same, if every request of the plan has all attempts that it may have, all of them here, every prompt token
+    /// costs as much as any does and every answer is as long as `max_tokens` allows; `None` where nothing bounds it.
     pub worst: Option<Money>,
     pub capacity: Money,
 }
 
-/// Simulates the beginning of the scenario and takes the rest to be like it. An endpoint that does not say how fast it
-/// is answers everything, after a second.
+/// Simulates the beginning of the scenario and takes the rest to be like it, request by request; the worst is of the
+/// plan itself. An endpoint that does not say how fast it is answers everything, after a second.
 pub fn estimate(scenario: &Scenario) -> Result<Estimate> {
     let mut scenario = scenario.clone();
     scenario.budget = None;
@@ -44,53 +47,110 @@ pub fn estimate(scenario: &Scenario) -> Result<Estimate> {
         spec.latency.get_or_insert_with(stand_in);
     }
     let setup = machines::setup(&scenario, true);
-    let attempts = machines::attempts_max(&scenario);
     let mut cost = Cost::new(&setup);
-    let mut worst = vec![Some(Money::ZERO); setup.sheet.endpoints.len()];
-    let mut worst_of_all = Some(Money::ZERO);
-    let mut requests = 0u64;
+    let mut simulated = 0u64;
     let played = simulate(&scenario, |outcome| {
         cost.collect(&outcome);
-        requests += 1;
-        let add = |sum: &mut Option<Money>, most: Option<Money>| {
-            *sum = sum.zip(most).map(|(sum, most)| sum + most);
-        };
-        add(&mut worst_of_all, setup.sheet.ceiling(&outcome.request, attempts));
-        for (index, worst) in (0..).zip(&mut worst) {
-            let once = setup.sheet.ceiling_at(EndpointId(index), &outcome.request);
-            add(worst, once.map(|once| once * u64::from(attempts)));
-        }
-        if requests < REQUESTS_MAX { Flow::Continue } else { Flow::Stop }
+        simulated += 1;
+        if simulated < SIMULATED_MAX { Flow::Continue } else { Flow::Stop }
     })?;
-    // The part that was simulated stands for the whole.
-    let whole = nanos(scenario.duration.get());
-    let part = played.stopped.as_nanos().clamp(1, whole.max(1));
-    let scaled = |money: Money| money.scaled(i128::from(whole), i128::from(part));
-    let contract = &setup.sheet.contract;
-    let end = Instant::START + scenario.duration.get();
-    let mut bill = vec![Money::ZERO; worst.len()];
+    let mut spent = vec![Money::ZERO; setup.sheet.endpoints.len()];
     for row in cost.bill(Instant::START).rows {
         if let Some(endpoint) = row.endpoint {
-            bill[usize::from(endpoint.0)] += row.cost();
+            spent[usize::from(endpoint.0)] += row.cost();
         }
     }
-    let costs = (0..).zip(bill.iter().zip(worst)).map(|(index, (spent, worst))| Costs {
+    let worst = Worst::of(&scenario, &setup.sheet);
+    // What was simulated stands for the whole: request by request, or where answers decide how many come, by time.
+    let (whole, part) = match worst.requests {
+        Some(requests) => (requests, played.requests),
+        None => {
+            (nanos(scenario.duration.get()), played.stopped.as_nanos().min(nanos(scenario.duration.get())))
+        }
+    };
+    let scaled = |money: Money| money.scaled(i128::from(whole), i128::from(part.max(1)));
+    let contract = &setup.sheet.contract;
+    let end = Instant::START + scenario.duration.get();
+    let costs = (0..).zip(spent.iter().zip(&worst.endpoints)).map(|(index, (spent, worst))| Costs {
         expected: scaled(*spent),
-        worst: worst.map(scaled),
+        worst: *worst,
         capacity: contract.reserved(EndpointId(index), Instant::START, end),
     });
     let endpoints: Vec<Costs> = costs.collect();
     let total = Costs {
         expected: endpoints.iter().map(|costs| costs.expected).sum(),
-        worst: worst_of_all.map(scaled),
+        worst: worst.total,
         capacity: endpoints.iter().map(|costs| costs.capacity).sum(),
     };
-    let requests = (u128::from(played.requests) * u128::from(whole) / u128::from(part)) as u64;
-    Ok(Estimate { requests, endpoints, total })
+    let requests = u128::from(played.requests) * u128::from(whole) / u128::from(part.max(1));
+    let requests = u64::try_from(requests).unwrap_or(u64::MAX);
+    Ok(Estimate { requests, endpoints, total, unbounded: worst.unbounded(&scenario) })
+}
+
+/// The worst that a plan can cost.
+struct Worst {
+    /// `None` where the answers decide how many come.
+    requests: Option<u64>,
+    endpoints: Vec<Option<Money>>,
+    total: Option<Money>,
+}
+
+impl Worst {
+    fn of(scenario: &Scenario, sheet: &Sheet) -> Worst {
+        let span = scenario.duration.get();
+        let Some(expected) = scenario.arrivals.expected(span) else {
+            return Worst { requests: None, endpoints: vec![None; sheet.endpoints.len()], total: None };
+        };
+        let attempts = u64::from(machines::attempts_max(scenario));
+        let mut plan = machines::workload(scenario);
+        let mut requests = 0;
+        let mut endpoints = vec![Some(Money::ZERO); sheet.endpoints.len()];
+        let mut total = Some(Money::ZERO);
+        let mut left = plan.peek();
+        while left.is_some_and(|at| at < Instant::START + span) && requests < PLANNED_MAX {
+            let (_, job) = plan.take().expect("an announced request is there");
+            let mut dearest = Some(Money::ZERO);
+            for (index, sum) in (0..).zip(&mut endpoints) {
+                let most = sheet.ceiling_at(EndpointId(index), &job.request).map(|once| once * attempts);
+                dearest = dearest.zip(most).map(|(dearest, most)| dearest.max(most));
+                *sum = sum.zip(most).map(|(sum, most)| sum + most);
+            }
+            total = total.zip(dearest).map(|(total, dearest)| total + dearest);
+            requests += 1;
+            left = plan.peek();
+        }
+        // Of a longer plan, the rest is taken to be like its beginning.
+        let before = left.filter(|at| *at < Instant::START + span).map(|at| at.since(Instant::START));
+        let before = before.and_then(|before| scenario.arrivals.expected(before));
+        let before = before.filter(|before| *before > 0.0).unwrap_or(expected);
+        let whole = (requests as f64 * (expected / before).max(1.0)) as u64;
+        let scaled = |money: Option<Money>| {
+            money.map(|money| money.scaled(i128::from(whole), i128::from(requests.max(1))))
+        };
+        let endpoints = endpoints.into_iter().map(scaled).collect();
+        Worst { requests: Some(whole), endpoints, total: scaled(total) }
+    }
+
+    /// Why there is no total, if there is none.
+    fn unbounded(&self, scenario: &Scenario) -> Option<&'static str> {
+        match self.total {
+            Some(_) => None,
+            None if self.requests.is_none() => {
+                Some("a closed loop asks the faster the faster it is answered")
+            }
+            None if scenario.classes.iter().any(|class| class.max_tokens.is_none()) => {
+                Some("a class has no max_tokens")
+            }
+            None => Some("a price is not known"),
+        }
+    }
 }
 
 /// Enough for a mean, few enough to be there at once.
-const REQUESTS_MAX: u64 = 20_000;
+const SIMULATED_MAX: u64 = 20_000;
+
+/// More requests than this are not looked at one by one.
+const PLANNED_MAX: u64 = 200_000;
 
 fn stand_in() -> AnyLatency {
     let span = |millis| Span(Duration::from_millis(millis));

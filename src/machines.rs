@@ -17,7 +17,7 @@ use crate::server::cache::Cache;
 use crate::server::cloud::Cloud;
 use crate::server::endpoint::{Detail, Endpoint};
 use crate::time::Instant;
-use crate::wire::{ClassId, EndpointId};
+use crate::wire::{ClassId, EndpointId, Tier};
 
 /// The client half.
 pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
@@ -29,19 +29,19 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
         Access { barred: barred.collect(), from, until }
     };
     let contract = contract(scenario);
+    let priced = priced(scenario);
     let member = |(index, spec): (u16, &EndpointSpec)| {
-        let tariff = contract.marginal(EndpointId(index), &spec.tariff);
+        let Priced { tier, tariff, .. } = &priced[usize::from(index)];
+        let tariff = contract.marginal(EndpointId(index), *tier, tariff);
         Member::new(&spec.name, spec.weight, tariff).with_access(access(spec))
     };
     let members = (0..).zip(&scenario.endpoints).map(member).collect();
-    let is_mirrored = matches!(scenario.router, AnyRouter::Mirror(_));
-    let copies = if is_mirrored { scenario.endpoints.len() } else { 1 };
     Dispatcher::new(Plan {
         purse: scenario.budget.map(|budget| {
-            let sheet = Sheet { endpoints: priced(scenario), contract: contract.clone() };
+            let sheet = Sheet { endpoints: priced.clone(), contract: contract.clone() };
             Purse::new(budget, sheet, attempts_max(scenario))
         }),
-        workload: Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng).repeated(copies),
+        workload: workload(scenario),
         router: scenario.router.clone(),
         retry: scenario.retry.clone(),
         hedge: scenario.hedge.clone(),
@@ -50,6 +50,14 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
         warmup: Instant::START + scenario.warmup.get(),
         rng,
     })
+}
+
+/// What is asked when: a mirrored request once of each endpoint.
+pub fn workload(scenario: &Scenario) -> Workload {
+    let is_mirrored = matches!(scenario.router, AnyRouter::Mirror(_));
+    let copies = if is_mirrored { scenario.endpoints.len() } else { 1 };
+    let rng = Rng::new(u64::from(scenario.seed));
+    Workload::new(scenario.arrivals.clone(), scenario.classes.clone(), rng).repeated(copies)
 }
 
 /// The server half: the endpoints that `is_wanted`, in the scenario's order, with the pools that they draw on.
@@ -105,11 +113,18 @@ pub fn attempts_max(scenario: &Scenario) -> u32 {
     scenario.retry.attempts_max().saturating_add(u32::from(scenario.hedge.is_some()))
 }
 
+/// What endpoints charge until the last instant at which something can be sent.
 fn priced(scenario: &Scenario) -> Vec<Priced> {
-    let priced = |(index, spec): (usize, &EndpointSpec)| Priced {
-        name: spec.name.clone(),
-        tariff: spec.tariff.clone(),
-        spills_to: scenario.terms(index).spill.map(|spill| EndpointId(spill.to as u16)),
+    let timeouts = scenario.classes.iter().map(|class| class.timeout.get());
+    let end = Instant::START + scenario.duration.get() + timeouts.max().unwrap_or_default();
+    let priced = |(index, spec): (usize, &EndpointSpec)| {
+        let terms = scenario.terms(index);
+        Priced {
+            name: spec.name.clone(),
+            tariff: spec.tariff.clone().until(end),
+            tier: if terms.tier == Tier::Reserved { terms.tier } else { spec.tariff.tier(None) },
+            spills_to: terms.spill.map(|spill| EndpointId(spill.to as u16)),
+        }
     };
     scenario.endpoints.iter().enumerate().map(priced).collect()
 }

@@ -161,6 +161,12 @@ impl Tariff {
         Tariff { asked, periods }
     }
 
+    /// Without what begins to hold after `end`.
+    pub fn until(mut self, end: Instant) -> Tariff {
+        self.periods.retain(|(from, _)| *from <= end);
+        self
+    }
+
     /// The price at `at` of what was served in `tier`, or where the provider does not say, in the tier asked for.
     pub fn price(&self, at: Instant, tier: Option<Tier>) -> Option<&Price> {
         let (_, prices) = self.periods.iter().rfind(|(from, _)| *from <= at)?;

@@ -20,6 +20,8 @@ pub struct Sheet {
 pub struct Priced {
     pub name: String,
     pub tariff: Tariff,
+    /// The tier that serves it where the provider does not say: the one asked for, or that of bought capacity.
+    pub tier: Tier,
     /// The endpoint that bills what this one spills.
     pub spills_to: Option<EndpointId>,
 }
@@ -71,10 +73,11 @@ impl Sheet {
     /// spilled is billed by the endpoint it was spilled to. An error is the charge without prices, and the name of the token class that has none.
     pub fn charge(&self, attempt: &Attempt) -> Result<Charge, (Charge, &'static str)> {
         let biller = self.biller(attempt);
-        let tariff = &self.endpoints[usize::from(biller.0)].tariff;
+        let Priced { tariff, tier, .. } = &self.endpoints[usize::from(biller.0)];
         let terms = self.contract.terms(biller);
         // What an endpoint spilled to itself left its capacity.
-        let is_included = terms.includes(attempt.tier) && !(attempt.is_spilled && biller == attempt.endpoint);
+        let has_left = attempt.is_spilled && biller == attempt.endpoint;
+        let is_included = !has_left && terms.includes(attempt.tier.unwrap_or(*tier));
         let mut charge = Charge { biller, tier: tariff.tier(attempt.tier), lines: Vec::new() };
         let usage = &attempt.usage;
         if usage.prompt() + usage.generated() == 0 {

@@ -146,7 +146,8 @@ fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
     let hosts =
         remote.iter().map(|spec| format!("{} ({})", spec.name, spec.url)).collect::<Vec<_>>().join(", ");
     let estimate = estimate(scenario)?;
-    let (requests, costs) = (estimate.requests, cost_of(&estimate.total));
+    let unbounded = estimate.unbounded.unwrap_or("a price is not known");
+    let (requests, costs) = (estimate.requests, cost_of(&estimate.total, unbounded));
     if !is_live {
         return Err(Error::usage(format!(
             "this would send about {requests} requests to {hosts}, for {costs}; add --live to mean it, and \
@@ -155,7 +156,7 @@ fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
     }
     output::complain(&format!("sending about {requests} requests to {hosts}, for {costs}"));
     for (spec, costs) in scenario.endpoints.iter().zip(&estimate.endpoints) {
-        output::complain(&format!("  {}: {}", spec.name, cost_of(costs)));
+        output::complain(&format!("  {}: {}", spec.name, cost_of(costs, unbounded)));
     }
     match scenario.budget {
         Some(budget) if budget.strict => {
@@ -170,14 +171,14 @@ fn guard(scenario: &Scenario, is_live: bool) -> Result<()> {
     Ok(())
 }
 
-fn cost_of(costs: &Costs) -> String {
+fn cost_of(costs: &Costs, unbounded: &str) -> String {
     let capacity = match costs.capacity {
         Money::ZERO => String::new(),
         capacity => format!(" and {} for capacity", show::dollars(capacity)),
     };
     let worst = match costs.worst {
         Some(worst) => format!("{} at worst", show::dollars(worst)),
-        None => "without an upper bound, as a class has no max_tokens".into(),
+        None => format!("without an upper bound, as {unbounded}"),
     };
     format!("{} expected{capacity}, {worst}", show::dollars(costs.expected))
 }

@@ -69,17 +69,14 @@ pub struct Terms {
     pub discount: Option<Share>,
     /// What the bytes of its calls cost on their way.
     pub passage: Option<Passage>,
-    /// Capacity is paid for that includes the tokens it serves: in the tier given, or in any.
-    included: Option<Option<Tier>>,
+    /// What capacity is paid for includes the tokens it serves: each time in the tier given, or in any.
+    included: Vec<Option<Tier>>,
 }
 
 impl Terms {
     /// Whether what was served in `tier` is paid for with the capacity that served it.
-    pub fn includes(&self, tier: Option<Tier>) -> bool {
-        self.included.is_some_and(|included| match (included, tier) {
-            (Some(included), Some(tier)) => included == tier,
-            (None, _) | (_, None) => true,
-        })
+    pub fn includes(&self, tier: Tier) -> bool {
+        self.included.iter().any(|included| included.is_none_or(|included| included == tier))
     }
 }
 
@@ -102,7 +99,7 @@ impl Contract {
                 throughput: None,
             });
             if includes_tokens {
-                contract.terms[usize::from(index)].included = Some(None);
+                contract.terms[usize::from(index)].included.push(None);
             }
         }
         contract
@@ -141,7 +138,7 @@ impl Contract {
                 let count = (covered.len() as u32).max(1);
                 for (nth, index) in (0..).zip(covered) {
                     let share = units.units / count + u32::from(nth < units.units % count);
-                    self.terms[usize::from(index)].included = Some(units.tier);
+                    self.terms[usize::from(index)].included.push(units.tier);
                     self.capacities.push(Capacity {
                         name: units.name.clone(),
                         endpoint: EndpointId(index),
@@ -158,15 +155,15 @@ impl Contract {
 
     /// What holds for an endpoint; nothing, for one that no commitment is about.
     pub fn terms(&self, endpoint: EndpointId) -> &Terms {
-        const NONE: &Terms = &Terms { discount: None, passage: None, included: None };
+        const NONE: &Terms = &Terms { discount: None, passage: None, included: Vec::new() };
         self.terms.get(usize::from(endpoint.0)).unwrap_or(NONE)
     }
 
-    /// What a further token costs: the tariff with its discount, or nothing where capacity is paid for.
-    pub fn marginal(&self, endpoint: EndpointId, tariff: &Tariff) -> Tariff {
+    /// What a further token served in `tier` costs: the tariff with its discount, or nothing where capacity is paid for.
+    pub fn marginal(&self, endpoint: EndpointId, tier: Tier, tariff: &Tariff) -> Tariff {
         let terms = self.terms(endpoint);
         match terms.discount {
-            _ if terms.includes(None) => Tariff::fixed(Price::default()),
+            _ if terms.includes(tier) => Tariff::fixed(Price::default()),
             Some(discount) => tariff.clone().discounted(discount),
             None => tariff.clone(),
         }

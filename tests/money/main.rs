@@ -1,5 +1,8 @@
 //! Every amount again, by others: Python's decimals, the published oracles, and bills that can be counted by hand.
 
+mod commitments;
+mod spend;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -7,7 +10,7 @@ use tollgate::bill::{Bill, ChargeKind};
 use tollgate::collectors::Collectors;
 use tollgate::collectors::log::Log;
 use tollgate::machines;
-use tollgate::outcome::Outcome;
+use tollgate::outcome::{Cause, Outcome};
 use tollgate::price::{LongContext, Money, Price, Rate, Tariff};
 use tollgate::report::focus::{self, Account, Resource};
 use tollgate::report::summary::{Host, SCHEMA, Summary, Validity, Verb, Verdict};
@@ -290,124 +293,4 @@ fn tiered_whole_request_of_the_oracles() {
         [cost(250_000), cost(200_000), cost(200_001)],
         [money("0.640"), money("0.26"), money("0.5150025")]
     );
-}
-
-#[test]
-fn provisioned_units_are_paid_used_or_not_and_their_tokens_cost_nothing() {
-    let units = "commitments = [{ kind = \"units\", endpoints = [\"e\"], unit = \"ptu\", units = 110, term = \"month\", \
-                 price = \"260\", throughput = { tokens_per_minute = 1000, output_weight = 3 } }]";
-    let (_, _, bill, sections) = play(&dollars(units));
-    // A 365th of a month is two hours: 110 PTU at $260 for a month.
-    let paid = money("78.356164383530");
-    assert_eq!([total(&sections, "cost_reserved"), total(&sections, "cost_total")], [paid, paid]);
-    assert!(bill.rows.iter().all(|row| matches!(row.kind, ChargeKind::Included | ChargeKind::Reserved)));
-    // 120 tokens a second, with three for one generated, of 110,000 a minute.
-    let used: Vec<_> = bill.rows.iter().filter_map(|row| row.used_ppm).collect();
-    assert_eq!(used, [65_454, 65_454]);
-}
-
-#[test]
-fn capacity_without_a_price_has_the_catalogues() {
-    let head = "commitments = [{ kind = \"units\", endpoints = [\"e\"], unit = \"ptu\", units = 2, term = \"hour\" }]";
-    let (_, _, _, sections) = play(&dollars(head));
-    // Two hours of two PTU at $1 an hour in the global scope: learn.microsoft.com, facts of August 2026.
-    assert_eq!(total(&sections, "cost_total"), money("4"));
-}
-
-#[test]
-fn what_an_endpoint_spills_is_billed_by_the_other_and_once() {
-    let mut scenario = dollars(
-        "commitments = [{ kind = \"units\", endpoints = [\"e\"], unit = \"ptu\", units = 1, \
-                                term = \"hour\", price = \"1\" }]",
-    );
-    scenario.endpoints.push(scenario.endpoints[0].clone());
-    scenario.endpoints[1].name = "spare".into();
-    let mut setup = machines::setup(&scenario, true);
-    setup.sheet.endpoints[0].spills_to = Some(EndpointId(1));
-    let mut collectors = Collectors::new(&setup);
-    let played = simulate(&scenario, |mut outcome| {
-        outcome.attempts[0].is_spilled = outcome.request.id.0 < 5;
-        collectors.collect(&outcome);
-        Flow::Continue
-    });
-    let sections = collectors.finish(played.unwrap_or_else(|error| panic!("{error}")).stopped);
-    let expected =
-        [("cost_metered", "5"), ("cost_spilled", "5"), ("cost_reserved", "2"), ("cost_total", "7")];
-    for (name, amount) in expected {
-        assert_eq!(total(&sections, name), money(amount), "{name}");
-    }
-    let cost = sections.iter().find(|section| section.name == "cost").expect("there is a cost section");
-    let of = |name| cost.figure(ScopeKind::Endpoint, name, "cost_total").map(|figure| figure.value.clone());
-    assert_eq!([of("e"), of("spare")], [Some(Value::Money(money("2"))), Some(Value::Money(money("5")))]);
-}
-
-#[test]
-fn a_volume_not_spent_is_billed_at_the_end_of_each_term() {
-    let promise = |spend: &str| {
-        let head = format!("commitments = [{{ kind = \"minimum\", spend = \"{spend}\", term = \"hour\" }}]");
-        let (_, _, bill, sections) = play(&dollars(&head));
-        let short = bill.rows.iter().filter(|row| row.kind == ChargeKind::Shortfall);
-        let short: Vec<_> = short.map(|row| (row.hour, row.cost().to_string())).collect();
-        (short, total(&sections, "cost_total"))
-    };
-    // 3,600 requests a dollar each in either hour.
-    assert_eq!(promise("3600").0, []);
-    let short = vec![(0, "0.50".to_string()), (1, "0.50".to_string())];
-    assert_eq!(promise("3600.50"), (short, money("7201")));
-}
-
-#[test]
-fn nothing_is_sent_once_the_budget_is_spent() {
-    let (outcomes, stopped, _, sections) = play(&dollars("budget = { max = \"5\" }"));
-    assert_eq!(outcomes.iter().filter(|outcome| outcome.finished <= stopped).count(), 5);
-    assert!(outcomes.iter().flat_map(|outcome| &outcome.attempts).all(|attempt| attempt.sent <= stopped));
-    let in_flight = outcomes.len() - 5;
-    assert!((9..=11).contains(&in_flight), "{in_flight}");
-    assert_eq!(total(&sections, "cost_total"), Money::DOLLAR * outcomes.len() as u64);
-}
-
-#[test]
-fn retries_end_with_the_budget() {
-    let text = toml::to_string(&dollars("budget = { max = \"40\" }")).expect("a scenario is TOML");
-    let retry = "retry = { kind = \"exponential\", attempts_max = 9, base = \"1s\", cap = \"1s\" }\n";
-    let limits = "limits = [{ kind = \"requests\", per_minute = 20, burst = 5 }]\n[endpoints.latency]";
-    let text = retry.to_string()
-        + &text.replace("[endpoints.latency]", limits).replace("[retry]\nkind = \"none\"\n", "");
-    let scenario = Scenario::parse(&text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let (outcomes, stopped, _, _) = play(&scenario);
-    assert!(outcomes.iter().any(|outcome| outcome.attempts.len() > 1 && outcome.finished <= stopped));
-    assert!(outcomes.iter().flat_map(|outcome| &outcome.attempts).all(|attempt| attempt.sent <= stopped));
-    assert!(outcomes.iter().any(|outcome| outcome.finished > stopped && outcome.winner.is_none()));
-}
-
-#[test]
-fn a_strict_budget_is_never_overspent() {
-    let (outcomes, _, _, sections) = play(&dollars("budget = { max = \"5\", strict = true }"));
-    assert_eq!((outcomes.len(), total(&sections, "cost_total")), (5, money("5")));
-    // Room for one request and its retry, of which none is needed: one after the other.
-    let retry =
-        "retry = { kind = \"exponential\", attempts_max = 2 }\nbudget = { max = \"2.50\", strict = true }";
-    let (outcomes, _, _, sections) = play(&dollars(retry));
-    assert_eq!((outcomes.len(), total(&sections, "cost_total")), (1, money("1")));
-}
-
-#[test]
-fn what_has_no_price_cannot_be_metered_and_so_ends_a_budget() {
-    let mut scenario = dollars("budget = { max = \"5\" }");
-    scenario.endpoints[0].tariff = Tariff::fixed(Price { input: rate("1"), ..Price::default() });
-    let (outcomes, ..) = play(&scenario);
-    assert!((10..=12).contains(&outcomes.len()), "{}", outcomes.len());
-}
-
-#[test]
-fn an_estimate_is_what_a_simulation_costs_and_a_bound_on_it() {
-    let scenario = dollars("retry = { kind = \"exponential\", attempts_max = 3 }");
-    let estimate = tollgate::estimate::estimate(&scenario).unwrap_or_else(|error| panic!("{error}"));
-    let (_, _, _, sections) = play(&scenario);
-    assert_eq!(estimate.total.expected, total(&sections, "cost_total"));
-    assert_eq!(estimate.total.worst, Some(estimate.total.expected * 3));
-    let mut endless = scenario.clone();
-    endless.classes[0].max_tokens = None;
-    let estimate = tollgate::estimate::estimate(&endless).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(estimate.total.worst, None);
 }
