@@ -9,7 +9,7 @@ use crate::client::purse::Purse;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Workload;
 use crate::collectors::{Bounds, Setup};
-use crate::commitments::{Contract, Party};
+use crate::commitments::{AnyCommitment, Contract, Party};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::scenario::{EndpointSpec, Scenario};
@@ -140,7 +140,12 @@ pub fn parties(scenario: &Scenario) -> Vec<Party<'_>> {
     let parties = scenario.endpoints.iter().map(|spec| {
         let price = spec.tariff.price(Instant::START, None);
         let per_hour = price.and_then(|price| Some((price.per_hour?, price.includes_tokens())));
-        Party { name: &spec.name, provider: spec.provider.name(), model: &spec.model, per_hour }
+        let units = scenario.commitments.iter().filter_map(|commitment| match commitment {
+            AnyCommitment::Units(units) if units.endpoints.contains(&spec.name) => Some(&*units.unit),
+            _ => None,
+        });
+        let throughputs = units.filter_map(|unit| Some((unit, scenario.throughput(spec, unit)?))).collect();
+        Party { name: &spec.name, provider: spec.provider.name(), model: &spec.model, per_hour, throughputs }
     });
     parties.collect()
 }

@@ -20,6 +20,7 @@ const FLOORS: [&[&str]; 7] = [
         "rng",
         "section",
         "time",
+        "weight",
         "wire",
     ],
     &["client", "server"],

@@ -15,6 +15,7 @@ pub use self::weights::{LongContext, Weights};
 use super::presets::{Presets, Unfit};
 use super::quota::{GLOBAL, said};
 use super::rule::Figures;
+use crate::commitments;
 use crate::kind;
 use crate::number::Span;
 use crate::server::limits::AnyLimit;
@@ -164,6 +165,21 @@ impl CapacityRow {
         let weighted = demand.weighted(long.map_or(&self.weights, |long| &long.weights));
         let units = u64::try_from(weighted.div_ceil(unit)).unwrap_or(u64::MAX);
         Some(Size { exact: weighted as f64 / unit as f64, units: lattice.up(units) })
+    }
+
+    /// What one unit serves in an hour that is used well, with `own` tokens a minute in place of the published figure.
+    /// `None` where that is not known, or is not one figure.
+    pub fn serves(&self, own: Option<NonZeroU64>) -> Option<commitments::Throughput> {
+        let Weights { input, cache_read, cache_write, cache_write_long, output } = self.weights;
+        let per_minute = own.or(self.throughput.map(Throughput::per_minute))?;
+        let is_one = input == Weight::ONE && self.output_throughput.is_none();
+        is_one.then_some(commitments::Throughput {
+            tokens_per_minute: u32::try_from(per_minute.get()).unwrap_or(u32::MAX),
+            output_weight: output,
+            cache_read_weight: cache_read,
+            cache_write_weight: cache_write,
+            cache_write_long_weight: cache_write_long,
+        })
     }
 
     fn lattice(&self, scope: &str) -> Option<Lattice> {

@@ -8,6 +8,7 @@ use crate::outcome::Outcome;
 use crate::price::{Money, TokenClass};
 use crate::section::{Scope, ScopeKind, Section, Unit, Value};
 use crate::time::Instant;
+use crate::wire::EndpointId;
 
 #[derive(Clone, Debug)]
 pub struct Cost {
@@ -55,7 +56,7 @@ impl Cost {
     /// Why no class has a total of its own: capacity serves them all.
     fn shared_capacity(&self) -> Option<String> {
         let contract = &self.setup.sheet.contract;
-        let Some(first) = contract.capacities.first() else {
+        let Some(first) = contract.capacities.iter().find_map(|capacity| capacity.holders.first()) else {
             let link = &contract.fees.first()?.link;
             return Some(format!(
                 "link '{link}' is paid by the hour for all classes together; see cost_metered"
@@ -68,14 +69,16 @@ impl Cost {
     /// Why it cannot be said how much capacity was not used, if it cannot.
     fn unknown_use(&self, scope: &Scope) -> Option<String> {
         let names = &self.setup.sheet.endpoints;
+        let is_asked = |endpoint: EndpointId| {
+            scope.kind == ScopeKind::Total || scope.name == names[usize::from(endpoint.0)].name
+        };
         let mut capacities = self.setup.sheet.contract.capacities.iter().filter(|capacity| {
-            let name = &names[usize::from(capacity.endpoint.0)].name;
-            capacity.throughput.is_none() && (scope.kind == ScopeKind::Total || scope.name == *name)
+            capacity.holders.iter().any(|holder| holder.throughput.is_none() && is_asked(holder.endpoint))
         });
         capacities.next().map(|capacity| {
+            let (unit, name) = (&capacity.unit, &capacity.name);
             format!(
-                "it is not known how much a {} of '{}' can serve; add throughput",
-                capacity.unit, capacity.name
+                "it is not known how much a {unit} of '{name}' can serve; buy it as units with a throughput"
             )
         })
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Setup;
 use crate::bill::{Charge, ChargeKind, Item, Line, Row, Waste};
-use crate::commitments::{Capacity, Contract, Fee, Pledge, Throughput};
-use crate::price::{Money, Rate, TokenClass};
+use crate::commitments::{Capacity, Contract, Fee, Holder, Pledge, Tokens};
+use crate::price::{Money, Rate};
 use crate::time::Instant;
 use crate::wire::{ClassId, EndpointId, Tier};
 
@@ -62,11 +62,7 @@ impl Ledger {
         let cells = self.cells.iter();
         let mut rows: Vec<Row> = cells.map(|(cell, quantity)| cell.row(contract, *quantity)).collect();
         let paid = setup.paid(until);
-        let work = self.included();
-        for capacity in &contract.capacities {
-            let units = contract.units(capacity.endpoint);
-            rows.extend(pieces(paid).map(|piece| reserved(capacity, units, piece, &work)));
-        }
+        rows.extend(self.reserved(&contract.capacities, paid));
         for fee in &contract.fees {
             rows.extend(pieces(paid).flat_map(|piece| shares(fee, piece)));
         }
@@ -76,22 +72,83 @@ impl Ledger {
         rows
     }
 
+    /// What capacity costs by the hour. All units of an endpoint share its work evenly.
+    fn reserved(&self, capacities: &[Capacity], paid: (Instant, Instant)) -> Vec<Row> {
+        let work = self.included();
+        let splits: Vec<Vec<Vec<u32>>> = capacities
+            .iter()
+            .map(|capacity| pieces(paid).map(|(hour, ..)| work.split(capacity, hour)).collect())
+            .collect();
+        // The units of each endpoint in each hour of which is known what they can serve.
+        let mut known: BTreeMap<(u64, EndpointId), u64> = BTreeMap::new();
+        for (capacity, splits) in capacities.iter().zip(&splits) {
+            for ((hour, ..), split) in pieces(paid).zip(splits) {
+                let knowing = capacity.holders.iter().zip(split);
+                for (holder, units) in knowing.filter(|(holder, _)| holder.throughput.is_some()) {
+                    *known.entry((hour, holder.endpoint)).or_default() += u64::from(*units);
+                }
+            }
+        }
+        let mut rows = Vec::new();
+        for (capacity, splits) in capacities.iter().zip(&splits) {
+            for (nth, holder) in capacity.holders.iter().enumerate() {
+                for ((hour, from, to), split) in pieces(paid).zip(splits) {
+                    let used = holder.throughput.map(|throughput| {
+                        let units = known.get(&(hour, holder.endpoint)).copied().unwrap_or(0);
+                        throughput.used_ppm(
+                            units,
+                            throughput.work(work.of(hour, holder.endpoint)),
+                            to.since(from),
+                        )
+                    });
+                    rows.push(reserved(capacity, (holder, split[nth]), (hour, from, to), used));
+                }
+            }
+        }
+        rows.retain(|row| row.quantity > 0);
+        rows
+    }
+
     /// Measured tokens that paid capacity served, by hour, endpoint and class.
     fn included(&self) -> Work {
-        let mut work = Work::new();
+        let mut work = Work::default();
         for (cell, quantity) in &self.cells {
             if let (ChargeKind::Included, Item::Tokens(class), true) =
                 (cell.kind, cell.item, cell.about.is_measured)
             {
-                *work.entry((cell.hour, cell.endpoint)).or_default().entry(class).or_default() += quantity;
+                *work.hours.entry((cell.hour, cell.endpoint)).or_default().entry(class).or_default() +=
+                    quantity;
+                *work.whole.entry(cell.endpoint).or_default().entry(class).or_default() += quantity;
             }
         }
         work
     }
 }
 
-/// Tokens by hour and endpoint.
-type Work = BTreeMap<(u64, EndpointId), BTreeMap<TokenClass, u64>>;
+/// Tokens that capacity served.
+#[derive(Default)]
+struct Work {
+    hours: BTreeMap<(u64, EndpointId), Tokens>,
+    whole: BTreeMap<EndpointId, Tokens>,
+}
+
+impl Work {
+    fn of(&self, hour: u64, endpoint: EndpointId) -> &Tokens {
+        const NONE: &Tokens = &Tokens::new();
+        self.hours.get(&(hour, endpoint)).unwrap_or(NONE)
+    }
+
+    /// How many units each holder has in an hour: by what each served in it, or where nobody did, in the whole run.
+    fn split(&self, capacity: &Capacity, hour: u64) -> Vec<u32> {
+        let endpoints = || capacity.holders.iter().map(|holder| holder.endpoint);
+        let served: Vec<Tokens> = endpoints().map(|endpoint| self.of(hour, endpoint).clone()).collect();
+        if served.iter().any(|tokens| !tokens.is_empty()) {
+            return capacity.split(&served);
+        }
+        let whole = endpoints().map(|endpoint| self.whole.get(&endpoint).cloned().unwrap_or_default());
+        capacity.split(&whole.collect::<Vec<_>>())
+    }
+}
 
 impl Cell {
     fn row(&self, contract: &Contract, quantity: u64) -> Row {
@@ -155,19 +212,19 @@ fn shares(fee: &Fee, (hour, from, to): (u64, Instant, Instant)) -> impl Iterator
     })
 }
 
-/// What a capacity costs in a part of an hour. All `units` of its endpoint share the work evenly.
-fn reserved(capacity: &Capacity, units: u64, (hour, from, to): (u64, Instant, Instant), work: &Work) -> Row {
-    let used_ppm = capacity.throughput.map(|throughput| {
-        let tokens = work.get(&(hour, capacity.endpoint));
-        let weighted = tokens.map_or(0, |tokens| weighted(tokens, throughput));
-        throughput.used_ppm(units, weighted, to.since(from))
-    });
+/// What a holder's units of a capacity cost in a part of an hour, and the share of them that was used.
+fn reserved(
+    capacity: &Capacity,
+    (holder, units): (&Holder, u32),
+    (hour, from, to): (u64, Instant, Instant),
+    used_ppm: Option<u32>,
+) -> Row {
     let price = capacity.unit_cost(from, to);
     Row {
         hour,
         from,
         to,
-        endpoint: Some(capacity.endpoint),
+        endpoint: Some(holder.endpoint),
         class: None,
         tier: None,
         kind: ChargeKind::Reserved,
@@ -178,21 +235,11 @@ fn reserved(capacity: &Capacity, units: u64, (hour, from, to): (u64, Instant, In
         commitment: capacity.name.clone(),
         term: Some(capacity.term),
         unit: capacity.unit.clone(),
-        quantity: u64::from(capacity.units),
+        quantity: u64::from(units),
         list: price,
         contracted: price,
         used_ppm,
     }
-}
-
-/// Tokens in terms of prompt tokens.
-fn weighted(tokens: &BTreeMap<TokenClass, u64>, throughput: Throughput) -> u64 {
-    let weight = |class: &TokenClass| match class {
-        TokenClass::CacheRead => throughput.cache_read_weight,
-        TokenClass::CacheWrite | TokenClass::CacheWriteLong | TokenClass::Input => 1,
-        TokenClass::Output | TokenClass::Reasoning => throughput.output_weight,
-    };
-    tokens.iter().map(|(class, tokens)| tokens * u64::from(weight(class))).sum()
 }
 
 /// What the terms of a pledge lack, each billed in its last hour. What was spent after the last of them counts to it;

@@ -1,6 +1,6 @@
 //! All commitments of a scenario, resolved to its endpoints.
 
-use super::{AnyCommitment, Commitment, Fee, Party, Passage, Throughput};
+use super::{AnyCommitment, Commitment, Fee, Party, Passage, Throughput, Tokens};
 use crate::number::Share;
 use crate::price::{Money, Price, Tariff, Term};
 use crate::time::Instant;
@@ -18,16 +18,24 @@ pub struct Contract {
     terms: Vec<Terms>,
 }
 
-/// Units that one endpoint has of what was bought.
+/// Units that were bought.
 #[derive(Clone, Debug)]
 pub struct Capacity {
     pub name: String,
-    pub endpoint: EndpointId,
     pub unit: String,
     pub units: u32,
     /// For one unit over one term.
     pub price: Money,
     pub term: Term,
+    /// The endpoints that share them.
+    pub holders: Vec<Holder>,
+}
+
+/// An endpoint that bought units serve.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    pub endpoint: EndpointId,
+    /// What one unit can do there, where it is known.
     pub throughput: Option<Throughput>,
 }
 
@@ -38,11 +46,46 @@ impl Capacity {
         until(to) - until(from)
     }
 
-    /// What all units cost from `from` to `to`.
-    pub fn cost(&self, from: Instant, to: Instant) -> Money {
-        self.unit_cost(from, to) * u64::from(self.units)
+    /// How many units each holder has for tokens served by each: in proportion to the units that they take, or where
+    /// that is not known of all holders, to their number; evenly, where there are none.
+    pub fn split(&self, served: &[Tokens]) -> Vec<u32> {
+        let throughputs: Option<Vec<Throughput>> =
+            self.holders.iter().map(|holder| holder.throughput).collect();
+        let weights: Vec<u128> = match &throughputs {
+            Some(throughputs) => {
+                let taken = |(tokens, throughput): (_, &Throughput)| {
+                    throughput.work(tokens).saturating_mul(FINE)
+                        / u128::from(throughput.tokens_per_minute.max(1))
+                };
+                served.iter().zip(throughputs).map(taken).collect()
+            }
+            None => served.iter().map(|tokens| tokens.values().copied().map(u128::from).sum()).collect(),
+        };
+        apportion(self.units, &weights)
     }
 }
+
+/// Whole units in proportion to the weights, or evenly where all are zero. What is left over after rounding down goes
+/// to the largest remainders, of equal ones to the first.
+fn apportion(units: u32, weights: &[u128]) -> Vec<u32> {
+    // Products with units stay within range.
+    let heaviest = weights.iter().copied().max().unwrap_or(0);
+    let shift = (128 - heaviest.leading_zeros()).saturating_sub(64);
+    let scaled = |weight: &u128| if heaviest == 0 { 1 } else { weight >> shift };
+    let weights: Vec<u128> = weights.iter().map(scaled).collect();
+    let sum = weights.iter().sum::<u128>().max(1);
+    let exact = |weight: &u128| u128::from(units) * weight;
+    let mut parts: Vec<u32> =
+        weights.iter().map(|weight| u32::try_from(exact(weight) / sum).unwrap_or(units)).collect();
+    let left = units - parts.iter().sum::<u32>().min(units);
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(exact(&weights[*index]) % sum));
+    order.into_iter().take(left as usize).for_each(|index| parts[index] += 1);
+    parts
+}
+
+/// So many parts of a unit's minute are told apart.
+const FINE: u128 = 1_000_000;
 
 /// Spend promised.
 #[derive(Clone, Debug)]
@@ -91,12 +134,11 @@ impl Contract {
             let Some((price, includes_tokens)) = party.per_hour else { continue };
             contract.capacities.push(Capacity {
                 name: party.name.into(),
-                endpoint: EndpointId(index),
                 unit: "capacity".into(),
                 units: 1,
                 price,
                 term: Term::Hour,
-                throughput: None,
+                holders: vec![Holder { endpoint: EndpointId(index), throughput: None }],
             });
             if includes_tokens {
                 contract.terms[usize::from(index)].included.push(None);
@@ -135,20 +177,21 @@ impl Contract {
                 covers: parties.iter().map(|party| minimum.covers(party)).collect(),
             }),
             AnyCommitment::Units(units) => {
-                let count = (covered.len() as u32).max(1);
-                for (nth, index) in (0..).zip(covered) {
-                    let share = units.units / count + u32::from(nth < units.units % count);
+                let holders = covered.into_iter().map(|index| {
                     self.terms[usize::from(index)].included.push(units.tier);
-                    self.capacities.push(Capacity {
-                        name: units.name.clone(),
-                        endpoint: EndpointId(index),
-                        unit: units.unit.clone(),
-                        units: share,
-                        price: units.price.unwrap_or_default(),
-                        term: units.term,
-                        throughput: units.throughput,
-                    });
-                }
+                    let known = parties[usize::from(index)].throughputs.iter();
+                    let known = known.clone().find(|(unit, _)| *unit == units.unit).map(|(_, known)| *known);
+                    Holder { endpoint: EndpointId(index), throughput: units.throughput.or(known) }
+                });
+                let holders = holders.collect();
+                self.capacities.push(Capacity {
+                    name: units.name.clone(),
+                    unit: units.unit.clone(),
+                    units: units.units,
+                    price: units.price.unwrap_or_default(),
+                    term: units.term,
+                    holders,
+                });
             }
         }
     }
@@ -169,20 +212,34 @@ impl Contract {
         }
     }
 
-    /// How many units an endpoint has of which is known what they can serve.
-    pub fn units(&self, endpoint: EndpointId) -> u64 {
-        let capacities = self.capacities.iter().filter(|capacity| capacity.endpoint == endpoint);
-        capacities
-            .filter(|capacity| capacity.throughput.is_some())
-            .map(|capacity| u64::from(capacity.units))
-            .sum()
-    }
-
-    /// What an endpoint's capacity and its share of private links cost from `from` to `to`, used or not.
+    /// What an endpoint's capacity and its share of private links cost from `from` to `to`, used or not, if those who
+    /// share capacity do so evenly.
     pub fn reserved(&self, endpoint: EndpointId, from: Instant, to: Instant) -> Money {
-        let capacities = self.capacities.iter().filter(|capacity| capacity.endpoint == endpoint);
+        let costs = self.capacities.iter().filter_map(|capacity| {
+            let place = capacity.holders.iter().position(|holder| holder.endpoint == endpoint)?;
+            let units = capacity.split(&vec![Tokens::new(); capacity.holders.len()])[place];
+            Some(capacity.unit_cost(from, to) * u64::from(units))
+        });
         let shares = self.fees.iter().flat_map(|fee| fee.shares(from, to));
         let shares = shares.filter(|(reached, _)| *reached == endpoint).map(|(_, share)| share);
-        capacities.map(|capacity| capacity.cost(from, to)).chain(shares).sum()
+        costs.chain(shares).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apportion;
+
+    #[test]
+    fn whole_units_follow_the_weights_and_none_is_lost() {
+        assert_eq!(apportion(100, &[604, 396]), [60, 40]);
+        assert_eq!(apportion(10, &[1, 1, 1]), [4, 3, 3]);
+        assert_eq!(apportion(7, &[0, 0, 0]), [3, 2, 2]);
+        assert_eq!(apportion(1, &[1, 2]), [0, 1]);
+        assert_eq!(apportion(5, &[0, u128::MAX, u128::MAX / 4]), [0, 4, 1]);
+        assert_eq!(
+            apportion(u32::MAX, &[3, 1]).iter().map(|part| u64::from(*part)).sum::<u64>(),
+            4_294_967_295
+        );
     }
 }

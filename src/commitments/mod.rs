@@ -10,12 +10,12 @@ mod minimum;
 mod passage;
 mod units;
 
-pub use contract::{Capacity, Contract, Pledge, Terms};
+pub use contract::{Capacity, Contract, Holder, Pledge, Terms};
 pub use discount::Discount;
 pub use egress::Egress;
 pub use minimum::Minimum;
 pub use passage::{Fee, Passage};
-pub use units::{Throughput, Units};
+pub use units::{Throughput, Tokens, Units};
 
 use crate::kinds;
 use crate::price::{Money, Rate};
@@ -53,13 +53,15 @@ kinds! {
 }
 
 /// An endpoint as commitments know it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Party<'a> {
     pub name: &'a str,
     pub provider: &'a str,
     pub model: &'a str,
     /// Dollars an hour for the endpoint itself, and whether they include its tokens.
     pub per_hour: Option<(Money, bool)>,
+    /// What units that serve it are known to do, by the name of the unit.
+    pub throughputs: Vec<(&'a str, Throughput)>,
 }
 
 /// Whether a list that may be empty, for all, has `name`.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bill::Sheet;
-use crate::commitments::Passage;
+use crate::commitments::{Holder, Passage};
 use crate::error::{Error, Result};
 use crate::price::{Money, Price, Rate, Tariff, Term};
 use crate::time::Instant;
@@ -61,15 +61,17 @@ pub fn write(sheet: &Sheet, sources: &Sources) -> Result<Vec<u8>> {
         .map(|index| described(sheet, index, sources.endpoints.get(index)));
     let endpoints: Vec<Value> = endpoints.collect();
     let capacities = sheet.contract.capacities.iter().map(|capacity| {
-        let endpoint = &sheet.endpoints[usize::from(capacity.endpoint.0)].name;
+        let name = |holder: &Holder| &sheet.endpoints[usize::from(holder.endpoint.0)].name;
+        let serves = |holder: &Holder| json!({ "endpoint": name(holder), "throughput": holder.throughput });
+        let source = |holder: &Holder| sources.capacities.get(&(capacity.name.clone(), name(holder).clone()));
         json!({
             "commitment": capacity.name,
-            "endpoint": endpoint,
             "unit": capacity.unit,
             "units": capacity.units,
             "term": capacity.term,
             "price": capacity.price,
-            "source": sources.capacities.get(&(capacity.name.clone(), endpoint.clone())),
+            "source": capacity.holders.first().and_then(source),
+            "serves": capacity.holders.iter().map(serves).collect::<Vec<_>>(),
         })
     });
     let mut all =

@@ -9,6 +9,7 @@ use crate::catalogue::lookup::{last_day, midnight};
 use crate::catalogue::name::sold;
 use crate::catalogue::row::STALE_AFTER_DAYS;
 use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
+use crate::commitments::Throughput;
 use crate::error::{Error, Result};
 use crate::price::Tariff;
 use crate::time::Instant;
@@ -77,6 +78,15 @@ impl Scenario {
             }
         }
         missing
+    }
+
+    /// What one bought unit can serve of an endpoint's model, where the catalogue or its `capacity` says so.
+    pub fn throughput(&self, spec: &EndpointSpec, unit: &str) -> Option<Throughput> {
+        let bought = spec.capacity.as_ref().filter(|capacity| capacity.unit == unit);
+        let model = bought.and_then(|capacity| capacity.model.as_ref()).or(spec.sold_as.as_ref());
+        let row = self.prices.presets.capacity_row(unit, model.unwrap_or(&spec.model)).ok()?;
+        let own = bought.and_then(|capacity| capacity.tokens_per_minute);
+        (row.provider == spec.provider.name()).then(|| row.serves(own)).flatten()
     }
 
     /// The first day of the run, in UTC.

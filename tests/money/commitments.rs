@@ -65,3 +65,72 @@ fn a_volume_not_spent_is_billed_at_the_end_of_each_term() {
     let short = vec![(0, "0.50".to_string()), (1, "0.50".to_string())];
     assert_eq!(promise("3600.50"), (short, money("7201")));
 }
+
+/// Requests that two endpoints take in turn, and 101 units that both of them may use.
+fn shared(extra: &str) -> Scenario {
+    let head = "router = \"round_robin\"\ncommitments = [{ kind = \"units\", endpoints = [\"e\", \"f\"], unit = \"ptu\", \
+                units = 101, term = \"hour\", price = \"1\" }]";
+    let text = toml::to_string(&dollars(head.replace(", \"f\"", "").as_str())).expect("a scenario is TOML");
+    let at = text.find("[[endpoints]]").expect("there are endpoints");
+    let end = text[at..].find("[[commitments]]").map_or(text.len(), |end| end + at);
+    let other = text[at..end].replace("name = \"e\"", "name = \"f\"");
+    let text = format!("{}{other}{}", &text[..end], &text[end..]).replace("[\"e\"]", "[\"e\", \"f\"]");
+    let text = text.replace("name = \"f\"", &format!("name = \"f\"\n{extra}"));
+    Scenario::parse(&text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn units_by_hour(bill: &Bill) -> Vec<(u64, u16, u64)> {
+    let reserved = bill.rows.iter().filter(|row| row.kind == ChargeKind::Reserved);
+    reserved.map(|row| (row.hour, row.endpoint.map_or(0, |id| id.0), row.quantity)).collect()
+}
+
+#[test]
+fn units_of_several_endpoints_follow_what_each_serves() {
+    let (_, _, bill, sections) = play(&shared(""));
+    assert_eq!(units_by_hour(&bill), [(0, 0, 51), (1, 0, 51), (0, 1, 50), (1, 1, 50)]);
+    assert_eq!(total(&sections, "cost_reserved"), money("202"));
+    // From half past the first hour on, the second one answers nothing.
+    let dark = "limits = [{ kind = \"outage\", windows = [{ from = \"30m\" }] }]";
+    let (outcomes, _, bill, sections) = play(&shared(dark));
+    let answers = |endpoint| {
+        let answers = outcomes.iter().filter_map(Outcome::answer);
+        answers.filter(|answer| answer.endpoint.0 == endpoint && answer.sent < hours(1)).count() as u64
+    };
+    let first = (101.0 * answers(0) as f64 / (answers(0) + answers(1)) as f64).round() as u64;
+    assert!((60..80).contains(&first) && answers(1) == 900, "{first}");
+    assert_eq!(units_by_hour(&bill), [(0, 0, first), (1, 0, 101), (0, 1, 101 - first)]);
+    assert_eq!(total(&sections, "cost_reserved"), money("202"));
+}
+
+#[test]
+fn what_a_unit_can_serve_is_known_from_the_endpoints_capacity_and_from_the_catalogue() {
+    let mut scenario = dollars(
+        "commitments = [{ kind = \"units\", endpoints = [\"e\"], unit = \"ptu\", units = 15, term = \"month\" }]",
+    );
+    let unused = |scenario: &Scenario| {
+        let text = toml::to_string(scenario).expect("a scenario is TOML");
+        let scenario =
+            Scenario::parse(&text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let (_, _, bill, sections) = play(&scenario);
+        let cost =
+            sections.into_iter().find(|section| section.name == "cost").expect("there is a cost section");
+        let unused =
+            cost.figure(ScopeKind::Total, "", "cost_commitment_unused").expect("a figure").value.clone();
+        (bill.rows.iter().filter_map(|row| row.used_ppm).collect::<Vec<_>>(), unused)
+    };
+    // Nobody knows what a unit serves of a model "m".
+    assert!(
+        matches!(unused(&scenario), (used, Value::Unknown(why)) if used.is_empty() && why.contains("ptu"))
+    );
+    // Microsoft's sizing page, 2026-05-22: a PTU serves 2,400 tokens of gpt-5.4 a minute, an output token counting 6.
+    scenario.endpoints[0].sold_as = Some("gpt-5.4".into());
+    // 90 + 6 · 10 a second are 9,000 a minute of 36,000.
+    assert_eq!(unused(&scenario).0, [250_000, 250_000]);
+    // Two hours of 15 units at $260 for 730 hours, accrued to the pico-dollar and of that three quarters.
+    assert_eq!(unused(&scenario).1, Value::Money(money("8.013698630133")));
+    // The figure of one's own contract stands in its place: 9,000 of 270,000.
+    scenario.endpoints[0].sold_as = None;
+    let capacity = "unit = \"ptu\"\nunits = 15\nmodel = \"gpt-5.4\"\ntokens_per_minute = 18_000";
+    scenario.endpoints[0].capacity = Some(toml::from_str(capacity).expect("a capacity"));
+    assert_eq!(unused(&scenario).0, [33_333, 33_333]);
+}

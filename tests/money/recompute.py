@@ -60,22 +60,45 @@ class Folder:
 
     def is_included(self, endpoint, tier):
         for units in self.about("units", endpoint):
-            if "tier" not in units or tier in ("", units["tier"]):
+            if "tier" not in units or (tier or self.tariffs[endpoint]["asked"]) == units["tier"]:
                 return True
         price = self.tariffs[endpoint]["prices"][0]["price"]
         return set(price) == {"per_hour"}
 
     def capacities(self):
-        """(name, endpoint, units, dollars for a unit and a term, hours of the term, throughput)"""
+        """(name, units, dollars for a unit and a term, hours of the term, throughput by endpoint)"""
+        resolved = {one["commitment"]: one["serves"] for one in self.prices["capacities"]}
         for one in (one for one in self.commitments if one["kind"] == "units"):
-            names = [name for name in self.endpoints if name in one["endpoints"]]
-            for nth, name in enumerate(names):
-                share = one["units"] // len(names) + (nth < one["units"] % len(names))
-                yield one["name"], name, share, Decimal(one["price"]), HOURS[one["term"]], one.get("throughput")
+            known = {holder["endpoint"]: holder["throughput"] for holder in resolved[one["name"]]}
+            holders = {name: one.get("throughput", known[name]) for name in self.endpoints if name in one["endpoints"]}
+            yield one["name"], one["units"], Decimal(one["price"]), HOURS[one["term"]], holders
         for name, tariff in self.tariffs.items():
             hourly = tariff["prices"][0]["price"].get("per_hour")
             if hourly:
-                yield name, name, 1, Decimal(hourly), 1, None
+                yield name, 1, Decimal(hourly), 1, {name: None}
+
+
+def work(tokens, throughput):
+    """Tokens in terms of prompt tokens."""
+    long, written = throughput.get("cache_write_long_weight", 1), throughput.get("cache_write_weight", 1)
+    weights = dict(cache_read=throughput.get("cache_read_weight", 0), cache_write=written, cache_write_long=long, input=1)
+    weights |= dict.fromkeys(CLASSES[4:], throughput.get("output_weight", 1))
+    return sum(Decimal(str(weights[name])) * count for name, count in tokens.items())
+
+
+def split(units, holders, served):
+    """Whole units by what each holder takes of them: the largest remainders get what is left over."""
+    if all(holders.values()):
+        takes = [work(served[name], one) / one["tokens_per_minute"] for name, one in holders.items()]
+    else:
+        takes = [Decimal(sum(served[name].values())) for name in holders]
+    takes = takes if any(takes) else [Decimal(1)] * len(takes)
+    exact = [units * take / sum(takes) for take in takes]
+    parts = [int(one) for one in exact]
+    order = sorted(range(len(parts)), key=lambda nth: (parts[nth] - exact[nth], nth))
+    for nth in order[: units - sum(parts)]:
+        parts[nth] += 1
+    return dict(zip(holders, parts))
 
 
 def waste(attempts, nth):
@@ -147,24 +170,29 @@ def accrued(price, at, hours):
 def reserved(folder, rows, start, end):
     """Adds the rows of capacity, with the share of it that was used; gives what was not used."""
     unused = defaultdict(Decimal)
-    work = defaultdict(lambda: defaultdict(int))
+    served = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     for key, (quantity, *_) in rows.items():
         if key[4] == "included" and key[7] == "true":
-            work[key[0], key[1]][key[5]] += quantity
-    capacities = list(folder.capacities())
+            for when in (key[0], "ever"):
+                served[when][key[1]][key[5]] += quantity
     shares = {}
-    for name, endpoint, units, price, hours, throughput in capacities:
-        known = sum(row[2] for row in capacities if row[1] == endpoint and row[5])
-        for hour in range(int(start // 3600), -int(-end // 3600)):
-            a, b = max(start, Decimal(hour * 3600)), min(end, Decimal((hour + 1) * 3600))
+    for hour in range(int(start // 3600), -int(-end // 3600)):
+        a, b = max(start, Decimal(hour * 3600)), min(end, Decimal((hour + 1) * 3600))
+        parts, known = [], defaultdict(int)
+        for name, units, price, hours, holders in folder.capacities():
+            when = hour if any(served[hour][holder] for holder in holders) else "ever"
             each = accrued(price, b, hours) - accrued(price, a, hours)
+            for holder, part in split(units, holders, served[when]).items():
+                parts.append((name, holder, part, each, holders[holder]))
+                known[holder] += part if holders[holder] else 0
+        for name, endpoint, units, each, throughput in parts:
+            if not units:
+                continue
             key = (hour, endpoint, "", "", "reserved", "", "", "true", "false", name, each, each)
             rows[key] = [units, each, each]
             if throughput:
-                weights = dict.fromkeys(CLASSES, 1) | dict.fromkeys(CLASSES[4:], throughput.get("output_weight", 1))
-                weights["cache_read"] = throughput.get("cache_read_weight", 0)
-                done = sum(weights[token] * count for token, count in work[hour, endpoint].items())
-                room = known * throughput["tokens_per_minute"] * (b - a) / 60
+                done = work(served[hour][endpoint], throughput)
+                room = known[endpoint] * throughput["tokens_per_minute"] * (b - a) / 60
                 share = min(Decimal(1), (done / room).quantize(Decimal("1e-6"), ROUND_FLOOR))
                 shares[key] = share
                 unused[endpoint] += units * each - (units * each * share).quantize(PICO, ROUND_HALF_UP)
