@@ -1,5 +1,6 @@
 //! What types cannot say of a scenario: every rule between its parts, all that are broken at once.
 
+mod address;
 mod cache;
 mod cloud;
 mod commitments;
@@ -203,7 +204,7 @@ impl Check<'_, '_> {
                 "only for a Tollgate mock on this machine",
                 "remove `hints`",
             ),
-            Ok(Url::Local | Url::Mock | Url::Remote) => {}
+            Ok(Url::Local | Url::Mock | Url::Remote) => self.address(path, endpoint),
         }
         if let Some(problem) = endpoint.machine.as_ref().and_then(|machine| machine.latency().err()) {
             let help = "take one of these, or say how fast yours is with `latency`";

@@ -4,7 +4,6 @@ use jiff::civil::Date;
 
 use super::units::rent;
 use super::{EndpointSpec, Scenario};
-use crate::catalogue::capacity::Capacity;
 use crate::catalogue::lookup::{last_day, midnight};
 use crate::catalogue::name::sold;
 use crate::catalogue::row::STALE_AFTER_DAYS;
@@ -139,19 +138,6 @@ impl Scenario {
         self.endpoints.iter().flat_map(warn).chain(unused).chain(self.stale_units()).collect()
     }
 
-    /// Whether units are bought that nobody pays for.
-    fn unpaid(&self, spec: &EndpointSpec) -> Option<String> {
-        let Capacity { unit, units, .. } = spec.capacity.as_ref()?;
-        let is_hourly = spec.price.as_ref().is_some_and(|price| price.per_hour.is_some());
-        let is_paid = |commitment: &AnyCommitment| matches!(commitment, AnyCommitment::Units(units) if units.endpoints.contains(&spec.name));
-        let warning = format!(
-            "{units} {unit} limit it and nothing pays for them: what they serve is billed by the token; add \
-             [[commitments]] with kind = \"units\", endpoints = [\"{}\"], unit = \"{unit}\", units = {units}, term = \"hour\"",
-            spec.name
-        );
-        (!is_hourly && !self.commitments.iter().any(is_paid)).then_some(warning)
-    }
-
     /// Whether the model is not there on a day of the run.
     fn absence(&self, spec: &EndpointSpec) -> Option<String> {
         let Sold { provider, model, scope, .. } = spec.sold();
@@ -169,6 +155,31 @@ impl Scenario {
             (_, Availability::Retired(day)) => {
                 Some(format!("{model} is retired by {provider} on {day}, within the run{instead}"))
             }
+            _ => None,
+        }
+    }
+
+    /// Bought capacity that no commitment pays for, or not all of it.
+    fn unpaid(&self, spec: &EndpointSpec) -> Option<String> {
+        let capacity = spec.capacity.as_ref()?;
+        if spec.price.as_ref().is_some_and(|price| price.per_hour.is_some()) {
+            return None;
+        }
+        let (unit, units) = (&capacity.unit, capacity.units.get());
+        let paid = self.commitments.iter().map(|commitment| match commitment {
+            AnyCommitment::Units(bought) if bought.unit == *unit && bought.endpoints.contains(&spec.name) => {
+                u64::from(bought.units)
+            }
+            _ => 0,
+        });
+        match paid.sum::<u64>() {
+            0 => Some(format!(
+                "nothing pays for its {units} {unit}, so what they serve is charged by the token; add a \
+                 [[commitments]] table of kind \"units\""
+            )),
+            paid if paid < u64::from(units) => Some(format!(
+                "it has {units} {unit}, of which [[commitments]] pay for {paid}; make the two agree"
+            )),
             _ => None,
         }
     }

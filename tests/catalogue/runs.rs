@@ -186,6 +186,31 @@ fn models_that_come_and_go_and_doubtful_prices_are_warned_of() {
     assert_eq!(warnings("2027-03-21", "provider = \"openai\"\nmodel = \"gpt-6-sol\""), "");
 }
 
+#[test]
+fn capacity_that_nothing_pays_for_is_warned_of() {
+    let warnings = |bought: u32, price: &str| {
+        let units = format!(
+            "[[commitments]]\nkind = \"units\"\nendpoints = [\"e\"]\nunit = \"ptu\"\nunits = {bought}\nterm = \"month\""
+        );
+        let units = if bought > 0 { units } else { String::new() };
+        let endpoint = format!(
+            "provider = \"azure\"\nmodel = \"gpt-5.4\"\n{price}\ncapacity = {{ unit = \"ptu\", units = 100 }}\n{units}"
+        );
+        scenario("date = \"2026-11-21\"", &endpoint).warnings().join("\n")
+    };
+    assert_eq!(
+        warnings(0, ""),
+        "endpoint 'e': nothing pays for its 100 ptu, so what they serve is charged by the token; add a \
+         [[commitments]] table of kind \"units\""
+    );
+    assert_eq!(
+        warnings(95, ""),
+        "endpoint 'e': it has 100 ptu, of which [[commitments]] pay for 95; make the two agree"
+    );
+    assert_eq!(warnings(100, ""), "");
+    assert_eq!(warnings(0, "price = { per_hour = \"100\" }"), "");
+}
+
 /// The key of the scenario and the option of the command line: a folder whose rows go before ours.
 #[test]
 fn a_folder_of_prices_goes_before_ours_and_is_hashed_with_them() {
