@@ -14,6 +14,8 @@ pub struct Refusals {
     endpoints: Vec<Attempts>,
     /// Refusals by (endpoint, limit, status).
     limits: BTreeMap<(u16, &'static str, u16), u64>,
+    /// What was said first of each kind of fault at an endpoint.
+    details: BTreeMap<(u16, FaultKind), String>,
     requests: Requests,
 }
 
@@ -49,7 +51,13 @@ struct Requests {
 impl Refusals {
     pub fn new(setup: &Setup) -> Refusals {
         let endpoints = vec![Attempts::default(); setup.sheet.endpoints.len()];
-        Refusals { setup: setup.clone(), endpoints, limits: BTreeMap::new(), requests: Requests::default() }
+        Refusals {
+            setup: setup.clone(),
+            endpoints,
+            limits: BTreeMap::new(),
+            details: BTreeMap::new(),
+            requests: Requests::default(),
+        }
     }
 }
 
@@ -61,10 +69,17 @@ impl Collector for Refusals {
         let mut is_throttled = false;
         for attempt in &outcome.attempts {
             self.endpoints[usize::from(attempt.endpoint.0)].count(attempt);
-            if let Ended::Rejected(rejection) = &attempt.ended {
-                is_throttled |= rejection.status == 429;
-                let key = (attempt.endpoint.0, rejection.limit, rejection.status);
-                *self.limits.entry(key).or_default() += 1;
+            match &attempt.ended {
+                Ended::Broken(fault) => {
+                    let key = (attempt.endpoint.0, fault.kind);
+                    self.details.entry(key).or_insert_with(|| fault.detail.clone());
+                }
+                Ended::Rejected(rejection) => {
+                    is_throttled |= rejection.status == 429;
+                    let key = (attempt.endpoint.0, rejection.limit, rejection.status);
+                    *self.limits.entry(key).or_default() += 1;
+                }
+                Ended::Cancelled | Ended::Done | Ended::Stalled | Ended::TimedOut => {}
             }
         }
         let requests = &mut self.requests;
@@ -81,6 +96,9 @@ impl Collector for Refusals {
         for (key, count) in &other.limits {
             *self.limits.entry(*key).or_default() += count;
         }
+        for (key, detail) in &other.details {
+            self.details.entry(*key).or_insert_with(|| detail.clone());
+        }
         let (own, other) = (&mut self.requests, &other.requests);
         own.requests += other.requests;
         own.ends.iter_mut().zip(other.ends).for_each(|(own, other)| *own += other);
@@ -94,11 +112,16 @@ impl Collector for Refusals {
         self.endpoints.iter().for_each(|endpoint| sum.add(endpoint));
         let total = self.requests.describe(sum.describe(Scope::new(ScopeKind::Total, "")));
         let endpoints = self.endpoints.iter().enumerate();
-        let endpoints =
-            endpoints.map(|(index, one)| one.describe(self.setup.scope(ScopeKind::Endpoint, index)));
+        let endpoints = endpoints.map(|(index, one)| {
+            let scope = one.describe(self.setup.scope(ScopeKind::Endpoint, index));
+            let own = self.details.iter().filter(|((endpoint, _), _)| usize::from(*endpoint) == index);
+            own.fold(scope, |scope, ((_, kind), detail)| {
+                scope.with(&format!("fault_{}_said", kind.name()), detail.as_str(), Unit::Text)
+            })
+        });
         let limits = self.limits.iter().map(|((endpoint, limit, status), count)| {
             let endpoint = &self.setup.sheet.endpoints[usize::from(*endpoint)].name;
-            let limit = if limit.is_empty() { "unnamed" } else { limit };
+            let limit = if limit.is_empty() { format!("HTTP {status}") } else { limit.to_string() };
             let scope = Scope::new(ScopeKind::Limit, &format!("{endpoint} {limit}"));
             let throttled = if *status == 429 { *count } else { 0 };
             let scope = scope.with("rejected", *count, Unit::Count).with("throttled", throttled, Unit::Count);

@@ -101,12 +101,13 @@ mod tests {
         let scope = Scope::new(ScopeKind::Endpoint, "east")
             .with("cost_total", dollars(10), Unit::Usd)
             .with("cost_input", dollars(4), Unit::Usd)
-            .with("cost_output", dollars(5), Unit::Usd)
+            .with("cost_output", dollars(4), Unit::Usd)
+            .with("cost_egress", dollars(1), Unit::Usd)
             .with("cost_reasoning", dollars(1), Unit::Usd)
             .with("cost_per_1k_requests", dollars(20), Unit::Usd);
         let bar = Bar::of(&scope).unwrap();
-        assert_eq!(bar.ends, [8.0, 8.0, 8.0, 20.0, 20.0, 20.0]);
+        assert_eq!(bar.ends, [8.0, 8.0, 8.0, 18.0, 18.0, 20.0]);
         assert!(bar.rectangle(0, 1, "cache reads").is_none(), "nothing is not drawn");
-        assert_eq!(bar.rectangle(2, 3, "answer").unwrap().points, [(8.0, 2.82), (20.0, 2.82)]);
+        assert_eq!(bar.rectangle(2, 3, "answer").unwrap().points, [(8.0, 2.82), (18.0, 2.82)]);
     }
 }

@@ -69,6 +69,11 @@ const SWATCH: i32 = 34;
 const NAME_MAX: usize = 48;
 
 impl Chart {
+    /// Whether there is anything to draw.
+    pub fn has_data(&self) -> bool {
+        self.panels.iter().flat_map(|panel| &panel.series).any(|series| !series.points.is_empty())
+    }
+
     /// Width and height in pixels, before scaling.
     pub fn size(&self) -> Result<(i32, i32)> {
         let legend = self.legend()?.last().map_or(0, |entry| entry.row + 1) * LEGEND_ROW;
@@ -164,13 +169,14 @@ impl Chart {
         Ok(widest)
     }
 
-    /// The legend's entries, row after row, each series' name once.
+    /// The legend's entries, row after row, each drawn series' name once.
     fn legend(&self) -> Result<Vec<Entry>> {
         let mut entries: Vec<Entry> = Vec::new();
         let (mut left, mut row) = (MARGIN, 0);
         for series in self.panels.iter().flat_map(|panel| &panel.series) {
             let name = show::shorten(&series.name, NAME_MAX);
-            if !self.has_legend || entries.iter().any(|entry| entry.name == name) {
+            let is_told = entries.iter().any(|entry| entry.name == name);
+            if !self.has_legend || is_told || series.points.is_empty() {
                 continue;
             }
             let width = SWATCH + 8 + ink::text_width(&name, BODY)? + 24;

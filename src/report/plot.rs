@@ -1,5 +1,7 @@
 //! The plots of a report: which curves of the summary each shows, and how.
 
+use std::borrow::Cow;
+
 use super::axis::{Affix, Axis, PERCENTILE_MAX};
 use super::bill;
 use super::chart::{Chart, Panel, Series};
@@ -26,9 +28,9 @@ const NAME_MAX: usize = 60;
 const DOLLARS: Affix = Affix { prefix: "$", suffix: "" };
 const PERCENT: Affix = Affix { prefix: "", suffix: " %" };
 
-/// All plots, in the order in which a report shows them. One whose curves are missing says "no data".
+/// All plots that have something to show, in the order in which a report shows them.
 pub fn all(summary: &Summary) -> Vec<Chart> {
-    vec![
+    let mut charts = vec![
         percentiles(summary, "ttft_percentiles", "Time to first token"),
         histogram(summary, "ttft_histogram", "Time to first token"),
         percentiles(summary, "e2e_percentiles", "End-to-end latency"),
@@ -38,7 +40,9 @@ pub fn all(summary: &Summary) -> Vec<Chart> {
         cost_over_time(summary),
         cost_vs_load(summary),
         endpoints_vs_load(summary),
-    ]
+    ];
+    charts.retain(Chart::has_data);
+    charts
 }
 
 /// Latency by percentile, a line for each endpoint.
@@ -143,8 +147,7 @@ fn throughput(summary: &Summary) -> Chart {
 
 /// Dollars spent so far, the endpoints stacked.
 fn cost_over_time(summary: &Summary) -> Chart {
-    let curves: Vec<&Curve> = curves(summary, "cost_over_time").collect();
-    let series = stacked(&curves);
+    let series = stacked(&costliest(curves(summary, "cost_over_time").collect()));
     let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
     Chart {
         name: "cost_over_time",
@@ -246,17 +249,44 @@ fn line(curve: &Curve, name: &str, ink: Ink) -> Series {
     }
 }
 
+/// As many curves as there are colours: where there are more, those that end highest and the sum of the others.
+fn costliest(curves: Vec<&Curve>) -> Vec<Cow<'_, Curve>> {
+    let end = |index: &usize| curves[*index].points.last().map_or(0.0, |point| point.1);
+    let mut order: Vec<usize> = (0..curves.len()).collect();
+    order.sort_by(|a, b| end(b).total_cmp(&end(a)));
+    let shown = if curves.len() > ink::PALETTE.len() { ink::PALETTE.len() - 1 } else { curves.len() };
+    let (mut shown, others) = (order[..shown].to_vec(), &order[shown..]);
+    shown.sort_unstable();
+    let sum = (!others.is_empty()).then(|| {
+        let others = || others.iter().map(|index| curves[*index]);
+        let at = |time: f64| others().map(|curve| value_at(&curve.points, time)).sum();
+        Curve {
+            name: "cost_over_time".into(),
+            series: format!("{} others", others().count()),
+            points: times(others()).into_iter().map(|time| (time, at(time))).collect(),
+        }
+    });
+    shown.into_iter().map(|index| Cow::Borrowed(curves[index])).chain(sum.map(Cow::Owned)).collect()
+}
+
+/// The times of all points, each once, in order.
+fn times<'a>(curves: impl Iterator<Item = &'a Curve>) -> Vec<f64> {
+    let mut times: Vec<f64> = curves.flat_map(|curve| &curve.points).map(|point| point.0).collect();
+    times.retain(|time| time.is_finite());
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    times
+}
+
 /// Each curve on top of those before it, all at the same times: between its points a curve is a straight
 /// line, after its last it stays.
-fn stacked(curves: &[&Curve]) -> Vec<Series> {
+fn stacked(curves: &[Cow<Curve>]) -> Vec<Series> {
     let lines: Vec<Series> = curves
         .iter()
         .enumerate()
         .map(|(index, curve)| line(curve, &curve.series, Ink::filled(index, Mark::Area)))
         .collect();
-    let mut times: Vec<f64> = lines.iter().flat_map(|line| &line.points).map(|point| point.0).collect();
-    times.sort_by(f64::total_cmp);
-    times.dedup();
+    let times = times(curves.iter().map(|curve| &**curve));
     let mut base = vec![0.0; times.len()];
     let stack = |line: Series| {
         let tops: Vec<f64> =
@@ -322,10 +352,26 @@ mod tests {
             points: points.to_vec(),
         };
         let (a, b) = (curve("a", &[(0.0, 0.0), (2.0, 4.0)]), curve("b", &[(1.0, 1.0), (3.0, 3.0)]));
-        let series = stacked(&[&a, &b]);
+        let series = stacked(&[Cow::Borrowed(&a), Cow::Borrowed(&b)]);
         assert_eq!(series[0].points, [(0.0, 0.0), (1.0, 2.0), (2.0, 4.0), (3.0, 4.0)]);
         assert_eq!(series[1].points, [(0.0, 0.0), (1.0, 3.0), (2.0, 6.0), (3.0, 7.0)]);
         assert_eq!(series[1].base, [0.0, 2.0, 4.0, 4.0]);
         assert!(stacked(&[]).is_empty());
+    }
+
+    #[test]
+    fn endpoints_beyond_the_colours_are_summed_up_but_for_the_costliest() {
+        let curves: Vec<Curve> = (0..10)
+            .map(|index| Curve {
+                name: "cost_over_time".into(),
+                series: format!("e{index}"),
+                points: vec![(0.0, 0.0), (1.0, f64::from(index % 5))],
+            })
+            .collect();
+        let shown = costliest(curves.iter().collect());
+        let names: Vec<&str> = shown.iter().map(|curve| curve.series.as_str()).collect();
+        assert_eq!(names, ["e1", "e2", "e3", "e4", "e7", "e8", "e9", "3 others"]);
+        assert_eq!(shown[7].points, [(0.0, 0.0), (1.0, 1.0)]);
+        assert_eq!(costliest(curves[..8].iter().collect()).len(), 8);
     }
 }

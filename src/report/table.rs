@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::show;
 use super::summary::Summary;
-use crate::price::Money;
 use crate::section::{Figure, Scope, ScopeKind, Section, Value};
+use crate::wire::FaultKind;
 
 /// A table of text, ready to be aligned, escaped or marked up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,6 +25,9 @@ pub struct Line {
     /// Labels and figures.
     pub parts: Vec<(&'static str, String)>,
 }
+
+/// The row of the whole run; no endpoint or class may have this name.
+pub const ALL: &str = "all";
 
 /// A column: its heading, and the section and name of its figure.
 type Column = (&'static str, &'static str, &'static str);
@@ -84,6 +87,9 @@ const COST: &[Column] = &[
 ];
 
 /// Told where there is any.
+const RARE_WAYS: &[Column] = &[("passed on by the provider", "refusals", "spillover_share")];
+
+/// Told where there is any.
 const RARE_COST: &[Column] = &[
     ("egress", "cost", "cost_egress"),
     ("shortfall", "cost", "cost_shortfall"),
@@ -99,27 +105,35 @@ const UNIT_COST: &[Column] = &[
     ("month", "cost", "cost_per_month"),
 ];
 
-/// The tables of a report's first page: endpoints, classes, limits. One without rows is left out.
+/// The tables of a report's first page: endpoints, classes, limits, failures. One without rows is left out.
 pub fn main(summary: &Summary) -> Vec<Table> {
     let endpoints = table(summary, "Endpoints", "endpoint", ScopeKind::Endpoint, ENDPOINTS);
     let classes = table(summary, "Classes", "class", ScopeKind::Class, CLASSES);
     let limits = table(summary, "Refusals by limit", "limit", ScopeKind::Limit, LIMITS);
-    [endpoints, classes, limits].into_iter().filter(|table| !table.rows.is_empty()).collect()
+    [endpoints, classes, limits, failures(summary)]
+        .into_iter()
+        .filter(|table| !table.rows.is_empty())
+        .collect()
 }
 
 /// What is told of the whole run beside the tables.
 pub fn lines(summary: &Summary) -> Vec<Line> {
-    let lines = [("service", SERVICE), ("attempts", WAYS), ("cost", COST), ("cost per", UNIT_COST)];
-    let line = |(name, columns): (&'static str, &[Column])| {
+    let lines = [
+        ("service", SERVICE, &[][..]),
+        ("attempts", WAYS, RARE_WAYS),
+        ("cost", COST, RARE_COST),
+        ("cost per", UNIT_COST, &[]),
+    ];
+    let line = |(name, columns, rare): (&'static str, &[Column], &[Column])| {
         let part = |(label, section, figure): &Column| {
             let figure = summary.total(section, figure)?;
             Some((*label, show::compact(Some(figure))))
         };
-        let rare = RARE_COST.iter().filter(|_| name == "cost").filter(|(_, section, figure)| {
-            let value = summary.total(section, figure).map(|figure| &figure.value);
-            matches!(value, Some(Value::Money(money)) if *money != Money::ZERO)
-        });
-        Line { name, parts: columns.iter().chain(rare).filter_map(part).collect() }
+        let is_any = |(_, section, figure): &&Column| {
+            let value = summary.total(section, figure).and_then(|figure| figure.value.as_f64());
+            value.is_some_and(|value| value != 0.0)
+        };
+        Line { name, parts: columns.iter().chain(rare.iter().filter(is_any)).filter_map(part).collect() }
     };
     lines.into_iter().map(line).filter(|line| !line.parts.is_empty()).collect()
 }
@@ -143,7 +157,7 @@ fn table(
     let scopes = summary.scopes(kind);
     let is_summed = kind == ScopeKind::Endpoint && scopes.len() > 1;
     let rows = scopes.iter().map(|scope| (*scope, kind, *scope));
-    for (name, kind, scope) in rows.chain(is_summed.then_some(("all", ScopeKind::Total, ""))) {
+    for (name, kind, scope) in rows.chain(is_summed.then_some((ALL, ScopeKind::Total, ""))) {
         let mut row = vec![name.to_string()];
         for (heading, section, figure) in columns {
             let figure = summary.figure(section, kind, scope, figure);
@@ -151,6 +165,26 @@ fn table(
             row.push(show::compact(figure));
         }
         table.rows.push(row);
+    }
+    table
+}
+
+/// Attempts that broke or took too long, by endpoint and cause; the notes have the first of what was said.
+fn failures(summary: &Summary) -> Table {
+    let mut table = Table::new("Failures by cause", ["failure".into(), "attempts".into()].into_iter());
+    let faults = FaultKind::ALL.map(|kind| (kind.name(), format!("fault_{}", kind.name())));
+    let others = [("stalled", "stalled".into()), ("timed out", "timed_out".into())];
+    let causes: Vec<_> = faults.into_iter().chain(others).collect();
+    for endpoint in summary.scopes(ScopeKind::Endpoint) {
+        let find = |name: &str| summary.figure("refusals", ScopeKind::Endpoint, endpoint, name);
+        for (cause, name) in &causes {
+            let Some(figure) = find(name).filter(|figure| figure.value != Value::Count(0)) else { continue };
+            let row = format!("{endpoint} {cause}");
+            if let Some(said) = find(&format!("{name}_said")) {
+                table.notes.push(format!("{row}: {}", show::figure(Some(said))));
+            }
+            table.rows.push(vec![row, show::compact(Some(figure))]);
+        }
     }
     table
 }
@@ -211,6 +245,7 @@ impl Table {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::section::Unit;
 
     #[test]
     fn each_reason_for_a_missing_number_is_noted_once() {
@@ -236,6 +271,25 @@ mod tests {
         };
         assert_eq!(rows(&sample::first_light()), ["azure-ptu", "openai-direct", "bedrock-us", "all"]);
         assert_eq!(rows(&sample::one_endpoint()), ["solo"]);
+    }
+
+    #[test]
+    fn failures_are_told_by_endpoint_and_cause_with_what_was_said_first() {
+        let mut summary = sample::one_endpoint();
+        assert!(main(&summary).iter().all(|table| table.caption != "Failures by cause"));
+        let refusals = summary.sections.iter_mut().find(|section| section.name == "refusals").unwrap();
+        refusals.scopes.retain(|scope| scope.kind != ScopeKind::Endpoint);
+        refusals.scopes.push(
+            Scope::new(ScopeKind::Endpoint, "solo")
+                .with("stalled", 0u64, Unit::Count)
+                .with("timed_out", 2u64, Unit::Count)
+                .with("fault_dns", 3u64, Unit::Count)
+                .with("fault_dns_said", "no such host", Unit::Text),
+        );
+        let tables = main(&summary);
+        let failures = tables.last().unwrap();
+        assert_eq!(failures.rows, [["solo dns", "3"], ["solo timed out", "2"]]);
+        assert_eq!(failures.notes, ["solo dns: no such host"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::section::{Figure, Value};
 /// Columns of the screen it fits.
 const WIDTH: usize = 100;
 
-/// Rows shown of one table; `report.html` has them all.
+/// Rows shown of one table, but for the one of all; `report.html` has them all.
 const ROWS_MAX: usize = 20;
 
 /// The view, each line ended. `dir` is where the files are; colour only where `is_coloured`.
@@ -118,13 +118,15 @@ fn thresholds(out: &mut String, summary: &Summary, paint: Paint) {
 
 /// The first column to the left, numbers to the right, with the widest gap that fits the screen.
 fn aligned(out: &mut String, table: &Table, paint: Paint) {
-    let rows = &table.rows[..table.rows.len().min(ROWS_MAX)];
+    let (all, each): (Vec<_>, Vec<_>) = table.rows.iter().partition(|row| row[0] == table::ALL);
+    let (shown, left_out) = each.split_at(each.len().min(ROWS_MAX));
+    let rows = || shown.iter().chain(&all);
     let parted: Vec<(&str, &str)> =
         table.headings.iter().map(|heading| heading.split_once('\n').unwrap_or(("", heading))).collect();
     let length = |text: &str| text.chars().count();
     let width = |column: usize| {
         let (upper, lower) = parted[column];
-        let cells = rows.iter().map(|row| length(&row[column]));
+        let cells = rows().map(|row| length(&row[column]));
         cells.chain([length(upper), length(lower)]).max().unwrap_or(0)
     };
     let mut widths: Vec<usize> = (0..table.headings.len()).map(width).collect();
@@ -145,11 +147,11 @@ fn aligned(out: &mut String, table: &Table, paint: Paint) {
         line(&upper, BOLD);
     }
     line(&parted.iter().map(|(_, lower)| *lower).collect::<Vec<_>>(), BOLD);
-    for row in rows {
+    for row in rows() {
         line(&row.iter().map(String::as_str).collect::<Vec<_>>(), PLAIN);
     }
-    if table.rows.len() > ROWS_MAX {
-        let _ = writeln!(out, "… and {} more in report.html", table.rows.len() - ROWS_MAX);
+    if !left_out.is_empty() {
+        let _ = writeln!(out, "… and {} more in report.html", left_out.len());
     }
     for note in &table.notes {
         wrap(out, "  ", &[note.as_str()]);
@@ -202,6 +204,20 @@ const YELLOW: &str = "33";
 mod tests {
     use super::*;
     use crate::report::sample;
+
+    #[test]
+    fn a_long_table_keeps_its_row_of_all() {
+        let mut table = table::main(&sample::first_light()).remove(0);
+        let (each, all) = (table.rows[0].clone(), table.rows.pop().unwrap());
+        table.rows = vec![each; ROWS_MAX + 5];
+        table.rows.push(all);
+        let mut out = String::new();
+        aligned(&mut out, &table, Paint { is_coloured: false });
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines.len(), 2 + ROWS_MAX + 2);
+        assert!(lines[2 + ROWS_MAX].starts_with("all "), "{out}");
+        assert!(lines[2 + ROWS_MAX + 1].starts_with("… and 5 more"), "{out}");
+    }
 
     #[test]
     fn the_view_of_first_light_is_as_committed() {
