@@ -14,7 +14,7 @@ use crate::simulate::{Flow, simulate};
 /// Loads tried, as multiples of the scenario's own.
 pub const FACTORS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0];
 
-/// A scenario that expects more requests than this is not swept unasked: it would take minutes.
+/// A scenario that expects more requests than this is not swept: it would take minutes.
 pub const REQUESTS_MAX: f64 = 500_000.0;
 
 /// Every token that is billed, by its class.

@@ -322,7 +322,9 @@ impl Presets {
             let models: Vec<&str> = rows.iter().flat_map(|row| &row.models).map(String::as_str).collect();
             Unfit {
                 message: kind::unnamed(&format!("model with {unit} capacity named"), model, &models),
-                help: "name the model they serve: capacity = { …, model = \"…\" }".into(),
+                help: "name the model they serve: capacity = { …, model = \"…\" }; for one that is not there, one that \
+                       counts tokens alike, with its own tokens_per_minute"
+                    .into(),
             }
         })
     }

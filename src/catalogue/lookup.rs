@@ -138,9 +138,15 @@ impl Catalogue {
         let models = self.offers.iter().filter(|offer| offer.provider == provider);
         let models: BTreeSet<&str> = models.map(|offer| offer.model.as_str()).collect();
         if models.is_empty() {
+            let price = match provider {
+                "self_hosted" => {
+                    "say what an hour of its machines costs, such as price = { per_hour = \"6.88\" }"
+                }
+                _ => "give the endpoint its `price`",
+            };
             return Unpriced {
                 message: format!("the catalogue has no prices of {provider}"),
-                help: format!("give the endpoint its `price`{OTHERWISE}"),
+                help: format!("{price}{OTHERWISE}"),
             };
         }
         let rows: BTreeSet<String> = self.of_model(provider, model).map(describe).collect();

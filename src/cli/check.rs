@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use tollgate::catalogue::UnitOffer;
 use tollgate::client::lengths::AnyLength;
-use tollgate::commitments::{AnyCommitment, Units};
+use tollgate::commitments::AnyCommitment;
 #[cfg(feature = "net")]
 use tollgate::error::Error;
 use tollgate::error::{ExitCode, Result};
 use tollgate::number::Span;
-use tollgate::price::{Money, Price, Rate};
+use tollgate::price::{Money, Price, Rate, Term};
 use tollgate::report::show;
 use tollgate::scenario::link::Place;
 use tollgate::scenario::{EndpointSpec, Scenario};
@@ -74,17 +74,8 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         );
     }
     for (index, commitment) in scenario.commitments.iter().enumerate() {
-        let what = match (commitment, scenario.unit_rows.get(index)) {
-            (AnyCommitment::Units(units), Some(Some(row))) => {
-                format!("{}, each a {}", units.units, unit(row))
-            }
-            (AnyCommitment::Units(Units { units, unit, term, price: Some(price), .. }), _) => {
-                format!("{units} {unit} by the {} at ${price} each; as the scenario says", term.name())
-            }
-            _ => String::new(),
-        };
-        let line = format!("  commitment {:<width$} {} {what}", commitment.name(), commitment.kind());
-        text += &format!("{}\n", line.trim_end());
+        let row = scenario.unit_rows.get(index).and_then(Option::as_ref);
+        text += &format!("  commitment {:<width$} {}\n", commitment.name(), agreed(commitment, row));
     }
     if is_nowhere && scenario.endpoints.iter().any(|spec| spec.round_trip.is_none()) {
         text += "  ways       no [application] says where the callers stand: no round trip but an endpoint's own, no egress\n";
@@ -93,12 +84,12 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         let strict = if budget.strict { ", strictly" } else { "" };
         text += &format!("  budget     ${}{strict}\n", budget.max);
     }
-    text += &format!(
-        "  router {}, retry {}, {} thresholds\n",
-        scenario.router.kind(),
-        scenario.retry.kind(),
-        scenario.thresholds.len()
-    );
+    let thresholds = match scenario.thresholds.len() {
+        1 => "1 threshold".into(),
+        count => format!("{count} thresholds"),
+    };
+    let (router, retry) = (scenario.router.kind(), scenario.retry.kind());
+    text += &format!("  router {router}, retry {retry}, {thresholds}\n");
     output::say(&text)?;
     #[cfg(feature = "net")]
     if args.live {
@@ -132,8 +123,9 @@ fn credentials(scenario: &Scenario) -> Result<()> {
 }
 
 fn kinds(limits: &[AnyLimit]) -> String {
-    let kinds = limits.iter().map(|limit| limit.kind()).collect::<Vec<_>>().join(" and ");
-    if kinds.is_empty() { "no limits".into() } else { format!("limits on {kinds}") }
+    let mut kinds: Vec<&str> = limits.iter().map(|limit| limit.kind()).collect();
+    kinds.dedup();
+    if kinds.is_empty() { "no limits".into() } else { format!("limits on {}", kinds.join(" and ")) }
 }
 
 fn describe(spec: &EndpointSpec) -> String {
@@ -183,6 +175,25 @@ fn per_gb(per_byte: Rate) -> Money {
     Money::from_picos(per_byte.picos() * 1_000_000_000)
 }
 
+/// What a commitment agrees; `row` is the catalogue's of its units.
+fn agreed(commitment: &AnyCommitment, row: Option<&UnitOffer>) -> String {
+    match commitment {
+        AnyCommitment::Discount(_) => "a discount on list prices".into(),
+        AnyCommitment::Egress(egress) => format!("${} for a GB of egress", egress.per_gb),
+        AnyCommitment::Minimum(minimum) => format!("${} promised a {}", minimum.spend, word(minimum.term)),
+        AnyCommitment::Units(units) => {
+            let price = units.price.map(|price| format!(" at ${price} each")).unwrap_or_default();
+            let said = row.map_or("; as the scenario says".into(), |row| format!("; {}", read_of(row)));
+            let (count, unit, term) = (show::count_of(u64::from(units.units)), &units.unit, word(units.term));
+            format!("{count} {unit} for {}, bought by the {term}{price}{said}", units.endpoints.join(", "))
+        }
+    }
+}
+
+fn word(term: Term) -> String {
+    term.name().replace('_', " ")
+}
+
 /// What an endpoint charges, and who says so.
 fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
     if let Some(price) = &spec.price {
@@ -204,8 +215,12 @@ fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
 
 /// A unit with its price, and who says so.
 fn unit(row: &UnitOffer) -> String {
-    let UnitOffer { unit, provider, scope, term, price, dated, source, .. } = row;
-    format!("{unit} at {provider} in {scope}, ${price} by the {}, read on {dated} from {source}", term.name())
+    let UnitOffer { unit, provider, scope, term, price, .. } = row;
+    format!("{unit} at {provider} in {scope}, ${price} by the {}, {}", term.name(), read_of(row))
+}
+
+fn read_of(UnitOffer { dated, source, .. }: &UnitOffer) -> String {
+    format!("read on {dated} from {source}")
 }
 
 fn rates(price: &Price) -> String {

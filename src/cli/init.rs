@@ -31,11 +31,19 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         .and_then(|mut file| std::io::Write::write_all(&mut file, TEMPLATE.as_bytes()));
     match written {
         Ok(()) => {}
+        Err(_) if args.file.is_dir() => {
+            let file = args.file.display();
+            return Err(Error::failed(format!("{file} is a folder; name the file to write in it")));
+        }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             let file = args.file.display();
             return Err(Error::failed(format!(
                 "{file} is there already; name another file, or add --force to replace it"
             )));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let file = args.file.display();
+            return Err(Error::failed(format!("{file} is in a folder that is not there; make it first")));
         }
         Err(cause) => return Err(Error::file("write", &args.file, cause)),
     }
@@ -45,3 +53,18 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 }
 
 const TEMPLATE: &str = include_str!("init.toml");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tollgate::client::arrivals::AnyArrivals;
+    use tollgate::client::lengths::AnyLength;
+    use tollgate::client::routers::AnyRouter;
+
+    #[test]
+    fn the_template_names_every_kind_there_is_to_choose_from() {
+        for kinds in [AnyArrivals::KINDS, AnyLength::KINDS, AnyRouter::KINDS] {
+            assert!(TEMPLATE.contains(&format!(": {}.", kinds.join(", "))), "{kinds:?}");
+        }
+    }
+}

@@ -143,8 +143,11 @@ impl Subject {
     /// Writes the results, prints the summary, and says how it ends.
     pub fn conclude(self, args: &Common, found: Found, threads: NonZeroUsize) -> Result<ExitCode> {
         let mut sections = found.collectors.finish(found.until);
-        if !args.no_sweep && self.can_sweep() {
-            sections.push(sweep::load_sweep(&self.scenario, threads)?);
+        match self.unswept() {
+            _ if args.no_sweep => {}
+            None => sections.push(sweep::load_sweep(&self.scenario, threads)?),
+            Some(why) if !args.quiet => output::complain(&format!("no curves of other loads: {why}")),
+            Some(_) => {}
         }
         let text = self.resolved()?;
         let verdict = verdict(&sections);
@@ -253,10 +256,15 @@ impl Subject {
         }
     }
 
-    /// Every endpoint can be simulated, and the loads are small enough to be tried unasked.
-    fn can_sweep(&self) -> bool {
-        let is_small = self.expected().is_none_or(|expected| expected <= sweep::REQUESTS_MAX);
-        is_small && self.scenario.endpoints.iter().all(|spec| spec.latency.is_some())
+    /// Why the scenario is not tried at other loads: an endpoint cannot be simulated, or it would take minutes.
+    fn unswept(&self) -> Option<String> {
+        let without = self.scenario.endpoints.iter().find(|spec| spec.latency.is_none());
+        if let Some(spec) = without {
+            return Some(format!("endpoint '{}' has no `latency` to simulate it by", spec.name));
+        }
+        let expected = self.expected().filter(|expected| *expected > sweep::REQUESTS_MAX)?;
+        let (expected, max) = (show::count_of(expected as u64), show::count_of(sweep::REQUESTS_MAX as u64));
+        Some(format!("about {expected} requests, more than {max}; give a shorter --duration to have them"))
     }
 
     /// The scenario as it was played, with its question. It names environment variables and holds no secret.

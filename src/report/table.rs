@@ -75,8 +75,10 @@ const SERVICE: &[Column] = &[
     ("goodput", "goodput", "goodput"),
     ("failed", "goodput", "error_share"),
     ("output tokens", "goodput", "output_tokens_per_second"),
-    ("cached input", "goodput", "cache_hit_share"),
 ];
+
+/// Told where there is any.
+const RARE_SERVICE: &[Column] = &[("cached input", "goodput", "cache_hit_share")];
 
 const COST: &[Column] = &[
     ("total", "cost", "cost_total"),
@@ -119,7 +121,7 @@ pub fn main(summary: &Summary) -> Vec<Table> {
 /// What is told of the whole run beside the tables.
 pub fn lines(summary: &Summary) -> Vec<Line> {
     let lines = [
-        ("service", SERVICE, &[][..]),
+        ("service", SERVICE, RARE_SERVICE),
         ("attempts", WAYS, RARE_WAYS),
         ("cost", COST, RARE_COST),
         ("cost per", UNIT_COST, &[]),

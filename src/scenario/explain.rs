@@ -19,7 +19,10 @@ pub fn syntax(error: &Error, text: &str) -> Diagnostic {
         }
         "string values must be quoted" => diagnostic
             .label("text without quotes")
-            .help(format!("write \"{found}\" (only numbers, true and false stand without quotes)")),
+            .help(format!(
+                "write \"{}\", in straight quotes (only numbers, true and false stand without)",
+                found.trim_matches(['“', '”', '„', '‘', '’', '«', '»'])
+            )),
         "invalid basic string" | "invalid literal string" if found.is_empty() => {
             diagnostic.label("the closing quote is missing")
         }
@@ -174,7 +177,12 @@ impl Subject<'_, '_> {
         let mut diagnostic = Diagnostic::new(self.at.clone(), title);
         if let Some(node) = self.node {
             diagnostic = diagnostic.label(format!("this is {}", describe(node.get_ref())));
-            if let Some(help) = mend(key, node.get_ref(), expected) {
+            let settings = if expected == "a table" { schema::required(self.path) } else { Vec::new() };
+            if !settings.is_empty() {
+                let assigned = settings.iter().map(|setting| assignment(self.path, setting).0);
+                let help = format!("write {key} = {{ {} }}", assigned.collect::<Vec<_>>().join(", "));
+                diagnostic = diagnostic.help(help);
+            } else if let Some(help) = mend(key, node.get_ref(), expected) {
                 diagnostic = diagnostic.help(help);
             }
         }
