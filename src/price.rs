@@ -42,7 +42,7 @@ pub struct Price {
     /// Other rates for long prompts, the shortest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub long_context: Vec<LongContext>,
-    /// Dollars per hour for capacity that is paid for whether used or not.
+    /// Dollars per hour for capacity that is paid for whether used or not: all of the endpoint's machines together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_hour: Option<Money>,
 }

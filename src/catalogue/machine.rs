@@ -28,6 +28,16 @@ impl MachineSpec {
         let machine = Machine::find(&self.preset)?;
         Ok(ContinuousBatching { instances: self.instances, ..machine.latency.clone() })
     }
+
+    /// Why its figures are not to be relied on like measured ones, if they are not.
+    pub fn doubt(&self) -> Option<String> {
+        match &Machine::find(&self.preset).ok()?.basis {
+            Basis::Estimate(why) => {
+                Some(format!("the speed of machine {} is an estimate: {why}", self.preset))
+            }
+            Basis::Played(_) => None,
+        }
+    }
 }
 
 /// A machine: what it serves, how fast, and what of is billed by the hour for it.
@@ -47,44 +57,83 @@ pub struct Machine {
     pub source: String,
     /// When it was measured, or read where the source does not say.
     pub dated: Date,
-    /// What was published.
-    pub measured: Vec<Measured>,
-    /// How it was measured.
-    pub played: Played,
-    /// What was fitted.
+    /// What its speed is based on.
+    pub basis: Basis,
     pub latency: ContinuousBatching,
 }
 
-/// One published point: means over a closed loop of so many users.
+/// Where the speed of a machine is from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Nothing was published of this model on this machine: how its speed was derived.
+    Estimate(String),
+    /// Fitted to a published benchmark.
+    Played(Played),
+}
+
+/// One published point: means at one load.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
-    pub users: NonZeroU32,
+    pub load: Load,
     pub ttft: Option<Span>,
     /// From the first token to the last, for each token between.
     pub itl: Option<Span>,
-    /// Answer tokens of all users together.
+    /// From the request to the last token.
+    pub e2e: Option<Span>,
+    /// Answer tokens of all requests together.
     pub tokens_per_second: Option<Positive>,
 }
 
-/// The published benchmark, and how far from it the model is at most.
+/// What a benchmark asks for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Load {
+    /// Requests a second, evenly.
+    PerSecond(Positive),
+    /// Users who each ask again when they are answered.
+    Users(NonZeroU32),
+}
+
+/// A published benchmark, and how far from it the model is at most.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Played {
+    /// What was published.
+    pub measured: Vec<Measured>,
     /// Tokens of a prompt and of an answer: the mean.
     pub input: u32,
     pub output: u32,
-    /// Standard deviation of both, as a share of the mean.
+    /// Standard deviation of answers, as a share of the mean.
     #[serde(default)]
     pub spread: Share,
+    /// When it was cut off: what was not answered by then does not count. All is answered where it is not given.
+    pub cut: Option<Span>,
     /// The largest error of a published figure when the benchmark is played.
     pub error_max: Share,
-    /// That of a TTFT, where it is larger.
-    #[serde(default)]
-    pub ttft_error_max: Share,
 }
 
 impl Machine {
+    /// What it is, what of is billed for it, and how far to trust it: for a person.
+    pub fn about(&self) -> String {
+        let Machine { serves, per_unit, unit, source, dated, .. } = self;
+        let part =
+            if per_unit.get() == 1 { format!("a whole {unit}") } else { format!("1/{per_unit} of a {unit}") };
+        let basis = match &self.basis {
+            Basis::Estimate(_) => "an estimate".into(),
+            Basis::Played(played) => {
+                let most = played.measured.iter().filter_map(|point| match point.load {
+                    Load::PerSecond(_) => None,
+                    Load::Users(users) => Some(users.get()),
+                });
+                let (percent, most) = (played.error_max.get() * 100.0, most.max().unwrap_or(0));
+                format!("measured up to {most} users, met within {percent:.0} %")
+            }
+        };
+        format!("{serves}, {part}; {basis}, {dated}, {source}")
+    }
+
     /// Every machine, in the order of the files.
     pub fn all() -> &'static [Machine] {
         static ALL: OnceLock<Vec<Machine>> = OnceLock::new();
@@ -127,18 +176,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_machine_has_its_own_name_and_a_published_point() {
+    fn every_machine_has_its_own_name_and_a_published_point_or_says_what_it_was_derived_from() {
         let names: BTreeSet<&str> = Machine::all().iter().map(|machine| machine.name.as_str()).collect();
         assert_eq!(names.len(), Machine::all().len());
         for machine in Machine::all() {
             let has_figure = |point: &Measured| {
-                point.ttft.is_some() || point.itl.is_some() || point.tokens_per_second.is_some()
+                point.ttft.or(point.itl).or(point.e2e).is_some() || point.tokens_per_second.is_some()
             };
-            assert!(
-                machine.measured.iter().all(has_figure) && !machine.measured.is_empty(),
-                "{}",
-                machine.name
-            );
+            let is_founded = match &machine.basis {
+                Basis::Estimate(why) => !why.is_empty(),
+                Basis::Played(Played { measured, .. }) => {
+                    measured.iter().all(has_figure) && !measured.is_empty()
+                }
+            };
+            assert!(is_founded, "{}", machine.name);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tollgate::catalogue::UnitOffer;
+use tollgate::catalogue::machine::Machine;
 use tollgate::client::lengths::AnyLength;
 use tollgate::commitments::AnyCommitment;
 #[cfg(feature = "net")]
@@ -13,6 +14,7 @@ use tollgate::price::{Money, Price, Rate, Term};
 use tollgate::report::show;
 use tollgate::scenario::link::Place;
 use tollgate::scenario::{EndpointSpec, Scenario};
+use tollgate::server::latency::AnyLatency;
 use tollgate::server::limits::AnyLimit;
 
 use super::output;
@@ -58,6 +60,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         text += &format!("  endpoint   {:<width$} {}\n", spec.name, describe(spec));
         if !is_nowhere {
             text += &format!("  way        {:<width$} {}\n", spec.name, way(&scenario, index));
+        }
+        if let Some(machine) = &spec.machine {
+            let about = Machine::find(&machine.preset).map_or_else(|problem| problem, Machine::about);
+            text += &format!("  machine    {:<width$} {} × {about}\n", spec.name, machine.instances);
         }
         for price in prices(&scenario, spec) {
             text += &format!("  price      {:<width$} {price}\n", spec.name);
@@ -135,8 +141,16 @@ fn describe(spec: &EndpointSpec) -> String {
     });
     let spillover =
         spec.spillover.as_ref().map_or(String::new(), |other| format!(", spills over to {other}"));
+    let cache = spec.cache.as_ref().map_or(String::new(), |cache| {
+        let long = cache.ttl_long.map(|long| format!(" or {long}")).unwrap_or_default();
+        format!(
+            ", cache of {} tokens and more for {}{long}",
+            show::count_of(u64::from(cache.min_tokens)),
+            cache.ttl
+        )
+    });
     format!(
-        "{} {} {} at {}: {limits}, {latency}{spillover}",
+        "{} {} {} at {}: {limits}, {latency}{cache}{spillover}",
         spec.provider.name(),
         spec.dialect().name(),
         spec.model,
@@ -197,7 +211,15 @@ fn word(term: Term) -> String {
 /// What an endpoint charges, and who says so.
 fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
     if let Some(price) = &spec.price {
-        return vec![format!("{}; as the scenario says", rates(price))];
+        let machines = match &spec.latency {
+            Some(AnyLatency::ContinuousBatching(batching)) => batching.instances.get(),
+            _ => 1,
+        };
+        let all = match price.per_hour {
+            Some(_) if machines > 1 => format!(" for all {machines} machines together"),
+            _ => String::new(),
+        };
+        return vec![format!("{}{all}; as the scenario says", rates(price))];
     }
     if let Some(rent) = scenario.rent(spec) {
         let (price, share, row) = (rates(&rent.price()), rent.share(), rent.row);
@@ -226,11 +248,15 @@ fn read_of(UnitOffer { dated, source, .. }: &UnitOffer) -> String {
 fn rates(price: &Price) -> String {
     let rate = |name: &str, rate: Option<Rate>| rate.map(|rate| format!("{name} ${rate}/M"));
     let hourly = price.per_hour.map(|amount| format!("${amount} an hour"));
-    let cached = rate("cache read", price.cache_read);
+    let cached = [
+        rate("cache read", price.cache_read),
+        rate("cache write", price.cache_write),
+        rate("for hours", price.cache_write_long),
+    ];
     let long = price
         .long_context
         .first()
         .map(|long| format!("other rates above {} tokens", show::count_of(u64::from(long.above))));
-    let parts = [rate("in", price.input), cached, rate("out", price.output), hourly, long];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let parts = [rate("in", price.input)].into_iter().chain(cached);
+    parts.chain([rate("out", price.output), hourly, long]).flatten().collect::<Vec<_>>().join(", ")
 }

@@ -5,12 +5,14 @@ use jiff::civil::Date;
 use super::units::rent;
 use super::{EndpointSpec, Scenario};
 use crate::catalogue::lookup::{last_day, midnight};
+use crate::catalogue::machine::MachineSpec;
 use crate::catalogue::name::sold;
 use crate::catalogue::row::STALE_AFTER_DAYS;
 use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
 use crate::commitments::Throughput;
 use crate::error::{Error, Result};
 use crate::price::Tariff;
+use crate::server::latency::AnyLatency;
 use crate::time::Instant;
 use crate::wire::Tier;
 
@@ -126,8 +128,9 @@ impl Scenario {
     pub fn warnings(&self) -> Vec<String> {
         let warn = |spec: &EndpointSpec| {
             let about = |warning| format!("endpoint '{}': {warning}", spec.name);
-            let own = self.unpaid(spec).into_iter().chain(several_answers(spec));
-            own.chain(self.absence(spec)).chain(self.doubts(spec)).map(about).collect::<Vec<_>>()
+            let machine = [spec.machine.as_ref().and_then(MachineSpec::doubt), spec.overruled()];
+            let own = self.unpaid(spec).into_iter().chain(several_answers(spec)).chain(self.absence(spec));
+            own.chain(self.doubts(spec)).chain(machine.into_iter().flatten()).map(about).collect::<Vec<_>>()
         };
         let unused = self.unused_links().map(|link| {
             format!(
@@ -205,6 +208,15 @@ impl Scenario {
 }
 
 impl EndpointSpec {
+    /// Whether `latency` takes the place of what `machine` says.
+    fn overruled(&self) -> Option<String> {
+        let (machine, own) = (self.machine.as_ref()?, self.latency.as_ref()?);
+        let said = AnyLatency::ContinuousBatching(machine.latency().ok()?);
+        let value = |latency: &AnyLatency| toml::Value::try_from(latency).ok();
+        let message = "`latency` is not that of `machine`, and counts in its place; leave one of them out";
+        (value(own) != value(&said)).then(|| message.into())
+    }
+
     /// What prices, quotas and dates know it as.
     pub fn sold(&self) -> Sold {
         let (provider, target) = (self.provider, self.target());
