@@ -8,3 +8,4 @@ mod machine;
 mod metering;
 mod oracles;
 mod quota;
+mod reference;
