@@ -57,8 +57,8 @@ pub struct Sources {
 /// Every endpoint's tariff as it was resolved, the capacity bought for it, and where their prices were read. What has no
 /// source has a price of the scenario's own.
 pub fn write(sheet: &Sheet, sources: &Sources) -> Result<Vec<u8>> {
-    let endpoints = (0..sheet.endpoints.len())
-        .map(|index| described(sheet, index, sources.endpoints.get(index)));
+    let endpoints =
+        (0..sheet.endpoints.len()).map(|index| described(sheet, index, sources.endpoints.get(index)));
     let endpoints: Vec<Value> = endpoints.collect();
     let capacities = sheet.contract.capacities.iter().map(|capacity| {
         let name = |holder: &Holder| &sheet.endpoints[usize::from(holder.endpoint.0)].name;
