@@ -164,6 +164,26 @@ fn what_was_passed_on_and_given_up_is_billed_where_it_was_served() {
     assert_eq!(figures(&early, &simulated(&early)), [80.0, 0.8, 0.0016]);
 }
 
+/// What is 80 ms away on either clock is refused, passed on and answered then.
+#[test]
+fn a_run_and_its_simulation_agree_on_endpoints_that_are_far_away() {
+    let far = "spillover = 'paygo'\nround_trip = '80ms'";
+    let scenario = scenario("azure", far, "round_trip = '40ms'");
+    let (virtually, really) = (simulated(&scenario), ran(&scenario));
+    assert_eq!(figures(&scenario, &virtually), [80.0, 0.8, 0.0048]);
+    assert_eq!(figures(&scenario, &really), figures(&scenario, &virtually));
+    let shortest = |outcomes: &[Outcome]| {
+        let firsts = outcomes.iter().map(|outcome| {
+            let attempt = &outcome.attempts[0];
+            attempt.first_token.expect("it is answered").since(attempt.sent)
+        });
+        firsts.min().expect("there are outcomes")
+    };
+    let promised = Duration::from_millis(85);
+    assert_eq!(shortest(&virtually), promised);
+    assert!(shortest(&really) >= promised, "{:?}", shortest(&really));
+}
+
 /// OpenAI's and Azure's ramp rule: what exceeds it is served "at standard speed at standard price", and says so.
 #[test]
 fn a_downgrade_is_told_alike_by_a_run_and_its_simulation() {

@@ -85,7 +85,8 @@ impl Sheet {
         }
         let passage = self.contract.terms(attempt.endpoint).passage.as_ref();
         let bytes = passage.map(|passage| passage.bytes(usage.prompt(), usage.generated()));
-        for (quantity, rate) in bytes.into_iter().flatten().filter(|(quantity, _)| *quantity > 0) {
+        let is_charged = |(quantity, rate): &(u64, Rate)| *quantity > 0 && *rate != Rate::default();
+        for (quantity, rate) in bytes.into_iter().flatten().filter(is_charged) {
             charge.lines.push(Line {
                 endpoint: attempt.endpoint,
                 kind: ChargeKind::Egress,

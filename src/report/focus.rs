@@ -208,6 +208,8 @@ const COLUMNS: &[Column] = &[
     ("SkuMeter", |of, charge| if of.sku(charge).is_empty() { String::new() } else { of.meter().into() }),
     ("SkuPriceId", |of, charge| match of.sku(charge) {
         sku if sku.is_empty() => sku,
+        // Prompts and answers may have different prices.
+        sku if of.row.is_of_link() => [sku, charge.list.to_string()].join("/"),
         sku => [sku.as_str(), of.variant(), &of.region()].join("/"),
     }),
     ("x_RequestClass", |of, _| {

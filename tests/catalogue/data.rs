@@ -178,6 +178,7 @@ fn the_catalogue_holds_what_it_held() {
     let sources = sources.chain(catalogue.units.iter().map(|row| (&row.source, row.dated)));
     let sources = sources.chain(catalogue.models.iter().map(|row| (&row.source, row.dated)));
     let sources = sources.chain(catalogue.zones.iter().map(|row| (&row.source, row.dated)));
+    let sources = sources.chain(catalogue.links.iter().map(|row| (&row.source, row.dated)));
     for (source, dated) in sources {
         assert!(source.len() >= 10 && dated <= catalogue.day(), "{source} {dated}");
     }

@@ -44,6 +44,7 @@ class Folder:
         self.tariffs = {endpoint["name"]: endpoint for endpoint in self.prices["endpoints"]}
         self.endpoints = {endpoint["name"]: endpoint for endpoint in self.scenario["endpoints"]}
         self.commitments = self.scenario.get("commitments", [])
+        self.links = {link["name"]: link for link in self.scenario.get("links", [])}
 
     def about(self, kind, endpoint):
         """The commitments of a kind that cover an endpoint."""
@@ -136,9 +137,9 @@ def charge(folder, rows, attempt, wasted):
     price = None if is_included else folder.price(biller, tier, sent)
     cost = Decimal(0)
 
-    def bill(kind, token_class, quantity, listed, agreed, endpoint=biller):
+    def bill(kind, token_class, quantity, listed, agreed, endpoint=biller, link=""):
         key = (int(sent // 3600), endpoint, attempt["class"], tier, kind, token_class, wasted, attempt["is_measured"])
-        row = rows[(*key, attempt["is_spilled"], "", listed, agreed)]
+        row = rows[(*key, attempt["is_spilled"], link, listed, agreed)]
         row[0] += quantity
         row[1:] = [listed, agreed]
         return quantity * agreed
@@ -149,6 +150,15 @@ def charge(folder, rows, attempt, wasted):
         ) * egress.get("bytes_per_output_token", 5)
         per_byte = Decimal(egress["per_gb"]) / 10**9
         cost += bill("egress", "", size, per_byte, per_byte, asked)
+    if name := folder.endpoints[asked].get("link"):
+        link = folder.links[name]
+        there, back = prompt * link.get("bytes_per_input_token", 5), sum(
+            tokens[name] for name in CLASSES[4:]
+        ) * link.get("bytes_per_output_token", 205)
+        for size, per_gb in [(there, link["per_gb"]), (back, link.get("per_gb_back", "0"))]:
+            per_byte = Decimal(per_gb) / 10**9
+            if size and per_byte:
+                cost += bill("egress", "", size, per_byte, per_byte, asked, name)
     discounts = [Decimal(repr(one["percent"])) for one in folder.about("discount", biller)]
     for name, count in tokens.items():
         if not count:
@@ -196,6 +206,15 @@ def reserved(folder, rows, start, end):
                 share = min(Decimal(1), (done / room).quantize(Decimal("1e-6"), ROUND_FLOOR))
                 shares[key] = share
                 unused[endpoint] += units * each - (units * each * share).quantize(PICO, ROUND_HALF_UP)
+    for link in folder.links.values():
+        reached = [name for name, spec in folder.endpoints.items() if spec.get("link") == link["name"]]
+        for hour in range(int(start // 3600), -int(-end // 3600)):
+            a, b = max(start, Decimal(hour * 3600)), min(end, Decimal((hour + 1) * 3600))
+            whole = accrued(Decimal(link["per_hour"]), b, 1) - accrued(Decimal(link["per_hour"]), a, 1)
+            each, over = divmod(int(whole / PICO), len(reached))
+            for nth, name in enumerate(reached):
+                share = (each + (nth < over)) * PICO
+                rows[hour, name, "", "", "reserved", "", "", "true", "false", link["name"], share, share] = [1, share, share]
     return unused, shares
 
 
@@ -206,7 +225,7 @@ def shortfalls(folder, rows, start, end):
         first, last = int(start // (hours * 3600)), -int(-end // (hours * 3600))
         spent = defaultdict(Decimal)
         for key, (quantity, _, agreed) in list(rows.items()):
-            if key[1] in covers and key[7] == "true":
+            if key[1] in covers and key[7] == "true" and key[9] not in folder.links:
                 spent[min(key[0] // hours, last - 1)] += quantity * agreed
         for term in range(first, last):
             a, b = max(start, Decimal(term * hours * 3600)), min(end, Decimal((term + 1) * hours * 3600))

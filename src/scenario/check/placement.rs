@@ -1,6 +1,6 @@
-//! Whether every class has an endpoint that it may use.
+//! Whether every class has an endpoint that it may use, and stays where it must.
 
-use super::super::Scenario;
+use super::super::{EndpointSpec, Scenario};
 use super::Check;
 use crate::client::workload::Class;
 use crate::kind::unnamed;
@@ -11,6 +11,15 @@ impl Check<'_, '_> {
         for (index, class) in scenario.classes.iter().enumerate() {
             let path = format!("classes.{index}");
             self.excluded(&path, scenario, class);
+            self.passed_on(scenario, class);
+            if class.residency.as_deref() == Some("global") {
+                let message =
+                    format!("class `{}` wants to stay in `global`, which is everywhere", class.name);
+                let help =
+                    "leave `residency` out where the data may go anywhere, or name a zone such as \"eu\"";
+                self.say(&format!("{path}.residency"), message, "no zone", help);
+                continue;
+            }
             if scenario.endpoints.is_empty() || scenario.endpoints.iter().any(|spec| !spec.bars(class)) {
                 continue;
             }
@@ -18,6 +27,23 @@ impl Check<'_, '_> {
             let message = format!("no endpoint may get the requests of class `{}`", class.name);
             let help = "add an endpoint that may, or loosen `residency` or `exclude`";
             self.say(&format!("{path}.{key}"), message, &where_all_stand(scenario), help);
+        }
+    }
+
+    /// No provider passes requests of the class on to where they may not go.
+    fn passed_on(&mut self, scenario: &Scenario, class: &Class) {
+        for (index, spec) in scenario.endpoints.iter().enumerate().filter(|(_, spec)| !spec.bars(class)) {
+            let spill = scenario.terms(index).spill;
+            let Some(other) = spill.map(|spill| &scenario.endpoints[spill.to]) else { continue };
+            if other.bars(class) {
+                let key = if spec.spillover.is_some() { "spillover" } else { "headers" };
+                let message = format!(
+                    "`{}` may pass requests of class `{}` on to `{}`, where they may not go",
+                    spec.name, class.name, other.name
+                );
+                let help = "spill over to an endpoint that the class may use, or bar the class from both with `exclude`";
+                self.say(&format!("endpoints.{index}.{key}"), message, &stand(other), help);
+            }
         }
     }
 
@@ -40,10 +66,13 @@ impl Check<'_, '_> {
 
 /// Each endpoint with its zone.
 fn where_all_stand(scenario: &Scenario) -> String {
-    let stand = scenario.endpoints.iter().map(|spec| match &spec.residency {
-        Some(zone) if zone == "global" => format!("`{}` may send its data anywhere", spec.name),
+    scenario.endpoints.iter().map(stand).collect::<Vec<_>>().join(", ")
+}
+
+fn stand(spec: &EndpointSpec) -> String {
+    match spec.residency.as_deref() {
+        Some("global") => format!("`{}` may send its data anywhere", spec.name),
         Some(zone) => format!("`{}` stays in {zone}", spec.name),
         None => format!("`{}` promises no residency", spec.name),
-    });
-    stand.collect::<Vec<_>>().join(", ")
+    }
 }
