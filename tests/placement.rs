@@ -110,3 +110,32 @@ fn a_model_that_is_retired_within_the_run_is_asked_until_that_midnight() {
         assert_eq!(!outcome.attempts.is_empty(), is_there, "{:?}", outcome.intended);
     }
 }
+
+/// The catalogue has gemini-3.6-flash until 2026-11-19 and gpt-6-sol from 2026-09-22 on: at first there is one, then
+/// both, and in the end the other; each is asked while it is there, in first attempts and in hedges.
+#[test]
+fn a_run_that_crosses_a_launch_and_a_retirement_asks_who_is_there() {
+    let endpoint = |name: &str, provider: &str, model: &str| {
+        format!(
+            "[[endpoints]]\nname = \"{name}\"\nprovider = \"{provider}\"\nmodel = \"{model}\"\n\
+             latency = {{ kind = \"fixed\", ttft = \"400ms\", itl = \"1ms\" }}\n"
+        )
+    };
+    let head =
+        "date = \"2026-09-20\"\nrouter = \"round_robin\"\nhedge = { after = \"200ms\", share_max = 1.0 }\n";
+    let plain = PLAIN.replace("20s", "70d").replace("rate = 5", "rate = 0.001");
+    let endpoints =
+        [endpoint("old", "vertex", "gemini-3.6-flash"), endpoint("new", "openai", "gpt-6-sol")].concat();
+    let (launch, retirement) = (2 * 86_400, 60 * 86_400);
+    let mut hedged = 0;
+    for outcome in played(&format!("{head}{plain}{endpoints}")) {
+        assert_eq!(outcome.end, tollgate::outcome::End::Done);
+        for attempt in &outcome.attempts {
+            let secs = attempt.sent.since(tollgate::time::Instant::START).as_secs();
+            let is_there = if attempt.endpoint.0 == 0 { secs < retirement } else { secs >= launch };
+            assert!(is_there, "{} at {secs} s", attempt.endpoint.0);
+        }
+        hedged += u32::from(outcome.attempts.len() > 1);
+    }
+    assert!(hedged > 1000, "{hedged}");
+}

@@ -142,22 +142,22 @@ impl Scenario {
     }
 
     /// Whether the model is not there on a day of the run.
-    fn absence(&self, spec: &EndpointSpec) -> Option<String> {
+    pub(super) fn absence(&self, spec: &EndpointSpec) -> Option<String> {
         let Sold { provider, model, scope, .. } = spec.sold();
         let on = |day| self.prices.available(provider, &model, &scope, day);
         let successor = self.prices.model(provider, &model).and_then(|row| row.successor.as_deref());
         let instead = successor.map(|successor| format!("; use {successor}")).unwrap_or_default();
         match (on(self.first_day()), on(self.last_day())) {
             (Availability::NotYet(day), _) => Some(format!(
-                "{model} is not at {provider} before {day}, and the run begins on {}",
+                "{model} is not at {provider} before {day} and asked nothing until then, and the run begins on {}",
                 self.first_day()
             )),
             (Availability::Retired(day), _) => {
                 Some(format!("{model} was retired by {provider} on {day}{instead}"))
             }
-            (_, Availability::Retired(day)) => {
-                Some(format!("{model} is retired by {provider} on {day}, within the run{instead}"))
-            }
+            (_, Availability::Retired(day)) => Some(format!(
+                "{model} is retired by {provider} on {day}, within the run, and asked nothing from then on{instead}"
+            )),
             _ => None,
         }
     }

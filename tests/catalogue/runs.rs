@@ -164,16 +164,18 @@ fn models_that_come_and_go_and_doubtful_prices_are_warned_of() {
     assert_eq!(warnings("2026-11-16", gemini), "");
     assert_eq!(
         warnings("2026-11-18", gemini),
-        "endpoint 'e': gemini-3.6-flash is retired by vertex on 2026-11-19, within the run"
+        "endpoint 'e': gemini-3.6-flash is retired by vertex on 2026-11-19, within the run, and asked nothing from then \
+         on"
     );
-    assert_eq!(
-        warnings("2026-11-19", gemini),
-        "endpoint 'e': gemini-3.6-flash was retired by vertex on 2026-11-19"
-    );
+    let refused = read("date = \"2026-11-19\"", gemini).expect_err("it is gone").to_string();
+    assert!(refused.contains("gemini-3.6-flash was retired by vertex on 2026-11-19"), "{refused}");
     assert_eq!(
         warnings("2026-09-21", "provider = \"openai\"\nmodel = \"gpt-6-sol\""),
-        "endpoint 'e': gpt-6-sol is not at openai before 2026-09-22, and the run begins on 2026-09-21"
+        "endpoint 'e': gpt-6-sol is not at openai before 2026-09-22 and asked nothing until then, and the run begins on \
+         2026-09-21"
     );
+    // Two days before the launch a run of two days ends before it.
+    assert!(read("date = \"2026-09-20\"", "provider = \"openai\"\nmodel = \"gpt-6-sol\"").is_err());
     assert_eq!(
         warnings("2026-11-21", "provider = \"openai\"\nmodel = \"gpt-5.6-sol\""),
         "endpoint 'e': the price of gpt-5.6-sol at openai is promotional, without a stated end: promised through 2026-11-21"

@@ -5,6 +5,7 @@ use super::Check;
 use crate::client::workload::Class;
 use crate::kind::unnamed;
 use crate::providers::PROVIDERS;
+use crate::time::Instant;
 
 impl Check<'_, '_> {
     pub(super) fn placement(&mut self, scenario: &Scenario) {
@@ -20,13 +21,33 @@ impl Check<'_, '_> {
                 self.say(&format!("{path}.residency"), message, "no zone", help);
                 continue;
             }
-            if scenario.endpoints.is_empty() || scenario.endpoints.iter().any(|spec| !spec.bars(class)) {
+            let allowed: Vec<_> = scenario.endpoints.iter().filter(|spec| !spec.bars(class)).collect();
+            if !allowed.is_empty() {
+                self.absent(&path, scenario, class, &allowed);
+            }
+            if scenario.endpoints.is_empty() || !allowed.is_empty() {
                 continue;
             }
             let key = if class.residency.is_some() { "residency" } else { "exclude" };
             let message = format!("no endpoint may get the requests of class `{}`", class.name);
             let help = "add an endpoint that may, or loosen `residency` or `exclude`";
             self.say(&format!("{path}.{key}"), message, &where_all_stand(scenario), help);
+        }
+    }
+
+    /// Some endpoint that the class may use is there at some time of the run.
+    fn absent(&mut self, path: &str, scenario: &Scenario, class: &Class, allowed: &[&EndpointSpec]) {
+        let end = Instant::START + scenario.duration.get();
+        let is_absent = |spec: &&EndpointSpec| {
+            let (from, until) = scenario.presence(spec);
+            from >= end || until == Instant::START
+        };
+        if allowed.iter().all(is_absent) {
+            let message = format!("no endpoint that class `{}` may use is there in the run", class.name);
+            let why: Vec<String> = allowed.iter().filter_map(|spec| scenario.absence(spec)).collect();
+            let help = "mend `date`, or add an endpoint; one with a `price` of its own is asked whatever the catalogue \
+                        says of its model";
+            self.say(path, message, &why.join(", "), help);
         }
     }
 
