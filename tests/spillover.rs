@@ -238,5 +238,7 @@ fn where_the_other_refuses_too_the_caller_is_told_what_the_first_said() {
             .collect();
         assert_eq!(refusals, vec![(429, "requests"); 79], "one job larger than the bucket was taken");
         assert!(outcomes.iter().all(|outcome| outcome.attempts.len() == 1));
+        // What the other took is passed on, and what it refused too is not.
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.attempts[0].is_spilled).count(), 1);
     }
 }

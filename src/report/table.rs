@@ -95,7 +95,7 @@ const RARE_WAYS: &[Column] = &[("passed on by the provider", "refusals", "spillo
 const RARE_COST: &[Column] = &[
     ("egress", "cost", "cost_egress"),
     ("shortfall", "cost", "cost_shortfall"),
-    ("spilled", "cost", "cost_spilled"),
+    ("passed on", "cost", "cost_spilled"),
     ("unused", "cost", "cost_commitment_unused"),
     ("discount", "cost", "cost_discount"),
 ];

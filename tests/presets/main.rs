@@ -138,6 +138,25 @@ fn a_scenario_is_written_back_with_every_limit_once_and_its_units_as_data() {
     assert_eq!(written.matches("room = \"below\"").count(), 1, "{written}");
 }
 
+#[test]
+fn units_that_nobody_pays_for_and_prompts_with_several_answers_are_warned_of() {
+    let bought = "capacity = { unit = \"ptu\", units = 15, model = \"gpt-5\" }\nbody = { n = 3 }\n";
+    let read =
+        |text: &str| Scenario::parse(text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let by_token = ENDPOINT.replace("{ per_hour = \"15\" }", "{ input = \"1\", output = \"1\" }") + bought;
+    let [unpaid, several] = &read(&by_token).warnings()[..] else {
+        panic!("{:?}", read(&by_token).warnings())
+    };
+    assert!(several.contains("asks for 3 answers"), "{several}");
+    // What the warning tells to add is a commitment.
+    let tell = &unpaid[unpaid.find("with ").expect("it says what to add") + 5..];
+    let paid = by_token.clone()
+        + "[[commitments]]\nprice = \"1\"\n"
+        + &tell.replace("], ", "]\n").replace("\", ", "\"\n").replace("15, ", "15\n");
+    assert_eq!(read(&paid).warnings().len(), 1, "{paid}");
+    assert_eq!(read(&(ENDPOINT.to_string() + bought)).warnings().len(), 1, "by the hour");
+}
+
 /// Anthropic, rate limits, 2026: all Opus 4.x share one bucket.
 #[test]
 fn models_of_a_family_share_their_pool_s_quota() {

@@ -26,6 +26,32 @@ fn openai_charges_the_larger_of_cap_and_prompt_and_gives_nothing_back() {
     assert_eq!(server.fits(secs(0.0), job(2000, 1000, 1)), 5);
 }
 
+/// OpenAI, rate limits, 2026-09: requests that fail count as well, of requests and of tokens.
+#[test]
+fn openai_s_refused_requests_count() {
+    let mut server = Server::new(quota("openai/account/gpt-6-sol", "rpm = 120, tpm = 1_000"), "0s");
+    assert!(server.admits(secs(0.0), job(1000, 1, 1)));
+    assert!(
+        !server.admits(secs(0.1), job(1000, 1, 1)),
+        "tokens are used up, and this was the second request"
+    );
+    assert!(!server.admits(secs(0.9), job(1, 1, 1)), "15 tokens are there, and no request");
+    let mut server = Server::new(quota("openai/account/gpt-6-sol", "tpm = 1_000"), "0s");
+    assert!(server.admits(secs(0.0), job(600, 1, 1)));
+    assert!(!server.admits(secs(0.0), job(600, 1, 1)));
+    assert!(!server.admits(secs(0.0), job(100, 1, 1)), "the refused one took the other 400");
+}
+
+/// OpenAI, rate limits, 2026-09: requests and tokens are counted by the day, too, where the account has such limits.
+#[test]
+fn openai_s_days_come_back_evenly() {
+    let mut server = Server::new(quota("openai/account/gpt-6-sol", "rpd = 100, tpd = 5_000"), "0s");
+    assert_eq!(server.fits(secs(0.0), job(50, 50, 1)), 100);
+    assert!(!server.admits(secs(863.9), job(1, 1, 1)));
+    let mut server = Server::new(quota("openai/account/gpt-6-sol", "rpd = 1_000, tpd = 5_000"), "0s");
+    assert_eq!(server.fits(secs(0.0), job(50, 100, 1)), 50, "the larger of the two");
+}
+
 /// Azure, quota, 2026-09-16: a deployment of 600 a minute takes no more than 10 in one second.
 #[test]
 fn azure_s_six_hundred_a_minute_are_ten_in_one_second() {
@@ -213,6 +239,12 @@ fn provisioned_units_take_no_long_prompt_and_cached_tokens_by_their_weight() {
         |model: &str| bought(&format!("unit = \"ptu\"\nunits = 15\nmodel = \"{model}\"\nwindow = \"1m\""));
     assert_eq!(taken(fifteen("gpt-4.1"), cached), 100_000, "as many as are asked");
     assert_eq!(taken(fifteen("gpt-6-sol"), cached), 450);
+    // Nor do they count when the answer has ended: one token of it, of weight 4 or 5.
+    for (model, left) in [("gpt-4.1", 45_000 - 4), ("gpt-6-sol", 45_000 - 100 - 5)] {
+        let mut server = Server::new(fifteen(model), "0s");
+        assert!(server.admits(secs(0.0), Job { cached: cached.cached, ..job(1000, 1, 1) }));
+        assert_eq!(server.left(secs(0.0)), [left], "{model}");
+    }
 }
 
 /// Google Cloud, standard pay-as-you-go, 2026: below the threshold traffic goes first.
