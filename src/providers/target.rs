@@ -81,10 +81,15 @@ impl Target {
 
     /// A decoder for the answer to `request`.
     pub fn decoder(&self, request: &Request) -> Decoder {
-        let has_word = self.dialect.told(Tier::Reserved) == Some(Tier::Reserved);
         let marks = self.provider.get().marks();
-        let is_bought = self.is_spilling && has_word && marks.spilled.is_none();
+        let is_bought = self.is_spilling && marks.spilled.is_none() && self.tells_spilled();
         Decoder::new(self.dialect.get(), &self.ask(request), Marks { is_bought, ..marks })
+    }
+
+    /// Whether an answer shows that it was passed on from bought capacity: by a header, or by its tier.
+    pub fn tells_spilled(&self) -> bool {
+        let has_word = self.dialect.told(Tier::Reserved) == Some(Tier::Reserved);
+        self.provider.get().marks().spilled.is_some() || has_word
     }
 
     fn ask<'a>(&'a self, request: &'a Request) -> Ask<'a> {

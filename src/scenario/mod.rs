@@ -3,6 +3,7 @@
 mod check;
 mod diagnostic;
 mod explain;
+mod gap;
 pub mod link;
 mod presets;
 pub mod price;

@@ -130,7 +130,8 @@ impl Scenario {
             let about = |warning| format!("endpoint '{}': {warning}", spec.name);
             let machine = [spec.machine.as_ref().and_then(MachineSpec::doubt), spec.overruled()];
             let own = self.unpaid(spec).into_iter().chain(several_answers(spec)).chain(self.absence(spec));
-            own.chain(self.doubts(spec)).chain(machine.into_iter().flatten()).map(about).collect::<Vec<_>>()
+            let doubts = self.doubts(spec).into_iter().chain(machine.into_iter().flatten());
+            own.chain(doubts).chain(self.gaps(spec)).map(about).collect::<Vec<_>>()
         };
         let unused = self.unused_links().map(|link| {
             format!(

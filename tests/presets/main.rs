@@ -160,7 +160,9 @@ fn units_that_nobody_pays_for_and_prompts_with_several_answers_are_warned_of() {
 /// Anthropic, rate limits, 2026: all Opus 4.x share one bucket.
 #[test]
 fn models_of_a_family_share_their_pool_s_quota() {
-    let text = ENDPOINT.replace("limits = [", "pools = [\"family\"]\nlimits = [")
+    let claude = ENDPOINT.replace("azure", "anthropic").replace("my-deployment", "claude-opus-4-7");
+    let capped = claude.replace("[[endpoints]]", "max_tokens = 10\n[[endpoints]]");
+    let text = capped.replace("limits = [", "pools = [\"family\"]\nlimits = [")
         + "[[pools]]\nname = \"family\"\nquota = \"anthropic/start/claude-opus-4-8\"\n";
     let scenario = Scenario::parse(&text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
     let kinds: Vec<&str> = scenario.pools[0].limits.iter().map(AnyLimit::kind).collect();

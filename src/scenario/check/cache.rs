@@ -6,6 +6,7 @@ use super::Check;
 use crate::providers::target::MARKING;
 use crate::scenario::{Scenario, diagnostic::Diagnostic, tree};
 use crate::server::cache::Breakpoints;
+use crate::time::Instant;
 
 impl Check<'_, '_> {
     pub(super) fn caches(&mut self, scenario: &Scenario) {
@@ -26,6 +27,12 @@ impl Check<'_, '_> {
                     &label,
                     "add breakpoints = \"automatic\", or choose another dialect",
                 );
+            }
+            let price = spec.tariff.price(Instant::START, None).filter(|_| spec.price.is_none());
+            if cache.counts_writes && price.is_some_and(|price| price.cache_write.is_none()) {
+                let message = format!("{} has no price for what its cache stores", spec.model);
+                let help = "add counts_writes = false, or take the preset of such models: their writes are plain input";
+                self.say(&path, message, "this one tells it", help);
             }
             let Some(name) = &cache.name else { continue };
             let (earlier, other) = *first.entry(name).or_insert((index, cache));

@@ -23,7 +23,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::weights::{LongContext, Offered, Settled};
+use self::weights::{Combine, LongContext, Offered, Settled};
 use super::{Admitted, Counts, Flow, Gauge, Limit, Verdict};
 use crate::server::quota::{Lowered, Quota, Rate, Room, Window};
 use crate::server::units::{Units, Weight};
@@ -147,6 +147,14 @@ impl Limit for Tokens {
 
     fn gauge(&mut self, now: Instant) -> Option<Gauge> {
         Some(Gauge::new(NAME, self.settings.counts(), &self.quota, now))
+    }
+}
+
+impl Tokens {
+    /// Whether it sets nothing aside for the answer to a request that sends no cap, though it does for others.
+    pub fn misses_cap(&self) -> bool {
+        let Offered { max_tokens, max_tokens_assumed, combine, .. } = self.settings.offered;
+        max_tokens != Weight::NONE && max_tokens_assumed == 0 && combine == Combine::Sum
     }
 }
 
