@@ -46,14 +46,19 @@ pub struct File {
 impl File {
     /// Whether it holds quotas and not prices.
     pub fn is_quota(&self) -> bool {
-        self.name.starts_with(QUOTAS)
+        self.name.split_once('/').is_some_and(|(folder, _)| folder == QUOTAS)
     }
 
     /// What it says, or the error about its first mistake.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
         toml::from_str(&self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            self.error(at, error.message().trim_end())
+            // TOML has days without quotes, which its reader calls maps.
+            let message = error.message().replace(
+                "invalid type: map, expected a date string",
+                "a day stands in quotes, such as \"2026-11-21\"",
+            );
+            self.error(at, message.trim_end())
         })
     }
 
@@ -141,6 +146,15 @@ mod tests {
         assert!(read(folder.path()).unwrap_err().to_string().contains("has no .toml file"));
         let missing = folder.path().join("missing");
         assert!(read(&missing).unwrap_err().to_string().starts_with("could not read the catalogue"));
+    }
+
+    #[test]
+    fn only_what_is_in_the_folder_of_quotas_holds_quotas() {
+        let is_quota = |name: &str| File { name: name.into(), text: "".into() }.is_quota();
+        assert_eq!(
+            [is_quota("quotas/azure.toml"), is_quota("quotas-of-ours.toml"), is_quota("quotas.toml")],
+            [true, false, false]
+        );
     }
 
     #[test]

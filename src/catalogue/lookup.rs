@@ -17,6 +17,9 @@ use crate::wire::Tier;
 /// The scope of prices that hold in every place that is not `global` and has none of its own.
 pub const REGIONAL: &str = "regional";
 
+/// The scope of the prices of a government's cloud: AWS calls its regions `us-gov-west-1`, Azure `usgovvirginia`.
+pub const GOVERNMENT: &str = "us-gov";
+
 /// Whose tokens are to be priced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sought<'a> {
@@ -205,10 +208,15 @@ fn gap(sought: &Sought<'_>, day: Date, offers: &[&Offer]) -> Unpriced {
     }
 }
 
-/// The scopes whose prices hold in a scope, its own first.
-fn scopes(scope: &str) -> impl Iterator<Item = &str> {
-    let regional = (scope != "global" && scope != REGIONAL).then_some(REGIONAL);
-    std::iter::once(scope).chain(regional)
+/// The scopes whose prices hold in a scope, its own first. A government's regions have the government's prices.
+pub fn scopes(scope: &str) -> impl Iterator<Item = &str> {
+    let is_government = scope.starts_with(GOVERNMENT) || scope.starts_with("usgov");
+    let wider = match scope {
+        "global" | GOVERNMENT | REGIONAL => None,
+        _ if is_government => Some(GOVERNMENT),
+        _ => Some(REGIONAL),
+    };
+    std::iter::once(scope).chain(wider)
 }
 
 /// When `day` begins in a run that starts with `start`; the start, where it has begun before.

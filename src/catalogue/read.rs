@@ -36,6 +36,9 @@ pub trait Row {
         None
     }
 
+    /// What must not be empty, by its key.
+    fn names(&self) -> Vec<(&'static str, &str)>;
+
     /// What is wrong with it by itself; and what to do.
     fn problem(&self) -> Option<String> {
         None
@@ -90,7 +93,9 @@ fn checked<R: Row>(file: &File, rows: Vec<Spanned<R>>) -> Result<Vec<(Place<'_>,
         let time = time.map(|(from, until)| {
             format!("a price from {from} cannot hold until {until}; `until` is the first day without it")
         });
-        match time.or(row.problem()) {
+        let nameless = row.names().into_iter().find(|(_, name)| name.trim().is_empty());
+        let nameless = nameless.map(|(key, _)| format!("`{key}` is empty; fill it in"));
+        match time.or(nameless).or(row.problem()) {
             Some(problem) => Err(file.error(at, &problem)),
             None => Ok(((file, at), row)),
         }
@@ -118,6 +123,11 @@ fn apart<R: Row>(mut rows: Vec<(Place<'_>, R)>) -> Result<Vec<R>> {
 }
 
 impl Row for Offer {
+    fn names(&self) -> Vec<(&'static str, &str)> {
+        let Offer { provider, model, scope, source, .. } = self;
+        vec![("provider", provider), ("model", model), ("scope", scope), ("source", source)]
+    }
+
     fn key(&self) -> Vec<&str> {
         vec![&self.provider, &self.model, &self.scope, self.tier.name()]
     }
@@ -136,6 +146,13 @@ impl Row for Offer {
 }
 
 impl Row for UnitOffer {
+    fn names(&self) -> Vec<(&'static str, &str)> {
+        let UnitOffer { provider, unit, model, scope, source, .. } = self;
+        let model = model.as_deref().map(|model| ("model", model));
+        let names = [("provider", &**provider), ("unit", unit), ("scope", scope), ("source", source)];
+        names.into_iter().chain(model).collect()
+    }
+
     fn key(&self) -> Vec<&str> {
         let model = self.model.as_deref().unwrap_or_default();
         vec![&self.provider, &self.unit, model, &self.scope, self.term.name()]
@@ -157,6 +174,10 @@ impl Row for UnitOffer {
 }
 
 impl Row for Model {
+    fn names(&self) -> Vec<(&'static str, &str)> {
+        vec![("provider", &self.provider), ("model", &self.model), ("source", &self.source)]
+    }
+
     fn key(&self) -> Vec<&str> {
         vec![&self.provider, &self.model]
     }
@@ -169,6 +190,10 @@ impl Row for Model {
 }
 
 impl Row for Zone {
+    fn names(&self) -> Vec<(&'static str, &str)> {
+        vec![("provider", &self.provider), ("zone", &self.zone), ("source", &self.source)]
+    }
+
     fn key(&self) -> Vec<&str> {
         vec![&self.provider, &self.zone]
     }

@@ -63,8 +63,13 @@ fn a_mistake_in_a_row_is_told_with_its_file_and_line() {
             "the thresholds of `long_context` do not rise",
         ),
         (&offer("price = { input = 1 }"), "line 6: "),
+        (&offer(&format!("{PRICE}\nscope = \"\"")), "line 1: `scope` is empty; fill it in"),
         (
-            "\n[[model]]\nprovider = \"p\"\nmodel = \"m\"\nlaunched = \"2026-02-01\"\nretires = \"2026-01-01\"\nsource = \"\"\ndated = \"2026-01-01\"",
+            &offer(&format!("{PRICE}\nfrom = 2026-12-01")),
+            "line 7: a day stands in quotes, such as \"2026-11-21\"",
+        ),
+        (
+            "\n[[model]]\nprovider = \"p\"\nmodel = \"m\"\nlaunched = \"2026-02-01\"\nretires = \"2026-01-01\"\nsource = \"s\"\ndated = \"2026-01-01\"",
             "line 2: it cannot be launched on 2026-02-01",
         ),
     ];
@@ -179,6 +184,24 @@ fn a_region_without_a_price_of_its_own_has_the_regional_one() {
     );
 }
 
+/// Bedrock's government regions cost 20 % more than global where other regions cost 10 %, Azure's units 2.50 and not 2.
+#[test]
+fn a_governments_region_never_has_the_price_of_other_regions() {
+    let ours = Catalogue::embedded();
+    let opus = |scope| {
+        let sought =
+            Sought { provider: "bedrock", model: "anthropic.claude-opus-5-5", scope, tier: Tier::Standard };
+        let tariff = ours.tariff(&sought, ours.day(), DAY).unwrap();
+        input(&tariff, Instant::START, None).unwrap()
+    };
+    assert_eq!([opus("us-gov-west-1"), opus("us-west-2")], ["4.80", "4.40"]);
+    let unit =
+        |scope, term| ours.unit("azure", "ptu", scope, term, ours.day()).map(|row| row.price.to_string());
+    assert_eq!(unit("usgovvirginia", Term::Hour).as_deref(), Ok("2.50"));
+    // The facts have no reservation there.
+    assert!(unit("usgovvirginia", Term::Month).is_err() && unit("us-gov", Term::Month).is_err());
+}
+
 #[test]
 fn an_unknown_model_is_told_with_the_nearest_that_has_a_price() {
     let ours = Catalogue::embedded();
@@ -221,7 +244,7 @@ fn a_unit_is_found_by_place_term_and_day() {
     assert!(no("bedrock", "model_unit", Term::Month).contains("by the month for anthropic.claude-v2:1"));
     let model = Some("anthropic.claude-v2:1");
     let row = ours.unit_for(model, "bedrock", "model_unit", "us-east-1", Term::Half, ours.day()).unwrap();
-    assert_eq!(row.price.to_string(), "153256.20");
+    assert_eq!(row.price.to_string(), "153264.96");
 }
 
 #[test]

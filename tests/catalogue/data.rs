@@ -107,7 +107,7 @@ fn every_row_of_the_facts_is_what_the_catalogue_says() {
 }
 
 /// Every unit of the facts: provider, unit, scope, term and dollars for one over one term. A month of Bedrock's model
-/// units is 730 hours of 63.00, half a year 4,380 of 34.99; a quarter of GSUs three months of 2,400.
+/// units is 730 hours of 63.00, half a year 4,380 of 34.992; a quarter of GSUs three months of 2,400.
 const UNITS: &str = "
 azure ptu global hour 1
 azure ptu us hour 1.1
@@ -120,7 +120,7 @@ azure ptu eu month 260
 azure ptu regional year 2652
 azure ptu_commitment global month 312
 bedrock model_unit:anthropic.claude-v2:1 us-east-1 month 45990
-bedrock model_unit:anthropic.claude-v2:1 us-east-1 half 153256.2
+bedrock model_unit:anthropic.claude-v2:1 us-east-1 half 153264.96
 vertex gsu global week 1200
 vertex gsu global month 2700
 vertex gsu global quarter 7200

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::Remark;
 use super::title;
-use crate::catalogue::lookup::REGIONAL;
+use crate::catalogue::lookup::{GOVERNMENT, REGIONAL};
 use crate::catalogue::row::Offer;
 use crate::price::Rate;
 use crate::wire::Tier;
@@ -120,5 +120,3 @@ fn is_free(offer: &Offer) -> bool {
     ];
     rates.into_iter().flatten().all(|rate| rate == Rate::default()) && price.long_context.is_empty()
 }
-
-const GOVERNMENT: &str = "us-gov";
