@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use jiff::civil::{Date, date};
-use tollgate::catalogue::Offer;
-use tollgate::catalogue::import::{Format, Settings, import, report::Report, write};
+use tollgate::catalogue::files::File;
+use tollgate::catalogue::import::{Format, Imported, Settings, import, report::Report, write};
+use tollgate::catalogue::{Catalogue, Offer, UnitOffer};
 use tollgate::price::{Price, Rate};
 use tollgate::wire::{Tier, Usage};
 
@@ -13,6 +14,11 @@ const LITELLM: &str = include_str!("data/prices/litellm.json");
 const GENAI_PRICES: &str = include_str!("data/prices/genai_prices.json");
 
 fn read(text: &str, providers: &[&str]) -> (Vec<Offer>, Report) {
+    let Imported { offers, report, .. } = read_all(text, providers);
+    (offers, report)
+}
+
+fn read_all(text: &str, providers: &[&str]) -> Imported {
     let format = Format::sniff(text).expect("it is one of the two");
     let providers = providers.iter().map(|name| name.to_string()).collect();
     let settings = Settings { format, providers, source: format.name().into(), dated: date(2026, 11, 21) };
@@ -165,11 +171,10 @@ fn everything_in_a_list_is_a_row_or_accounted_for() {
         whys("novita/moonshotai/kimi-k2.5"),
         ["cache_read has a price finer than a pico-dollar for a token"]
     );
-    assert_eq!(whys("bedrock/us-east-1/1-month"), ["it has no price for tokens"]);
     assert_eq!(whys("azure_ai/gpt-5.5"), ["another name for the same stands, with another price"]);
     assert_eq!(whys("fallback_generalizations"), ["it names no provider"]);
     let why = |key: &str| report.keys.get(key).map(|met| (met.why, met.count));
-    assert_eq!(why("cost_per_second"), Some(("not token prices", 1)));
+    assert_eq!((why("cost_per_second"), why("input_cost_per_second")), (None, None));
     assert_eq!(why("input_cost_per_audio_token"), Some(("not token prices of text", 1)));
     assert!(why("off_peak_pricing").is_some_and(|(why, _)| why.starts_with("prices by time of day")));
     assert_eq!(why("input_cost_per_token"), None);
@@ -179,6 +184,40 @@ fn everything_in_a_list_is_a_row_or_accounted_for() {
         "{}",
         report.entries
     );
+}
+
+/// LiteLLM has Bedrock's model units by the second: 0.0175 dollars are 63.00 an hour, and 45,990 for 730 hours.
+#[test]
+fn capacity_bought_for_a_term_costs_its_seconds() {
+    let units = read_all(LITELLM, &[]).units;
+    let shown = |unit: &UnitOffer| {
+        let UnitOffer { provider, unit, model, scope, term, price, .. } = unit;
+        format!("{provider} {unit} {} {scope} {} {price}", model.as_deref().unwrap_or_default(), term.name())
+    };
+    let shown: Vec<String> = units.iter().map(shown).collect();
+    assert_eq!(shown, ["bedrock model_unit anthropic.claude-v1 us-east-1 month 45990.00"]);
+    let entry = |second: &str| {
+        let name = "bedrock/*/6-month-commitment/cohere.command-text-v14";
+        format!(r#"{{"{name}": {{"litellm_provider": "bedrock", {second}, "mode": "chat"}}}}"#)
+    };
+    let half = read_all(&entry(r#""cost_per_second": 0.00972"#), &[]);
+    assert_eq!(shown_price(&half), ["regional half 153264.96"]);
+    for (second, why) in [
+        (r#""cost_per_second": 0.1, "input_cost_per_second": 0.2"#, "it has two prices for a second"),
+        (r#""cost_per_second": -0.1"#, "its price for a second is negative, or more than a dollar"),
+        (r#""cost_per_second": 1e-13"#, "it has a price finer than a pico-dollar for a second"),
+        (r#""cost_per_second": "x""#, "'x' is not a decimal number of at most 18 digits below 10^12"),
+        (r#""cost_per_hour": 1"#, "it has no price for a second"),
+    ] {
+        let Imported { units, report, .. } = read_all(&entry(second), &[]);
+        assert!(units.is_empty());
+        assert_eq!(report.skipped[0].why, why);
+    }
+}
+
+fn shown_price(imported: &Imported) -> Vec<String> {
+    let shown = |unit: &UnitOffer| format!("{} {} {}", unit.scope, unit.term.name(), unit.price);
+    imported.units.iter().map(shown).collect()
 }
 
 #[test]
@@ -259,11 +298,11 @@ fn what_is_no_price_list_is_refused_and_nothing_panics() {
 #[test]
 fn a_written_catalogue_is_read_back_the_same() {
     for text in [LITELLM, GENAI_PRICES] {
-        let (offers, _) = read(text, &[]);
-        let file = write::toml("two\nlines", &offers).expect("it is written");
-        let read: toml::Table = toml::from_str(&file).expect("it is TOML");
-        let read: Vec<Offer> = read["offer"].clone().try_into().expect("it holds offers");
-        assert_eq!(read, offers);
+        let Imported { offers, units, .. } = read_all(text, &[]);
+        let file = write::toml("two\nlines", &offers, &units).expect("it is written");
+        let read = Catalogue::of(vec![File { name: "imported.toml".into(), text: file.into() }]);
+        let read = read.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((read.offers, read.units), (offers, units));
     }
 }
 

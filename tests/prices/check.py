@@ -237,6 +237,19 @@ def calls_of(source, rows, report, prefix):
     return calls, missing
 
 
+def units_wrong(source, units, prefix):
+    """The differences between rows of capacity and the prices by the second that LiteLLM has of it."""
+    found = {origin(unit, prefix): Decimal(unit["price"]) for unit in units}
+    hours = {"1-month-commitment": 730, "6-month-commitment": 4380}
+    wanted = {
+        name: entry["cost_per_second"] * 3600 * hours[term]
+        for name, entry in getattr(source, "entries", {}).items()
+        for term in hours
+        if f"/{term}/" in name
+    }
+    return [f"{name}: {found.get(name)}, not {wanted.get(name)}" for name in found | wanted if found.get(name) != wanted.get(name)]
+
+
 def quotes(tollgate, catalogue, calls):
     text = io.StringIO()
     writer = csv.writer(text)
@@ -253,14 +266,15 @@ def main(tollgate, kind, path):
         catalogue = Path(folder) / "catalogue.toml"
         command = [tollgate, "prices", "import", path, "--format", kind, "--out", catalogue, "--json"]
         report = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        rows = tomllib.loads(catalogue.read_text())["offer"]
+        catalogue_rows = tomllib.loads(catalogue.read_text())
+        rows = catalogue_rows["offer"]
         text = Path(path).read_text()
         source = {"litellm": Litellm, "genai-prices": GenaiPrices}[kind](
             json.loads(text, parse_float=Decimal, parse_int=Decimal)
         )
         calls, missing = calls_of(source, rows, report, kind)
         answers = quotes(tollgate, catalogue, calls)
-    wrong, unknown, hit = [], 0, set()
+    wrong, unknown, hit = units_wrong(source, catalogue_rows.get("unit", []), kind), 0, set()
     names = {key(row): origin(row, kind) for row in rows}
     by_key = {}
     for row in rows:

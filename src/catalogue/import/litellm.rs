@@ -11,15 +11,21 @@ use super::key::{self, Key};
 use super::report::{Remark, Report};
 use super::{Collected, Settings, number, place};
 use crate::catalogue::lookup::REGIONAL;
+use crate::catalogue::row::UnitOffer;
+use crate::price::{Money, Term};
 use crate::wire::Tier;
 
 /// Attributes by name, as written.
 type Entry = BTreeMap<String, Box<RawValue>>;
 
-/// Reads the map into drafts; what is no row goes to the report.
-pub fn read(text: &str, settings: &Settings, report: &mut Report) -> Result<Vec<Collected>, String> {
+/// Reads the map into drafts and rows of capacity; what is no row goes to the report.
+pub fn read(
+    text: &str,
+    settings: &Settings,
+    report: &mut Report,
+) -> Result<(Vec<Collected>, Vec<UnitOffer>), String> {
     let map: Entry = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let mut found = Vec::new();
+    let (mut found, mut units) = (Vec::new(), Vec::new());
     for (name, raw) in &map {
         let Ok(entry) = serde_json::from_str::<Entry>(raw.get()) else {
             report.entries += 1;
@@ -36,12 +42,59 @@ pub fn read(text: &str, settings: &Settings, report: &mut Report) -> Result<Vec<
             report.skip(name, "it is the map's description of itself");
         } else if provider.is_empty() {
             report.skip(name, "it names no provider");
+        } else if let Some((place, term)) = place::commitment(name) {
+            match unit(name, &entry, place, term, settings) {
+                Ok(unit) => units.push(unit),
+                Err(why) => report.skip(name, why),
+            }
+            keys(name, &entry, &PER_SECOND, report);
         } else {
             let drafts = drafts(name, &entry, place, settings, report);
             found.extend(drafts);
         }
     }
-    Ok(found)
+    Ok((found, units))
+}
+
+/// A model unit, whose price by the second is paid for all of a term.
+fn unit(
+    name: &str,
+    entry: &Entry,
+    place: Place,
+    term: Term,
+    settings: &Settings,
+) -> Result<UnitOffer, String> {
+    let mut said = PER_SECOND.iter().filter_map(|key| entry.get(*key)).map(|raw| number(raw));
+    let second = said.next().ok_or("it has no price for a second")??;
+    if said.any(|other| other != Ok(second)) {
+        return Err("it has two prices for a second".into());
+    }
+    let picos = second.scaled(12).ok_or("it has a price finer than a pico-dollar for a second")?;
+    if !(0..=Money::DOLLAR.picos()).contains(&picos) {
+        return Err("its price for a second is negative, or more than a dollar".into());
+    }
+    let origin = format!("{} {name}", settings.source);
+    let url = words(entry, "source");
+    Ok(UnitOffer {
+        provider: place.provider,
+        unit: "model_unit".into(),
+        model: Some(place.model),
+        scope: place.scope,
+        term,
+        price: Money::from_picos(picos) * (u64::from(term.hours()) * 3600),
+        currency: "USD".into(),
+        from: None,
+        until: None,
+        source: if url.is_empty() { origin } else { format!("{origin}: {url}") },
+        dated: settings.dated,
+    })
+}
+
+/// Tells the report of all keys but those `known`.
+fn keys(name: &str, entry: &Entry, known: &[&str], report: &mut Report) {
+    for (key, raw) in entry.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+        report.meet(key, key::outside(key), name, raw.get());
+    }
 }
 
 /// The rows of one entry: one for each tier, in each scope and at each speed that have an uplift.
@@ -223,6 +276,9 @@ fn tier(word: &str) -> Option<Tier> {
 fn words(entry: &Entry, key: &str) -> String {
     entry.get(key).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
+
+/// Both say the same.
+const PER_SECOND: [&str; 2] = ["cost_per_second", "input_cost_per_second"];
 
 const UPLIFTS: [&str; 3] = [
     "regional_endpoint_uplift_multiplier",

@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use self::decimal::Decimal;
 use self::draft::Draft;
 use self::report::{Remark, Report};
-use super::row::Offer;
+use super::row::{Offer, UnitOffer};
 use crate::error::{Error, Result};
 
 /// Whose price list a file is.
@@ -76,8 +76,17 @@ struct Collected {
     about: String,
 }
 
-/// Reads a price list. The rows are in the order of provider, model, scope, tier and time, one for each.
-pub fn import(text: &str, settings: &Settings) -> Result<(Vec<Offer>, Report)> {
+/// What is made of a price list.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// In the order of provider, model, scope, tier and time, one for each.
+    pub offers: Vec<Offer>,
+    pub units: Vec<UnitOffer>,
+    pub report: Report,
+}
+
+/// Reads a price list.
+pub fn import(text: &str, settings: &Settings) -> Result<Imported> {
     let hash = Sha256::digest(text.as_bytes());
     let mut report = Report {
         format: settings.format.name(),
@@ -85,10 +94,12 @@ pub fn import(text: &str, settings: &Settings) -> Result<(Vec<Offer>, Report)> {
         ..Report::default()
     };
     let collected = match settings.format {
-        Format::GenaiPrices => genai_prices::read(text, settings, &mut report),
+        Format::GenaiPrices => {
+            genai_prices::read(text, settings, &mut report).map(|found| (found, Vec::new()))
+        }
         Format::Litellm => litellm::read(text, settings, &mut report),
     };
-    let collected = collected.map_err(|cause| {
+    let (collected, units) = collected.map_err(|cause| {
         let name = settings.format.name();
         Error::failed(format!("this is not the data of {name}: {cause}; see tollgate prices import --help"))
     })?;
@@ -105,11 +116,12 @@ pub fn import(text: &str, settings: &Settings) -> Result<(Vec<Offer>, Report)> {
             Err(why) => report.skip(format!("{about}{times}"), why),
         }
     }
-    report.understood = understood.len();
+    report.understood = understood.len() + units.len();
+    report.units = units.len();
     let offers = apart(offers, &mut report);
     report.offers = offers.len();
     report.warnings.extend(check::warnings(&offers));
-    Ok((offers, report))
+    Ok(Imported { offers, units, report })
 }
 
 /// One offer for each key and time: of several the one with the plainest name stands.

@@ -3,6 +3,7 @@
 use super::draft::Place;
 use crate::catalogue::lookup::REGIONAL;
 use crate::catalogue::name::sold;
+use crate::price::Term;
 use crate::wire::Tier;
 
 /// What LiteLLM's map calls `name` and says `provider` of.
@@ -23,6 +24,20 @@ pub fn litellm(provider: &str, name: &str) -> Place {
         _ if provider.starts_with("vertex_ai") => place("vertex", sold("vertex", name).model, GLOBAL),
         _ => place(provider, rest, GLOBAL),
     }
+}
+
+/// What LiteLLM's map calls capacity of Bedrock that is bought for a term: `bedrock/{region}/1-month-commitment/model`,
+/// with `*` for any region.
+pub fn commitment(name: &str) -> Option<(Place, Term)> {
+    let (region, rest) = name.strip_prefix("bedrock/")?.split_once('/')?;
+    let (term, model) = rest.split_once('/')?;
+    let term = match term {
+        "1-month-commitment" => Term::Month,
+        "6-month-commitment" => Term::Half,
+        _ => return None,
+    };
+    let scope = if region == "*" { REGIONAL } else { region };
+    Some((place("bedrock", model, scope), term))
 }
 
 /// What genai-prices calls `model` of `provider`. Its Google is AI Studio.
@@ -129,6 +144,29 @@ mod tests {
         ] {
             let Place { provider, model, scope, tier } = litellm(provider, name);
             assert_eq!(format!("{provider} {model} {scope} {}", tier.name()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn capacity_bought_for_a_term_is_told_by_its_name() {
+        let said = |name| {
+            let (place, term) = commitment(name)?;
+            Some(format!("{} {} {} {}", place.provider, place.model, place.scope, term.name()))
+        };
+        for (name, expected) in [
+            (
+                "bedrock/us-east-1/1-month-commitment/anthropic.claude-v2:1",
+                Some("bedrock anthropic.claude-v2:1 us-east-1 month"),
+            ),
+            (
+                "bedrock/*/6-month-commitment/cohere.command-text-v14",
+                Some("bedrock cohere.command-text-v14 regional half"),
+            ),
+            ("bedrock/us-east-1/3-month-commitment/x", None),
+            ("bedrock/us-east-1/anthropic.claude-v2:1", None),
+            ("sagemaker/us-east-1/1-month-commitment/x", None),
+        ] {
+            assert_eq!(said(name).as_deref(), expected, "{name}");
         }
     }
 

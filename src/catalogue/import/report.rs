@@ -16,8 +16,9 @@ pub struct Report {
     pub entries: usize,
     /// Entries of which there is at least one row.
     pub understood: usize,
-    /// Rows made.
+    /// Rows made, of tokens and of capacity.
     pub offers: usize,
+    pub units: usize,
     /// Rows that say the same as another one of the same key.
     pub merged: Vec<Remark>,
     /// Rows that were not made, and why.
@@ -66,11 +67,12 @@ impl Report {
     /// For a person, each line ended.
     pub fn text(&self) -> String {
         let mut out = format!(
-            "{}: {} entries, {} of them with a price for tokens; {} rows, {} more say the same\n",
+            "{}: {} entries, {} of them with a price; {} rows of tokens and {} of capacity, {} more say the same\n",
             self.format,
             self.entries,
             self.understood,
             self.offers,
+            self.units,
             self.merged.len()
         );
         remarks(&mut out, "not imported", &self.skipped);

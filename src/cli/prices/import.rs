@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use jiff::civil::Date;
-use tollgate::catalogue::import::{self, Format, Settings, write};
+use tollgate::catalogue::import::{self, Format, Imported, Settings, write};
 use tollgate::error::{Error, ExitCode, Result};
 
 use super::{list, select};
@@ -71,18 +71,18 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let source = args.source.unwrap_or_else(|| format.name().into());
     let dated = args.dated.unwrap_or_else(select::today);
     let settings = Settings { format, providers: args.provider, source, dated };
-    let (offers, report) = import::import(&text, &settings)?;
-    if offers.is_empty() {
+    let Imported { offers, units, report } = import::import(&text, &settings)?;
+    if offers.is_empty() && units.is_empty() {
         output::complain(&report.text());
-        return Err(Error::failed("there is no price for tokens in it, or none of the providers asked for"));
+        return Err(Error::failed("there is no price in it, or none of the providers asked for"));
     }
     let heading = format!(
         "{} rows from {}, read on {dated}.\nMade by `tollgate prices import` from a file with SHA-256\n{}.",
-        offers.len(),
+        offers.len() + units.len(),
         settings.source,
         report.sha256
     );
-    let catalogue = write::toml(&heading, &offers)?;
+    let catalogue = write::toml(&heading, &offers, &units)?;
     match &args.out {
         None => {
             output::say(&catalogue)?;
