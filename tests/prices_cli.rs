@@ -35,7 +35,9 @@ fn imported() -> (tempfile::TempDir, PathBuf) {
     let out = folder.path().join("prices.toml");
     let report = fine(&["prices", "import", &data("litellm.json"), "--out", &out.to_string_lossy()], "");
     assert!(
-        report.starts_with("litellm: 39 entries, 34 of them with a price for tokens; 115 rows"),
+        report.starts_with(
+            "litellm: 39 entries, 35 of them with a price; 115 rows of tokens and 1 of capacity"
+        ),
         "{report}"
     );
     (folder, out)
@@ -135,7 +137,19 @@ fn what_is_wrong_is_said_with_its_exit_code() {
             "neither LiteLLM's map nor genai-prices'",
         ),
         (&["import", &litellm, "--dated", "soon"], 2, "--dated"),
-        (&["list", "--provider", "opnai"], 1, "one of these providers: "),
+        (&["list", "--provider", "opnai"], 1, "no price fits the provider 'opnai'; did you mean 'openai'?"),
+        (&["list", "--provider", "openai", "--scope", "mars"], 1, "'mars'; there are: eu, global, us"),
+        (&["list", "--provider", "aws", "--tier", "batch"], 1, "capacity has none; leave it out"),
+        (
+            &["list", "--model", "gpt-5.6-sol", "--tier", "batch", "--date", "2026-01-01"],
+            1,
+            "holds on 2026-01-01",
+        ),
+        (&["list", "--provider", "openai", "--units"], 1, "no price of capacity fits"),
+        (&["list", "--provider", "aws", "--csv"], 1, "no price of tokens fits, but 21 of capacity"),
+        (&["list", "--catalogue", &out, "--catalogue", &out], 2, "is already said in"),
+        (&["diff", &out, &out, "--provider", "nobody"], 1, "no price fits the provider 'nobody'"),
+        (&["quote", "--usage", "input=1,input=2"], 2, "input is given twice"),
         (&["list", "--tier", "quick"], 2, "there are: batch, fast"),
         (&["list", "--catalogue", "nowhere.toml"], 1, "could not read nowhere.toml"),
         (&["diff"], 2, "name two catalogues, or two days"),
@@ -149,6 +163,65 @@ fn what_is_wrong_is_said_with_its_exit_code() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(text.contains(why), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn capacity_is_listed_and_compared_beside_tokens() {
+    let list = fine(&["prices", "--provider", "bedrock", "--model", "anthropic*"], "");
+    assert!(
+        list.contains("rows of tokens; USD per million; what is empty is not known\n\nprovider  unit"),
+        "{list}"
+    );
+    assert!(
+        list.ends_with("2 rows of capacity; USD for a unit over a term; a month is 730 hours\n"),
+        "{list}"
+    );
+    let csv = fine(&["prices", "list", "--units", "--csv", "--provider", "aws", "--model", "p5.48*"], "");
+    let rows = [
+        "provider,unit,model,scope,term,from,until,currency,price,source,dated",
+        "aws,p5.48xlarge,,us-east-1,hour,,,USD,55.04,\"EC2 price tables, third party\",2026-08-01",
+    ];
+    assert_eq!(csv.lines().collect::<Vec<_>>(), rows);
+    let folder = tempfile::tempdir().expect("there is room for files");
+    let file = |name: &str, rows: &[(&str, &str)]| {
+        let row = |(unit, price): &(&str, &str)| {
+            format!(
+                "[[unit]]\nprovider = \"p\"\nunit = \"{unit}\"\nterm = \"hour\"\nprice = \"{price}\"\nsource = \"s\"\ndated = \"2026-11-21\"\n"
+            )
+        };
+        let path = folder.path().join(name);
+        std::fs::write(&path, rows.iter().map(row).collect::<String>()).expect("a file can be written");
+        path.to_string_lossy().into_owned()
+    };
+    let (before, after) =
+        (file("a.toml", &[("a", "2"), ("b", "1")]), file("b.toml", &[("a", "3"), ("c", "1")]));
+    let expected = "1 changed, 1 added, 1 removed\n  p a global hour\n      price 2.00 -> 3.00 (+50.0 %)\n\
+                    + p c global hour: 1.00\n- p b global hour: 1.00\n";
+    assert_eq!(fine(&["prices", "diff", &before, &after], ""), expected);
+}
+
+#[test]
+fn calls_are_quoted_in_regions_as_a_run_prices_them() {
+    let quote = |calls: &str| tollgate(&["prices", "quote", "--calls", "-"], calls);
+    let text = |output: &[u8]| String::from_utf8_lossy(output).into_owned();
+    let region =
+        "provider,model,scope,input\nvertex,claude-sonnet-5-5,europe-west4,1000000\nazure,gpt-6-sol,apac,1\n";
+    let expected = "provider,model,scope,input,amount,unknown\nvertex,claude-sonnet-5-5,europe-west4,1000000,2.20,\n\
+                    azure,gpt-6-sol,apac,1,,row\n";
+    assert_eq!(text(&quote(region).stdout), expected);
+    for (calls, why) in [
+        ("model,input\nm,1\n", "line 1 of the calls: there is no column 'provider'"),
+        ("", "there is no column 'provider'"),
+        ("provider,model,input,input\np,m,1,2\n", "line 1 of the calls: there are two columns 'input'"),
+    ] {
+        let output = quote(calls);
+        assert_eq!(
+            (output.status.code(), text(&output.stderr).contains(why)),
+            (Some(2), true),
+            "{}",
+            text(&output.stderr)
+        );
     }
 }
 

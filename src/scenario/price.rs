@@ -9,7 +9,7 @@ use crate::catalogue::machine::MachineSpec;
 use crate::catalogue::name::sold;
 use crate::catalogue::row::STALE_AFTER_DAYS;
 use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
-use crate::commitments::Throughput;
+use crate::commitments::{AnyCommitment, Throughput};
 use crate::error::{Error, Result};
 use crate::price::Tariff;
 use crate::server::latency::AnyLatency;

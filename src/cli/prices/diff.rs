@@ -1,17 +1,17 @@
 //! `tollgate prices diff`: what changed between two catalogues, or changes between two days.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::civil::Date;
 use serde::Serialize;
-use tollgate::catalogue::Offer;
+use serde_json::Value;
+use tollgate::catalogue::{Offer, UnitOffer};
 use tollgate::error::{Error, ExitCode, Result};
-use tollgate::price::Rate;
-use tollgate::wire::Tier;
+use tollgate::price::Money;
 
 use super::list;
-use super::select::{self, CLASSES, Select};
+use super::select::{self, CLASSES, Line, Rows, Select};
 use crate::cli::output;
 
 /// Compare two catalogues, or one catalogue on two days
@@ -43,26 +43,31 @@ pub struct Args {
 /// What is different.
 #[derive(Debug, Serialize)]
 struct Difference {
-    added: Vec<Offer>,
-    removed: Vec<Offer>,
+    /// Rows as the catalogue has them, of tokens and of capacity.
+    added: Vec<Value>,
+    removed: Vec<Value>,
     changed: Vec<Change>,
+    /// The same in a line each.
+    #[serde(skip)]
+    lines: Vec<String>,
 }
 
 /// What is different in one row.
 #[derive(Debug, Serialize)]
 struct Change {
-    provider: String,
-    model: String,
-    scope: String,
-    tier: Tier,
+    /// What names the row: provider, model, scope, tier; or provider, unit, model, scope, term.
+    #[serde(flatten)]
+    names: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Date>,
     rates: Vec<RateChange>,
+    #[serde(skip)]
+    title: String,
 }
 
 #[derive(Debug, Serialize)]
 struct RateChange {
-    /// `input`, `output above 272000`, `until`.
+    /// `input`, `output above 272000`, `price`, `until`.
     what: String,
     before: Option<String>,
     after: Option<String>,
@@ -71,22 +76,33 @@ struct RateChange {
     percent: Option<String>,
 }
 
+/// A row of any sort, taken apart to be compared.
+struct Entry {
+    names: Vec<(&'static str, String)>,
+    from: Option<Date>,
+    until: Option<Date>,
+    /// Amounts with how they are shown and what they are called, in the order of a listing.
+    rates: BTreeMap<(u32, usize), (String, String, Money)>,
+    row: Value,
+}
+
 pub fn execute(args: Args) -> Result<ExitCode> {
-    let is_of_select = |offer: &Offer| args.select.fits(offer);
+    let load = |paths: &[PathBuf]| -> Result<Rows> { select::load(paths) };
     let difference = match (&args.before, &args.after, args.from, args.to) {
         (Some(before), Some(after), ..) => {
-            let load = |path: &PathBuf| -> Result<Vec<Offer>> {
-                Ok(select::load(std::slice::from_ref(path))?.into_iter().filter(is_of_select).collect())
-            };
-            let (before, after) = (load(before)?, load(after)?);
-            difference(index(&before, args.select.date), index(&after, args.select.date))
+            let (before, after) = (load(std::slice::from_ref(before))?, load(std::slice::from_ref(after))?);
+            args.select.check(&[before.lines(), after.lines()].concat())?;
+            let day = args.select.date;
+            difference(
+                index(entries(&before, &args.select, None)?, day),
+                index(entries(&after, &args.select, None)?, day),
+            )
         }
         (_, _, Some(from), Some(to)) => {
-            let offers = select::load(&args.catalogue)?;
-            let held = |day| offers.iter().filter(move |offer| is_of_select(offer) && offer.holds(day));
-            let (before, after): (Vec<_>, Vec<_>) =
-                (held(from).cloned().collect(), held(to).cloned().collect());
-            difference(index(&before, Some(from)), index(&after, Some(to)))
+            let rows = load(&args.catalogue)?;
+            args.select.check(&rows.lines())?;
+            let held = |day| Ok(index(entries(&rows, &args.select, Some(day))?, Some(day)));
+            difference(held(from)?, held(to)?)
         }
         _ => return Err(Error::usage("name two catalogues, or two days with --from and --to")),
     };
@@ -94,101 +110,128 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::Fine)
 }
 
-/// A row's key; the day it begins tells rows of one key apart, where not a single day is asked for.
-type Key<'a> = ((&'a str, &'a str, &'a str, Tier), Option<Date>);
-
-fn index(offers: &[Offer], day: Option<Date>) -> BTreeMap<Key<'_>, &Offer> {
-    let key = |offer| (select::key(offer), if day.is_some() { None } else { offer.from });
-    offers.iter().map(|offer| (key(offer), offer)).collect()
+/// The rows that are asked for, on `day` where one is given.
+fn entries(rows: &Rows, select: &Select, day: Option<Date>) -> Result<Vec<Entry>> {
+    let is_asked = |line: &dyn Line| select.fits(line) && day.is_none_or(|day| line.is_held(day));
+    let offers = rows.offers.iter().filter(|offer| is_asked(*offer)).map(Entry::of_tokens);
+    offers.chain(rows.units.iter().filter(|unit| is_asked(*unit)).map(Entry::of_capacity)).collect()
 }
 
-fn difference(before: BTreeMap<Key<'_>, &Offer>, after: BTreeMap<Key<'_>, &Offer>) -> Difference {
-    let only = |here: &BTreeMap<Key<'_>, &Offer>, there: &BTreeMap<Key<'_>, &Offer>| {
-        here.iter()
-            .filter(|(key, _)| !there.contains_key(*key))
-            .map(|(_, offer)| Offer::clone(offer))
-            .collect()
+impl Entry {
+    fn of_tokens(offer: &Offer) -> Result<Entry> {
+        let mut all = BTreeMap::new();
+        for (above, rates) in select::rates(&offer.price) {
+            for (at, (class, rate)) in CLASSES.into_iter().zip(rates).enumerate() {
+                let what = if above == 0 { class.to_string() } else { format!("{class} above {above}") };
+                all.extend(rate.map(|rate| ((above, at), (what, rate.to_string(), rate.times(1)))));
+            }
+        }
+        let names = ["provider", "model", "scope", "tier"].into_iter().zip(list::names(offer)).collect();
+        Ok(Entry { names, from: offer.from, until: offer.until, rates: all, row: list::value(offer)? })
+    }
+
+    fn of_capacity(unit: &UnitOffer) -> Result<Entry> {
+        let names = ["provider", "unit", "model", "scope", "term"].into_iter().zip(list::unit_names(unit));
+        let names = names.filter(|(_, name)| !name.is_empty()).collect();
+        let rates = [((0, 0), ("price".into(), unit.price.to_string(), unit.price))].into();
+        Ok(Entry { names, from: unit.from, until: unit.until, rates, row: list::value(unit)? })
+    }
+
+    /// Its title and its most important prices.
+    fn line(&self, sign: char) -> String {
+        let rate = |at: usize| self.rates.get(&(0, at)).map_or("–", |(_, shown, _)| shown);
+        let prices = match self.names[1].0 {
+            "unit" => rate(0).to_string(),
+            _ => format!("input {}, output {}", rate(0), rate(OUTPUT)),
+        };
+        format!("{sign} {}: {prices}", title(&self.names, self.from))
+    }
+}
+
+fn title(names: &[(&'static str, String)], from: Option<Date>) -> String {
+    let names: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
+    let from = from.map_or(String::new(), |from| format!(" from {from}"));
+    format!("{}{from}", names.join(" "))
+}
+
+/// A row's key; the day it begins tells rows of one key apart, where not a single day is asked for.
+type Key = (Vec<(&'static str, String)>, Option<Date>);
+
+fn index(entries: Vec<Entry>, day: Option<Date>) -> BTreeMap<Key, Entry> {
+    let key = |entry: &Entry| (entry.names.clone(), entry.from.filter(|_| day.is_none()));
+    entries.into_iter().map(|entry| (key(&entry), entry)).collect()
+}
+
+fn difference(before: BTreeMap<Key, Entry>, after: BTreeMap<Key, Entry>) -> Difference {
+    let only = |here: &BTreeMap<Key, Entry>, there: &BTreeMap<Key, Entry>, sign| -> (Vec<_>, Vec<_>) {
+        let only = here.iter().filter(|(key, _)| !there.contains_key(*key));
+        only.map(|(_, entry)| (entry.row.clone(), entry.line(sign))).unzip()
     };
     let mut changed = Vec::new();
-    for ((key, from), old) in &before {
-        let Some(new) = after.get(&(*key, *from)) else { continue };
+    for (key, old) in &before {
+        let Some(new) = after.get(key) else { continue };
+        let (names, from) = key;
         let mut rates = rate_changes(old, new);
         if from.is_some() || old.from == new.from {
             rates.extend(until_change(old, new));
         }
         if !rates.is_empty() {
-            let (provider, model, scope, tier) = *key;
-            let [provider, model, scope] = [provider, model, scope].map(String::from);
-            changed.push(Change { provider, model, scope, tier, from: *from, rates });
+            let (names, title) = (names.iter().cloned().collect(), title(names, *from));
+            changed.push(Change { names, from: *from, rates, title });
         }
     }
-    Difference { added: only(&after, &before), removed: only(&before, &after), changed }
+    let ((added, mut lines), (removed, gone)) = (only(&after, &before, '+'), only(&before, &after, '-'));
+    lines.extend(gone);
+    Difference { added, removed, changed, lines }
 }
 
-fn rate_changes(old: &Offer, new: &Offer) -> Vec<RateChange> {
-    let flat = |offer: &Offer| -> BTreeMap<(u32, usize), (String, Rate)> {
-        let mut all = BTreeMap::new();
-        for (above, rates) in select::rates(&offer.price) {
-            for (at, (class, rate)) in CLASSES.into_iter().zip(rates).enumerate() {
-                let what = if above == 0 { class.to_string() } else { format!("{class} above {above}") };
-                all.extend(rate.map(|rate| ((above, at), (what, rate))));
-            }
-        }
-        all
-    };
-    let (old, new) = (flat(old), flat(new));
-    let places: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).copied().collect();
+fn rate_changes(old: &Entry, new: &Entry) -> Vec<RateChange> {
+    let places: BTreeSet<_> = old.rates.keys().chain(new.rates.keys()).copied().collect();
     let change = |place: &(u32, usize)| {
-        let (before, after) = (old.get(place), new.get(place));
-        let (what, _) = before.or(after)?;
-        let (before, after) = (before.map(|(_, rate)| *rate), after.map(|(_, rate)| *rate));
-        (before != after).then(|| RateChange {
+        let (before, after) = (old.rates.get(place), new.rates.get(place));
+        let (what, ..) = before.or(after)?;
+        let shown = |rate: Option<&(String, String, Money)>| rate.map(|(_, shown, _)| shown.clone());
+        let amount = |rate: Option<&(String, String, Money)>| rate.map(|(.., amount)| *amount);
+        (amount(before) != amount(after)).then(|| RateChange {
             what: what.clone(),
-            before: before.map(|rate| rate.to_string()),
-            after: after.map(|rate| rate.to_string()),
-            percent: before.zip(after).and_then(|(before, after)| percent(before, after)),
+            before: shown(before),
+            after: shown(after),
+            percent: amount(before).zip(amount(after)).and_then(|(before, after)| percent(before, after)),
         })
     };
     places.iter().filter_map(change).collect()
 }
 
-fn until_change(old: &Offer, new: &Offer) -> Option<RateChange> {
+fn until_change(old: &Entry, new: &Entry) -> Option<RateChange> {
     let shown = |day: Option<Date>| day.map(|day| day.to_string());
     let (before, after) = (shown(old.until), shown(new.until));
     (before != after).then(|| RateChange { what: "until".into(), before, after, percent: None })
 }
 
 /// How much more it is, to a tenth of a percent; `None` from nothing.
-fn percent(before: Rate, after: Rate) -> Option<String> {
-    let (before, after) = (before.times(1), after.times(1));
-    let change = (before.picos() > 0).then(|| (after - before).scaled(1_000, before.picos()).picos())?;
+fn percent(before: Money, after: Money) -> Option<String> {
+    let change = (before > Money::ZERO).then(|| (after - before).scaled(1_000, before.picos()).picos())?;
     let sign = if change < 0 { '-' } else { '+' };
     Some(format!("{sign}{}.{} %", change.abs() / 10, change.abs() % 10))
 }
 
 fn text(difference: &Difference) -> String {
-    let Difference { added, removed, changed } = difference;
+    let Difference { added, removed, changed, lines } = difference;
     let mut out = format!("{} changed, {} added, {} removed\n", changed.len(), added.len(), removed.len());
-    for change in changed {
-        let Change { provider, model, scope, tier, from, rates } = change;
-        let from = from.map_or(String::new(), |from| format!(" from {from}"));
-        out += &format!("  {provider} {model} {scope} {}{from}\n", tier.name());
+    for Change { title, rates, .. } in changed {
+        out += &format!("  {title}\n");
         for RateChange { what, before, after, percent } in rates {
             let side = |side: &Option<String>| side.clone().unwrap_or("–".into());
             let percent = percent.as_ref().map_or(String::new(), |percent| format!(" ({percent})"));
             out += &format!("      {what} {} -> {}{percent}\n", side(before), side(after));
         }
     }
-    for (sign, offers) in [("+", added), ("-", removed)] {
-        for offer in offers {
-            let from = offer.from.map_or(String::new(), |from| format!(" from {from}"));
-            let (input, output) = (list::shown(offer.price.input, "–"), list::shown(offer.price.output, "–"));
-            out +=
-                &format!("{sign} {}{from}: input {input}, output {output}\n", list::names(offer).join(" "));
-        }
-    }
+    lines.iter().for_each(|line| out += &format!("{line}\n"));
     out
 }
+
+/// Where CLASSES has the output.
+const OUTPUT: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -196,14 +239,14 @@ mod tests {
 
     #[test]
     fn percents_are_of_what_it_was() {
-        let rate = |text: &str| text.parse::<Rate>().unwrap();
+        let amount = |text: &str| text.parse::<Money>().unwrap();
         for (before, after, expected) in [
             ("2", "4", Some("+100.0 %")),
             ("3", "2", Some("-33.3 %")),
             ("0.000001", "0.000002", Some("+100.0 %")),
             ("0", "2", None),
         ] {
-            assert_eq!(percent(rate(before), rate(after)).as_deref(), expected);
+            assert_eq!(percent(amount(before), amount(after)).as_deref(), expected);
         }
     }
 }

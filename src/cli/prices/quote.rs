@@ -1,10 +1,11 @@
 //! `tollgate prices quote`: what one call costs on each row, or what many calls cost, exactly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::civil::Date;
 use tollgate::catalogue::Offer;
+use tollgate::catalogue::lookup::scopes;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::price::Money;
 use tollgate::wire::{Tier, Usage};
@@ -37,11 +38,12 @@ pub struct Args {
 const HELP: &str = "Example: tollgate prices quote --usage input=1000,cache_read=200000,output=500 --model opus
 
 --calls reads a header and then a line for each call: provider and model; where wanted scope (global), tier
-(standard) and date (that of --date, or today); and the token classes (0). The answer repeats each line with its
-amount in exact dollars, or with what is not known.";
+(standard) and date (that of --date, or today); and the token classes (0). A scope without prices of its own has
+those of `regional`, as in a run. The answer repeats each line with its amount in exact dollars, or with what is not
+known: a token class, or the row.";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
-    let offers = args.select.of(select::load(&args.catalogue)?)?;
+    let offers = args.select.of(select::load(&args.catalogue)?)?.tokens()?;
     let text = match (&args.calls, &args.usage) {
         (Some(path), _) => calls(&read(path)?, &offers, args.select.date.unwrap_or_else(select::today))?,
         (None, Some(usage)) => quotes(&offers, usage, args.csv)?,
@@ -90,6 +92,19 @@ fn calls(text: &str, offers: &[Offer], today: Date) -> Result<String> {
         let names = [&COLUMNS[..], &CLASSES[..]].concat().join(", ");
         return Err(wrong(1, format!("there is no column '{unknown}'; there are: {names}")));
     }
+    if let Some((_, twice)) =
+        header.iter().enumerate().find(|(at, name)| header.iter().take(*at).any(|known| known == *name))
+    {
+        return Err(wrong(1, format!("there are two columns '{twice}'; remove one")));
+    }
+    if let Some(missing) =
+        ["provider", "model"].into_iter().find(|name| !header.iter().any(|known| known == *name))
+    {
+        return Err(wrong(
+            1,
+            format!("there is no column '{missing}', without which no row is found; add it"),
+        ));
+    }
     let mut rows = vec![header.iter().chain(["amount", "unknown"]).map(String::from).collect()];
     for (at, record) in reader.records().enumerate() {
         let line = at + 2;
@@ -108,8 +123,10 @@ fn calls(text: &str, offers: &[Offer], today: Date) -> Result<String> {
         for class in CLASSES {
             set(&mut usage, class, cell(class, "0")).map_err(|why| wrong(line, why))?;
         }
-        let key = (cell("provider", ""), cell("model", ""), cell("scope", "global"), tier);
-        let offer = known.get(&key).and_then(|offers| offers.iter().find(|offer| offer.holds(day)));
+        let (provider, model) = (cell("provider", ""), cell("model", ""));
+        let offers =
+            scopes(cell("scope", "global")).find_map(|scope| known.get(&(provider, model, scope, tier)));
+        let offer = offers.and_then(|offers| offers.iter().find(|offer| offer.holds(day)));
         let [amount, unknown] = match offer.map(|offer| amount(offer, &usage)) {
             Some(Ok(amount)) => [amount.to_string(), String::new()],
             Some(Err(class)) => [String::new(), class.into()],
@@ -136,10 +153,14 @@ fn read(path: &PathBuf) -> Result<String> {
 /// `input=1000,output=500`
 fn usage(text: &str) -> std::result::Result<Usage, String> {
     let mut usage = Usage::default();
+    let mut seen = BTreeSet::new();
     for part in text.split(',') {
         let (class, count) = part
             .split_once('=')
             .ok_or(format!("'{part}' is not a class and its tokens, such as input=1000"))?;
+        if !seen.insert(class.trim()) {
+            return Err(format!("{} is given twice; add its tokens up", class.trim()));
+        }
         set(&mut usage, class.trim(), count.trim())?;
     }
     Ok(usage)

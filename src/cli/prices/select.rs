@@ -1,11 +1,12 @@
 //! Which rows of which catalogue a command is about.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use tollgate::catalogue::files::{self, File};
-use tollgate::catalogue::{Catalogue, Offer};
-use tollgate::error::{Error, Result};
+use tollgate::catalogue::{Catalogue, Offer, UnitOffer};
+use tollgate::error::{Error, Result, nearest};
 use tollgate::price::{LongContext, Price, Rate};
 use tollgate::wire::Tier;
 
@@ -15,7 +16,7 @@ pub struct Select {
     /// Only of this provider
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
-    /// Only models with this in their name; with a *, only those that it describes whole
+    /// Only models, or units of capacity, with this in their name; with a *, only those that it describes whole
     #[arg(long, value_name = "TEXT")]
     model: Option<String>,
     /// Only in this scope: global, regional, a zone or a region
@@ -29,43 +30,162 @@ pub struct Select {
     pub date: Option<Date>,
 }
 
+/// What filters ask of a row.
+#[derive(Clone, Copy)]
+pub enum Facet {
+    Model,
+    Provider,
+    Scope,
+    Tier,
+}
+
+/// A row as filters see it.
+pub trait Line {
+    /// What it says: nothing, or one of several that may be asked for.
+    fn said(&self, facet: Facet) -> Vec<&str>;
+    fn is_held(&self, day: Date) -> bool;
+}
+
 impl Select {
-    pub fn fits(&self, offer: &Offer) -> bool {
-        let is = |asked: &Option<String>, name: &str| asked.as_ref().is_none_or(|asked| asked == name);
-        is(&self.provider, &offer.provider)
-            && is(&self.scope, &offer.scope)
-            && self.model.as_ref().is_none_or(|asked| describes(asked, &offer.model))
-            && self.tier.is_none_or(|tier| tier == offer.tier)
-            && self.date.is_none_or(|day| offer.holds(day))
+    pub fn fits(&self, line: &dyn Line) -> bool {
+        self.asked().iter().all(|(facet, asked)| is_said(line, *facet, asked.as_deref()))
+            && self.date.is_none_or(|day| line.is_held(day))
     }
 
     /// The rows that fit, or the error that there are none.
-    pub fn of(&self, offers: Vec<Offer>) -> Result<Vec<Offer>> {
-        let mut providers: Vec<String> = offers.iter().map(|offer| offer.provider.clone()).collect();
-        providers.dedup();
-        let found: Vec<Offer> = offers.into_iter().filter(|offer| self.fits(offer)).collect();
-        if found.is_empty() {
-            let providers = providers.join(", ");
-            let message = format!("no price fits; ask for less, or for one of these providers: {providers}");
-            return Err(Error::failed(message));
+    pub fn of(&self, mut rows: Rows) -> Result<Rows> {
+        self.check(&rows.lines())?;
+        rows.offers.retain(|offer| self.fits(offer));
+        rows.units.retain(|unit| self.fits(unit));
+        Ok(rows)
+    }
+
+    /// The error that no row fits, where that is so: which filter leaves none, and what it could have been.
+    pub fn check(&self, lines: &[&dyn Line]) -> Result<()> {
+        let mut left = lines.to_vec();
+        if left.is_empty() {
+            return Err(Error::failed("there are no prices in it; name another catalogue"));
         }
-        Ok(found)
+        for (facet, asked) in self.asked() {
+            let known: BTreeSet<&str> = left.iter().flat_map(|line| line.said(facet)).collect();
+            left.retain(|line| is_said(*line, facet, asked.as_deref()));
+            if left.is_empty() {
+                return Err(Error::failed(none_of(facet, &asked.unwrap_or_default(), known)));
+            }
+        }
+        match self.date.filter(|day| !left.iter().any(|line| line.is_held(*day))) {
+            None => Ok(()),
+            Some(day) => Err(Error::failed(format!(
+                "no price that is asked for holds on {day}; ask for another --date"
+            ))),
+        }
+    }
+
+    fn asked(&self) -> [(Facet, Option<String>); 4] {
+        [
+            (Facet::Provider, self.provider.clone()),
+            (Facet::Model, self.model.clone()),
+            (Facet::Scope, self.scope.clone()),
+            (Facet::Tier, self.tier.map(|tier| tier.name().into())),
+        ]
+    }
+}
+
+fn is_said(line: &dyn Line, facet: Facet, asked: Option<&str>) -> bool {
+    let is_it = |asked: &str, said: &str| match facet {
+        Facet::Model => describes(asked, said),
+        _ => asked == said,
+    };
+    asked.is_none_or(|asked| line.said(facet).into_iter().any(|said| is_it(asked, said)))
+}
+
+/// That of the prices so far none is of `asked`, and what they are of.
+fn none_of(facet: Facet, asked: &str, known: BTreeSet<&str>) -> String {
+    let what = match facet {
+        Facet::Model => "model or unit",
+        Facet::Provider => "provider",
+        Facet::Scope => "scope",
+        Facet::Tier => "tier",
+    };
+    let (count, names) = (known.len(), known.iter().copied().take(NAMED_MAX).collect::<Vec<_>>());
+    let known = match nearest(asked, known) {
+        Some(meant) => format!("did you mean '{meant}'?"),
+        None if count == 0 => "capacity has none; leave it out".into(),
+        None if count > names.len() => {
+            format!("there are: {} and {} more", names.join(", "), count - names.len())
+        }
+        None => format!("there are: {}", names.join(", ")),
+    };
+    format!("no price fits the {what} '{asked}'; {known}")
+}
+
+impl Line for Offer {
+    fn said(&self, facet: Facet) -> Vec<&str> {
+        match facet {
+            Facet::Model => vec![&self.model],
+            Facet::Provider => vec![&self.provider],
+            Facet::Scope => vec![&self.scope],
+            Facet::Tier => vec![self.tier.name()],
+        }
+    }
+
+    fn is_held(&self, day: Date) -> bool {
+        self.holds(day)
+    }
+}
+
+impl Line for UnitOffer {
+    fn said(&self, facet: Facet) -> Vec<&str> {
+        match facet {
+            Facet::Model => self.model.iter().chain([&self.unit]).map(String::as_str).collect(),
+            Facet::Provider => vec![&self.provider],
+            Facet::Scope => vec![&self.scope],
+            Facet::Tier => Vec::new(),
+        }
+    }
+
+    fn is_held(&self, day: Date) -> bool {
+        self.holds(day)
+    }
+}
+
+/// Prices of tokens and of capacity.
+pub struct Rows {
+    pub offers: Vec<Offer>,
+    pub units: Vec<UnitOffer>,
+}
+
+impl Rows {
+    pub fn lines(&self) -> Vec<&dyn Line> {
+        let units = self.units.iter().map(|unit| unit as &dyn Line);
+        self.offers.iter().map(|offer| offer as &dyn Line).chain(units).collect()
+    }
+
+    /// Those of tokens, or the error that there are only others.
+    pub fn tokens(self) -> Result<Vec<Offer>> {
+        let units = self.units.len();
+        match self.offers.is_empty() {
+            false => Ok(self.offers),
+            true => Err(Error::failed(format!(
+                "no price of tokens fits, but {units} of capacity; `tollgate prices list --units` shows them"
+            ))),
+        }
     }
 }
 
 /// Every row of these files and folders and of nothing else, or ours where there are none, in the order of provider,
 /// model, scope, tier and time.
-pub fn load(paths: &[PathBuf]) -> Result<Vec<Offer>> {
+pub fn load(paths: &[PathBuf]) -> Result<Rows> {
     if paths.is_empty() {
-        return Ok(Catalogue::embedded().offers.clone());
+        let ours = Catalogue::embedded();
+        return Ok(Rows { offers: ours.offers.clone(), units: ours.units.clone() });
     }
-    let mut offers = Vec::new();
+    let mut all = Vec::new();
     for path in paths {
-        let files = if path.is_dir() { files::read(path)? } else { vec![file(path)?] };
-        offers.extend(Catalogue::of(files)?.offers);
+        all.extend(if path.is_dir() { files::read(path)? } else { vec![file(path)?] });
     }
-    offers.sort_by(|a, b| (key(a), a.from).cmp(&(key(b), b.from)));
-    Ok(offers)
+    let Catalogue { offers, units, .. } = Catalogue::of(all)?;
+    Ok(Rows { offers, units })
 }
 
 /// What a row is about, its time apart: provider, model, scope, tier.
@@ -100,6 +220,9 @@ pub fn today() -> Date {
 /// The token classes, as rows and usages name them.
 pub const CLASSES: [&str; 6] =
     ["input", "cache_read", "cache_write", "cache_write_long", "output", "reasoning"];
+
+/// Beyond these, more names would not help.
+const NAMED_MAX: usize = 12;
 
 fn file(path: &Path) -> Result<File> {
     let text = std::fs::read_to_string(path).map_err(|cause| Error::file("read", path, cause))?;
