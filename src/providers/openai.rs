@@ -45,9 +45,10 @@ impl Provider for Openai {
         }
     }
 
-    /// A host of its own for each place where data stays.
+    /// A host of its own for each place where data stays: those of openai 3.52.0.
     fn scope(&self, _target: &Target, url: &str) -> String {
-        let place = ["eu", "us"].into_iter().find(|place| url.contains(&format!("//{place}.api.openai.com")));
+        let mut places = ["ae", "au", "eu", "in", "jp", "us"].into_iter();
+        let place = places.find(|place| url.contains(&format!("//{place}.api.openai.com")));
         place.unwrap_or("global").into()
     }
 
