@@ -223,8 +223,7 @@ impl Dispatcher {
         match reply {
             Reply::Broken(fault) => {
                 let reason = Reason::Broken(fault.kind);
-                flight.end(id.nth, at, Ended::Broken(fault));
-                self.plan.fleet.on_end(endpoint);
+                self.end(now, id, at, Ended::Broken(fault));
                 self.plan.fleet.on_failure(now, endpoint);
                 self.fail(now, id.request, Some(endpoint), reason);
             }
@@ -246,9 +245,9 @@ impl Dispatcher {
         let flight = self.flights.get_mut(id.request.0).expect("the reply was for a request under way");
         let was_silent = flight.attempts[usize::from(id.nth)].first_token.is_none();
         flight.on_finish(id.nth, at, finish);
-        flight.end(id.nth, at, Ended::Done);
+        self.end(now, id, at, Ended::Done);
+        let flight = self.flights.get(id.request.0).expect("an attempt's end is not its request's");
         let attempt = &flight.attempts[usize::from(id.nth)];
-        self.plan.fleet.on_end(attempt.endpoint);
         if was_silent {
             self.plan.fleet.on_first_token(attempt.endpoint, at.since(attempt.sent));
             self.plan.retry.on_answer(attempt.endpoint, flight.failure.as_ref());
@@ -261,8 +260,7 @@ impl Dispatcher {
     fn on_reject(&mut self, now: Instant, id: AttemptId, at: Instant, rejection: Rejection) {
         let flight = self.flights.get_mut(id.request.0).expect("the reply was for a request under way");
         let endpoint = flight.attempts[usize::from(id.nth)].endpoint;
-        flight.end(id.nth, at, Ended::Rejected(rejection));
-        self.plan.fleet.on_end(endpoint);
+        self.end(now, id, at, Ended::Rejected(rejection));
         self.plan.fleet.on_reject(now, endpoint, &rejection);
         self.fail(now, id.request, Some(endpoint), Reason::Refused(rejection));
     }
@@ -334,8 +332,7 @@ impl Dispatcher {
             Some(at) if at <= now => {
                 let attempt = &flight.attempts[usize::from(id.nth)];
                 let (endpoint, has_begun) = (attempt.endpoint, attempt.first_token.is_some());
-                flight.end(id.nth, now, Ended::Stalled);
-                self.plan.fleet.on_end(endpoint);
+                self.end(now, id, now, Ended::Stalled);
                 self.plan.fleet.on_failure(now, endpoint);
                 self.actions.push_back(Action::Cancel { id, endpoint });
                 self.fail(now, id.request, Some(endpoint), Reason::Silent { has_begun });
@@ -347,24 +344,38 @@ impl Dispatcher {
     }
 
     fn give_up_others(&mut self, now: Instant, winner: AttemptId) {
-        let flight = self.flights.get_mut(winner.request.0).expect("the winner is under way");
+        let flight = self.flights.get(winner.request.0).expect("the winner is under way");
         for nth in flight.live().filter(|nth| *nth != winner.nth) {
-            let endpoint = flight.attempts[usize::from(nth)].endpoint;
-            flight.end(nth, now, Ended::Cancelled);
-            self.plan.fleet.on_end(endpoint);
-            self.actions.push_back(Action::Cancel { id: AttemptId { nth, ..winner }, endpoint });
+            self.cancel(now, AttemptId { nth, ..winner }, Ended::Cancelled);
         }
     }
 
     fn give_up(&mut self, now: Instant, id: RequestId, end: End, ended: Ended) {
-        let Some(flight) = self.flights.get_mut(id.0) else { return };
+        let Some(flight) = self.flights.get(id.0) else { return };
         for nth in flight.live() {
-            let endpoint = flight.attempts[usize::from(nth)].endpoint;
-            flight.end(nth, now, ended.clone());
-            self.plan.fleet.on_end(endpoint);
-            self.actions.push_back(Action::Cancel { id: AttemptId { request: id, nth }, endpoint });
+            self.cancel(now, AttemptId { request: id, nth }, ended.clone());
         }
         self.finish(now, id, end, None);
+    }
+
+    /// Gives up a live attempt.
+    fn cancel(&mut self, now: Instant, id: AttemptId, ended: Ended) {
+        let endpoint = self.end(now, id, now, ended);
+        self.actions.push_back(Action::Cancel { id, endpoint });
+    }
+
+    /// Ends a live attempt, which is paid for from now on; gives its endpoint.
+    fn end(&mut self, now: Instant, id: AttemptId, at: Instant, ended: Ended) -> EndpointId {
+        let flight = self.flights.get_mut(id.request.0).expect("only what is under way ends");
+        flight.end(id.nth, at, ended);
+        let attempt = &flight.attempts[usize::from(id.nth)];
+        let endpoint = attempt.endpoint;
+        self.plan.fleet.on_end(endpoint);
+        if let Some(purse) = &mut self.plan.purse {
+            purse.spend(&flight.job.request, attempt);
+            self.is_spent(now);
+        }
+        endpoint
     }
 
     fn abort(&mut self, now: Instant) {
@@ -380,9 +391,8 @@ impl Dispatcher {
         let is_measured = flight.intended >= self.plan.warmup;
         let outcome = flight.into_outcome(now, end, winner, is_measured);
         if let Some(purse) = &mut self.plan.purse {
-            purse.end(&outcome);
+            purse.end(&outcome.request, outcome.attempts.len());
         }
-        self.is_spent(now);
         self.actions.push_back(Action::Done(outcome));
         self.plan.workload.on_finish(now);
     }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bill::Sheet;
-use crate::outcome::Outcome;
+use crate::outcome::Attempt;
 use crate::price::Money;
 use crate::wire::Request;
 
@@ -30,7 +30,7 @@ pub struct Purse {
     /// Attempts that a request can have.
     attempts_max: u32,
     spent: Money,
-    /// The worst that requests under way can cost; only kept where the budget is strict.
+    /// The worst that requests under way can still cost; only kept where the budget is strict.
     held: Money,
     is_empty: bool,
 }
@@ -57,18 +57,25 @@ impl Purse {
         }
     }
 
-    /// Takes what a request has cost. What has no price cannot be metered, and so empties the purse.
-    pub fn end(&mut self, outcome: &Outcome) {
-        if self.budget.strict {
-            let ceiling = self.sheet.ceiling(&outcome.request, self.attempts_max);
-            self.held = self.held - ceiling.unwrap_or_default();
-        }
-        for attempt in &outcome.attempts {
-            match self.sheet.charge(attempt) {
-                Ok(charge) => self.spent += charge.total(),
-                Err(_) => self.is_empty = true,
-            }
+    /// Takes what an attempt has cost. What has no price cannot be metered, and so empties the purse.
+    pub fn spend(&mut self, request: &Request, attempt: &Attempt) {
+        self.give_back(request, 1);
+        match self.sheet.charge(attempt) {
+            Ok(charge) => self.spent += charge.total(),
+            Err(_) => self.is_empty = true,
         }
         self.is_empty |= self.spent >= self.budget.max;
+    }
+
+    /// Takes back what was laid aside for attempts that a request did not have.
+    pub fn end(&mut self, request: &Request, attempts: usize) {
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        self.give_back(request, self.attempts_max.saturating_sub(attempts));
+    }
+
+    fn give_back(&mut self, request: &Request, attempts: u32) {
+        if self.budget.strict {
+            self.held = self.held - self.sheet.ceiling(request, attempts).unwrap_or_default();
+        }
     }
 }

@@ -27,6 +27,19 @@ fn retries_end_with_the_budget() {
 }
 
 #[test]
+fn an_attempt_is_paid_for_when_it_ends_and_not_when_its_request_does() {
+    // Each attempt falls silent, and its prompt costs 90 cents.
+    let mut scenario = dollars(
+        "budget = { max = \"2.50\" }\nretry = { kind = \"exponential\", attempts_max = 9, base = \"1s\", cap = \"1s\" }",
+    );
+    scenario.classes[0].stall_timeout = Some("5s".parse().expect("a length of time"));
+    scenario.duration = "1s".parse().expect("a length of time");
+    let (outcomes, ..) = play(&scenario);
+    let attempts: Vec<usize> = outcomes.iter().map(|outcome| outcome.attempts.len()).collect();
+    assert_eq!(attempts, [3]);
+}
+
+#[test]
 fn a_strict_budget_is_never_overspent() {
     let (outcomes, _, _, sections) = play(&dollars("budget = { max = \"5\", strict = true }"));
     assert_eq!((outcomes.len(), total(&sections, "cost_total")), (5, money("5")));
