@@ -39,16 +39,16 @@ pub struct Resource {
 
 /// The measured part of a bill in which everything has a price.
 pub fn write(bill: &Bill, account: &Account) -> Result<Vec<u8>> {
-    let served = served(bill);
+    let mut served = served(bill);
     let header = COLUMNS.iter().map(|(name, _)| (*name).to_string()).collect();
     let mut lines = vec![header];
     for row in bill.rows.iter().filter(|row| row.is_measured) {
         let context = Context { bill, account, row };
-        let charges = match (row.kind, row.term) {
-            (ChargeKind::Included | ChargeKind::Unknown, _) => Vec::new(),
-            (ChargeKind::Shortfall, _) => vec![adjustment(row)],
-            (ChargeKind::Reserved, Some(term)) if term != Term::Hour => committed(row, &served),
-            (ChargeKind::Egress | ChargeKind::Metered | ChargeKind::Reserved, _) => vec![usage(row)],
+        let charges = match row.kind {
+            ChargeKind::Included | ChargeKind::Unknown => Vec::new(),
+            ChargeKind::Shortfall => vec![adjustment(row)],
+            ChargeKind::Reserved if is_committed(row) => committed(row, &mut served),
+            ChargeKind::Egress | ChargeKind::Metered | ChargeKind::Reserved => vec![usage(row)],
         };
         for charge in charges {
             lines.push(COLUMNS.iter().map(|(_, cell)| cell(&context, &charge)).collect());
@@ -110,8 +110,9 @@ fn adjustment(row: &Row) -> Charge {
 }
 
 /// A purchase, and what it pays for.
-fn committed(row: &Row, served: &BTreeMap<(u64, EndpointId), u64>) -> Vec<Charge> {
-    let tokens = row.endpoint.and_then(|endpoint| served.get(&(row.hour, endpoint))).copied();
+fn committed(row: &Row, served: &mut BTreeMap<(u64, EndpointId), Served>) -> Vec<Charge> {
+    let place = row.endpoint.map(|endpoint| (row.hour, endpoint));
+    let tokens = place.and_then(|place| served.get_mut(&place)).map(|served| served.take(row.quantity));
     // Where it is not known how much was used, an hour that served anything was.
     let used = row.used_ppm.unwrap_or(if tokens.is_some() { PPM } else { 0 });
     let whole = usage(row);
@@ -134,14 +135,42 @@ fn committed(row: &Row, served: &BTreeMap<(u64, EndpointId), u64>) -> Vec<Charge
     std::iter::once(purchase).chain(parts.into_iter().flatten()).collect()
 }
 
-/// Tokens that capacity served, by hour and endpoint.
-fn served(bill: &Bill) -> BTreeMap<(u64, EndpointId), u64> {
-    let mut served = BTreeMap::new();
+/// Tokens that capacity served in an hour at an endpoint, and the units that were bought ahead for it.
+#[derive(Default)]
+struct Served {
+    tokens: u64,
+    units: u64,
+    /// Units, and tokens, of the rows that were written.
+    done: (u64, u64),
+}
+
+impl Served {
+    /// The tokens of the next row of so many units: each row has its part, and all together the whole.
+    fn take(&mut self, units: u64) -> u64 {
+        let (before, given) = self.done;
+        let upto = u128::from(self.tokens) * u128::from(before + units) / u128::from(self.units.max(1));
+        let upto = u64::try_from(upto).unwrap_or(self.tokens);
+        self.done = (before + units, upto);
+        upto - given
+    }
+}
+
+fn served(bill: &Bill) -> BTreeMap<(u64, EndpointId), Served> {
+    let mut served: BTreeMap<_, Served> = BTreeMap::new();
     for row in bill.rows.iter().filter(|row| row.is_measured && row.kind == ChargeKind::Included) {
         let endpoint = row.endpoint.expect("tokens are served by an endpoint");
-        *served.entry((row.hour, endpoint)).or_default() += row.quantity;
+        served.entry((row.hour, endpoint)).or_default().tokens += row.quantity;
+    }
+    for row in bill.rows.iter().filter(|row| is_committed(row)) {
+        let place = row.endpoint.and_then(|endpoint| served.get_mut(&(row.hour, endpoint)));
+        place.into_iter().for_each(|served| served.units += row.quantity);
     }
     served
+}
+
+/// Whether it is capacity that was bought for longer than an hour.
+fn is_committed(row: &Row) -> bool {
+    row.kind == ChargeKind::Reserved && row.term.is_some_and(|term| term != Term::Hour)
 }
 
 /// A column: its name, and what is in it; nothing stands for null.
@@ -210,7 +239,10 @@ const COLUMNS: &[Column] = &[
         sku if sku.is_empty() => sku,
         // Prompts and answers may have different prices.
         sku if of.row.is_of_link() => [sku, charge.list.to_string()].join("/"),
-        sku => [sku.as_str(), of.variant(), &of.region()].join("/"),
+        sku => {
+            let parts = [sku.as_str(), of.variant(), &of.region(), &of.list_price()];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+        }
     }),
     ("x_RequestClass", |of, _| {
         of.row.class.map_or(String::new(), |class| of.bill.classes[usize::from(class.0)].clone())
@@ -251,8 +283,7 @@ impl Context<'_> {
 
     /// `text`, where the charge is of a commitment discount.
     fn committed(&self, text: String) -> String {
-        let is_committed = self.row.term.is_some_and(|term| term != Term::Hour);
-        if is_committed { text } else { String::new() }
+        if is_committed(self.row) { text } else { String::new() }
     }
 
     /// The unit that is priced.
@@ -287,6 +318,14 @@ impl Context<'_> {
             (Some(tier), _) => tier.name(),
             (None, Some(term)) => term.name(),
             (None, None) => "",
+        }
+    }
+
+    /// Of tokens, whose price is another one for long prompts and from another day on, in dollars a million.
+    fn list_price(&self) -> String {
+        match self.row.item {
+            Item::Tokens(_) => (self.row.list * 1_000_000).to_string(),
+            _ => String::new(),
         }
     }
 

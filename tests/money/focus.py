@@ -64,6 +64,20 @@ def main():
             pair[0] += Decimal(row["BilledCost"]) if row["ChargeCategory"] == "Purchase" else 0
             pair[1] += Decimal(row["EffectiveCost"]) if row["ChargeCategory"] == "Usage" else 0
     wrong += [f"{name}: {bought} bought, {used} used" for name, (bought, used) in sums.items() if bought != used]
+    prices = defaultdict(set)
+    for row in rows:
+        if row["PricingUnit"] == "1000000 Tokens":
+            prices[row["SkuPriceId"]].add(row["ListUnitPrice"])
+    wrong += [f"{name} has the prices {known}" for name, known in prices.items() if len(known) > 1]
+    consumed = defaultdict(int)
+    for row in rows:
+        if row["CommitmentDiscountStatus"] == "Used":
+            consumed[row["ResourceId"], row["ChargePeriodStart"][11:13].lstrip("0") or "0"] += int(row["ConsumedQuantity"])
+    served = defaultdict(int)
+    for row in csv.DictReader((folder / "cost.csv").open()):
+        if row["kind"] == "included" and row["is_measured"] == "true":
+            served[row["endpoint"], row["hour"]] += int(row["quantity"])
+    wrong += [f"{key}: {count} consumed, {served[key]} served" for key, count in consumed.items() if count != served[key]]
     kinds = {(row["ChargeCategory"], row["CommitmentDiscountStatus"]) for row in rows}
     print("\n".join(wrong[:20]) or f"{len(rows)} rows keep the rules; kinds: {sorted(kinds)}")
     sys.exit(1 if wrong else 0)
