@@ -27,7 +27,7 @@ pub struct Units {
     pub units: u32,
     /// For how long they are bought at once; `hour` is on demand.
     pub term: Term,
-    /// Dollars for one unit over one term; looked up in the catalogue where it is not given.
+    /// Dollars for one unit over one term; the catalogue's of the first day where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
     /// Only what was served in this tier is included; everything the endpoint serves itself, where it is not given.

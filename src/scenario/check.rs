@@ -132,6 +132,7 @@ impl Check<'_, '_> {
         if class.name.trim().is_empty() {
             self.say(&format!("{path}.name"), "a class has an empty name", "", "name it: reports go by it");
         }
+        self.cell(&format!("{path}.name"), &class.name);
         for (key, length) in [("input", &class.input), ("output", &class.output)] {
             if length.is_none() && !has_lengths {
                 self.say(

@@ -36,7 +36,7 @@ pub struct Missing {
 
 impl Scenario {
     /// Gives each endpoint its tariff for the days of the run, as `date` and `duration` now say.
-    pub fn price(&mut self) -> Result<()> {
+    pub fn price(&mut self) -> crate::error::Result<()> {
         match self.price_all().first() {
             None => Ok(()),
             Some(Missing { endpoint, why, .. }) => {
@@ -139,7 +139,28 @@ impl Scenario {
                 link.name
             )
         });
-        self.endpoints.iter().flat_map(warn).chain(unused).chain(self.stale_units()).collect()
+        self.endpoints.iter().flat_map(warn).chain(unused).chain(self.stale_units()).chain(self.idle_units()).collect()
+    }
+
+    /// Units that are paid for and include nothing, as the endpoints that they serve ask for another tier.
+    fn idle_units(&self) -> impl Iterator<Item = String> {
+        self.commitments.iter().filter_map(|commitment| {
+            let AnyCommitment::Units(units) = commitment else { return None };
+            let tier = units.tier?;
+            let places = (0..).zip(&self.endpoints).filter(|(_, spec)| units.endpoints.contains(&spec.name));
+            let is_asked = |(index, spec): (usize, &EndpointSpec)| {
+                tier == self.terms(index).tier || spec.sold().tier == Some(tier)
+            };
+            let is_idle = !places.clone().any(is_asked);
+            let name = tier.name();
+            is_idle.then(|| {
+                format!(
+                    "commitment '{}' includes what is served in the tier {name}, and no endpoint of its asks for that; \
+                     write service_tier = \"{name}\" there, or leave `tier` out",
+                    units.name
+                )
+            })
+        })
     }
 
     /// Whether the model is not there on a day of the run.

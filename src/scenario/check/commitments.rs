@@ -17,11 +17,17 @@ impl Check<'_, '_> {
         for (index, commitment) in scenario.commitments.iter().enumerate() {
             let path = format!("commitments.{index}");
             if let Some((key, problem)) = commitment.problem() {
-                let unpriced = unpriced(scenario, commitment).filter(|_| key == "price");
-                let problem = unpriced.as_ref().map_or(problem, |why| why.message.clone());
-                let help = unpriced.as_ref().map_or(help(key), |why| &why.help);
-                let message = format!("commitment `{}` is not one: {problem}", commitment.name());
-                self.say(&format!("{path}.{key}"), message, "", help);
+                let about = format!("commitment `{}` is not one", commitment.name());
+                match unpriced(scenario, commitment).filter(|_| key == "price") {
+                    Some(why) => {
+                        self.say(&path, format!("{about}: {}", why.message), "this needs `price`", &why.help)
+                    }
+                    None => self.say(&format!("{path}.{key}"), format!("{about}: {problem}"), "", help(key)),
+                }
+            }
+            self.cell(&format!("{path}.name"), commitment.name());
+            if let AnyCommitment::Units(units) = commitment {
+                self.cell(&format!("{path}.unit"), &units.unit);
             }
             self.commitment_names(&path, scenario, commitment);
             if let Some(earlier) = names.insert(commitment.name(), index) {
@@ -32,6 +38,15 @@ impl Check<'_, '_> {
         }
         for kind in ["discount", "egress"] {
             self.overlaps(scenario, kind);
+        }
+    }
+
+    /// A text that becomes a cell of the results' tables may not be what a spreadsheet would compute.
+    pub(super) fn cell(&mut self, path: &str, text: &str) {
+        if text.starts_with(['=', '+', '-', '@']) || text.contains(char::is_control) {
+            let message = format!("{text:?} cannot stand in a table");
+            let help = "begin with a letter or digit, and write it in one line: a spreadsheet would take it for a formula";
+            self.say(path, message, "", help);
         }
     }
 
