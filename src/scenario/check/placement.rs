@@ -40,7 +40,7 @@ impl Check<'_, '_> {
         let end = Instant::START + scenario.duration.get();
         let is_absent = |spec: &&EndpointSpec| {
             let (from, until) = scenario.presence(spec);
-            from >= end || until == Instant::START
+            (from > Instant::START && from >= end) || until == Instant::START
         };
         if allowed.iter().all(is_absent) {
             let message = format!("no endpoint that class `{}` may use is there in the run", class.name);
