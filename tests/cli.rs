@@ -69,6 +69,10 @@ fn a_bad_command_line_or_scenario_exits_2_and_says_why() {
     for (arguments, why) in [
         (&["simulat"][..], "simulate"),
         (&["simulate"], "SCENARIO"),
+        (
+            &["simulate", "scenarios/first-light.toml", "--scale", "1e300"],
+            "lower --scale or shorten --duration",
+        ),
         (&["simulate", "nowhere.toml"], "tollgate init"),
         (&["simulate", &first_light(), "--duration", "soon"], "is not a length of time"),
         (&["simulate", &first_light(), "--duration", "1s"], "the warm-up of 5s leaves nothing"),

@@ -77,6 +77,10 @@ impl Common {
         if let Some(factor) = self.scale {
             scenario.scale(factor.get());
         }
+        if let Some(expected) = scenario.excess() {
+            let message = "requests would never end; lower --scale or shorten --duration";
+            return Err(Error::usage(format!("{expected:.1e} {message}")));
+        }
         if let Some(max) = self.max_cost {
             let strict = scenario.budget.is_some_and(|budget| budget.strict);
             scenario.budget = Some(Budget { max, strict });
@@ -137,7 +141,14 @@ impl Subject {
     fn overspent(&self, found: &Found) -> String {
         let budget = self.scenario.budget.map_or(Money::ZERO, |budget| budget.max);
         let (spent, secs) = (found.collectors.cost.spent(), found.until.as_secs_f64());
-        format!("the budget of ${budget} was spent at {secs:.1} s, ${spent} with what was under way")
+        match self.scenario.budget.is_some_and(|budget| budget.strict) {
+            true => format!(
+                "the budget of ${budget} had no room for the next request at {secs:.1} s, ${spent} was spent"
+            ),
+            false => {
+                format!("the budget of ${budget} was spent at {secs:.1} s, ${spent} with what was under way")
+            }
+        }
     }
 
     /// Writes the results, prints the summary, and says how it ends.

@@ -57,6 +57,14 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.found
 }
 
+impl Scenario {
+    /// The requests expected, where they are more than anybody can mean.
+    pub fn excess(&self) -> Option<f64> {
+        let expected = self.arrivals.expected(self.duration.get());
+        expected.filter(|expected| expected.is_nan() || *expected > REQUESTS_MAX)
+    }
+}
+
 struct Check<'a, 'i> {
     tree: &'a DeTable<'i>,
     found: Vec<Diagnostic>,
@@ -317,8 +325,7 @@ impl Check<'_, '_> {
 
     /// More requests than anybody can mean would never end.
     fn volume(&mut self, scenario: &Scenario) {
-        let expected = scenario.arrivals.expected(scenario.duration.get());
-        if let Some(expected) = expected.filter(|expected| expected.is_nan() || *expected > REQUESTS_MAX) {
+        if let Some(expected) = scenario.excess() {
             let message = format!("these arrivals ask for {expected:.1e} requests");
             let label = format!("more than {REQUESTS_MAX:.0e}");
             self.say("arrivals", message, &label, "lower the rate or shorten the duration");
