@@ -329,7 +329,7 @@ fn a_price_is_looked_up_told_and_hashed_and_a_doubtful_one_warned_of() {
     let check = tollgate(&["check", &scenario]);
     assert_eq!(code(&check), 0, "{}", text(&check.stderr));
     let said = text(&check.stdout);
-    assert!(said.contains("in $4.00/M, cache read $0.40/M, cache write $5.00/M, for hours $8.00/M, out $20.00/M, other rates above 272,000 tokens; gpt-5.6-sol global standard from 2026-08-21, read on 2026-11-21 from developers.openai.com"), "{said}");
+    assert!(said.contains("in $4.00/M, cache read $0.40/M, cache write $5.00/M, for hours $10.00/M, out $20.00/M, other rates above 272,000 tokens; gpt-5.6-sol global standard from 2026-08-21, read on 2026-11-21 from developers.openai.com"), "{said}");
     assert!(said.contains("openai.gpt-6-sol global standard, read on"), "{said}");
     let warning = "the price of gpt-5.6-sol at openai is promotional, without a stated end";
     assert!(text(&check.stderr).contains(warning), "{}", text(&check.stderr));
