@@ -12,6 +12,7 @@ pub mod error;
 pub mod index;
 pub mod kind;
 pub mod number;
+pub mod outbox;
 pub mod outcome;
 pub mod price;
 pub mod rng;

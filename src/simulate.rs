@@ -1,17 +1,14 @@
 //! Both halves in virtual time: a month in seconds, the same bytes every time.
 
-use std::collections::VecDeque;
-
 use crate::client::dispatcher::{self, Action, Dispatcher};
 use crate::error::Result;
 use crate::machines;
 use crate::outcome::Outcome;
 use crate::providers::{Speech, Terms};
 use crate::scenario::Scenario;
-use crate::server::cloud::{self, Cloud};
+use crate::server::cloud::Cloud;
 use crate::server::endpoint::Detail;
 use crate::time::Instant;
-use crate::wire::{AttemptId, EndpointId, Job, Reply};
 
 /// How a simulation went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,7 +32,6 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
         client: machines::dispatcher(scenario),
         cloud: machines::cloud(scenario, Detail::Stretches, |_| true)?,
         lines: (0..scenario.endpoints.len()).map(|index| Line::new(scenario, index)).collect(),
-        crossing: VecDeque::new(),
     };
     let mut played =
         Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, is_spent: false, events: 0 };
@@ -43,12 +39,10 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
     while let Some(now) = world.wake_next() {
         played.events += 1;
         let mut flow = Flow::Continue;
-        while let Some(crossing) = world.crossing.pop_front() {
-            if let Some(outcome) = world.cross(now, crossing) {
-                recorded += 1;
-                played.ended = now;
-                flow = flow.max(record(outcome));
-            }
+        while let Some(outcome) = world.cross(now) {
+            recorded += 1;
+            played.ended = now;
+            flow = flow.max(record(outcome));
         }
         if flow == Flow::Stop {
             played.stopped = played.stopped.min(now);
@@ -78,8 +72,6 @@ struct World {
     cloud: Cloud,
     /// The line to each endpoint.
     lines: Vec<Line>,
-    /// What goes from one half to the other at the present instant.
-    crossing: VecDeque<Crossing>,
 }
 
 /// What calls to an endpoint, and their answers, have room for, and on which terms they are served.
@@ -97,66 +89,50 @@ impl Line {
     }
 }
 
-enum Crossing {
-    Cancel(AttemptId, EndpointId),
-    Done(Outcome),
-    Reply(AttemptId, Reply),
-    Send(AttemptId, EndpointId, Job),
-}
-
 impl World {
     /// Goes to the next instant at which something is due. Ties: endpoints in the scenario's order, then the client,
     /// so that an answer due with its deadline still counts.
     fn wake_next(&mut self) -> Option<Instant> {
         match (self.cloud.deadline(), self.client.deadline()) {
             (Some(at), client) if client.is_none_or(|client| at <= client) => {
-                let replies = self.cloud.wake(at);
-                self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
+                self.cloud.wake(at);
                 Some(at)
             }
             (_, Some(at)) => {
-                let actions = self.client.on_event(at, dispatcher::Event::Wake);
-                self.crossing.extend(actions.map(Crossing::from));
+                self.client.on_event(at, dispatcher::Event::Wake);
                 Some(at)
             }
             (_, None) => None,
         }
     }
 
-    fn cross(&mut self, now: Instant, crossing: Crossing) -> Option<Outcome> {
-        match crossing {
-            Crossing::Cancel(id, endpoint) => {
-                let replies = self.cloud.cancel(now, endpoint.0.into(), id);
-                self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
+    /// Passes on what the halves have said at this instant, up to the next outcome. One half speaks only when it is
+    /// spoken to, so hearing each of them out in turn keeps the order in which everything was said.
+    fn cross(&mut self, now: Instant) -> Option<Outcome> {
+        loop {
+            while let Some(action) = self.client.actions().next() {
+                match action {
+                    Action::Cancel { id, endpoint } => {
+                        self.cloud.cancel(now, endpoint.0.into(), id);
+                    }
+                    Action::Done(outcome) => return Some(outcome),
+                    Action::Send { id, endpoint, job } => {
+                        self.client.on_event(now, dispatcher::Event::Sent { id, at: now });
+                        let Line { speech, terms } = &self.lines[usize::from(endpoint.0)];
+                        self.cloud.offer(now, endpoint.0.into(), (id, speech.ask(job)), terms.spill);
+                    }
+                }
             }
-            Crossing::Done(outcome) => return Some(outcome),
-            Crossing::Reply(id, reply) => {
-                let actions = self.client.on_event(now, dispatcher::Event::Reply { id, at: now, reply });
-                self.crossing.extend(actions.map(Crossing::from));
+            let mut is_silent = true;
+            while let Some(said) = self.cloud.replies().next() {
+                let Line { speech, terms } = &self.lines[said.asked];
+                let reply = speech.tell(said.reply, terms.tier);
+                self.client.on_event(now, dispatcher::Event::Reply { id: said.id, at: now, reply });
+                is_silent = false;
             }
-            Crossing::Send(id, endpoint, job) => {
-                self.client.on_event(now, dispatcher::Event::Sent { id, at: now });
-                let Line { speech, terms } = &self.lines[usize::from(endpoint.0)];
-                let replies = self.cloud.offer(now, endpoint.0.into(), (id, speech.ask(job)), terms.spill);
-                self.crossing.extend(replies.map(|said| heard(&self.lines, said)));
+            if is_silent {
+                return None;
             }
-        }
-        None
-    }
-}
-
-/// A reply as it is understood by who asked.
-fn heard(lines: &[Line], said: cloud::Action) -> Crossing {
-    let Line { speech, terms } = &lines[said.asked];
-    Crossing::Reply(said.id, speech.tell(said.reply, terms.tier))
-}
-
-impl From<Action> for Crossing {
-    fn from(action: Action) -> Crossing {
-        match action {
-            Action::Cancel { id, endpoint } => Crossing::Cancel(id, endpoint),
-            Action::Done(outcome) => Crossing::Done(outcome),
-            Action::Send { id, endpoint, job } => Crossing::Send(id, endpoint, job),
         }
     }
 }

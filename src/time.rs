@@ -1,7 +1,7 @@
 //! Time as a value: instants since the run began, and events in order of time.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::ops::Add;
 use std::time::Duration;
 
@@ -60,45 +60,59 @@ pub fn span_from_secs(secs: f64) -> Duration {
 }
 
 /// Events in order of time; ties leave in the order they came.
+///
+/// Many come in order of time as well, such as what is due a fixed span after the present. They wait in a line, and
+/// only the others in a heap.
 #[derive(Clone, Debug)]
 pub struct Timeline<E> {
+    line: VecDeque<Entry<E>>,
     heap: BinaryHeap<Entry<E>>,
     sequence: u64,
 }
 
 impl<E> Timeline<E> {
     pub fn new() -> Timeline<E> {
-        Timeline { heap: BinaryHeap::new(), sequence: 0 }
+        Timeline { line: VecDeque::new(), heap: BinaryHeap::new(), sequence: 0 }
     }
 
     pub fn push(&mut self, at: Instant, event: E) {
         self.sequence += 1;
-        self.heap.push(Entry { at, sequence: self.sequence, event });
+        let entry = Entry { at, sequence: self.sequence, event };
+        match self.line.back() {
+            Some(last) if at < last.at => self.heap.push(entry),
+            _ => self.line.push_back(entry),
+        }
     }
 
     /// The time and a view of the earliest event.
     pub fn peek(&self) -> Option<(Instant, &E)> {
-        self.heap.peek().map(|entry| (entry.at, &entry.event))
+        self.first().map(|entry| (entry.at, &entry.event))
     }
 
     pub fn pop(&mut self) -> Option<(Instant, E)> {
-        self.heap.pop().map(|entry| (entry.at, entry.event))
+        // The greatest is the earliest, and nothing is less than something.
+        let entry = if self.line.front() > self.heap.peek() { self.line.pop_front() } else { self.heap.pop() };
+        entry.map(|entry| (entry.at, entry.event))
     }
 
     /// The earliest event, if its time has come.
     pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, E)> {
-        match self.heap.peek() {
+        match self.first() {
             Some(entry) if entry.at <= now => self.pop(),
             _ => None,
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len() == 0
     }
 
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.line.len() + self.heap.len()
+    }
+
+    fn first(&self) -> Option<&Entry<E>> {
+        self.line.front().max(self.heap.peek())
     }
 }
 

@@ -15,6 +15,7 @@ const FLOORS: [&[&str]; 7] = [
         "index",
         "kind",
         "number",
+        "outbox",
         "outcome",
         "price",
         "rng",

@@ -7,7 +7,7 @@
 //! endpoint is asked again. A hedge is a second attempt beside a silent first; the first token decides
 //! between them. A request ends when it is answered, when the policy gives up, or when its whole time is over.
 
-use std::collections::{VecDeque, vec_deque};
+use std::collections::VecDeque;
 
 pub use super::event::{Action, Event};
 use super::flight::Flight;
@@ -15,6 +15,7 @@ pub use super::plan::Plan;
 use super::purse::Purse;
 use super::retry::{Failure, Reason};
 use crate::index::Ring;
+use crate::outbox::Said;
 use crate::outcome::{Cause, End, Ended};
 use crate::rng::Purpose;
 use crate::time::{Instant, Timeline};
@@ -28,6 +29,8 @@ pub struct Dispatcher {
     /// For each class, when its requests' whole time is over: ascending, as they were sent in order.
     deadlines: Vec<VecDeque<(Instant, RequestId)>>,
     timers: Timeline<Timer>,
+    /// What is due next, as far as it is known.
+    due: Known,
     requests: u64,
     hedges: u64,
     is_stopped: bool,
@@ -45,6 +48,18 @@ enum Timer {
     Stall(AttemptId),
 }
 
+impl Timer {
+    /// Whether what it was set for has ended before.
+    fn is_over(&self, flights: &Ring<Flight>) -> bool {
+        match self {
+            Timer::Hedge(id) | Timer::Stall(id) => {
+                flights.get(id.request.0).is_none_or(|flight| !flight.is_live(id.nth))
+            }
+            Timer::Retry(id) => flights.get(id.0).is_none(),
+        }
+    }
+}
+
 /// What is due next. Ties are taken in this order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Due {
@@ -53,6 +68,9 @@ enum Due {
     Arrival,
 }
 
+/// What is due next, where nothing has happened since it was looked for.
+type Known = Option<Option<(Instant, Due)>>;
+
 impl Dispatcher {
     pub fn new(plan: Plan) -> Dispatcher {
         Dispatcher {
@@ -60,6 +78,7 @@ impl Dispatcher {
             plan,
             flights: Ring::new(),
             timers: Timeline::new(),
+            due: None,
             requests: 0,
             hedges: 0,
             is_stopped: false,
@@ -94,7 +113,11 @@ impl Dispatcher {
         self.flights.len()
     }
 
-    pub fn on_event(&mut self, now: Instant, event: Event) -> vec_deque::Drain<'_, Action> {
+    pub fn on_event(&mut self, now: Instant, event: Event) -> Said<'_, Action> {
+        // Neither a send nor a token makes anything due sooner.
+        if !matches!(event, Event::Sent { .. } | Event::Reply { reply: Reply::Tokens(_), .. } | Event::Wake) {
+            self.due = None;
+        }
         match event {
             Event::Abort => self.abort(now),
             Event::Reply { id, at, reply } => self.on_reply(now, id, at, reply),
@@ -106,7 +129,12 @@ impl Dispatcher {
             Event::Stop => self.is_stopped = true,
             Event::Wake => self.wake(now),
         }
-        self.actions.drain(..)
+        self.actions()
+    }
+
+    /// What it has to do and nobody has taken yet.
+    pub fn actions(&mut self) -> Said<'_, Action> {
+        Said::new(&mut self.actions)
     }
 
     fn next_arrival(&mut self) -> Option<Instant> {
@@ -117,7 +145,18 @@ impl Dispatcher {
     }
 
     fn due(&mut self) -> Option<(Instant, Due)> {
-        let mut due = self.timers.peek().map(|(at, _)| (at, Due::Timer));
+        if self.due.is_none() {
+            self.due = Some(self.first_due());
+        }
+        self.due.flatten()
+    }
+
+    fn first_due(&mut self) -> Option<(Instant, Due)> {
+        let Dispatcher { flights, timers, .. } = self;
+        while timers.peek().is_some_and(|(_, timer)| timer.is_over(flights)) {
+            timers.pop();
+        }
+        let mut due = timers.peek().map(|(at, _)| (at, Due::Timer));
         let mut offer = |candidate: (Instant, Due)| {
             due = Some(due.map_or(candidate, |due| due.min(candidate)));
         };
@@ -137,6 +176,7 @@ impl Dispatcher {
 
     fn wake(&mut self, now: Instant) {
         while let Some((_, due)) = self.due().filter(|(at, _)| *at <= now) {
+            self.due = None;
             match due {
                 Due::Arrival => self.arrive(now),
                 Due::Deadline(class) => {

@@ -17,7 +17,7 @@
 //! An endpoint that is far away has a job a round trip after it was offered: until then it is on its [`Way`]. What is
 //! due at an endpoint happens before what comes at the same instant.
 
-use std::collections::{VecDeque, vec_deque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -26,6 +26,7 @@ use super::cache::Cache;
 use super::endpoint::{Endpoint, Event};
 use super::limits::{AnyLimit, Gauge};
 use super::way::{Sent, Way};
+use crate::outbox::Said;
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{AttemptId, Cached, Job, Rejection, Reply, Tier};
@@ -136,12 +137,12 @@ impl Cloud {
         endpoint: usize,
         (id, job): (AttemptId, Job),
         spill: Option<Spill>,
-    ) -> vec_deque::Drain<'_, Action> {
+    ) -> Said<'_, Action> {
         self.catch_up(now);
         if let Some(sent) = self.way.send(now, Sent { id, to: endpoint, job, spill }) {
             self.enter(now, sent);
         }
-        self.actions.drain(..)
+        self.replies()
     }
 
     /// The attempt whose job is there when the cloud is woken next, and when that is; `None` where something else is
@@ -156,20 +157,25 @@ impl Cloud {
     }
 
     /// The client of an attempt that the endpoint was asked for has gone.
-    pub fn cancel(&mut self, now: Instant, endpoint: usize, id: AttemptId) -> vec_deque::Drain<'_, Action> {
+    pub fn cancel(&mut self, now: Instant, endpoint: usize, id: AttemptId) -> Said<'_, Action> {
         self.catch_up(now);
         if self.way.cancel(id) {
-            return self.actions.drain(..);
+            return self.replies();
         }
         let passing = self.passing.remove(&id).filter(|passing| passing.is_spilled);
         self.feed(now, passing.map_or(endpoint, |passing| passing.spill.to), Event::Cancel(id));
-        self.actions.drain(..)
+        self.replies()
     }
 
     /// Does what is due first, if anything is due by `now`, for the time at which it was due.
-    pub fn wake(&mut self, now: Instant) -> vec_deque::Drain<'_, Action> {
+    pub fn wake(&mut self, now: Instant) -> Said<'_, Action> {
         self.step(now);
-        self.actions.drain(..)
+        self.replies()
+    }
+
+    /// What it has said and nobody has heard yet.
+    pub fn replies(&mut self) -> Said<'_, Action> {
+        Said::new(&mut self.actions)
     }
 
     /// The endpoint that the job of a live attempt was passed on to.

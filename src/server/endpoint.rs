@@ -1,6 +1,6 @@
 //! One endpoint: what it admits, and when its answers come. A machine without a clock.
 
-use std::collections::{VecDeque, vec_deque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -11,6 +11,7 @@ use super::latency::{AnyLatency, Load};
 use super::limits::{Admitted, AnyLimit, Break, Flow, Gauge, Held, Slots, Verdict};
 use super::service::{Entry, Service};
 use crate::index::Ring;
+use crate::outbox::Said;
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{
@@ -174,14 +175,14 @@ impl Endpoint {
         }
     }
 
-    pub fn on_event(&mut self, now: Instant, event: Event) -> vec_deque::Drain<'_, Action> {
+    pub fn on_event(&mut self, now: Instant, event: Event) -> Said<'_, Action> {
         self.wake(now);
         match event {
             Event::Cancel(id) => self.cancel(now, id),
             Event::Offer(id, job) => self.offer(now, id, job),
             Event::Wake => {}
         }
-        self.actions.drain(..)
+        Said::new(&mut self.actions)
     }
 
     /// Jobs in service and jobs waiting.
