@@ -172,13 +172,6 @@ impl Presets {
             let message = format!("{} publishes no figures for the quota '{}'", row.provider, spec.preset);
             return Err(Unfit { message, help: format!("give the account's own, such as {example}") });
         }
-        if !spec.lowered.is_empty() && !missing.contains("lowered") {
-            let message = format!("the quota '{}' is not lowered at times", spec.preset);
-            return Err(Unfit {
-                message,
-                help: "write the limits that are as `limits`, with `lowered`".into(),
-            });
-        }
         if let Some(name) = figures.keys().find(|name| !counted.contains(name)) {
             let message = format!("the quota '{}' has no `{name}`", spec.preset);
             return Err(Unfit {
@@ -186,7 +179,7 @@ impl Presets {
                 help: format!("its rule counts {}: write such as {example}", counted.join(", ")),
             });
         }
-        if !spec.lowered.is_empty() && !named.contains("lowered") {
+        if !spec.lowered.is_empty() && !missing.contains("lowered") {
             let message = format!("{} lowers no limits of the quota '{}'", row.provider, spec.preset);
             let help = "remove `lowered`, or write limits of your own with it";
             return Err(Unfit { message, help: help.into() });

@@ -200,6 +200,10 @@ impl Row for Zone {
 }
 
 impl Row for LinkOffer {
+    fn names(&self) -> Vec<(&'static str, &str)> {
+        vec![("cloud", &self.cloud), ("source", &self.source)]
+    }
+
     fn key(&self) -> Vec<&str> {
         vec![&self.cloud, self.reach.name()]
     }

@@ -36,7 +36,7 @@ pub struct Missing {
 
 impl Scenario {
     /// Gives each endpoint its tariff for the days of the run, as `date` and `duration` now say.
-    pub fn price(&mut self) -> crate::error::Result<()> {
+    pub fn price(&mut self) -> Result<()> {
         match self.price_all().first() {
             None => Ok(()),
             Some(Missing { endpoint, why, .. }) => {

@@ -301,7 +301,7 @@ fn the_number_inside_and_the_work_done_add_up() {
             work += u64::from(job.total());
             inside += 1;
             begun.insert(id(number), now);
-            assert_eq!(endpoint.on_event(now, Event::Offer(id(number), job)).len(), 0);
+            assert_eq!(endpoint.on_event(now, Event::Offer(id(number), job)).count(), 0);
         }
     }
     assert_eq!((inside, integral), (0, stays));

@@ -192,7 +192,7 @@ fn a_late_wake_changes_no_instant_of_what_follows() {
     let limits = ["{ kind = 'concurrency', max = 1, queue_max = 9 }"];
     let mut late = endpoint(&limits, FIXED, Detail::Stretches);
     for k in 0..3 {
-        assert_eq!(late.on_event(millis(0), offer(millis(0), job(k, 1, 1)).1).len(), 0);
+        assert_eq!(late.on_event(millis(0), offer(millis(0), job(k, 1, 1)).1).count(), 0);
     }
     assert_eq!(late.on_event(millis(250), Event::Wake).filter(|(_, reply)| reply.is_final()).count(), 2);
     assert_eq!(late.deadline(), Some(millis(300)));
