@@ -11,7 +11,7 @@ use crate::catalogue::row::STALE_AFTER_DAYS;
 use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
 use crate::commitments::{AnyCommitment, Throughput};
 use crate::error::{Error, Result};
-use crate::price::Tariff;
+use crate::price::{Tariff, TokenClass};
 use crate::server::latency::AnyLatency;
 use crate::time::Instant;
 use crate::wire::Tier;
@@ -225,7 +225,19 @@ impl Scenario {
         let promotion = row.and_then(|row| row.promotion_through).map(|day| {
             format!("the price of {model} at {provider} is promotional, without a stated end: promised through {day}")
         });
-        stale.into_iter().chain(promotion).collect()
+        stale.into_iter().chain(promotion).chain(self.unpriced_cache(spec)).collect()
+    }
+
+    /// Whether what is read from an endpoint's prompt cache has no price, so that its cost will not be known.
+    fn unpriced_cache(&self, spec: &EndpointSpec) -> Option<String> {
+        let price = spec.tariff.price(Instant::START, None).filter(|_| spec.cache.is_some())?;
+        let is_priced = price.includes_tokens() || price.rate(TokenClass::CacheRead, 0).is_some();
+        let is_included = self.included().any(|name| name == spec.name);
+        (!is_priced && !is_included).then(|| {
+            "it has a prompt cache and no price for `cache_read`: its cost is unknown once something is read from the \
+             cache; give the endpoint its `price` with `cache_read`"
+                .into()
+        })
     }
 }
 

@@ -330,3 +330,19 @@ fn a_machine_whose_instances_are_bought_is_not_rented_as_well() {
     later.price().unwrap();
     assert_eq!(later.unit_rows[0].as_ref().map(|row| row.price.to_string()).as_deref(), Some("7.00"));
 }
+
+#[test]
+fn a_cache_whose_reads_have_no_price_is_warned_of() {
+    let cached = |endpoint: &str| scenario("", &format!("{endpoint}\ncache = \"azure\"")).warnings();
+    let warnings = cached("provider = \"azure\"\nmodel = \"gpt-oss-120b\"");
+    assert!(
+        warnings.len() == 1
+            && warnings[0].starts_with("endpoint 'e': it has a prompt cache and no price for `cache_read`"),
+        "{warnings:?}"
+    );
+    assert_eq!(cached("provider = \"azure\"\nmodel = \"gpt-5.4\""), Vec::<String>::new());
+    assert_eq!(
+        cached("provider = \"azure\"\nmodel = \"m\"\nprice = { per_hour = \"1\" }"),
+        Vec::<String>::new()
+    );
+}
