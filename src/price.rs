@@ -49,7 +49,7 @@ pub struct Price {
 
 /// Rates of a whole request whose prompt is longer than a threshold: a cliff, not a margin.
 /// A class that is not given keeps its ordinary rate.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LongContext {
     /// Prompt tokens, cached ones included, above which these rates hold.
@@ -204,6 +204,31 @@ mod tests {
         let usage = Usage { input: 3, output: 5, reasoning: 7, ..Usage::default() };
         assert_eq!(price.metered(&usage).unwrap().total(), Money::from_picos(3_000_000 + 2 * 12_000_000));
         assert_eq!(price.metered(&Usage { cache_read: 1, ..usage }), Err("cache_read"));
+    }
+
+    /// OpenAI and Bedrock bill "272K or fewer" at the short rate, and all of a longer request at the long one.
+    #[test]
+    fn a_prompt_of_exactly_the_threshold_is_short_and_one_token_more_makes_all_of_it_long() {
+        let long = LongContext {
+            above: 272_000,
+            input: "4".parse().ok(),
+            output: "15".parse().ok(),
+            ..LongContext::default()
+        };
+        let price = Price {
+            input: "2".parse().ok(),
+            cache_read: "0.2".parse().ok(),
+            output: "10".parse().ok(),
+            long_context: vec![long],
+            ..Price::default()
+        };
+        let cost = |cache_read| {
+            let usage = Usage { input: 200_000, cache_read, output: 1_000, ..Usage::default() };
+            price.metered(&usage).map(|parts| parts.total().to_string())
+        };
+        // 200,000 · 2 + 72,000 · 0.2 + 1,000 · 10; then 200,000 · 4 + 72,001 · 0.2 + 1,000 · 15, by the million.
+        assert_eq!(cost(72_000).as_deref(), Ok("0.4244"));
+        assert_eq!(cost(72_001).as_deref(), Ok("0.8294002"));
     }
 
     #[test]

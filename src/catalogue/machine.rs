@@ -174,6 +174,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::catalogue::{Catalogue, Term};
 
     #[test]
     fn every_machine_has_its_own_name_and_a_published_point_or_says_what_it_was_derived_from() {
@@ -190,6 +191,16 @@ mod tests {
                 }
             };
             assert!(is_founded, "{}", machine.name);
+        }
+    }
+
+    #[test]
+    fn the_instance_of_every_machine_has_a_price_by_the_hour() {
+        let ours = Catalogue::embedded();
+        for machine in Machine::all() {
+            let row =
+                ours.unit_for(None, &machine.provider, &machine.unit, "us-east-1", Term::Hour, ours.day());
+            assert!(row.is_ok(), "{}: {}", machine.name, row.unwrap_err());
         }
     }
 
