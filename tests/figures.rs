@@ -7,7 +7,7 @@ use tollgate::machines;
 use tollgate::outcome::{Ended, Outcome};
 use tollgate::price::{Price, Tariff};
 use tollgate::scenario::Scenario;
-use tollgate::section::{Section, Value, Verdict};
+use tollgate::section::{ScopeKind, Section, Value, Verdict};
 use tollgate::simulate::{Flow, simulate};
 
 /// What a scenario comes to: its outcomes and its sections.
@@ -46,6 +46,23 @@ fn rates_and_reserved_capacity_are_of_the_whole_duration_and_not_up_to_the_last_
     assert_eq!(*total(&sections, "cost_reserved"), Value::Money("100".parse().unwrap()));
     assert_eq!(*total(&sections, "cost_total"), Value::Money("100".parse().unwrap()));
     assert_eq!(*total(&sections, "offered_rate"), Value::Number(0.1));
+}
+
+#[test]
+fn what_was_said_first_of_a_kind_of_fault_is_kept_with_the_endpoint() {
+    let head = "duration = \"4s\"\n[arrivals]\nkind = \"constant\"\nrate = 1";
+    let endpoint = "latency = { kind = \"fixed\", ttft = \"100ms\", itl = \"10ms\" }\n\
+                    limits = [{ kind = \"outage\", windows = [{ from = \"5s\", for = \"1s\" }], break_streams = true }]\n\
+                    price = { input = \"1\", output = \"10\" }";
+    let (outcomes, sections) =
+        play(&scenario(head, "output = { kind = \"fixed\", tokens = 1000 }", endpoint));
+    let Ended::Broken(fault) = &outcomes[0].attempts[0].ended else { panic!("{:?}", outcomes[0]) };
+    let refusals = sections.iter().find(|section| section.name == "refusals").unwrap();
+    let figure = |name: &str| refusals.figure(ScopeKind::Endpoint, "e", name).map(|figure| &figure.value);
+    let name = format!("fault_{}", fault.kind.name());
+    assert_eq!(figure(&name), Some(&Value::Count(4)));
+    assert_eq!(figure(&format!("{name}_said")), Some(&Value::Text(fault.detail.clone())));
+    assert_eq!(figure("fault_dns_said"), None);
 }
 
 #[test]
