@@ -395,6 +395,7 @@ impl Scenario {
                 spec.latency = machine.latency().ok().map(AnyLatency::ContinuousBatching);
             }
         }
+        presets::cacheable(&mut scenario, tree.get_ref());
         for (nth, commitment) in (1..).zip(&mut scenario.commitments) {
             if commitment.name().is_empty() {
                 let name = format!("{}-{nth}", commitment.kind());

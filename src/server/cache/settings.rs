@@ -80,7 +80,8 @@ struct Written {
     ttl: Option<Span>,
     /// How long it is kept where the class asks for `ttl = "long"`.
     ttl_long: Option<Span>,
-    /// Shorter beginnings are not stored, in tokens.
+    /// Shorter beginnings are not stored, in tokens; where it is not given, the model's in the catalogue before the
+    /// preset's.
     min_tokens: Option<u32>,
     /// Lengths are rounded down to a multiple of so many tokens.
     step: Option<u32>,
