@@ -1,5 +1,6 @@
 //! The scenario: one file says what comes, who may serve it, what each allows and charges.
 
+mod caching;
 mod check;
 mod diagnostic;
 mod explain;
@@ -395,7 +396,7 @@ impl Scenario {
                 spec.latency = machine.latency().ok().map(AnyLatency::ContinuousBatching);
             }
         }
-        presets::cacheable(&mut scenario, tree.get_ref());
+        caching::resolve(&mut scenario, tree.get_ref());
         for (nth, commitment) in (1..).zip(&mut scenario.commitments) {
             if commitment.name().is_empty() {
                 let name = format!("{}-{nth}", commitment.kind());

@@ -1,26 +1,10 @@
-//! What the catalogue knows beside prices, written out: quotas and capacities as limits, what caches keep at least.
+//! The catalogue's quotas and capacities written out as limits.
 
 use toml::de::DeTable;
 
-use super::Scenario;
 use super::diagnostic::Diagnostic;
-use super::price::Sold;
-use super::tree::{self, Step};
+use super::{Scenario, tree};
 use crate::catalogue::quota::QuotaSpec;
-
-/// What caches keep at least is the model's, where the catalogue knows it and the scenario does not say it.
-pub fn cacheable(scenario: &mut Scenario, tree: &DeTable<'_>) {
-    let prices = scenario.prices.clone();
-    for (index, spec) in scenario.endpoints.iter_mut().enumerate() {
-        let Sold { provider, model, .. } = spec.sold();
-        let least = prices.model(provider, &model).and_then(|row| row.cacheable_min_tokens);
-        let key = |key: &str| Step::Key(key.into());
-        let written = [key("endpoints"), Step::Index(index), key("cache"), key("min_tokens")];
-        if let (Some(cache), Some(least), None) = (&mut spec.cache, least, tree::get(tree, &written)) {
-            cache.min_tokens = least;
-        }
-    }
-}
 
 /// Puts what quotas and capacities stand for before the limits of each endpoint and pool, and tells which stand
 /// for nothing. A scenario that is written back then holds every limit in full, once.
@@ -73,31 +57,4 @@ pub fn expand(scenario: &mut Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
         }
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    fn least(model: &str, cache: &str) -> u32 {
-        let text = format!(
-            "duration = \"1s\"\narrivals = {{ kind = \"constant\", rate = 1 }}\n[[classes]]\nname = \"c\"\n\
-             input = {{ kind = \"fixed\", tokens = 1 }}\noutput = {{ kind = \"fixed\", tokens = 1 }}\nmax_tokens = 1\n\
-             [[endpoints]]\nname = \"e\"\nprovider = \"anthropic\"\nmodel = \"{model}\"\ncache = {cache}\n\
-             latency = {{ kind = \"fixed\", ttft = \"1s\" }}\nprice = {{ input = \"1\", output = \"1\" }}\n"
-        );
-        let scenario =
-            Scenario::parse(&text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
-        scenario.endpoints[0].cache.as_ref().expect("it has one").min_tokens
-    }
-
-    #[test]
-    fn a_cache_keeps_at_least_what_its_model_does_unless_the_scenario_says_it() {
-        assert_eq!(least("claude-sonnet-5-5", "\"anthropic\""), 512);
-        assert_eq!(least("claude-haiku-4-5", "{ preset = \"anthropic\", ttl = \"10m\" }"), 4096);
-        assert_eq!(least("claude-haiku-4-5", "{ preset = \"anthropic\", min_tokens = 2000 }"), 2000);
-        assert_eq!(least("some-other", "\"anthropic\""), 1024);
-    }
 }

@@ -139,7 +139,9 @@ impl Scenario {
                 link.name
             )
         });
-        self.endpoints.iter().flat_map(warn).chain(unused).chain(self.stale_units()).chain(self.idle_units()).collect()
+        let units = self.stale_units().into_iter().chain(self.idle_units());
+        let rest = unused.chain(units).chain(self.cache_doubts());
+        self.endpoints.iter().flat_map(warn).chain(rest).collect()
     }
 
     /// Units that are paid for and include nothing, as the endpoints that they serve ask for another tier.
