@@ -91,7 +91,8 @@ impl<E> Timeline<E> {
 
     pub fn pop(&mut self) -> Option<(Instant, E)> {
         // The greatest is the earliest, and nothing is less than something.
-        let entry = if self.line.front() > self.heap.peek() { self.line.pop_front() } else { self.heap.pop() };
+        let entry =
+            if self.line.front() > self.heap.peek() { self.line.pop_front() } else { self.heap.pop() };
         entry.map(|entry| (entry.at, entry.event))
     }
 

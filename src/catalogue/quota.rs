@@ -164,8 +164,13 @@ impl Presets {
         let mut figures: Figures = rates.map(|(name, rate)| (name, integer(rate))).collect();
         // Filled with nothing, a rule misses each of its figures.
         let missing = self.fill(&row.rule, &Figures::new())?.missing;
-        let counted: Vec<&str> =
-            row.rates.each().into_iter().map(|(name, _)| name).filter(|name| missing.contains(*name)).collect();
+        let counted: Vec<&str> = row
+            .rates
+            .each()
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| missing.contains(*name))
+            .collect();
         let example = counted.iter().map(|name| format!("{name} = 100_000")).collect::<Vec<_>>().join(", ");
         let example = format!("quota = {{ preset = \"{}\", rates = {{ {example} }} }}", spec.preset);
         if figures.is_empty() {
