@@ -295,8 +295,12 @@ impl EndpointSpec {
     /// Whether the class may not use the endpoint.
     pub fn bars(&self, class: &Class) -> bool {
         let is_excluded = |name: &String| *name == self.name || name == self.provider.name();
-        let leaves = |zone: &String| self.residency.as_ref() != Some(zone);
-        class.exclude.iter().any(is_excluded) || class.residency.as_ref().is_some_and(leaves)
+        class.exclude.iter().any(is_excluded) || self.leaves_zone(class)
+    }
+
+    /// Whether its data would leave the zone in which the class must stay.
+    pub fn leaves_zone(&self, class: &Class) -> bool {
+        class.residency.as_ref().is_some_and(|zone| self.residency.as_ref() != Some(zone))
     }
 
     pub fn dialect(&self) -> AnyDialect {

@@ -51,18 +51,20 @@ impl Check<'_, '_> {
         }
     }
 
-    /// No provider passes requests of the class on to where they may not go.
+    /// No provider passes requests of the class on to another zone. What `exclude` bars it may pass on to: that is the
+    /// client's choice.
     fn passed_on(&mut self, scenario: &Scenario, class: &Class) {
         for (index, spec) in scenario.endpoints.iter().enumerate().filter(|(_, spec)| !spec.bars(class)) {
             let spill = scenario.terms(index).spill;
             let Some(other) = spill.map(|spill| &scenario.endpoints[spill.to]) else { continue };
-            if other.bars(class) {
+            if other.leaves_zone(class) {
                 let key = if spec.spillover.is_some() { "spillover" } else { "headers" };
                 let message = format!(
-                    "`{}` may pass requests of class `{}` on to `{}`, where they may not go",
+                    "`{}` may pass requests of class `{}` on to `{}`, out of their zone",
                     spec.name, class.name, other.name
                 );
-                let help = "spill over to an endpoint that the class may use, or bar the class from both with `exclude`";
+                let help =
+                    "spill over to an endpoint in the zone, or bar the class from this one with `exclude`";
                 self.say(&format!("endpoints.{index}.{key}"), message, &stand(other), help);
             }
         }
