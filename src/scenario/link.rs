@@ -13,7 +13,7 @@ use crate::catalogue::{LinkOffer, Reach};
 use crate::commitments::{AnyCommitment, Commitment, Fee, Passage, per_byte};
 use crate::machines;
 use crate::number::Span;
-use crate::price::{Money, Rate};
+use crate::price::Money;
 use crate::wire::EndpointId;
 
 /// Where the callers stand.
@@ -204,7 +204,7 @@ impl Link {
 
 /// A check has seen that prices are whole pico-dollars a byte.
 fn passage(link: &str, there: Money, back: Money, (input, output): (u32, u32)) -> Passage {
-    let rate = |per_gb| per_byte(per_gb).unwrap_or(Rate::default());
+    let rate = |per_gb| per_byte(per_gb).unwrap_or_default();
     Passage {
         link: link.into(),
         there: rate(there),
