@@ -47,3 +47,15 @@ impl Term {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Term;
+
+    #[test]
+    fn a_month_is_a_twelfth_of_a_year_of_365_days() {
+        let hours = [Term::Month, Term::Quarter, Term::Half, Term::Year, Term::ThreeYears].map(Term::hours);
+        assert_eq!(hours, [1, 3, 6, 12, 36].map(|months| months * 365 * 24 / 12));
+        assert_eq!([Term::Hour.hours(), Term::Week.hours()], [1, 7 * 24]);
+    }
+}

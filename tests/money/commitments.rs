@@ -134,3 +134,59 @@ fn what_a_unit_can_serve_is_known_from_the_endpoints_capacity_and_from_the_catal
     scenario.endpoints[0].capacity = Some(toml::from_str(capacity).expect("a capacity"));
     assert_eq!(unused(&scenario).0, [33_333, 33_333]);
 }
+
+#[test]
+fn a_spilled_answer_that_is_cut_is_billed_by_the_endpoint_that_gave_it() {
+    // The first endpoint refuses everything; the other's answers are under way when their time is over.
+    let text = r#"
+duration = "1s"
+arrivals = { kind = "constant", rate = 1 }
+[[classes]]
+name = "c"
+timeout = "15s"
+input = { kind = "fixed", tokens = 90 }
+output = { kind = "fixed", tokens = 10 }
+[[endpoints]]
+name = "e"
+provider = "azure"
+model = "m"
+spillover = "f"
+limits = [{ kind = "outage", status = 429, windows = [{ from = "0s" }] }]
+latency = { kind = "fixed", ttft = "10s" }
+[[endpoints]]
+name = "f"
+provider = "azure"
+model = "n"
+latency = { kind = "fixed", ttft = "10s", itl = "1s" }
+price = { input = "10000", output = "10000" }
+[[commitments]]
+kind = "units"
+endpoints = ["e"]
+unit = "ptu"
+units = 1
+term = "hour"
+"#;
+    let scenario = Scenario::parse(text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let (outcomes, _, _, sections) = play(&scenario);
+    let attempts: Vec<_> = outcomes.iter().flat_map(|outcome| &outcome.attempts).collect();
+    let [attempt] = attempts[..] else { panic!("{attempts:?}") };
+    assert!(attempt.is_spilled && outcomes[0].winner.is_none());
+    // 90 tokens of the prompt, and those of the answer that came in five seconds, at a cent each.
+    let tokens = 90 + u64::from(attempt.usage.output);
+    assert!((95..=96).contains(&tokens), "{tokens}");
+    assert_eq!(total(&sections, "cost_spilled"), money("0.01") * tokens);
+}
+
+#[test]
+fn what_leaves_capacity_at_its_own_endpoint_costs_its_tokens() {
+    let scenario = dollars(
+        "commitments = [{ kind = \"units\", endpoints = [\"e\"], unit = \"ptu\", units = 1, term = \"hour\", price = \"1\" }]",
+    );
+    let sheet = machines::setup(&scenario, true).sheet;
+    let (mut outcomes, ..) = play(&scenario);
+    let attempt = &mut outcomes[0].attempts[0];
+    let cost = |attempt: &Attempt| sheet.charge(attempt).expect("all is priced").total();
+    assert_eq!(cost(attempt), Money::ZERO);
+    attempt.is_spilled = true;
+    assert_eq!(cost(attempt), Money::DOLLAR);
+}

@@ -10,7 +10,7 @@ use tollgate::bill::{Bill, ChargeKind};
 use tollgate::collectors::Collectors;
 use tollgate::collectors::log::Log;
 use tollgate::machines;
-use tollgate::outcome::{Cause, Outcome};
+use tollgate::outcome::{Attempt, Cause, Outcome};
 use tollgate::price::{LongContext, Money, Price, Rate, Tariff};
 use tollgate::report::focus::{self, Account, Resource};
 use tollgate::report::summary::{Host, SCHEMA, Summary, Validity, Verb, Verdict};
