@@ -14,6 +14,7 @@ use super::flight::Flight;
 pub use super::plan::Plan;
 use super::purse::Purse;
 use super::retry::{Failure, Reason};
+use super::timer::{Due, Known, Timer};
 use crate::index::Ring;
 use crate::outbox::Said;
 use crate::outcome::{Cause, End, Ended};
@@ -39,37 +40,6 @@ pub struct Dispatcher {
     actions: VecDeque<Action>,
     tried: Vec<EndpointId>,
 }
-
-/// Why the dispatcher wants to be woken, beside arrivals and deadlines.
-#[derive(Clone, Copy, Debug)]
-enum Timer {
-    Hedge(AttemptId),
-    Retry(RequestId),
-    Stall(AttemptId),
-}
-
-impl Timer {
-    /// Whether what it was set for has ended before.
-    fn is_over(&self, flights: &Ring<Flight>) -> bool {
-        match self {
-            Timer::Hedge(id) | Timer::Stall(id) => {
-                flights.get(id.request.0).is_none_or(|flight| !flight.is_live(id.nth))
-            }
-            Timer::Retry(id) => flights.get(id.0).is_none(),
-        }
-    }
-}
-
-/// What is due next. Ties are taken in this order.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Due {
-    Timer,
-    Deadline(usize),
-    Arrival,
-}
-
-/// What is due next, where nothing has happened since it was looked for.
-type Known = Option<Option<(Instant, Due)>>;
 
 impl Dispatcher {
     pub fn new(plan: Plan) -> Dispatcher {

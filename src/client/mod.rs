@@ -12,4 +12,5 @@ pub mod prefix;
 pub mod purse;
 pub mod retry;
 pub mod routers;
+mod timer;
 pub mod workload;
