@@ -98,7 +98,7 @@ mod tests {
     fn a_prefix_that_no_cache_serves_as_it_asks_is_warned_of() {
         let doubts = |prefix: &str, cache: &str| {
             let scenario = scenario("claude-sonnet-5-5", &format!("prefix = {{ {prefix} }}"), cache);
-            scenario.warnings().join("\n")
+            scenario.cache_doubts().join("\n")
         };
         let anthropic = "cache = \"anthropic\"";
         assert!(doubts("tokens = 900", "").contains("class 'c': no endpoint has a `cache` for its `prefix`"));

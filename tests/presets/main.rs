@@ -143,7 +143,8 @@ fn units_that_nobody_pays_for_and_prompts_with_several_answers_are_warned_of() {
     let bought = "capacity = { unit = \"ptu\", units = 15, model = \"gpt-5\" }\nbody = { n = 3 }\n";
     let read =
         |text: &str| Scenario::parse(text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let by_token = ENDPOINT.replace("{ per_hour = \"15\" }", "{ input = \"1\", output = \"1\" }") + bought;
+    let endpoint = ENDPOINT.replace("[[endpoints]]", "max_tokens = 10\n[[endpoints]]");
+    let by_token = endpoint.replace("{ per_hour = \"15\" }", "{ input = \"1\", output = \"1\" }") + bought;
     let [unpaid, several] = &read(&by_token).warnings()[..] else {
         panic!("{:?}", read(&by_token).warnings())
     };
@@ -154,7 +155,7 @@ fn units_that_nobody_pays_for_and_prompts_with_several_answers_are_warned_of() {
         + "[[commitments]]\nprice = \"1\"\n"
         + &tell.replace("], ", "]\n").replace("\", ", "\"\n").replace("15, ", "15\n");
     assert_eq!(read(&paid).warnings().len(), 1, "{paid}");
-    assert_eq!(read(&(ENDPOINT.to_string() + bought)).warnings().len(), 1, "by the hour");
+    assert_eq!(read(&(endpoint + bought)).warnings().len(), 1, "by the hour");
 }
 
 /// Anthropic, rate limits, 2026: all Opus 4.x share one bucket.

@@ -1,6 +1,7 @@
 //! Whether an endpoint can be spoken to as its tables say.
 
-use super::super::{EndpointSpec, Scenario, header, secret};
+use super::super::endpoint::header;
+use super::super::{EndpointSpec, Scenario, secret};
 use http::Method;
 
 use super::Check;
