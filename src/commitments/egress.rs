@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::passage::bytes_per_output_token;
 use super::{Commitment, Party, Passage, is_among, per_byte, problem_of_money};
 use crate::price::Money;
 
@@ -17,7 +18,7 @@ pub struct Egress {
     /// Dollars for a gigabyte (10⁹ bytes), with at most three decimals.
     pub per_gb: Money,
     /// Billed bytes for each generated token.
-    #[serde(default = "five")]
+    #[serde(default = "bytes_per_output_token")]
     pub bytes_per_output_token: u32,
     /// Billed bytes for each prompt token: none, where only what leaves the provider is billed.
     #[serde(default)]
@@ -69,8 +70,4 @@ impl Commitment for Egress {
         let problem = per_byte(self.per_gb).err().map(|problem| ("per_gb", problem));
         problem.or_else(|| problem_of_money("per_gb", self.per_gb))
     }
-}
-
-fn five() -> u32 {
-    5
 }

@@ -7,7 +7,7 @@ mod contract;
 mod discount;
 mod egress;
 mod minimum;
-mod passage;
+pub mod passage;
 mod units;
 
 pub use contract::{Capacity, Contract, Holder, Pledge, Terms};

@@ -51,6 +51,17 @@ impl Fee {
     }
 }
 
+/// Text has four to six bytes a token: an estimate, not verified.
+pub fn bytes_per_input_token() -> u32 {
+    5
+}
+
+/// Its text, and the event that brings it, which has 100 to 300 bytes where answers are streamed token by token:
+/// an estimate, not verified.
+pub fn bytes_per_output_token() -> u32 {
+    5 + 200
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{EndpointSpec, Scenario};
 use crate::catalogue::{LinkOffer, Reach};
-use crate::commitments::{AnyCommitment, Commitment, Fee, Passage, per_byte};
+use crate::commitments::passage::{self, Fee, Passage};
+use crate::commitments::{AnyCommitment, Commitment, per_byte};
 use crate::machines;
 use crate::number::Span;
 use crate::price::Money;
@@ -52,10 +53,10 @@ pub struct Link {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_hour: Option<Money>,
     /// Bytes for each prompt token.
-    #[serde(default = "bytes_per_input_token")]
+    #[serde(default = "passage::bytes_per_input_token")]
     pub bytes_per_input_token: u32,
     /// Bytes for each generated token: more where each comes in an event of its own.
-    #[serde(default = "bytes_per_output_token")]
+    #[serde(default = "passage::bytes_per_output_token")]
     pub bytes_per_output_token: u32,
 }
 
@@ -145,10 +146,11 @@ impl Scenario {
             return Way::default();
         }
         let rate = |row: Option<&LinkOffer>| row.map_or(Money::ZERO, |row| row.per_gb);
+        let bytes = (passage::bytes_per_input_token(), passage::bytes_per_output_token());
         Way {
             link: Some(reach.name().into()),
             round_trip: out.and_then(|row| row.round_trip).map(Span::get),
-            passage: Some(passage(reach.name(), rate(out), rate(back), BYTES)),
+            passage: Some(passage_of(reach.name(), rate(out), rate(back), bytes)),
             own: None,
         }
     }
@@ -191,7 +193,7 @@ impl Link {
         Way {
             link: Some(self.name.clone()),
             round_trip: Some(self.round_trip.get()),
-            passage: Some(passage(&self.name, self.per_gb, self.per_gb_back, bytes)),
+            passage: Some(passage_of(&self.name, self.per_gb, self.per_gb_back, bytes)),
             own: Some(index),
         }
     }
@@ -203,7 +205,7 @@ impl Link {
 }
 
 /// A check has seen that prices are whole pico-dollars a byte.
-fn passage(link: &str, there: Money, back: Money, (input, output): (u32, u32)) -> Passage {
+fn passage_of(link: &str, there: Money, back: Money, (input, output): (u32, u32)) -> Passage {
     let rate = |per_gb| per_byte(per_gb).unwrap_or_default();
     Passage {
         link: link.into(),
@@ -311,15 +313,4 @@ impl JsonSchema for Word {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "pattern": "^[a-z0-9-]+$"})
     }
-}
-
-/// Text has four to six bytes a token, and a streamed event 100 to 300 around it: estimates, not verified.
-const BYTES: (u32, u32) = (5, 205);
-
-fn bytes_per_input_token() -> u32 {
-    BYTES.0
-}
-
-fn bytes_per_output_token() -> u32 {
-    BYTES.1
 }

@@ -26,8 +26,32 @@ impl Scenario {
             )
         });
         let units = self.stale_units().into_iter().chain(self.idle_units());
-        let rest = unused.chain(units).chain(self.cache_doubts());
+        let rest = unused.chain(units).chain(self.cache_doubts()).chain(self.doubled_quotas());
         self.endpoints.iter().flat_map(warn).chain(rest).collect()
+    }
+
+    /// Endpoints of one account and place that have the same row of the vendor's quotas each for itself.
+    fn doubled_quotas(&self) -> Vec<String> {
+        let row = |spec: &EndpointSpec| {
+            let quota = spec.quota.as_ref().filter(|quota| quota.scale.is_none())?;
+            self.prices.presets.quota_row(&quota.preset).ok()
+        };
+        let at = |spec: &EndpointSpec| (spec.region.clone(), spec.project.clone(), spec.url.clone());
+        let with_rows = self.endpoints.iter().filter_map(|spec| Some((spec, row(spec)?)));
+        let with_rows: Vec<_> = with_rows.collect();
+        let doubled = with_rows.iter().enumerate().filter_map(|(nth, (spec, own))| {
+            let mut earlier = with_rows[..nth].iter();
+            let (first, _) = earlier.find(|(other, row)| std::ptr::eq(*row, *own) && at(other) == at(spec))?;
+            Some(format!(
+                "endpoint '{}': it and '{}' have the quota of {} {} each for itself; in one account they share it: \
+                 make it the `quota` of one of the [[pools]], or give each its part by `scale`",
+                spec.name,
+                first.name,
+                own.provider,
+                own.models.join(", ")
+            ))
+        });
+        doubled.collect()
     }
 
     /// Units that are paid for and include nothing, as the endpoints that they serve ask for another tier.
@@ -129,4 +153,41 @@ fn several_answers(spec: &EndpointSpec) -> Option<String> {
         )
     };
     (count > 1).then(warning)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_quota_that_endpoints_of_one_account_have_twice_is_warned_of() {
+        let endpoint = |name: &str, model: &str, rest: &str| {
+            format!(
+                "[[endpoints]]\nname = '{name}'\nprovider = 'anthropic'\nmodel = '{model}'\n{rest}\n\
+                 latency = {{ kind = 'fixed', ttft = '1s' }}\nprice = {{ input = '1', output = '1' }}\n"
+            )
+        };
+        let doubled = |second: &str| {
+            let first = endpoint("a", "claude-opus-4-7", "quota = 'anthropic/start/claude-opus-4-7'");
+            let text = format!(
+                "date = '2026-11-21'\nduration = '1m'\narrivals = {{ kind = 'constant', rate = 1 }}\n[[classes]]\nname = 'c'\n\
+                 max_tokens = 9\ninput = {{ kind = 'fixed', tokens = 1 }}\noutput = {{ kind = 'fixed', tokens = 1 }}\n\
+                 {first}{second}"
+            );
+            let scenario =
+                Scenario::parse(&text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+            scenario.doubled_quotas().join("\n")
+        };
+        let family = endpoint("b", "claude-opus-4-8", "quota = 'anthropic/start/claude-opus-4-8'");
+        assert!(
+            doubled(&family)
+                .starts_with("endpoint 'b': it and 'a' have the quota of anthropic claude-opus-4")
+        );
+        let part = "quota = { preset = 'anthropic/start/claude-opus-4-8', scale = 0.5 }";
+        assert_eq!(doubled(&endpoint("b", "claude-opus-4-8", part)), "");
+        let other = endpoint("b", "claude-sonnet-4-6", "quota = 'anthropic/start/claude-sonnet-4-6'");
+        assert_eq!(doubled(&other), "");
+    }
 }
