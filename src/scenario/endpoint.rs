@@ -106,6 +106,9 @@ pub struct EndpointSpec {
     /// hold beside the endpoint's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<QuotaSpec>,
+    /// The quota that was written out as limits.
+    #[serde(skip)]
+    pub quota_expanded: Option<QuotaSpec>,
     /// Capacity bought in the vendor's units: it stands for limits likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,

@@ -13,8 +13,9 @@ pub fn expand(scenario: &mut Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (index, spec) in scenario.endpoints.iter_mut().enumerate() {
         let (provider, model) = (spec.provider.name(), spec.sold_as.as_ref().unwrap_or(&spec.model));
-        let quota = spec.quota.take().map(|quota| {
-            let limits = presets.suits(&quota.preset, provider, model).and_then(|()| presets.quota(&quota));
+        spec.quota_expanded = spec.quota.take();
+        let quota = spec.quota_expanded.as_ref().map(|quota| {
+            let limits = presets.suits(&quota.preset, provider, model).and_then(|()| presets.quota(quota));
             ("quota", limits)
         });
         let capacity = spec.capacity.as_mut().filter(|capacity| capacity.enforce).map(|capacity| {

@@ -30,25 +30,27 @@ impl Scenario {
         self.endpoints.iter().flat_map(warn).chain(rest).collect()
     }
 
-    /// Endpoints of one account and place that have the same row of the vendor's quotas each for itself.
+    /// Endpoints of one model and place that have the same quota of the vendor's each for itself.
     fn doubled_quotas(&self) -> Vec<String> {
         let row = |spec: &EndpointSpec| {
-            let quota = spec.quota.as_ref().filter(|quota| quota.scale.is_none())?;
+            let quota = spec.quota_expanded.as_ref().filter(|quota| quota.scale.is_none())?;
             self.prices.presets.quota_row(&quota.preset).ok()
         };
-        let at = |spec: &EndpointSpec| (spec.region.clone(), spec.project.clone(), spec.url.clone());
+        let at = |spec: &EndpointSpec| {
+            (spec.sold().model, spec.region.clone(), spec.project.clone(), spec.url.clone())
+        };
         let with_rows = self.endpoints.iter().filter_map(|spec| Some((spec, row(spec)?)));
         let with_rows: Vec<_> = with_rows.collect();
         let doubled = with_rows.iter().enumerate().filter_map(|(nth, (spec, own))| {
             let mut earlier = with_rows[..nth].iter();
             let (first, _) = earlier.find(|(other, row)| std::ptr::eq(*row, *own) && at(other) == at(spec))?;
             Some(format!(
-                "endpoint '{}': it and '{}' have the quota of {} {} each for itself; in one account they share it: \
+                "endpoint '{}': it and '{}' have the quota of {} for {} each for itself; in one account they share it: \
                  make it the `quota` of one of the [[pools]], or give each its part by `scale`",
                 spec.name,
                 first.name,
                 own.provider,
-                own.models.join(", ")
+                spec.sold().model
             ))
         });
         doubled.collect()
@@ -180,13 +182,14 @@ mod tests {
                 Scenario::parse(&text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
             scenario.doubled_quotas().join("\n")
         };
-        let family = endpoint("b", "claude-opus-4-8", "quota = 'anthropic/start/claude-opus-4-8'");
+        let twice = endpoint("b", "claude-opus-4-7", "quota = 'anthropic/start/claude-opus-4-7'");
+        let warning = doubled(&twice);
         assert!(
-            doubled(&family)
-                .starts_with("endpoint 'b': it and 'a' have the quota of anthropic claude-opus-4")
+            warning.starts_with("endpoint 'b': it and 'a' have the quota of anthropic for claude-opus-4-7"),
+            "{warning}"
         );
-        let part = "quota = { preset = 'anthropic/start/claude-opus-4-8', scale = 0.5 }";
-        assert_eq!(doubled(&endpoint("b", "claude-opus-4-8", part)), "");
+        let part = "quota = { preset = 'anthropic/start/claude-opus-4-7', scale = 0.5 }";
+        assert_eq!(doubled(&endpoint("b", "claude-opus-4-7", part)), "");
         let other = endpoint("b", "claude-sonnet-4-6", "quota = 'anthropic/start/claude-sonnet-4-6'");
         assert_eq!(doubled(&other), "");
     }
