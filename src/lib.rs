@@ -19,6 +19,7 @@ pub mod rng;
 pub mod section;
 pub mod time;
 pub mod weight;
+pub mod traces;
 pub mod wire;
 
 // Floor 1: the two halves, pure machines that know neither clocks nor sockets.

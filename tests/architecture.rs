@@ -22,6 +22,7 @@ const FLOORS: [&[&str]; 7] = [
         "section",
         "time",
         "weight",
+        "traces",
         "wire",
     ],
     &["client", "server"],

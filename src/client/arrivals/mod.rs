@@ -4,7 +4,6 @@ mod closed;
 mod constant;
 mod diurnal;
 mod gamma;
-mod layout;
 mod poisson;
 mod process;
 mod ramp;

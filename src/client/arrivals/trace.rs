@@ -7,12 +7,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::layout;
 use super::{Arrival, Arrivals, Lengths};
 use crate::error::{Error, Result};
 use crate::number::{Positive, Span};
 use crate::rng::Rng;
 use crate::time::{Instant, nanos};
+use crate::traces::{self, Record};
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -76,7 +76,7 @@ impl Arrivals for Trace {
 
     fn load(&mut self, folder: &Path) -> Result<()> {
         let path = folder.join(&self.file);
-        let rows = layout::read(&path)?;
+        let rows = rows(&path)?;
         let until = self.until.map_or(Duration::MAX, Span::get);
         let window: Vec<Row> =
             rows.into_iter().filter(|row| self.from.get() <= row.at && row.at < until).collect();
@@ -97,6 +97,20 @@ impl Arrivals for Trace {
         let end = Instant::START + span;
         Some(self.rows.partition_point(|row| self.time_of(row) < end) as f64)
     }
+}
+
+/// All rows of a file, in order of time, counted from the first.
+fn rows(path: &Path) -> Result<Vec<Row>> {
+    let (mut records, mut record) = (traces::Trace::find(path)?.records()?, Record::default());
+    let mut rows = Vec::new();
+    while records.read(&mut record)? {
+        let lengths = Lengths { input: record.input_tokens, output: record.output_tokens };
+        rows.push((record.at.unwrap_or_default(), lengths));
+    }
+    rows.sort_by_key(|(nanos, _)| *nanos);
+    let first = rows.first().map_or(0, |(nanos, _)| *nanos);
+    let span = |nanos: i64| Duration::from_nanos(nanos.abs_diff(first));
+    Ok(rows.into_iter().map(|(nanos, lengths)| Row { at: span(nanos), lengths }).collect())
 }
 
 fn one() -> Positive {
