@@ -6,11 +6,18 @@
 //! ```
 //! A file may be larger than memory, so nothing here holds more of it than a buffer, except what says so.
 
-mod clock;
+pub mod clock;
+mod field;
+pub mod layout;
+mod lines;
+mod sorted;
+mod source;
 mod table;
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use self::layout::{Form, Layout};
 use crate::error::{Error, Result};
 
 /// One recorded request. What a log does not tell is zero, empty or none.
@@ -55,28 +62,107 @@ pub trait Records: Send {
 #[derive(Clone, Debug)]
 pub struct Trace {
     path: PathBuf,
-    columns: table::Columns,
+    layout: Layout,
 }
 
 impl Trace {
     /// Finds out which layout a file has.
     pub fn find(path: &Path) -> Result<Trace> {
-        let columns = table::Columns::find(path)?;
-        Ok(Trace { path: path.into(), columns })
+        let form = sniff(path)?;
+        let layout = match form {
+            Form::Json => {
+                let keys = first_keys(path)?;
+                Layout::find(form, |name| keys.iter().any(|key| key == name)).ok_or(keys)
+            }
+            Form::Table => {
+                let names = table::names(path)?;
+                Layout::find(form, |name| names.iter().any(|other| other == name)).ok_or(names)
+            }
+        };
+        let layout = layout.map_err(|names| at_line(path, 1, unknown(form, &names)))?;
+        Ok(Trace { path: path.into(), layout })
     }
 
-    /// What its layout is called.
-    pub fn layout(&self) -> &'static str {
-        self.columns.layout()
+    /// A file of a layout that is told.
+    pub fn of(path: &Path, layout: Layout) -> Trace {
+        Trace { path: path.into(), layout }
+    }
+
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Its records in the file's order.
     pub fn records(&self) -> Result<Box<dyn Records>> {
-        Ok(Box::new(table::Rows::open(&self.path, &self.columns)?))
+        Ok(match self.layout.form {
+            Form::Json => Box::new(lines::Lines::open(&self.path, &self.layout)?),
+            Form::Table => Box::new(table::Rows::open(&self.path, &self.layout)?),
+        })
     }
+
+    /// Its records in order of time, those of one time in the file's order. A file that is not in order is sorted, in
+    /// pieces on disk where it is long.
+    pub fn sorted(&self) -> Result<Box<dyn Records>> {
+        let records = self.records()?;
+        if self.is_sorted()? { Ok(records) } else { sorted::sort(records, sorted::RECORDS_MAX) }
+    }
+
+    fn is_sorted(&self) -> Result<bool> {
+        let (mut records, mut record, mut last) = (self.records()?, Record::default(), None);
+        while records.read(&mut record)? {
+            if record.at < last {
+                return Ok(false);
+            }
+            last = record.at;
+        }
+        Ok(true)
+    }
+}
+
+/// The form of a file: lines that begin as an object are JSON.
+pub fn sniff(path: &Path) -> Result<Form> {
+    let mut source = source::open(path)?;
+    let bytes = source.fill_buf().map_err(|cause| at_line(path, 1, cause.to_string()))?;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    Ok(if text.starts_with(b"{") { Form::Json } else { Form::Table })
+}
+
+/// The ways to all values in the first line of a file.
+fn first_keys(path: &Path) -> Result<Vec<String>> {
+    let mut line = String::new();
+    let mut source = source::open(path)?;
+    while line.trim().is_empty() {
+        line.clear();
+        let read = source.read_line(&mut line).map_err(|cause| at_line(path, 1, cause.to_string()))?;
+        if read == 0 {
+            break;
+        }
+    }
+    let line = line.trim_start_matches('\u{feff}');
+    let object = serde_json::from_str(line).map_err(|cause| at_line(path, 1, cause.to_string()))?;
+    let mut keys = Vec::new();
+    lines::ways(&object, "", &mut |way| keys.push(way.into()));
+    Ok(keys)
+}
+
+/// What to say of columns or keys that are no known layout's.
+fn unknown(form: Form, names: &[String]) -> String {
+    let known: Vec<_> = Layout::known(form).map(|(name, names)| format!("{names} ({name})")).collect();
+    let what = match form {
+        Form::Json => "keys",
+        Form::Table => "columns",
+    };
+    format!(
+        "no known layout in the {what} '{}'; a trace has one of\n  {}\nor tell which column is what by `columns`",
+        names.join(","),
+        known.join("\n  ")
+    )
 }
 
 /// A mistake in a line of a log.
 fn at_line(path: &Path, line: u64, what: String) -> Error {
     Error::usage(format!("{}:{line}: {what}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! A record put together from the fields of a line.
+
+use super::Record;
+use super::clock::{Watch, whole};
+use super::layout::{Field, Layout};
+use crate::rng::mix;
+
+/// A value as it stands in a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    Number(f64),
+    Text(&'a [u8]),
+    Whole(u64),
+}
+
+/// Writes fields into records.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    watch: Watch,
+    end: Watch,
+    ended: Option<i64>,
+    block_tokens: u32,
+    is_empty_failed: bool,
+}
+
+impl Writer {
+    pub fn new(layout: &Layout) -> Writer {
+        Writer {
+            watch: Watch::new(layout.clock),
+            end: Watch::new(layout.clock),
+            ended: None,
+            block_tokens: layout.block_tokens,
+            is_empty_failed: layout.is_empty_failed,
+        }
+    }
+
+    /// An empty record.
+    pub fn begin(&mut self, record: &mut Record) {
+        let mut blocks = std::mem::take(&mut record.blocks);
+        blocks.clear();
+        *record = Record { blocks, block_tokens: self.block_tokens, ..Record::default() };
+        self.ended = None;
+    }
+
+    /// Takes a field. The error says what it is not.
+    pub fn write(&mut self, record: &mut Record, field: Field, value: Value<'_>) -> Result<(), &'static str> {
+        let is_empty = matches!(value, Value::Text(b""));
+        match field {
+            Field::Blocks => return Err("a list of block ids"),
+            Field::Cached if is_empty => {}
+            Field::Cached => record.cached_tokens = Some(tokens(value)?),
+            Field::End if is_empty => {}
+            Field::End => self.ended = Some(time(&mut self.end, value)?),
+            Field::Error => record.is_failed |= !is_empty,
+            Field::Images if is_empty => {}
+            Field::Images => record.images = tokens(value)?,
+            Field::Input => record.input_tokens = tokens(value)?,
+            Field::Output => record.output_tokens = tokens(value)?,
+            Field::Reasoning if is_empty => {}
+            Field::Reasoning => record.reasoning_tokens = tokens(value)?,
+            Field::Session => record.session = name(value),
+            Field::Status => record.is_failed |= !is_success(value),
+            Field::Tenant => record.tenant = record.tenant.or(name(value)),
+            Field::Time => record.at = Some(time(&mut self.watch, value)?),
+            Field::Took if is_empty => {}
+            Field::Took => record.took = Some(seconds(value)?),
+        }
+        Ok(())
+    }
+
+    /// What follows from all fields of a line together.
+    pub fn end(&self, record: &mut Record) {
+        if let (Some(at), Some(ended)) = (record.at, self.ended) {
+            record.took = u64::try_from(ended.saturating_sub(at)).ok();
+        }
+        record.is_failed |= self.is_empty_failed && record.output_tokens == 0;
+    }
+}
+
+/// A count of tokens; `12.0` is one, as some tables write it.
+fn tokens(value: Value<'_>) -> Result<u32, &'static str> {
+    let read = match value {
+        Value::Number(number) => Some(number as u64).filter(|whole| *whole as f64 == number),
+        Value::Text(text) => {
+            let digits = text.strip_suffix(b".0").unwrap_or(text);
+            whole(digits).and_then(|whole| u64::try_from(whole).ok())
+        }
+        Value::Whole(whole) => Some(whole),
+    };
+    read.and_then(|tokens| u32::try_from(tokens).ok()).ok_or("a token count")
+}
+
+fn time(watch: &mut Watch, value: Value<'_>) -> Result<i64, &'static str> {
+    let read = match value {
+        // The shortest decimal that reads as this number, which is how it was written.
+        Value::Number(number) => watch.read(number.to_string().as_bytes()),
+        Value::Text(text) => watch.read(text),
+        Value::Whole(whole) => watch.read(decimal(whole, &mut [0; 20])),
+    };
+    read.ok_or("a time")
+}
+
+/// A span of seconds in nanoseconds.
+fn seconds(value: Value<'_>) -> Result<u64, &'static str> {
+    let read = match value {
+        Value::Number(secs) => Some(secs),
+        Value::Text(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()),
+        Value::Whole(whole) => Some(whole as f64),
+    };
+    let secs = read.filter(|secs| (0.0..1e9).contains(secs)).ok_or("a number of seconds")?;
+    Ok(libm::round(secs * 1e9) as u64)
+}
+
+/// A name as a number: the same for the same name. None for an empty one.
+fn name(value: Value<'_>) -> Option<u64> {
+    match value {
+        Value::Number(number) => Some(mix(number.to_bits())),
+        Value::Text(b"") => None,
+        Value::Text(text) => Some(text.chunks(8).fold(text.len() as u64, |hash, piece| {
+            let mut word = [0; 8];
+            word[..piece.len()].copy_from_slice(piece);
+            mix(hash ^ u64::from_le_bytes(word))
+        })),
+        Value::Whole(whole) => Some(whole),
+    }
+}
+
+fn is_success(value: Value<'_>) -> bool {
+    match value {
+        Value::Number(status) => status < 400.0,
+        Value::Text(text) => {
+            let is_word = |word: &[u8]| text.eq_ignore_ascii_case(word);
+            text.is_empty()
+                || [&b"success"[..], b"ok", b"completed", b"succeeded"].into_iter().any(is_word)
+                || whole(text).is_some_and(|status| status < 400)
+        }
+        Value::Whole(status) => status < 400,
+    }
+}
+
+/// A number's digits.
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[start..];
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The layouts in which logs come: what their columns or keys are called, and what they mean.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::clock::Clock;
+
+/// What a column or key tells.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// Ids of the prompt's blocks.
+    Blocks,
+    /// Prompt tokens that a cache served.
+    Cached,
+    /// When the whole answer was there.
+    End,
+    /// Why there is no answer; empty where there is one.
+    Error,
+    /// Pictures in the prompt.
+    Images,
+    /// Prompt tokens.
+    Input,
+    /// Generated tokens.
+    Output,
+    /// The generated tokens that were reasoning.
+    Reasoning,
+    /// The conversation it is part of.
+    Session,
+    /// `success`, `ok`, `completed` or a status below 400 where there is an answer.
+    Status,
+    /// Who sent it.
+    Tenant,
+    /// When it was sent.
+    Time,
+    /// From the request to the whole answer, in seconds.
+    Took,
+}
+
+/// The form of a log's lines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    /// A JSON object each.
+    Json,
+    /// Values with commas between, under a line of names.
+    Table,
+}
+
+/// A layout: what its columns or keys are called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Layout {
+    pub name: String,
+    pub form: Form,
+    pub clock: Clock,
+    /// Each field's column, or the way to its key with dots between.
+    pub fields: Vec<(Field, String)>,
+    /// Tokens of a prompt's block.
+    pub block_tokens: u32,
+    /// A request without generated tokens failed.
+    pub is_empty_failed: bool,
+}
+
+/// A layout that is known.
+struct Known {
+    name: &'static str,
+    form: Form,
+    clock: Clock,
+    /// Those by which it is known: all of them are there.
+    needed: &'static [(Field, &'static str)],
+    /// Those that may be there.
+    optional: &'static [(Field, &'static str)],
+    block_tokens: u32,
+    is_empty_failed: bool,
+}
+
+const PLAIN: Known = Known {
+    name: "",
+    form: Form::Table,
+    clock: Clock::Seconds,
+    needed: &[],
+    optional: &[],
+    block_tokens: 0,
+    is_empty_failed: false,
+};
+
+use Field::{
+    Blocks, Cached, End, Error, Images, Input, Output, Reasoning, Session, Status, Tenant, Time, Took,
+};
+
+/// Tried in this order: what is more particular comes first.
+const KNOWN: [Known; 10] = [
+    Known {
+        name: "azure",
+        clock: Clock::Calendar,
+        needed: &[(Time, "TIMESTAMP"), (Input, "ContextTokens"), (Output, "GeneratedTokens")],
+        optional: &[(Images, "NumImages")],
+        ..PLAIN
+    },
+    Known {
+        name: "burstgpt",
+        needed: &[(Time, "Timestamp"), (Input, "Request tokens"), (Output, "Response tokens")],
+        optional: &[(Session, "Session ID"), (Took, "Elapsed time"), (Tenant, "Model")],
+        is_empty_failed: true,
+        ..PLAIN
+    },
+    Known {
+        name: "vidur",
+        needed: &[(Time, "arrived_at"), (Input, "num_prefill_tokens"), (Output, "num_decode_tokens")],
+        ..PLAIN
+    },
+    Known {
+        name: "lengths",
+        needed: &[(Input, "num_prefill_tokens"), (Output, "num_decode_tokens")],
+        ..PLAIN
+    },
+    Known {
+        name: "litellm-spend-log",
+        clock: Clock::Any,
+        needed: &[(Time, "startTime"), (Input, "prompt_tokens"), (Output, "completion_tokens")],
+        optional: &LITELLM,
+        ..PLAIN
+    },
+    Known {
+        name: "litellm-spend-log",
+        form: Form::Json,
+        clock: Clock::Any,
+        needed: &[(Time, "startTime"), (Input, "prompt_tokens"), (Output, "completion_tokens")],
+        optional: &LITELLM,
+        ..PLAIN
+    },
+    Known {
+        name: "otel-genai",
+        form: Form::Json,
+        clock: Clock::Any,
+        needed: &[
+            (Input, "attributes.gen_ai.usage.input_tokens"),
+            (Output, "attributes.gen_ai.usage.output_tokens"),
+        ],
+        optional: &[
+            (Time, "start_time"),
+            (Time, "startTimeUnixNano"),
+            (End, "end_time"),
+            (End, "endTimeUnixNano"),
+            (Session, "attributes.gen_ai.conversation.id"),
+            (Tenant, "attributes.user.id"),
+            (Error, "attributes.error.type"),
+            (Cached, "attributes.gen_ai.usage.cache_read.input_tokens"),
+            (Reasoning, "attributes.gen_ai.usage.reasoning.output_tokens"),
+        ],
+        ..PLAIN
+    },
+    Known {
+        name: "qwen-bailian",
+        form: Form::Json,
+        needed: &[(Time, "timestamp"), (Input, "input_length"), (Output, "output_length"), (Tenant, "type")],
+        optional: &[(Blocks, "hash_ids"), (Session, "chat_id")],
+        block_tokens: 16,
+        ..PLAIN
+    },
+    Known {
+        name: "mooncake",
+        form: Form::Json,
+        clock: Clock::Milliseconds,
+        needed: &[(Time, "timestamp"), (Input, "input_length"), (Output, "output_length")],
+        optional: &[(Blocks, "hash_ids"), (Session, "session_id")],
+        block_tokens: 512,
+        ..PLAIN
+    },
+    Known {
+        name: "plain",
+        needed: &[(Time, "time_s"), (Input, "input_tokens"), (Output, "output_tokens")],
+        optional: &[
+            (Session, "session"),
+            (Tenant, "tenant"),
+            (Cached, "cached_tokens"),
+            (Reasoning, "reasoning_tokens"),
+            (Images, "images"),
+        ],
+        ..PLAIN
+    },
+];
+
+const LITELLM: [(Field, &str); 7] = [
+    (End, "endTime"),
+    (Session, "session_id"),
+    (Tenant, "team_id"),
+    (Tenant, "user"),
+    (Tenant, "api_key"),
+    (Status, "status"),
+    (Cached, "metadata.usage_object.prompt_tokens_details.cached_tokens"),
+];
+
+impl Layout {
+    /// The known layout of a file's columns or keys: `has` tells whether one is there.
+    pub fn find(form: Form, has: impl Fn(&str) -> bool) -> Option<Layout> {
+        let is_it = |known: &&Known| known.form == form && known.needed.iter().all(|(_, name)| has(name));
+        KNOWN.iter().find(is_it).map(Layout::from)
+    }
+
+    /// The known layouts of a form, each with the columns or keys by which it is known.
+    pub fn known(form: Form) -> impl Iterator<Item = (&'static str, String)> {
+        KNOWN.iter().filter(move |known| known.form == form).map(|known| {
+            let names: Vec<_> = known.needed.iter().map(|(_, name)| *name).collect();
+            (known.name, names.join(","))
+        })
+    }
+
+    /// A known layout by its name and form.
+    pub fn named(name: &str, form: Form) -> Option<Layout> {
+        KNOWN.iter().find(|known| known.name == name && known.form == form).map(Layout::from)
+    }
+
+    /// Whether requests come with times.
+    pub fn has_times(&self) -> bool {
+        self.fields.iter().any(|(field, _)| *field == Time)
+    }
+}
+
+impl From<&Known> for Layout {
+    fn from(known: &Known) -> Layout {
+        let fields = known.needed.iter().chain(known.optional);
+        Layout {
+            name: known.name.into(),
+            form: known.form,
+            clock: known.clock,
+            fields: fields.map(|(field, name)| (*field, (*name).into())).collect(),
+            block_tokens: known.block_tokens,
+            is_empty_failed: known.is_empty_failed,
+        }
+    }
+}

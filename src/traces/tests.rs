@@ -1,0 +1,149 @@
+//! Every layout reads to the records that stand in it.
+
+use super::*;
+
+fn write(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn read(text: &str) -> Result<(String, Vec<Record>)> {
+    let (_folder, path) = write(text.as_bytes());
+    let trace = Trace::find(&path)?;
+    let (mut records, mut all, mut record) = (trace.records()?, Vec::new(), Record::default());
+    while records.read(&mut record)? {
+        all.push(record.clone());
+    }
+    Ok((trace.layout().name.clone(), all))
+}
+
+/// Its layout, and of each record the time in milliseconds from the first, prompt and answer.
+fn brief(text: &str) -> (String, Vec<(i64, u32, u32)>) {
+    let (layout, records) = read(text).unwrap_or_else(|error| panic!("{error}"));
+    let first = records[0].at.unwrap_or_default();
+    let brief = |record: &Record| {
+        ((record.at.unwrap_or_default() - first) / 1_000_000, record.input_tokens, record.output_tokens)
+    };
+    (layout, records.iter().map(brief).collect())
+}
+
+#[test]
+fn columns_are_found_by_name_and_not_by_position() {
+    let text = "\u{feff}TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\r\n\
+                2024-10-15T12:00:00.269Z,1,949,126\r\n2024-10-15T12:00:05.819Z,0,770,491";
+    assert_eq!(brief(text), ("azure".into(), vec![(0, 949, 126), (5_550, 770, 491)]));
+    assert_eq!(read(text).unwrap().1[0].images, 1);
+}
+
+#[test]
+fn both_burstgpt_layouts_tell_failures_sessions_and_times() {
+    let one = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n\
+               5,ChatGPT,472,18,490,Conversation log\n45,ChatGPT,1087,0,1087,API log\n118,GPT-4,417,276,693,API log\n";
+    assert_eq!(brief(one), ("burstgpt".into(), vec![(0, 472, 18), (40_000, 1087, 0), (113_000, 417, 276)]));
+    let (_, records) = read(one).unwrap();
+    assert!(records.iter().map(|record| record.is_failed).eq([false, true, false]));
+    assert!(records[0].tenant == records[1].tenant && records[1].tenant != records[2].tenant);
+    let three = "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n\
+                 19440110.0,1722ac82,43,GPT-4,906,446,1352,Conversation log\n19440161.5,,2,ChatGPT,36,29,65,API log\n";
+    assert_eq!(brief(three), ("burstgpt".into(), vec![(0, 906, 446), (51_500, 36, 29)]));
+    let (_, records) = read(three).unwrap();
+    assert_eq!((records[0].took, records[1].session), (Some(43_000_000_000), None));
+    assert!(records[0].session.is_some() && records[0].at == Some(19_440_110_000_000_000));
+}
+
+#[test]
+fn mooncake_counts_milliseconds_and_bailian_seconds() {
+    let mooncake = "{\"timestamp\": 3000, \"input_length\": 6758, \"output_length\": 500, \"hash_ids\": [0, 1, 2]}\n\n\
+                    {\"output_length\": 490, \"hash_ids\": [], \"timestamp\": 6000, \"input_length\": 7322}";
+    assert_eq!(brief(mooncake), ("mooncake".into(), vec![(0, 6758, 500), (3000, 7322, 490)]));
+    let (_, records) = read(mooncake).unwrap();
+    assert_eq!((&records[0].blocks[..], records[0].block_tokens), (&[0, 1, 2][..], 512));
+    assert!(records[1].blocks.is_empty());
+    let bailian = "{\"chat_id\": 159, \"parent_chat_id\": -1, \"timestamp\": 61.114, \"input_length\": 521, \
+                   \"output_length\": 132, \"type\": \"text\", \"turn\": 1, \"hash_ids\": [13, 18446744073709551615]}";
+    assert_eq!(brief(bailian), ("qwen-bailian".into(), vec![(0, 521, 132)]));
+    let record = &read(bailian).unwrap().1[0];
+    assert_eq!((record.at, record.block_tokens, record.blocks[1]), (Some(61_114_000_000), 16, u64::MAX));
+}
+
+#[test]
+fn gateways_logs_are_read_whether_keys_are_nested_or_have_dots_in_them() {
+    let spend = "{\"request_id\": \"a\", \"startTime\": \"2026-11-01T10:00:00.500Z\", \"endTime\": \"2026-11-01T10:00:02Z\", \
+                 \"prompt_tokens\": 12, \"completion_tokens\": 7, \"user\": \"\", \"team_id\": \"red\", \"status\": \"failure\", \
+                 \"metadata\": {\"usage_object\": {\"prompt_tokens_details\": {\"cached_tokens\": 8}}}, \"tags\": [1, {}]}";
+    let (layout, records) = read(spend).unwrap();
+    assert_eq!(layout, "litellm-spend-log");
+    let record = &records[0];
+    assert_eq!((record.took, record.cached_tokens, record.is_failed), (Some(1_500_000_000), Some(8), true));
+    assert!(record.tenant.is_some());
+    let dotted = "{\"name\": \"chat\", \"start_time\": 1760428436442742000, \"end_time\": 1760428437442742000, \
+                  \"attributes\": {\"gen_ai.usage.input_tokens\": 5, \"gen_ai.usage.output_tokens\": 6}}";
+    let nested = "{\"startTimeUnixNano\": \"1760428436442742000\", \"attributes\": {\"gen_ai\": {\"usage\": \
+                  {\"input_tokens\": 5, \"output_tokens\": 6}}, \"error.type\": \"timeout\"}}";
+    let (dotted, nested) = (read(dotted).unwrap(), read(nested).unwrap());
+    assert_eq!(
+        (&*dotted.0, dotted.1[0].input_tokens, dotted.1[0].took),
+        ("otel-genai", 5, Some(1_000_000_000))
+    );
+    assert_eq!((dotted.1[0].at, nested.1[0].output_tokens), (nested.1[0].at, 6));
+    assert!(nested.1[0].is_failed && !dotted.1[0].is_failed);
+}
+
+#[test]
+fn lengths_alone_have_no_times_and_vidurs_have() {
+    let lengths = "num_prefill_tokens,num_decode_tokens,num_total_tokens,pd_ratio\n3772,54,3826,69.85\n";
+    let (layout, records) = read(lengths).unwrap();
+    assert_eq!((&*layout, records[0].at, records[0].input_tokens), ("lengths", None, 3772));
+    let vidur = "arrived_at,num_prefill_tokens,num_decode_tokens\n0.0,4808,10\n0.052,3180,8\n";
+    assert_eq!(brief(vidur), ("vidur".into(), vec![(0, 4808, 10), (52, 3180, 8)]));
+}
+
+#[test]
+fn gzip_is_known_by_its_first_bytes() {
+    use std::io::Write;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(b"time_s,input_tokens,output_tokens\n0.5,1,2\n").unwrap();
+    let (_folder, path) = write(&packed.finish().unwrap());
+    let (mut records, mut record) = (Trace::find(&path).unwrap().records().unwrap(), Record::default());
+    assert!(records.read(&mut record).unwrap());
+    assert_eq!((record.at, record.output_tokens), (Some(500_000_000), 2));
+    assert!(!records.read(&mut record).unwrap());
+}
+
+#[test]
+fn a_mistake_is_named_with_its_line_and_column() {
+    for (text, message) in [
+        (
+            "a,b\n1,2\n",
+            ":1: no known layout in the columns 'a,b'; a trace has one of\n  TIMESTAMP,ContextTokens",
+        ),
+        ("{\"a\": {\"b\": 1}}", ":1: no known layout in the keys 'a,a.b'"),
+        (
+            "time_s,input_tokens,output_tokens\n0,1,2\n1.5,many,2\n",
+            ":3: 'many' in input_tokens is not a token count",
+        ),
+        ("time_s,input_tokens,output_tokens\nnoon,1,2\n", ":2: 'noon' in time_s is not a time"),
+        ("time_s,input_tokens,output_tokens\n1\n", ":2: '' in input_tokens is not a token count"),
+        (
+            "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 1}\n{\"timestamp\": 1, \"input_length\": -4, \"output_length\": 1}",
+            ":2: -4 in input_length is not a token count",
+        ),
+        (
+            "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 1}\n{\"timestamp\": 1}",
+            ":2: there is no input_length",
+        ),
+        (
+            "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 1}\n{\"timestamp\": 1, ",
+            ":2: EOF while parsing",
+        ),
+        (
+            "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": [1]}",
+            ":1: a list in output_length is not a value",
+        ),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
