@@ -1,9 +1,12 @@
 //! The layouts in which logs come: what their columns or keys are called, and what they mean.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
+use crate::error::nearest;
 
 /// What a column or key tells.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
@@ -37,6 +40,16 @@ pub enum Field {
     Took,
 }
 
+impl Field {
+    fn told(self) -> &'static str {
+        match self {
+            Input => "prompt's tokens (`input`)",
+            Output => "generated tokens (`output`)",
+            _ => "rest",
+        }
+    }
+}
+
 /// The form of a log's lines.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Form {
@@ -44,6 +57,106 @@ pub enum Form {
     Json,
     /// Values with commas between, under a line of names.
     Table,
+}
+
+impl Form {
+    /// What a field is called here.
+    fn part(self) -> &'static str {
+        match self {
+            Form::Json => "key",
+            Form::Table => "column",
+        }
+    }
+
+    fn files(self) -> &'static str {
+        match self {
+            Form::Json => "JSON lines",
+            Form::Table => "tables",
+        }
+    }
+}
+
+/// What the user tells of a log, where its layout is none that is known.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mapping {
+    /// A known layout by its name, such as `litellm-spend-log`; found out from the file where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// The column of each field, or in JSON the way to its key with dots between, such as
+    /// `{ time = "ts", input = "usage.prompt_tokens", output = "usage.completion_tokens" }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<Field, String>,
+    /// How times are written; by their looks where it is not given and the layout is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Clock>,
+    /// Tokens of a prompt's block, where the log has block ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_tokens: Option<u32>,
+}
+
+impl Mapping {
+    pub fn is_empty(&self) -> bool {
+        *self == Mapping::default()
+    }
+
+    /// The layout of a file of this form that has these columns or keys.
+    pub fn layout(&self, form: Form, names: &[String]) -> Result<Layout, String> {
+        let has = |name: &str| names.iter().any(|other| other == name);
+        let known = match &self.layout {
+            Some(name) => Some(Layout::named(name, form).ok_or_else(|| no_such_layout(name, form))?),
+            None => Layout::find(form, has),
+        };
+        let mut layout = match known {
+            Some(known) => known,
+            None if self.columns.is_empty() => return Err(unknown(form, names)),
+            None => Layout::told(form),
+        };
+        for (field, name) in &self.columns {
+            layout.fields.retain(|(other, _)| other != field);
+            layout.fields.push((*field, name.clone()));
+        }
+        layout.clock = self.clock.unwrap_or(layout.clock);
+        layout.block_tokens = self.block_tokens.unwrap_or(layout.block_tokens);
+        for needed in [Input, Output] {
+            let mut columns = layout.fields.iter().filter(|(field, _)| *field == needed).peekable();
+            if columns.peek().is_none() {
+                return Err(format!(
+                    "`columns` does not say which {} tells the {}",
+                    form.part(),
+                    needed.told()
+                ));
+            }
+        }
+        let is_missing = |name: &&String| !has(name);
+        match self.columns.values().find(is_missing) {
+            Some(missing) => Err(no_such_column(missing, form, names)),
+            None => Ok(layout),
+        }
+    }
+}
+
+fn no_such_column(name: &str, form: Form, names: &[String]) -> String {
+    let meant = nearest(name, names.iter().map(String::as_str));
+    let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
+    format!("there is no {} '{name}'{meant} There are: {}", form.part(), names.join(", "))
+}
+
+fn no_such_layout(name: &str, form: Form) -> String {
+    let names: Vec<_> = Layout::known(form).map(|(name, _)| name).collect();
+    let meant = nearest(name, names.iter().copied());
+    let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
+    format!("no layout of {} is called '{name}'{meant} There are: {}", form.files(), names.join(", "))
+}
+
+/// What to say of columns or keys that are no known layout's.
+fn unknown(form: Form, names: &[String]) -> String {
+    let known: Vec<_> = Layout::known(form).map(|(name, names)| format!("{names} ({name})")).collect();
+    let (part, names, known) = (form.part(), names.join(","), known.join("\n  "));
+    format!(
+        "no known layout in the {part}s '{names}'; a trace has one of\n  {known}\nor the scenario says by `columns` \
+         which {part} is what"
+    )
 }
 
 /// A layout: what its columns or keys are called.
@@ -192,21 +305,26 @@ const LITELLM: [(Field, &str); 7] = [
 
 impl Layout {
     /// The known layout of a file's columns or keys: `has` tells whether one is there.
-    pub fn find(form: Form, has: impl Fn(&str) -> bool) -> Option<Layout> {
+    fn find(form: Form, has: impl Fn(&str) -> bool) -> Option<Layout> {
         let is_it = |known: &&Known| known.form == form && known.needed.iter().all(|(_, name)| has(name));
         KNOWN.iter().find(is_it).map(Layout::from)
     }
 
     /// The known layouts of a form, each with the columns or keys by which it is known.
-    pub fn known(form: Form) -> impl Iterator<Item = (&'static str, String)> {
+    fn known(form: Form) -> impl Iterator<Item = (&'static str, String)> {
         KNOWN.iter().filter(move |known| known.form == form).map(|known| {
             let names: Vec<_> = known.needed.iter().map(|(_, name)| *name).collect();
             (known.name, names.join(","))
         })
     }
 
+    /// One of which nothing is known yet.
+    fn told(form: Form) -> Layout {
+        Layout { name: "columns".into(), clock: Clock::Any, ..Layout::from(&Known { form, ..PLAIN }) }
+    }
+
     /// A known layout by its name and form.
-    pub fn named(name: &str, form: Form) -> Option<Layout> {
+    fn named(name: &str, form: Form) -> Option<Layout> {
         KNOWN.iter().find(|known| known.name == name && known.form == form).map(Layout::from)
     }
 

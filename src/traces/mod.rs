@@ -17,7 +17,7 @@ mod table;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use self::layout::{Form, Layout};
+use self::layout::{Form, Layout, Mapping};
 use crate::error::{Error, Result};
 
 /// One recorded request. What a log does not tell is zero, empty or none.
@@ -66,26 +66,15 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Finds out which layout a file has.
-    pub fn find(path: &Path) -> Result<Trace> {
+    /// Finds out which layout a file has, as far as `mapping` does not tell.
+    pub fn find(path: &Path, mapping: &Mapping) -> Result<Trace> {
         let form = sniff(path)?;
-        let layout = match form {
-            Form::Json => {
-                let keys = first_keys(path)?;
-                Layout::find(form, |name| keys.iter().any(|key| key == name)).ok_or(keys)
-            }
-            Form::Table => {
-                let names = table::names(path)?;
-                Layout::find(form, |name| names.iter().any(|other| other == name)).ok_or(names)
-            }
+        let names = match form {
+            Form::Json => first_keys(path)?,
+            Form::Table => table::names(path)?,
         };
-        let layout = layout.map_err(|names| at_line(path, 1, unknown(form, &names)))?;
+        let layout = mapping.layout(form, &names).map_err(|what| at_line(path, 1, what))?;
         Ok(Trace { path: path.into(), layout })
-    }
-
-    /// A file of a layout that is told.
-    pub fn of(path: &Path, layout: Layout) -> Trace {
-        Trace { path: path.into(), layout }
     }
 
     pub fn layout(&self) -> &Layout {
@@ -120,7 +109,7 @@ impl Trace {
 }
 
 /// The form of a file: lines that begin as an object are JSON.
-pub fn sniff(path: &Path) -> Result<Form> {
+fn sniff(path: &Path) -> Result<Form> {
     let mut source = source::open(path)?;
     let bytes = source.fill_buf().map_err(|cause| at_line(path, 1, cause.to_string()))?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
@@ -143,20 +132,6 @@ fn first_keys(path: &Path) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     lines::ways(&object, "", &mut |way| keys.push(way.into()));
     Ok(keys)
-}
-
-/// What to say of columns or keys that are no known layout's.
-fn unknown(form: Form, names: &[String]) -> String {
-    let known: Vec<_> = Layout::known(form).map(|(name, names)| format!("{names} ({name})")).collect();
-    let what = match form {
-        Form::Json => "keys",
-        Form::Table => "columns",
-    };
-    format!(
-        "no known layout in the {what} '{}'; a trace has one of\n  {}\nor tell which column is what by `columns`",
-        names.join(","),
-        known.join("\n  ")
-    )
 }
 
 /// A mistake in a line of a log.

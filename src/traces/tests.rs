@@ -10,8 +10,12 @@ fn write(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn read(text: &str) -> Result<(String, Vec<Record>)> {
+    read_as(text, "")
+}
+
+fn read_as(text: &str, mapping: &str) -> Result<(String, Vec<Record>)> {
     let (_folder, path) = write(text.as_bytes());
-    let trace = Trace::find(&path)?;
+    let trace = Trace::find(&path, &toml::from_str(mapping).unwrap())?;
     let (mut records, mut all, mut record) = (trace.records()?, Vec::new(), Record::default());
     while records.read(&mut record)? {
         all.push(record.clone());
@@ -106,7 +110,8 @@ fn gzip_is_known_by_its_first_bytes() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(b"time_s,input_tokens,output_tokens\n0.5,1,2\n").unwrap();
     let (_folder, path) = write(&packed.finish().unwrap());
-    let (mut records, mut record) = (Trace::find(&path).unwrap().records().unwrap(), Record::default());
+    let (mut records, mut record) =
+        (Trace::find(&path, &Mapping::default()).unwrap().records().unwrap(), Record::default());
     assert!(records.read(&mut record).unwrap());
     assert_eq!((record.at, record.output_tokens), (Some(500_000_000), 2));
     assert!(!records.read(&mut record).unwrap());
@@ -144,6 +149,44 @@ fn a_mistake_is_named_with_its_line_and_column() {
         ),
     ] {
         let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn any_gateways_log_is_read_where_its_columns_are_named() {
+    let table = "ts,who,in,out\n1760428436442,a,10,20\n1760428437000,b,30,40\n";
+    let (layout, records) =
+        read_as(table, "columns = { time = 'ts', tenant = 'who', input = 'in', output = 'out' }").unwrap();
+    assert_eq!(
+        (&*layout, records[0].at, records[1].output_tokens),
+        ("columns", Some(1_760_428_436_442_000_000), 40)
+    );
+    assert_ne!(records[0].tenant, records[1].tenant);
+    let json = "{\"ts\": 7.25, \"usage\": {\"in\": 10, \"out\": 20}}\n{\"ts\": 9, \"usage\": {\"in\": 30, \"out\": 40}}";
+    let columns = "columns = { time = 'ts', input = 'usage.in', output = 'usage.out' }";
+    let (_, records) = read_as(json, &format!("{columns}\nclock = 'milliseconds'")).unwrap();
+    assert_eq!((records[0].at, records[1].input_tokens), (Some(7_250_000), 30));
+    let known = "TIMESTAMP,ContextTokens,GeneratedTokens,Deployment\n2024-05-10 00:00:00,1,2,blue\n";
+    let (layout, records) = read_as(known, "columns = { tenant = 'Deployment' }").unwrap();
+    assert_eq!((&*layout, records[0].output_tokens, records[0].tenant.is_some()), ("azure", 2, true));
+}
+
+#[test]
+fn a_mapping_that_does_not_fit_is_refused_with_what_there_is() {
+    let table = "ts,in,out\n1,10,20\n";
+    for (mapping, message) in [
+        (
+            "columns = { time = 'ts', input = 'in', output = 'outt' }",
+            "there is no column 'outt'; did you mean 'out'? There are: ts, in, out",
+        ),
+        (
+            "columns = { time = 'ts', input = 'in' }",
+            "`columns` does not say which column tells the generated tokens (`output`)",
+        ),
+        ("layout = 'azur'", "no layout of tables is called 'azur'; did you mean 'azure'?"),
+    ] {
+        let error = read_as(table, mapping).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     }
 }

@@ -101,7 +101,8 @@ impl Arrivals for Trace {
 
 /// All rows of a file, in order of time, counted from the first.
 fn rows(path: &Path) -> Result<Vec<Row>> {
-    let (mut records, mut record) = (traces::Trace::find(path)?.records()?, Record::default());
+    let (mut records, mut record) =
+        (traces::Trace::find(path, &traces::layout::Mapping::default())?.records()?, Record::default());
     let mut rows = Vec::new();
     while records.read(&mut record)? {
         let lengths = Lengths { input: record.input_tokens, output: record.output_tokens };
