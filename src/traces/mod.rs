@@ -12,6 +12,7 @@ pub mod layout;
 mod lines;
 mod sorted;
 mod source;
+pub mod stats;
 mod table;
 
 use std::io::BufRead;
