@@ -18,8 +18,8 @@ pub mod price;
 pub mod rng;
 pub mod section;
 pub mod time;
-pub mod weight;
 pub mod traces;
+pub mod weight;
 pub mod wire;
 
 // Floor 1: the two halves, pure machines that know neither clocks nor sockets.
