@@ -98,7 +98,7 @@ struct Worst {
 impl Worst {
     fn of(scenario: &Scenario, sheet: &Sheet) -> Worst {
         let span = scenario.duration.get();
-        let Some(expected) = scenario.arrivals.expected(span) else {
+        let Some(expected) = scenario.expected(span) else {
             return Worst { requests: None, endpoints: vec![None; sheet.endpoints.len()], total: None };
         };
         let attempts = u64::from(machines::attempts_max(scenario));
@@ -121,7 +121,7 @@ impl Worst {
         }
         // Of a longer plan, the rest is taken to be like its beginning.
         let before = left.filter(|at| *at < Instant::START + span).map(|at| at.since(Instant::START));
-        let before = before.and_then(|before| scenario.arrivals.expected(before));
+        let before = before.and_then(|before| scenario.expected(before));
         let before = before.filter(|before| *before > 0.0).unwrap_or(expected);
         let whole = (requests as f64 * (expected / before).max(1.0)) as u64;
         let scaled = |money: Option<Money>| {

@@ -162,11 +162,11 @@ fn the_load_that_is_played_is_the_load_that_is_written_down() {
         let text = scenario(&head, "output = { kind = \"fixed\", tokens = 1 }", endpoint);
         let mut scenario =
             Scenario::parse(&text, Path::new("case.toml")).unwrap_or_else(|error| panic!("{error}"));
-        let before = scenario.arrivals.expected(scenario.duration.get()).expect("an open loop says");
+        let before = scenario.expected(scenario.duration.get()).expect("an open loop says");
         scenario.scale(2.0);
         let written = toml::to_string(&scenario).expect("a scenario can be written");
         let again =
             Scenario::parse(&written, Path::new("again.toml")).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(again.arrivals.expected(again.duration.get()), Some(2.0 * before), "{arrivals}");
+        assert_eq!(again.expected(again.duration.get()), Some(2.0 * before), "{arrivals}");
     }
 }

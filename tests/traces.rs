@@ -35,11 +35,17 @@ fn replay(folder: &Path, file: &str, settings: &str) -> Scenario {
     );
     let mut scenario =
         Scenario::parse(&text, Path::new("replay.toml")).unwrap_or_else(|error| panic!("{error}"));
-    scenario.arrivals.load(folder).unwrap_or_else(|error| panic!("{error}"));
+    scenario
+        .arrivals
+        .as_mut()
+        .expect("it has a trace")
+        .load(folder)
+        .unwrap_or_else(|error| panic!("{error}"));
     scenario
 }
 
-fn arrivals(mut arrivals: AnyArrivals) -> Vec<Arrival> {
+fn arrivals(arrivals: Option<AnyArrivals>) -> Vec<Arrival> {
+    let mut arrivals = arrivals.expect("it has a trace");
     let rng = Rng::new(1);
     std::iter::from_fn(move || arrivals.next(&rng)).collect()
 }

@@ -38,12 +38,14 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let scenario = Scenario::load_with(&args.scenario, args.catalogue.as_deref())?;
     output::warn(&scenario.warnings());
     let duration = scenario.duration;
-    let expected = scenario.arrivals.expected(duration.get());
+    let expected = scenario.expected(duration.get());
     let expected = expected.map_or("as many as the answers allow".into(), |n| {
         format!("about {} requests", show::count_of(n.round() as u64))
     });
-    let mut text =
-        format!("{}: {} arrivals for {duration}, {expected}\n", scenario.name, scenario.arrivals.kind());
+    let mut streams: Vec<_> = scenario.streams().map(|(_, arrivals)| arrivals.kind()).collect();
+    streams.dedup();
+    let streams = streams.join(", ");
+    let mut text = format!("{}: {streams} arrivals for {duration}, {expected}\n", scenario.name);
     let names = scenario.endpoints.iter().map(|spec| spec.name.as_str());
     let names = names.chain(scenario.classes.iter().map(|class| class.name.as_str()));
     let width = output::width(names.chain(scenario.commitments.iter().map(|commitment| commitment.name())));
@@ -53,7 +55,13 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             None => "lengths from the trace".into(),
         };
         let (input, output) = (tokens(&class.input), tokens(&class.output));
-        text += &format!("  class      {:<width$} in {input}, out {output} on average\n", class.name);
+        let own = class.arrivals.as_ref().map(|arrivals| {
+            let expected = arrivals.expected(duration.get());
+            let expected = expected.map(|n| format!(", about {} requests", show::count_of(n.round() as u64)));
+            format!("; {} arrivals{}", arrivals.kind(), expected.unwrap_or_default())
+        });
+        let own = own.unwrap_or_default();
+        text += &format!("  class      {:<width$} in {input}, out {output} on average{own}\n", class.name);
     }
     let is_nowhere = scenario.application.is_none() && scenario.links.is_empty();
     for (index, spec) in scenario.endpoints.iter().enumerate() {

@@ -134,7 +134,7 @@ impl Subject {
 
     /// Requests expected in all, where the scenario says.
     pub fn expected(&self) -> Option<f64> {
-        self.scenario.arrivals.expected(self.scenario.duration.get())
+        self.scenario.expected(self.scenario.duration.get())
     }
 
     /// That the budget is gone, in words.

@@ -404,6 +404,6 @@ impl Dispatcher {
             purse.end(&outcome.request, outcome.attempts.len());
         }
         self.actions.push_back(Action::Done(outcome));
-        self.plan.workload.on_finish(now);
+        self.plan.workload.on_finish(now, id);
     }
 }

@@ -12,5 +12,6 @@ pub mod prefix;
 pub mod purse;
 pub mod retry;
 pub mod routers;
+mod stream;
 mod timer;
 pub mod workload;

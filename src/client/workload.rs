@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::arrivals::{AnyArrivals, Arrival};
+use super::arrivals::AnyArrivals;
 use super::lengths::AnyLength;
 use super::prefix::{Groups, SharedPrefix};
+use super::stream::{Due, Stream};
+use crate::index::Ring;
 use crate::number::{Positive, Span};
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
@@ -16,9 +18,14 @@ use crate::wire::{Cached, ClassId, Job, Request, RequestId};
 #[serde(deny_unknown_fields)]
 pub struct Class {
     pub name: String,
-    /// Its part of the traffic, relative to the other classes' shares.
-    #[serde(default = "default_share")]
-    pub share: Positive,
+    /// When its requests come, apart from those of other classes; where it is not given, it has its share of the
+    /// scenario's `arrivals`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<AnyArrivals>,
+    /// Its part of the scenario's `arrivals`, relative to the shares of the other classes that come by them; 1, where
+    /// it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Positive>,
     /// Prompt length in tokens. Not needed where the arrivals bring lengths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<AnyLength>,
@@ -70,40 +77,57 @@ pub struct Slo {
     pub e2e: Option<Span>,
 }
 
+impl Class {
+    /// Its part of shared arrivals.
+    pub fn share(&self) -> f64 {
+        self.share.map_or(1.0, Positive::get)
+    }
+}
+
 impl Slo {
     pub fn is_empty(&self) -> bool {
         *self == Slo::default()
     }
 }
 
-/// The plan as it unrolls.
+/// The plan as it unrolls: streams of arrivals, merged in order of time.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    arrivals: AnyArrivals,
     classes: Vec<Class>,
-    /// Running sums of the classes' shares.
-    shares: Vec<f64>,
     /// What the prompts of each class share.
     prefixes: Vec<Option<Groups>>,
-    rng: Rng,
+    /// The shared arrivals, then those of classes in their order; of those due at once the first goes first.
+    streams: Vec<Stream>,
     next_id: u64,
     /// How often each request of the plan is asked.
     copies: u64,
-    /// The arrival of which copies are still to be asked.
-    arrived: Option<Arrival>,
+    /// What is asked again, and how often.
+    repeated: Option<(Planned, u64)>,
+    /// The streams that requests under way came of.
+    origins: Ring<usize>,
+}
+
+/// A request of the plan, as its copies have it.
+#[derive(Clone, Copy, Debug)]
+struct Planned {
+    at: Instant,
+    job: Job,
+    stream: usize,
 }
 
 impl Workload {
-    /// `classes` is not empty. Requests are numbered so that the copies of one follow each other.
-    pub fn new(arrivals: AnyArrivals, classes: Vec<Class>, rng: Rng) -> Workload {
-        let shares = classes.iter().scan(0.0, |sum, class| {
-            *sum += class.share.get();
-            Some(*sum)
-        });
-        let (shares, arrived) = (shares.collect(), None);
-        let groups = |(id, class): (u16, &Class)| Some(Groups::new(ClassId(id), class.prefix.as_ref()?));
-        let prefixes = (0..).zip(&classes).map(groups).collect();
-        Workload { arrivals, classes, shares, prefixes, rng, next_id: 0, copies: 1, arrived }
+    /// `shared` arrivals bring those classes that have none of their own. There is a class, and each has arrivals.
+    /// Requests are numbered as they are taken, so that the copies of one follow each other.
+    pub fn new(shared: Option<AnyArrivals>, classes: Vec<Class>, rng: Rng) -> Workload {
+        let ids = || (0..).map(ClassId).zip(&classes);
+        let without = ids().filter(|(_, class)| class.arrivals.is_none());
+        let shared = shared.map(|arrivals| Stream::shared(arrivals, without, rng));
+        let own = ids().filter_map(|(id, class)| Some(Stream::own(class.arrivals.clone()?, id, class, rng)));
+        let streams = shared.into_iter().chain(own).collect();
+        let groups = |(id, class): (ClassId, &Class)| Some(Groups::new(id, class.prefix.as_ref()?));
+        let prefixes = ids().map(groups).collect();
+        let (next_id, copies, repeated, origins) = (0, 1, None, Ring::new());
+        Workload { classes, prefixes, streams, next_id, copies, repeated, origins }
     }
 
     /// The same plan with every request asked so many times at once; at least once.
@@ -121,61 +145,72 @@ impl Workload {
 
     /// When the next request is to be sent.
     pub fn peek(&mut self) -> Option<Instant> {
-        self.arrived.map(|arrival| arrival.at).or_else(|| self.arrivals.peek(&self.rng))
+        self.repeated.map(|(planned, _)| planned.at).or_else(|| self.first().map(|(at, _)| at))
     }
 
     /// Takes the next request, with its intended start.
     pub fn take(&mut self) -> Option<(Instant, Job)> {
-        let arrival = self.arrived.take().or_else(|| self.arrivals.next(&self.rng))?;
-        let id = RequestId(self.next_id);
-        self.next_id += 1;
-        self.arrived = Some(arrival).filter(|_| !self.next_id.is_multiple_of(self.copies));
-        // Copies are alike, so chance is keyed by what they are copies of.
-        let key = id.0 / self.copies;
-        let class_id = self.draw_class(key);
-        let class = self.class(class_id);
-        let draw = |purpose, length: &Option<AnyLength>| {
-            length.as_ref().map_or(0, |length| length.draw(&mut self.rng.of(purpose, key, 0)))
+        let (mut planned, left) = match self.repeated.take() {
+            Some(repeated) => repeated,
+            None => (self.plan()?, self.copies),
         };
-        let (input_tokens, answer_tokens) = match arrival.lengths {
+        self.repeated = (left > 1).then_some((planned, left - 1));
+        planned.job.request.id = RequestId(self.next_id);
+        self.origins.insert(self.next_id, planned.stream);
+        self.next_id += 1;
+        Some((planned.at, planned.job))
+    }
+
+    /// A request that was taken has ended.
+    pub fn on_finish(&mut self, now: Instant, id: RequestId) {
+        if let Some(stream) = self.origins.remove(id.0) {
+            self.streams[stream].on_finish(now);
+        }
+    }
+
+    /// Nothing of `class` is wanted any more. Where it shares its arrivals, its requests still come.
+    pub fn stop(&mut self, class: ClassId) {
+        self.streams.iter_mut().for_each(|stream| stream.stop(class));
+    }
+
+    /// The stream that is due first.
+    fn first(&mut self) -> Option<(Instant, usize)> {
+        let due =
+            self.streams.iter_mut().enumerate().filter_map(|(index, stream)| Some((stream.peek()?, index)));
+        due.min()
+    }
+
+    fn plan(&mut self) -> Option<Planned> {
+        let (_, stream) = self.first()?;
+        let due = self.streams[stream].next()?;
+        Some(Planned { at: due.at, job: self.job(&due, self.streams[stream].rng()), stream })
+    }
+
+    /// What is asked, yet without its number: chance is keyed by what copies are copies of.
+    fn job(&self, due: &Due, rng: &Rng) -> Job {
+        let class = self.class(due.class);
+        let draw = |purpose, length: &Option<AnyLength>| {
+            length.as_ref().map_or(0, |length| length.draw(&mut rng.of(purpose, due.nth, 0)))
+        };
+        let (input_tokens, answer_tokens) = match due.lengths {
             Some(lengths) => (lengths.input, lengths.output),
             None => (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output)),
         };
-        let groups = self.prefixes[usize::from(class_id.0)].as_ref();
-        let prefix = groups.and_then(|groups| groups.draw(RequestId(key), input_tokens, &self.rng));
-        let job = Job {
+        let groups = self.prefixes[usize::from(due.class.0)].as_ref();
+        Job {
             request: Request {
-                id,
-                class: class_id,
+                id: RequestId(due.nth),
+                class: due.class,
                 input_tokens,
                 max_tokens: class.max_tokens,
                 stream: class.stream,
-                prefix,
+                prefix: groups.and_then(|groups| groups.draw(RequestId(due.nth), input_tokens, rng)),
             },
             answer_tokens,
             reasoning_tokens: draw(Purpose::Reasoning, &class.reasoning),
             cached: Cached::NONE,
-        };
-        Some((arrival.at, job))
-    }
-
-    pub fn on_finish(&mut self, now: Instant) {
-        self.arrivals.on_finish(now, &self.rng);
-    }
-
-    fn draw_class(&self, key: u64) -> ClassId {
-        if self.classes.len() == 1 {
-            return ClassId(0);
         }
-        let total = self.shares.last().copied().unwrap_or(0.0);
-        let at = self.rng.of(Purpose::Class, key, 0).unit() * total;
-        let index = self.shares.partition_point(|sum| *sum <= at).min(self.classes.len() - 1);
-        ClassId(index as u16)
     }
-}
-
-fn default_share() -> Positive {
-    Positive::new(1.0).expect("one is positive")
 }
 
 fn default_stream() -> bool {

@@ -16,7 +16,7 @@ pub(crate) struct Lottery {
 impl Lottery {
     pub fn new(classes: Vec<Class>, rng: Rng) -> Lottery {
         let shares = classes.iter().scan(0.0, |sum, class| {
-            *sum += class.share.get();
+            *sum += class.share();
             Some(*sum)
         });
         Lottery { shares: shares.collect(), classes, rng }

@@ -7,6 +7,7 @@ mod commitments;
 mod links;
 mod placement;
 mod protocol;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,10 +18,8 @@ use super::diagnostic::Diagnostic;
 use super::price::Missing;
 use super::url::{self, Url};
 use super::{EndpointSpec, Scenario, secret, tree};
-use crate::client::arrivals::AnyArrivals;
 use crate::client::lengths::AnyLength;
 use crate::client::retry::AnyRetry;
-use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
 use crate::commitments::AMOUNT_MAX;
 use crate::number::Span;
@@ -33,8 +32,8 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.times(scenario);
     check.names("classes", scenario.classes.iter().map(|class| class.name.as_str()));
     check.names("endpoints", scenario.endpoints.iter().map(|endpoint| endpoint.name.as_str()));
-    let has_lengths = scenario.arrivals.brings_lengths();
     for (index, class) in scenario.classes.iter().enumerate() {
+        let has_lengths = scenario.arrivals_of(class).is_some_and(|arrivals| arrivals.brings_lengths());
         check.class(&format!("classes.{index}"), class, has_lengths);
     }
     for (index, endpoint) in scenario.endpoints.iter().enumerate() {
@@ -52,17 +51,9 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.caps(scenario);
     check.placement(scenario);
     check.policies(scenario);
-    check.volume(scenario);
+    check.streams(scenario);
     check.calls(scenario);
     check.found
-}
-
-impl Scenario {
-    /// The requests expected, where they are more than anybody can mean.
-    pub fn excess(&self) -> Option<f64> {
-        let expected = self.arrivals.expected(self.duration.get());
-        expected.filter(|expected| expected.is_nan() || *expected > REQUESTS_MAX)
-    }
 }
 
 struct Check<'a, 'i> {
@@ -306,12 +297,6 @@ impl Check<'_, '_> {
             let label = format!("more than {ATTEMPTS_MAX}");
             self.say("retry.attempts_max", "no client tries so often", &label, "lower `attempts_max`");
         }
-        let is_mirrored = matches!(scenario.router, AnyRouter::Mirror(_));
-        if is_mirrored && matches!(scenario.arrivals, AnyArrivals::Closed(_)) {
-            let label = "its users wait for one answer each";
-            let help = "use arrivals that do not wait, such as poisson, or another router";
-            self.say("router", "a closed loop cannot be mirrored", label, help);
-        }
         if scenario.hedge.is_some() && scenario.endpoints.len() == 1 {
             let label = "a hedge goes to another endpoint";
             self.say(
@@ -320,15 +305,6 @@ impl Check<'_, '_> {
                 label,
                 "add an endpoint, or remove `hedge`",
             );
-        }
-    }
-
-    /// More requests than anybody can mean would never end.
-    fn volume(&mut self, scenario: &Scenario) {
-        if let Some(expected) = scenario.excess() {
-            let message = format!("these arrivals ask for {expected:.1e} requests");
-            let label = format!("more than {REQUESTS_MAX:.0e}");
-            self.say("arrivals", message, &label, "lower the rate or shorten the duration");
         }
     }
 
@@ -341,9 +317,6 @@ impl Check<'_, '_> {
 
 /// Attempts for one request at most.
 const ATTEMPTS_MAX: u32 = 100;
-
-/// Ten billion: 100 a second for three years.
-const REQUESTS_MAX: f64 = 1e10;
 
 /// Whether a name can be a folder and a part of an address on every system.
 fn is_file_name(name: &str) -> bool {

@@ -19,6 +19,7 @@ mod warnings;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use jiff::civil::Date;
@@ -72,8 +73,9 @@ pub struct Scenario {
     /// Requests of this first part count in no latency, goodput or refusal figure.
     #[serde(default)]
     pub warmup: Span,
-    /// When requests come.
-    pub arrivals: AnyArrivals,
+    /// When requests come: those of all classes that have no `arrivals` of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<AnyArrivals>,
     /// What comes: kinds of requests.
     pub classes: Vec<Class>,
     /// Who may serve them.
@@ -151,8 +153,8 @@ impl Default for FidelityBounds {
 impl Scenario {
     /// Multiplies the load. A trace is played so many times faster, and is over so many times sooner.
     pub fn scale(&mut self, factor: f64) {
-        self.arrivals.scale(factor);
-        if self.arrivals.brings_lengths() && factor > 0.0 {
+        self.streams_mut().for_each(|(_, arrivals)| arrivals.scale(factor));
+        if self.streams().any(|(_, arrivals)| arrivals.brings_lengths()) && factor > 0.0 {
             for span in [&mut self.duration, &mut self.warmup] {
                 span.0 = crate::time::span_from_secs(span.as_secs_f64() / factor);
             }
@@ -161,6 +163,29 @@ impl Scenario {
 }
 
 impl Scenario {
+    /// Every stream of arrivals with its place in the scenario: the shared one first, then those of classes.
+    pub fn streams(&self) -> impl Iterator<Item = (String, &AnyArrivals)> {
+        let own = self.classes.iter().enumerate();
+        let own = own.filter_map(|(index, class)| Some((stream_key(index), class.arrivals.as_ref()?)));
+        self.arrivals.iter().map(|arrivals| (SHARED.into(), arrivals)).chain(own)
+    }
+
+    fn streams_mut(&mut self) -> impl Iterator<Item = (String, &mut AnyArrivals)> {
+        let own = self.classes.iter_mut().enumerate();
+        let own = own.filter_map(|(index, class)| Some((stream_key(index), class.arrivals.as_mut()?)));
+        self.arrivals.iter_mut().map(|arrivals| (SHARED.into(), arrivals)).chain(own)
+    }
+
+    /// Requests expected within `span` from the start; `None` where the answers decide it.
+    pub fn expected(&self, span: Duration) -> Option<f64> {
+        self.streams().map(|(_, arrivals)| arrivals.expected(span)).sum()
+    }
+
+    /// The arrivals that bring the requests of a class.
+    pub fn arrivals_of<'a>(&'a self, class: &'a Class) -> Option<&'a AnyArrivals> {
+        class.arrivals.as_ref().or(self.arrivals.as_ref())
+    }
+
     /// On which terms the calls to an endpoint are served: their tier, and the endpoint that serves what it refuses.
     /// The name of a deployment that its own headers spill to is left out.
     pub fn terms(&self, endpoint: usize) -> Terms<'static> {
@@ -226,6 +251,9 @@ impl Scenario {
             }
             _ => {}
         }
+        for class in scenario.classes.iter_mut().filter(|class| class.arrivals.is_none()) {
+            class.share = class.share.or(Positive::new(1.0));
+        }
         for spec in &mut scenario.endpoints {
             if let (None, Some(machine)) = (&spec.latency, &spec.machine) {
                 spec.latency = machine.latency().ok().map(AnyLatency::ContinuousBatching);
@@ -248,7 +276,9 @@ impl Scenario {
             return Err(fail(mistakes));
         }
         if let Some(folder) = folder {
-            scenario.arrivals.load(folder).map_err(|error| at("arrivals.file", error))?;
+            for (key, arrivals) in scenario.streams_mut() {
+                arrivals.load(folder).map_err(|error| at(&format!("{key}.file"), error))?;
+            }
         }
         Ok(scenario)
     }
@@ -274,6 +304,14 @@ pub fn question(text: &str) -> String {
         .map(str::trim)
         .take_while(|line| !line.is_empty());
     comment.collect::<Vec<_>>().join(" ").trim().into()
+}
+
+/// The key of the arrivals that classes share.
+const SHARED: &str = "arrivals";
+
+/// The key of the arrivals of the class at `index`.
+fn stream_key(index: usize) -> String {
+    format!("classes.{index}.{SHARED}")
 }
 
 /// A name for a scenario that gives none: its file's, with `-` for what a folder cannot hold.

@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(schema["additionalProperties"], false);
         let required: Vec<_> =
             schema["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        assert_eq!(required, ["duration", "arrivals", "classes", "endpoints"]);
+        assert_eq!(required, ["duration", "classes", "endpoints"]);
         for (key, property) in schema["properties"].as_object().unwrap() {
             let is_described = forms(&schema, property).iter().any(|form| form["description"].is_string());
             assert!(is_described, "{key}: {property}");

@@ -21,8 +21,15 @@ pub fn scenarios() -> impl Strategy<Value = Scenario> {
                 format!("[[endpoints]]\nname = \"e{index}\"\n{pools}{spillover}{endpoint}")
             })
             .collect();
+        // Where every class has arrivals of its own, there are no others.
+        let load = if classes.matches("arrivals").count() < classes.matches("[[").count() {
+            load
+        } else {
+            "".into()
+        };
         // A closed loop cannot be mirrored.
-        let policy = if load.contains("closed") { policy.replace("mirror", "priority") } else { policy };
+        let is_closed = load.contains("closed") || classes.contains("closed");
+        let policy = if is_closed { policy.replace("mirror", "priority") } else { policy };
         let text =
             format!("seed = {seed}\nwarmup = \"1s\"\n{policy}{hedge}\n{load}\n{classes}\n{endpoints}{pool}");
         let path = std::path::Path::new("random.toml");
@@ -34,7 +41,11 @@ const POOL: &str = "[[pools]]\nname = \"shared\"\nlimits = [{ kind = \"requests\
                     { kind = \"tokens\", per_minute = 900_000, settled = { output = 5 } }]\n";
 
 fn load() -> impl Strategy<Value = String> {
-    let kind = prop_oneof![
+    arrivals().prop_map(|kind| format!("[arrivals]\n{kind}\n"))
+}
+
+fn arrivals() -> impl Strategy<Value = String> {
+    prop_oneof![
         (1u32..40).prop_map(|rate| format!("kind = \"constant\"\nrate = {rate}")),
         (1u32..40).prop_map(|rate| format!("kind = \"poisson\"\nrate = {rate}")),
         (1u32..40, 1u32..40).prop_map(|(rate, cv)| format!("kind = \"gamma\"\nrate = {rate}\ncv = 0.{cv}")),
@@ -42,8 +53,7 @@ fn load() -> impl Strategy<Value = String> {
             .prop_map(|(a, b)| format!("kind = \"ramp\"\nfrom = {a}\nto = {b}\nover = \"5s\"")),
         (1u32..30, 0u32..2000)
             .prop_map(|(n, think)| format!("kind = \"closed\"\nusers = {n}\nthink = \"{think}ms\"")),
-    ];
-    kind.prop_map(|kind| format!("[arrivals]\n{kind}\n"))
+    ]
 }
 
 fn classes() -> impl Strategy<Value = String> {
@@ -59,10 +69,12 @@ fn classes() -> impl Strategy<Value = String> {
             (timeout * 1000).min(stall * 500)
         )
     });
-    prop::collection::vec(class, 1..3).prop_map(|classes| {
+    let own = prop::option::of(arrivals());
+    let own = own.prop_map(|own| own.map_or(String::new(), |own| format!("[classes.arrivals]\n{own}\n")));
+    prop::collection::vec((class, own), 1..3).prop_map(|classes| {
         let named = (0..)
             .zip(classes)
-            .map(|(n, class): (u32, String)| format!("[[classes]]\nname = \"c{n}\"\n{class}"));
+            .map(|(n, (class, own)): (u32, _)| format!("[[classes]]\nname = \"c{n}\"\n{class}{own}"));
         named.collect()
     })
 }

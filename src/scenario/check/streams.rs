@@ -1,0 +1,83 @@
+//! Whether it is said once of every class when its requests come, and that they can be asked so.
+
+use super::super::Scenario;
+use super::Check;
+use crate::client::arrivals::AnyArrivals;
+use crate::client::routers::AnyRouter;
+
+impl Scenario {
+    /// The requests expected, where they are more than anybody can mean.
+    pub fn excess(&self) -> Option<f64> {
+        let expected = self.streams().filter_map(|(_, arrivals)| arrivals.expected(self.duration.get()));
+        Some(expected.sum()).filter(|expected: &f64| expected.is_nan() || *expected > REQUESTS_MAX)
+    }
+}
+
+impl Check<'_, '_> {
+    pub(super) fn streams(&mut self, scenario: &Scenario) {
+        let is_own = |index: usize| scenario.classes[index].arrivals.is_some();
+        match &scenario.arrivals {
+            None => self.without_arrivals(scenario),
+            Some(_) if !scenario.classes.is_empty() && (0..scenario.classes.len()).all(is_own) => self.say(
+                "arrivals",
+                "these `arrivals` bring nothing",
+                "every class has `arrivals` of its own",
+                "remove these, or those of the classes that are to come by these",
+            ),
+            Some(_) => {}
+        }
+        for (index, class) in scenario.classes.iter().enumerate().filter(|(index, _)| is_own(*index)) {
+            let path = format!("classes.{index}.share");
+            if class.share.is_some() {
+                let message = format!("class `{}` has both `arrivals` of its own and a share", class.name);
+                let help = "remove `share`, or its `arrivals` to have it come by the scenario's";
+                self.say(&path, message, "a part of the scenario's `arrivals`", help);
+            }
+        }
+        self.mirrored(scenario);
+        self.volume(scenario);
+    }
+
+    fn without_arrivals(&mut self, scenario: &Scenario) {
+        let without = scenario.classes.iter().enumerate().filter(|(_, class)| class.arrivals.is_none());
+        if without.clone().count() == scenario.classes.len() {
+            let help = "add `arrivals = { kind = \"poisson\", rate = 10 }` at the top of the file, above the first \
+                        [table]: when requests come";
+            return self.say("arrivals", "`arrivals` is missing in the scenario", "", help);
+        }
+        for (index, class) in without {
+            self.say(
+                &format!("classes.{index}"),
+                format!("nothing says when requests of class `{}` come", class.name),
+                "this needs `arrivals`",
+                "add such as arrivals = { kind = \"poisson\", rate = 10 }, here or at the top of the file, above the \
+                 first [table], for all classes without their own",
+            );
+        }
+    }
+
+    fn mirrored(&mut self, scenario: &Scenario) {
+        let is_closed = scenario.streams().any(|(_, arrivals)| matches!(arrivals, AnyArrivals::Closed(_)));
+        if is_closed && matches!(scenario.router, AnyRouter::Mirror(_)) {
+            let label = "its users wait for one answer each";
+            let help = "use arrivals that do not wait, such as poisson, or another router";
+            self.say("router", "a closed loop cannot be mirrored", label, help);
+        }
+    }
+
+    /// More requests than anybody can mean would never end.
+    fn volume(&mut self, scenario: &Scenario) {
+        let Some(excess) = scenario.excess() else { return };
+        let most = |(key, arrivals): (String, &AnyArrivals)| {
+            Some((arrivals.expected(scenario.duration.get())?, key))
+        };
+        let most = scenario.streams().filter_map(most).max_by(|a, b| a.0.total_cmp(&b.0));
+        let path = most.map_or("arrivals".into(), |(_, key)| key);
+        let message = format!("these arrivals ask for {excess:.1e} requests");
+        let label = format!("more than {REQUESTS_MAX:.0e}");
+        self.say(&path, message, &label, "lower the rate or shorten the duration");
+    }
+}
+
+/// Ten billion: 100 a second for three years.
+const REQUESTS_MAX: f64 = 1e10;
