@@ -42,7 +42,7 @@ pub struct Costs {
 /// plan itself. An endpoint that does not say how fast it is answers everything, after a second.
 pub fn estimate(scenario: &Scenario) -> Result<Estimate> {
     let mut scenario = scenario.clone();
-    scenario.budget = None;
+    scenario.lift_budgets();
     for spec in &mut scenario.endpoints {
         spec.latency.get_or_insert_with(stand_in);
     }

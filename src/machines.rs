@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::bill::{Priced, Sheet};
 use crate::client::dispatcher::{Dispatcher, Plan};
 use crate::client::fleet::{Access, Fleet, Member};
-use crate::client::purse::Purse;
+use crate::client::purse::Purses;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Workload;
 use crate::collectors::{Bounds, Setup};
@@ -37,12 +37,10 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
     };
     let members = (0..).zip(&scenario.endpoints).map(member).collect();
     Dispatcher::new(Plan {
-        purse: scenario.budget.map(|budget| {
-            let sheet = Sheet { endpoints: priced.clone(), contract: contract.clone() };
-            Purse::new(budget, sheet, attempts_max(scenario))
-        }),
+        purses: purses(scenario, Sheet { endpoints: priced.clone(), contract: contract.clone() }),
         workload: workload(scenario),
         router: scenario.router.clone(),
+        own_routers: scenario.classes.iter().map(|class| class.router.clone()).collect(),
         retry: scenario.retry.clone(),
         hedge: scenario.hedge.clone(),
         fleet: Fleet::new(members, scenario.cooling.clone()),
@@ -50,6 +48,11 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
         warmup: Instant::START + scenario.warmup.get(),
         rng,
     })
+}
+
+fn purses(scenario: &Scenario, sheet: Sheet) -> Purses {
+    let classes = scenario.classes.iter().map(|class| class.budget).collect();
+    Purses::new(scenario.budget, classes, sheet, attempts_max(scenario))
 }
 
 /// What is asked when: a mirrored request once of each endpoint.

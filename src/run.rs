@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::client::dispatcher::{Action, Dispatcher, Event};
+use crate::client::dispatcher::{Action, Dispatcher, Event, Spent};
 use crate::error::{Error, Result};
 pub use crate::http::client::{Bounds, Remote, Transport};
 use crate::http::client::{Client, Counts};
@@ -46,8 +46,8 @@ pub struct Ran {
     pub ended: Instant,
     /// When the arrivals were stopped: [`Instant::MAX`] where the plan came to its end.
     pub stopped: Instant,
-    /// The budget was spent, and so the arrivals were stopped.
-    pub is_spent: bool,
+    /// The budgets that were spent: the arrivals were stopped, or those of a class.
+    pub spent: Vec<Spent>,
     pub ending: Ending,
     pub connections: Counts,
     /// How late the loop did what was due.
@@ -143,8 +143,8 @@ async fn drive(
     Ok(Ran {
         requests: progress.asked,
         ended: progress.now,
-        stopped: driver.dispatcher.spent().unwrap_or(Instant::MAX).min(driver.stopped),
-        is_spent: driver.dispatcher.spent().is_some(),
+        stopped: Spent::end(driver.dispatcher.spent()).min(driver.stopped),
+        spent: driver.dispatcher.spent().to_vec(),
         ending: driver.ending,
         connections: driver.client.counts(),
         lateness: driver.lateness,

@@ -1,6 +1,6 @@
 //! Both halves in virtual time: a month in seconds, the same bytes every time.
 
-use crate::client::dispatcher::{self, Action, Dispatcher};
+use crate::client::dispatcher::{self, Action, Dispatcher, Spent};
 use crate::error::Result;
 use crate::machines;
 use crate::outcome::Outcome;
@@ -11,7 +11,7 @@ use crate::server::endpoint::Detail;
 use crate::time::Instant;
 
 /// How a simulation went.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Played {
     /// Requests asked, each of which was recorded.
     pub requests: u64,
@@ -19,8 +19,8 @@ pub struct Played {
     pub ended: Instant,
     /// When the arrivals were stopped: [`Instant::MAX`] where the plan came to its end.
     pub stopped: Instant,
-    /// The budget was spent, and so the arrivals were stopped.
-    pub is_spent: bool,
+    /// The budgets that were spent: the arrivals were stopped, or those of a class.
+    pub spent: Vec<Spent>,
     /// Times at which something was due.
     pub events: u64,
 }
@@ -34,7 +34,7 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
         lines: (0..scenario.endpoints.len()).map(|index| Line::new(scenario, index)).collect(),
     };
     let mut played =
-        Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, is_spent: false, events: 0 };
+        Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, spent: Vec::new(), events: 0 };
     let mut recorded = 0u64;
     while let Some(now) = world.wake_next() {
         played.events += 1;
@@ -52,9 +52,8 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
             break;
         }
     }
-    if let Some(spent) = world.client.spent() {
-        (played.stopped, played.is_spent) = (played.stopped.min(spent), true);
-    }
+    played.spent = world.client.spent().to_vec();
+    played.stopped = played.stopped.min(Spent::end(&played.spent));
     played.requests = world.client.requests();
     assert_eq!(recorded, played.requests, "every request asked is recorded exactly once");
     Ok(played)

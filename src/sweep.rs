@@ -102,7 +102,7 @@ fn play(scenario: &Scenario, factor: f64) -> Result<Vec<Section>> {
     let mut scenario = scenario.clone();
     scenario.scale(factor);
     // What it would cost is the question.
-    scenario.budget = None;
+    scenario.lift_budgets();
     let mut collectors = Collectors::new(&machines::setup(&scenario, true));
     let played = simulate(&scenario, |outcome| {
         collectors.collect(&outcome);

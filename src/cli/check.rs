@@ -60,7 +60,8 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             let expected = expected.map(|n| format!(", about {} requests", show::count_of(n.round() as u64)));
             format!("; {} arrivals{}", arrivals.kind(), expected.unwrap_or_default())
         });
-        let own = own.unwrap_or_default();
+        let router = class.router.as_ref().map(|router| format!("; router {}", router.kind()));
+        let own: String = own.into_iter().chain(router).collect();
         text += &format!("  class      {:<width$} in {input}, out {output} on average{own}\n", class.name);
     }
     let is_nowhere = scenario.application.is_none() && scenario.links.is_empty();
@@ -94,9 +95,11 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     if is_nowhere && scenario.endpoints.iter().any(|spec| spec.round_trip.is_none()) {
         text += "  ways       no [application] says where the callers stand: no round trip but an endpoint's own, no egress\n";
     }
-    if let Some(budget) = scenario.budget {
+    let budgets = scenario.classes.iter().map(|class| (class.budget, format!(" for class {}", class.name)));
+    for (budget, of) in std::iter::once((scenario.budget, String::new())).chain(budgets) {
+        let Some(budget) = budget else { continue };
         let strict = if budget.strict { ", strictly" } else { "" };
-        text += &format!("  budget     ${}{strict}\n", budget.max);
+        text += &format!("  budget     ${}{of}{strict}\n", budget.max);
     }
     let thresholds = match scenario.thresholds.len() {
         1 => "1 threshold".into(),

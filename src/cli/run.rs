@@ -116,7 +116,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         collectors,
         until: ran.stopped,
         is_interrupted: ran.ending == Ending::Interrupted,
-        is_spent: ran.is_spent,
+        spent: ran.spent,
         log_failure: log.and_then(|log| log.finish().err()),
     };
     subject.conclude(&args.subject, found, subject::threads())

@@ -49,7 +49,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         collectors,
         until: played.stopped,
         is_interrupted: stop.load(Ordering::Relaxed),
-        is_spent: played.is_spent,
+        spent: played.spent,
         log_failure: log.and_then(|log| log.finish().err()),
     };
     let threads = args.threads.unwrap_or_else(subject::threads);

@@ -10,7 +10,8 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use tollgate::bill::Bill;
 use tollgate::catalogue::{Offer, UnitOffer};
-use tollgate::client::purse::Budget;
+use tollgate::client::purse::{Budget, Spent};
+use tollgate::client::workload::Class;
 use tollgate::collectors::log::Log;
 use tollgate::collectors::{Collectors, Setup};
 use tollgate::error::{Error, ExitCode, Result};
@@ -137,17 +138,34 @@ impl Subject {
         self.scenario.expected(self.scenario.duration.get())
     }
 
-    /// That the budget is gone, in words.
-    fn overspent(&self, found: &Found) -> String {
-        let budget = self.scenario.budget.map_or(Money::ZERO, |budget| budget.max);
-        let (spent, secs) = (found.collectors.cost.spent(), found.until.as_secs_f64());
-        match self.scenario.budget.is_some_and(|budget| budget.strict) {
-            true => format!(
-                "the budget of ${budget} had no room for the next request at {secs:.1} s, ${spent} was spent"
-            ),
-            false => {
-                format!("the budget of ${budget} was spent at {secs:.1} s, ${spent} with what was under way")
-            }
+    /// That budgets are gone, in words.
+    fn overspent(&self, found: &Found) -> Option<String> {
+        let words = found.spent.iter().map(|spent| match spent.class {
+            Some(class) => self.overspent_by(&self.scenario.classes[usize::from(class.0)], spent.at),
+            None => self.overspent_by_all(found, spent.at),
+        });
+        let words: Vec<_> = words.collect();
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+
+    fn overspent_by(&self, class: &Class, at: RunInstant) -> String {
+        let (name, secs) = (&class.name, at.as_secs_f64());
+        let Budget { max, strict } = class.budget.expect("only a class with a budget spends it");
+        let became = if strict { "had no room for the next request" } else { "was spent" };
+        format!(
+            "class '{name}': its budget of ${max} {became} at {secs:.1} s, and nothing of it was sent any more"
+        )
+    }
+
+    fn overspent_by_all(&self, found: &Found, at: RunInstant) -> String {
+        let Budget { max, strict } = self.scenario.budget.expect("only a run with a budget spends it");
+        let (spent, secs) = (found.collectors.cost.spent(), at.as_secs_f64());
+        if strict {
+            format!(
+                "the budget of ${max} had no room for the next request at {secs:.1} s, ${spent} was spent"
+            )
+        } else {
+            format!("the budget of ${max} was spent at {secs:.1} s, ${spent} with what was under way")
         }
     }
 
@@ -180,7 +198,7 @@ impl Subject {
             warmup_secs: self.scenario.warmup.as_secs_f64(),
             is_interrupted: found.is_interrupted,
             warnings: self.scenario.warnings(),
-            stopped: found.is_spent.then(|| self.overspent(&found)),
+            stopped: self.overspent(&found),
             verdict,
             thresholds,
             sections,
@@ -303,8 +321,8 @@ pub struct Found {
     /// When the arrivals were stopped; the end of time where nobody did.
     pub until: RunInstant,
     pub is_interrupted: bool,
-    /// The budget was spent.
-    pub is_spent: bool,
+    /// The budgets that were spent.
+    pub spent: Vec<Spent>,
     /// Why requests.csv is incomplete, if it is.
     pub log_failure: Option<String>,
 }

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 pub use super::event::{Action, Event};
 use super::flight::Flight;
 pub use super::plan::Plan;
-use super::purse::Purse;
+pub use super::purse::Spent;
 use super::retry::{Failure, Reason};
 use super::timer::{Due, Known, Timer};
 use crate::index::Ring;
@@ -20,7 +20,7 @@ use crate::outbox::Said;
 use crate::outcome::{Cause, End, Ended};
 use crate::rng::Purpose;
 use crate::time::{Instant, Timeline};
-use crate::wire::{AttemptId, EndpointId, Finish, Rejection, Reply, RequestId};
+use crate::wire::{AttemptId, ClassId, EndpointId, Finish, Rejection, Reply, RequestId};
 
 /// The machine.
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ pub struct Dispatcher {
     requests: u64,
     hedges: u64,
     is_stopped: bool,
-    /// When the money was gone.
-    spent: Option<Instant>,
+    /// The budgets that were spent, in that order.
+    spent: Vec<Spent>,
     actions: VecDeque<Action>,
     tried: Vec<EndpointId>,
 }
@@ -52,7 +52,7 @@ impl Dispatcher {
             requests: 0,
             hedges: 0,
             is_stopped: false,
-            spent: None,
+            spent: Vec::new(),
             actions: VecDeque::new(),
             tried: Vec::new(),
         }
@@ -73,9 +73,9 @@ impl Dispatcher {
         self.requests
     }
 
-    /// When the budget was spent: from then on nothing was sent any more.
-    pub fn spent(&self) -> Option<Instant> {
-        self.spent
+    /// The budgets that were spent, in that order: from then on nothing was sent any more, or nothing of the class.
+    pub fn spent(&self) -> &[Spent] {
+        &self.spent
     }
 
     /// Requests under way.
@@ -163,13 +163,11 @@ impl Dispatcher {
 
     fn arrive(&mut self, now: Instant) {
         let (intended, job) = self.plan.workload.take().expect("an arrival is due only when one is planned");
-        if let Some(purse) = &mut self.plan.purse {
-            purse.begin(&job.request);
-            if self.is_spent(now) {
-                return;
-            }
-        }
         let (id, class) = (job.request.id, job.request.class);
+        if !self.plan.purses.begin(&job.request) {
+            self.stop_spent(now, class);
+            return self.plan.workload.on_finish(now, id);
+        }
         let timeout = self.plan.workload.class(class).timeout.get();
         let flight = Flight::new(job, intended, timeout);
         self.deadlines[usize::from(class.0)].push_back((flight.deadline, id));
@@ -180,21 +178,28 @@ impl Dispatcher {
         }
     }
 
-    /// Whether the money is gone, and with it the plan.
-    fn is_spent(&mut self, now: Instant) -> bool {
-        let is_empty = self.plan.purse.as_ref().is_some_and(Purse::is_empty);
-        if is_empty {
-            self.is_stopped = true;
-            self.spent.get_or_insert(now);
+    /// Ends the plan where the money is gone, or the class's part of the plan where its own is.
+    fn stop_spent(&mut self, now: Instant, class: ClassId) {
+        let empty =
+            [(self.plan.purses.is_empty(), None), (self.plan.purses.is_class_empty(class), Some(class))];
+        for (_, class) in empty.into_iter().filter(|(is_empty, _)| *is_empty) {
+            if self.spent.iter().any(|spent| spent.class == class) {
+                continue;
+            }
+            self.spent.push(Spent { at: now, class });
+            match class {
+                None => self.is_stopped = true,
+                Some(class) => self.plan.workload.stop(class),
+            }
         }
-        is_empty
     }
 
     /// Sends one more attempt where some endpoint of this round is left to take it.
     fn send(&mut self, now: Instant, id: RequestId, cause: Cause) -> bool {
         let Dispatcher { plan, flights, tried, .. } = self;
         let flight = flights.get_mut(id.0).expect("only a request under way is sent");
-        if cause != Cause::First && (now >= flight.deadline || self.spent.is_some()) {
+        let class = flight.job.request.class;
+        if cause != Cause::First && (now >= flight.deadline || plan.purses.is_spent(class)) {
             return false;
         }
         tried.clear();
@@ -203,12 +208,13 @@ impl Dispatcher {
         let request = &flight.job.request;
         let is_bound = cause == Cause::Retry && plan.retry.is_sdk();
         let bound = flight.failure.filter(|_| is_bound).and_then(|failure| failure.endpoint);
-        let mut route = || plan.router.route(now, request, &plan.fleet, tried, &mut draws);
+        let router = plan.own_routers[usize::from(class.0)].as_mut().unwrap_or(&mut plan.router);
+        let mut route = || router.route(now, request, &plan.fleet, tried, &mut draws);
         let Some(endpoint) = bound.or_else(&mut route) else { return false };
         let attempt = AttemptId { request: id, nth: flight.send(now, endpoint, cause) };
         plan.fleet.on_send(endpoint);
         self.actions.push_back(Action::Send { id: attempt, endpoint, job: flight.job });
-        if let Some(stall) = plan.workload.class(flight.job.request.class).stall_timeout {
+        if let Some(stall) = plan.workload.class(class).stall_timeout {
             self.timers.push(now + stall.get(), Timer::Stall(attempt));
         }
         match &plan.hedge {
@@ -294,7 +300,9 @@ impl Dispatcher {
         let failure = Failure { nth, endpoint, reason, promise, is_stream: flight.job.request.stream };
         flight.failure = Some(failure);
         let tries = nth.max(flight.attempts.len() as u32);
-        let is_over = tries >= plan.retry.attempts_max() || now >= flight.deadline || self.spent.is_some();
+        let is_over = tries >= plan.retry.attempts_max()
+            || now >= flight.deadline
+            || plan.purses.is_spent(flight.job.request.class);
         let mut draws = plan.rng.of(Purpose::Retry, id.0, nth);
         let wait = (!is_over).then(|| plan.retry.on_failure(&failure, draws.unit())).flatten();
         let Some(wait) = wait else { return self.finish(now, id, reason.end(), None) };
@@ -381,10 +389,9 @@ impl Dispatcher {
         let attempt = &flight.attempts[usize::from(id.nth)];
         let endpoint = attempt.endpoint;
         self.plan.fleet.on_end(endpoint);
-        if let Some(purse) = &mut self.plan.purse {
-            purse.spend(&flight.job.request, attempt);
-            self.is_spent(now);
-        }
+        self.plan.purses.spend(&flight.job.request, attempt);
+        let class = flight.job.request.class;
+        self.stop_spent(now, class);
         endpoint
     }
 
@@ -400,9 +407,7 @@ impl Dispatcher {
         let flight = self.flights.remove(id.0).expect("a request ends once");
         let is_measured = flight.intended >= self.plan.warmup;
         let outcome = flight.into_outcome(now, end, winner, is_measured);
-        if let Some(purse) = &mut self.plan.purse {
-            purse.end(&outcome.request, outcome.attempts.len());
-        }
+        self.plan.purses.end(&outcome.request, outcome.attempts.len());
         self.actions.push_back(Action::Done(outcome));
         self.plan.workload.on_finish(now, id);
     }

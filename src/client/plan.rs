@@ -2,7 +2,7 @@
 
 use super::fleet::Fleet;
 use super::hedge::Hedge;
-use super::purse::Purse;
+use super::purse::Purses;
 use super::retry::AnyRetry;
 use super::routers::AnyRouter;
 use super::workload::Workload;
@@ -14,11 +14,13 @@ use crate::time::Instant;
 pub struct Plan {
     pub workload: Workload,
     pub router: AnyRouter,
+    /// The routers of classes that have their own, by the number of the class.
+    pub own_routers: Vec<Option<AnyRouter>>,
     pub retry: AnyRetry,
     pub hedge: Option<Hedge>,
     pub fleet: Fleet,
-    /// What may be spent; anything, where there is none.
-    pub purse: Option<Purse>,
+    /// What may be spent.
+    pub purses: Purses,
     /// Nothing planned from here on is sent.
     pub until: Instant,
     /// What is planned before is not measured.

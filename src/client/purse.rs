@@ -1,5 +1,5 @@
-//! What a run may spend. It ends the plan when the money is gone: nothing is sent any more, and what is under way goes
-//! on to its end, so that no more is overspent than was in flight.
+//! What a run and its classes may spend. The plan ends when the money is gone, or a class's part of it: nothing is sent any
+//! more, and what is under way goes on to its end, so that no more is overspent than was in flight.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,28 +7,115 @@ use serde::{Deserialize, Serialize};
 use crate::bill::Sheet;
 use crate::outcome::Attempt;
 use crate::price::Money;
-use crate::wire::Request;
+use crate::time::Instant;
+use crate::wire::{ClassId, Request};
 
-/// A bound on what a run causes to be billed: tokens and bytes, the warm-up's too. Capacity that is paid for anyway
-/// does not count.
+/// A bound on what a run, or a class, causes to be billed: tokens and bytes, the warm-up's too. Capacity that is paid for
+/// anyway does not count.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Dollars. Once they are spent, nothing is sent any more.
     pub max: Money,
     /// Sends a request only where the worst that it and all others under way can cost is left, so that nothing is
-    /// overspent. Every class needs `max_tokens`.
+    /// overspent. Every class that it is about needs `max_tokens`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strict: bool,
 }
 
-/// A budget, and what became of it.
+/// That a budget was spent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Spent {
+    pub at: Instant,
+    /// Whose it was: a class's own, or that of all.
+    pub class: Option<ClassId>,
+}
+
+impl Spent {
+    /// When nothing at all was sent any more: [`Instant::MAX`] where something always was.
+    pub fn end(of: &[Spent]) -> Instant {
+        of.iter().find(|spent| spent.class.is_none()).map_or(Instant::MAX, |spent| spent.at)
+    }
+}
+
+/// All that may be spent: by all requests together, and by those of classes that have a budget of their own.
 #[derive(Clone, Debug)]
-pub struct Purse {
-    budget: Budget,
+pub struct Purses {
     sheet: Sheet,
     /// Attempts that a request can have.
     attempts_max: u32,
+    whole: Option<Purse>,
+    classes: Vec<Option<Purse>>,
+}
+
+impl Purses {
+    /// `classes` has the budget of each class, by its number.
+    pub fn new(
+        whole: Option<Budget>,
+        classes: Vec<Option<Budget>>,
+        sheet: Sheet,
+        attempts_max: u32,
+    ) -> Purses {
+        let classes = classes.into_iter().map(|budget| budget.map(Purse::new)).collect();
+        Purses { sheet, attempts_max, whole: whole.map(Purse::new), classes }
+    }
+
+    /// Whether the budget of all is spent.
+    pub fn is_empty(&self) -> bool {
+        self.whole.as_ref().is_some_and(|purse| purse.is_empty)
+    }
+
+    /// Whether the class has spent its own budget.
+    pub fn is_class_empty(&self, class: ClassId) -> bool {
+        self.classes[usize::from(class.0)].as_ref().is_some_and(|purse| purse.is_empty)
+    }
+
+    /// Whether nothing of the class may be sent any more.
+    pub fn is_spent(&self, class: ClassId) -> bool {
+        self.is_empty() || self.is_class_empty(class)
+    }
+
+    /// Lays aside what a request can cost; empties the purse where that is not left. False where it may not be sent.
+    pub fn begin(&mut self, request: &Request) -> bool {
+        let most = self.most(request, self.attempts_max);
+        // The class goes first, so that what it has no room for is not laid aside by the whole.
+        self.of(request).all(|purse| purse.begin(most))
+    }
+
+    /// Takes what an attempt has cost. What has no price cannot be metered, and so empties the purse.
+    pub fn spend(&mut self, request: &Request, attempt: &Attempt) {
+        if self.of(request).next().is_none() {
+            return;
+        }
+        let cost = self.sheet.charge(attempt).ok().map(|charge| charge.total());
+        let most = self.most(request, 1);
+        self.of(request).for_each(|purse| purse.spend(cost, most));
+    }
+
+    /// Takes back what was laid aside for attempts that a request did not have.
+    pub fn end(&mut self, request: &Request, attempts: usize) {
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        let most = self.most(request, self.attempts_max.saturating_sub(attempts));
+        self.of(request).for_each(|purse| purse.give_back(most));
+    }
+
+    /// The most that so many attempts of a request can cost, where some budget asks.
+    fn most(&mut self, request: &Request, attempts: u32) -> Option<Money> {
+        let is_asked = self.of(request).any(|purse| purse.budget.strict);
+        is_asked.then(|| self.sheet.ceiling(request, attempts)).flatten()
+    }
+
+    /// The purses that pay for a request: its class's, then all requests'.
+    fn of(&mut self, request: &Request) -> impl Iterator<Item = &mut Purse> {
+        let class = self.classes[usize::from(request.class.0)].iter_mut();
+        class.chain(&mut self.whole)
+    }
+}
+
+/// A budget, and what became of it.
+#[derive(Clone, Debug)]
+struct Purse {
+    budget: Budget,
     spent: Money,
     /// The worst that requests under way can still cost; only kept where the budget is strict.
     held: Money,
@@ -36,46 +123,30 @@ pub struct Purse {
 }
 
 impl Purse {
-    pub fn new(budget: Budget, sheet: Sheet, attempts_max: u32) -> Purse {
-        let is_empty = budget.max <= Money::ZERO;
-        Purse { budget, sheet, attempts_max, spent: Money::ZERO, held: Money::ZERO, is_empty }
+    fn new(budget: Budget) -> Purse {
+        Purse { budget, spent: Money::ZERO, held: Money::ZERO, is_empty: budget.max <= Money::ZERO }
     }
 
-    /// Whether nothing may be sent any more.
-    pub fn is_empty(&self) -> bool {
-        self.is_empty
-    }
-
-    /// Lays aside what a request can cost; empties the purse where that is not left.
-    pub fn begin(&mut self, request: &Request) {
-        if self.is_empty || !self.budget.strict {
-            return;
+    /// Whether a request may be sent that costs `most` at most.
+    fn begin(&mut self, most: Option<Money>) -> bool {
+        if self.budget.strict && !self.is_empty {
+            match most {
+                Some(most) if self.spent + self.held + most <= self.budget.max => self.held += most,
+                _ => self.is_empty = true,
+            }
         }
-        match self.sheet.ceiling(request, self.attempts_max) {
-            Some(ceiling) if self.spent + self.held + ceiling <= self.budget.max => self.held += ceiling,
-            _ => self.is_empty = true,
-        }
+        !self.is_empty
     }
 
-    /// Takes what an attempt has cost. What has no price cannot be metered, and so empties the purse.
-    pub fn spend(&mut self, request: &Request, attempt: &Attempt) {
-        self.give_back(request, 1);
-        match self.sheet.charge(attempt) {
-            Ok(charge) => self.spent += charge.total(),
-            Err(_) => self.is_empty = true,
-        }
-        self.is_empty |= self.spent >= self.budget.max;
+    fn spend(&mut self, cost: Option<Money>, most: Option<Money>) {
+        self.give_back(most);
+        self.spent += cost.unwrap_or_default();
+        self.is_empty |= cost.is_none() || self.spent >= self.budget.max;
     }
 
-    /// Takes back what was laid aside for attempts that a request did not have.
-    pub fn end(&mut self, request: &Request, attempts: usize) {
-        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        self.give_back(request, self.attempts_max.saturating_sub(attempts));
-    }
-
-    fn give_back(&mut self, request: &Request, attempts: u32) {
+    fn give_back(&mut self, most: Option<Money>) {
         if self.budget.strict {
-            self.held = self.held - self.sheet.ceiling(request, attempts).unwrap_or_default();
+            self.held = self.held - most.unwrap_or_default();
         }
     }
 }

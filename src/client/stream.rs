@@ -1,6 +1,6 @@
 //! One stream of arrivals with its own root of chance: what comes of one class, or of several by their shares.
 
-use super::arrivals::{AnyArrivals, Lengths};
+use super::arrivals::{AnyArrivals, Arrival};
 use super::workload::Class;
 use crate::rng::{Purpose, Rng, mix};
 use crate::time::Instant;
@@ -15,18 +15,17 @@ pub struct Stream {
     rng: Rng,
     /// Requests taken: what chance is keyed by.
     taken: u64,
-    is_over: bool,
+    /// How many of the classes are still wanted.
+    wanted: usize,
 }
 
-/// A request of which it is known when it comes and whose it is.
-#[derive(Clone, Copy, Debug)]
+/// An arrival of which it is known whose it is.
+#[derive(Clone, Debug)]
 pub struct Due {
-    pub at: Instant,
+    pub arrival: Arrival,
     pub class: ClassId,
     /// Its number in its stream.
     pub nth: u64,
-    /// What the arrivals themselves say of its lengths.
-    pub lengths: Option<Lengths>,
 }
 
 impl Stream {
@@ -40,13 +39,14 @@ impl Stream {
             *sum += class.share();
             Some((id, *sum))
         });
-        Stream { arrivals, classes: shares.collect(), rng, taken: 0, is_over: false }
+        let classes: Vec<_> = shares.collect();
+        Stream { arrivals, wanted: classes.len(), classes, rng, taken: 0 }
     }
 
     /// The arrivals of one class. Its chance is keyed by its name, so that no other class moves its draws.
     pub fn own(arrivals: AnyArrivals, id: ClassId, class: &Class, rng: Rng) -> Stream {
         let key = class.name.bytes().fold(OWN, |key, byte| mix(key ^ u64::from(byte)));
-        Stream { arrivals, classes: vec![(id, 1.0)], rng: rng.child(key), taken: 0, is_over: false }
+        Stream { arrivals, wanted: 1, classes: vec![(id, 1.0)], rng: rng.child(key), taken: 0 }
     }
 
     /// The root of its chance.
@@ -56,7 +56,7 @@ impl Stream {
 
     /// When its next request comes.
     pub fn peek(&mut self) -> Option<Instant> {
-        if self.is_over { None } else { self.arrivals.peek(&self.rng) }
+        if self.wanted == 0 { None } else { self.arrivals.peek(&self.rng) }
     }
 
     /// Takes the request that `peek` announced.
@@ -64,7 +64,7 @@ impl Stream {
         let arrival = self.arrivals.next(&self.rng)?;
         let nth = self.taken;
         self.taken += 1;
-        Some(Due { at: arrival.at, class: self.draw_class(nth), nth, lengths: arrival.lengths })
+        Some(Due { arrival, class: self.draw_class(nth), nth })
     }
 
     /// A request of its has ended.
@@ -72,9 +72,9 @@ impl Stream {
         self.arrivals.on_finish(now, &self.rng);
     }
 
-    /// Nothing of `class` comes any more, where it is the only one.
+    /// `class` is not wanted any more; nothing comes once none is. To be said once of a class.
     pub fn stop(&mut self, class: ClassId) {
-        self.is_over |= self.classes.iter().all(|(id, _)| *id == class);
+        self.wanted -= usize::from(self.classes.iter().any(|(id, _)| *id == class));
     }
 
     fn draw_class(&self, nth: u64) -> ClassId {

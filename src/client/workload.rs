@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::arrivals::AnyArrivals;
 use super::lengths::AnyLength;
 use super::prefix::{Groups, SharedPrefix};
+use super::purse::Budget;
+use super::routers::AnyRouter;
 use super::stream::{Due, Stream};
 use crate::index::Ring;
 use crate::number::{Positive, Span};
@@ -51,6 +53,12 @@ pub struct Class {
     pub stall_timeout: Option<Span>,
     #[serde(default, skip_serializing_if = "Slo::is_empty")]
     pub slo: Slo,
+    /// Which endpoint gets its requests; where it is not given, the scenario's `router` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<AnyRouter>,
+    /// What may be spent on its requests, beside what the scenario's `budget` says of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// The zone that must not be left, such as `eu`: only endpoints of this residency get its requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residency: Option<String>,
@@ -103,15 +111,21 @@ pub struct Workload {
     copies: u64,
     /// What is asked again, and how often.
     repeated: Option<(Planned, u64)>,
-    /// The streams that requests under way came of.
-    origins: Ring<usize>,
+    /// Where requests under way came from.
+    origins: Ring<Origin>,
 }
 
 /// A request of the plan, as its copies have it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Planned {
     at: Instant,
     job: Job,
+    origin: Origin,
+}
+
+/// What a request came of, which is told when it ends.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
     stream: usize,
 }
 
@@ -145,7 +159,7 @@ impl Workload {
 
     /// When the next request is to be sent.
     pub fn peek(&mut self) -> Option<Instant> {
-        self.repeated.map(|(planned, _)| planned.at).or_else(|| self.first().map(|(at, _)| at))
+        self.repeated.as_ref().map(|(planned, _)| planned.at).or_else(|| self.first().map(|(at, _)| at))
     }
 
     /// Takes the next request, with its intended start.
@@ -154,21 +168,23 @@ impl Workload {
             Some(repeated) => repeated,
             None => (self.plan()?, self.copies),
         };
-        self.repeated = (left > 1).then_some((planned, left - 1));
+        if left > 1 {
+            self.repeated = Some((planned.clone(), left - 1));
+        }
         planned.job.request.id = RequestId(self.next_id);
-        self.origins.insert(self.next_id, planned.stream);
+        self.origins.insert(self.next_id, planned.origin);
         self.next_id += 1;
         Some((planned.at, planned.job))
     }
 
     /// A request that was taken has ended.
     pub fn on_finish(&mut self, now: Instant, id: RequestId) {
-        if let Some(stream) = self.origins.remove(id.0) {
-            self.streams[stream].on_finish(now);
+        if let Some(origin) = self.origins.remove(id.0) {
+            self.streams[origin.stream].on_finish(now);
         }
     }
 
-    /// Nothing of `class` is wanted any more. Where it shares its arrivals, its requests still come.
+    /// Nothing of `class` is wanted any more. Beside others in a stream its requests still come. To be said once.
     pub fn stop(&mut self, class: ClassId) {
         self.streams.iter_mut().for_each(|stream| stream.stop(class));
     }
@@ -183,7 +199,8 @@ impl Workload {
     fn plan(&mut self) -> Option<Planned> {
         let (_, stream) = self.first()?;
         let due = self.streams[stream].next()?;
-        Some(Planned { at: due.at, job: self.job(&due, self.streams[stream].rng()), stream })
+        let job = self.job(&due, self.streams[stream].rng());
+        Some(Planned { at: due.arrival.at, job, origin: Origin { stream } })
     }
 
     /// What is asked, yet without its number: chance is keyed by what copies are copies of.
@@ -192,7 +209,7 @@ impl Workload {
         let draw = |purpose, length: &Option<AnyLength>| {
             length.as_ref().map_or(0, |length| length.draw(&mut rng.of(purpose, due.nth, 0)))
         };
-        let (input_tokens, answer_tokens) = match due.lengths {
+        let (input_tokens, answer_tokens) = match due.arrival.lengths {
             Some(lengths) => (lengths.input, lengths.output),
             None => (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output)),
         };

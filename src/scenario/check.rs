@@ -47,7 +47,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.caches(scenario);
     check.cloud(scenario);
     check.links(scenario);
-    check.budget(scenario);
+    check.budgets(scenario);
     check.caps(scenario);
     check.placement(scenario);
     check.policies(scenario);

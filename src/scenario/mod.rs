@@ -163,6 +163,12 @@ impl Scenario {
 }
 
 impl Scenario {
+    /// Takes all budgets away, to see what it costs without.
+    pub fn lift_budgets(&mut self) {
+        self.budget = None;
+        self.classes.iter_mut().for_each(|class| class.budget = None);
+    }
+
     /// Every stream of arrivals with its place in the scenario: the shared one first, then those of classes.
     pub fn streams(&self) -> impl Iterator<Item = (String, &AnyArrivals)> {
         let own = self.classes.iter().enumerate();

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::super::Scenario;
 use super::Check;
 use crate::catalogue::Unpriced;
+use crate::client::purse::Budget;
+use crate::client::workload::Class;
 use crate::commitments::AnyCommitment;
 use crate::kind;
 use crate::machines;
@@ -50,16 +52,31 @@ impl Check<'_, '_> {
         }
     }
 
-    pub(super) fn budget(&mut self, scenario: &Scenario) {
-        let Some(budget) = scenario.budget else { return };
+    pub(super) fn budgets(&mut self, scenario: &Scenario) {
+        if let Some(budget) = scenario.budget {
+            self.budget("budget", budget, scenario.classes.iter().enumerate());
+        }
+        for (index, class) in scenario.classes.iter().enumerate() {
+            if let Some(budget) = class.budget {
+                self.budget(&format!("classes.{index}.budget"), budget, std::iter::once((index, class)));
+            }
+        }
+    }
+
+    /// The rules for a budget, which is about `classes`.
+    fn budget<'c>(
+        &mut self,
+        path: &str,
+        budget: Budget,
+        mut classes: impl Iterator<Item = (usize, &'c Class)>,
+    ) {
         if budget.max <= Money::ZERO {
             let help = "write the dollars that requests may cost, such as max = \"25\"";
-            self.say("budget.max", "there is nothing to spend", "no request would be sent", help);
+            self.say(&format!("{path}.max"), "there is nothing to spend", "no request would be sent", help);
         }
-        let unbounded = scenario.classes.iter().position(|class| class.max_tokens.is_none());
-        if let Some(index) = unbounded.filter(|_| budget.strict) {
-            let message =
-                format!("nothing bounds what a request of class `{}` can cost", scenario.classes[index].name);
+        let unbounded = classes.find(|(_, class)| class.max_tokens.is_none());
+        if let Some((index, class)) = unbounded.filter(|_| budget.strict) {
+            let message = format!("nothing bounds what a request of class `{}` can cost", class.name);
             let help = "add `max_tokens` to every class, or leave `strict` out of the budget";
             self.say(&format!("classes.{index}.max_tokens"), message, "a strict budget needs it", help);
         }

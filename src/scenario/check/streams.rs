@@ -56,9 +56,25 @@ impl Check<'_, '_> {
         }
     }
 
+    /// Every request is mirrored or none is, as each copy has its endpoint by its number.
     fn mirrored(&mut self, scenario: &Scenario) {
+        let is_mirror = |router: &AnyRouter| matches!(router, AnyRouter::Mirror(_));
+        let is_mirrored = is_mirror(&scenario.router);
+        for (index, class) in scenario.classes.iter().enumerate() {
+            let Some(router) = &class.router else { continue };
+            if is_mirrored || is_mirror(router) {
+                let message = format!("class `{}` has a router of its own beside a mirror", class.name);
+                let help = "leave `router` out of the classes; `router = \"mirror\"` at the top of the file is for all";
+                self.say(
+                    &format!("classes.{index}.router"),
+                    message,
+                    "all requests are mirrored or none",
+                    help,
+                );
+            }
+        }
         let is_closed = scenario.streams().any(|(_, arrivals)| matches!(arrivals, AnyArrivals::Closed(_)));
-        if is_closed && matches!(scenario.router, AnyRouter::Mirror(_)) {
+        if is_closed && is_mirrored {
             let label = "its users wait for one answer each";
             let help = "use arrivals that do not wait, such as poisson, or another router";
             self.say("router", "a closed loop cannot be mirrored", label, help);

@@ -1,0 +1,154 @@
+//! Classes with routers and budgets of their own: what one has or spends is nothing to the others.
+
+use std::path::Path;
+
+use tollgate::collectors::Collectors;
+use tollgate::machines;
+use tollgate::outcome::Outcome;
+use tollgate::price::Money;
+use tollgate::scenario::Scenario;
+use tollgate::section::{ScopeKind, Section, Value};
+use tollgate::simulate::{Flow, Played, simulate};
+use tollgate::time::Instant;
+
+/// Two classes, each of whose answered requests costs a dollar at endpoint `dear` and half of it at `cheap`.
+fn scenario(head: &str, a: &str, b: &str) -> Scenario {
+    let class = |name, keys| {
+        format!(
+            "[[classes]]\nname = \"{name}\"\ninput = {{ kind = \"fixed\", tokens = 500_000 }}\n\
+             output = {{ kind = \"fixed\", tokens = 10 }}\nmax_tokens = 10\n{keys}\n"
+        )
+    };
+    let endpoint = |name, price| {
+        format!(
+            "[[endpoints]]\nname = \"{name}\"\nprovider = \"openai\"\nmodel = \"m\"\n\
+             latency = {{ kind = \"fixed\", ttft = \"2s\" }}\nprice = {{ input = \"{price}\", output = \"0\" }}\n"
+        )
+    };
+    let text = [
+        "duration = \"60s\"",
+        head,
+        &class("a", a),
+        &class("b", b),
+        &endpoint("dear", "2"),
+        &endpoint("cheap", "1"),
+    ];
+    let text = text.join("\n");
+    Scenario::parse(&text, Path::new("tenants.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn play(scenario: &Scenario) -> (Vec<Outcome>, Played, Vec<Section>) {
+    let mut collectors = Collectors::new(&machines::setup(scenario, true));
+    let mut outcomes = Vec::new();
+    let played = simulate(scenario, |outcome| {
+        collectors.collect(&outcome);
+        outcomes.push(outcome);
+        Flow::Continue
+    });
+    let played = played.unwrap_or_else(|error| panic!("{error}"));
+    let sections = collectors.finish(played.stopped);
+    (outcomes, played, sections)
+}
+
+fn of(outcomes: &[Outcome], class: u16) -> Vec<&Outcome> {
+    outcomes.iter().filter(|outcome| outcome.request.class.0 == class).collect()
+}
+
+fn cost(sections: &[Section], class: &str) -> Value {
+    let section = sections.iter().find(|section| section.name == "cost").expect("there is a cost section");
+    section.figure(ScopeKind::Class, class, "cost_metered").expect("classes have costs").value.clone()
+}
+
+const OWN: &str = "arrivals = { kind = \"constant\", rate = 2 }";
+
+#[test]
+fn a_class_that_has_spent_its_budget_stops_and_no_other_does() {
+    let (outcomes, played, sections) =
+        play(&scenario("", &format!("{OWN}\nbudget = {{ max = \"5\" }}"), OWN));
+    // Asked every half second and answered after two, the fifth dollar is spent at 4 s; the eight of before are paid for.
+    let spent = played.spent.iter().map(|spent| (spent.at, spent.class.map(|class| class.0)));
+    assert_eq!(spent.collect::<Vec<_>>(), [(Instant::from_secs_f64(4.0), Some(0))]);
+    assert_eq!((of(&outcomes, 0).len(), of(&outcomes, 1).len()), (8, 120));
+    assert_eq!(cost(&sections, "a"), Value::from("8".parse::<Money>().unwrap()));
+    assert_eq!(cost(&sections, "b"), Value::from("120".parse::<Money>().unwrap()));
+    assert_eq!(played.stopped, Instant::MAX, "the run went on to its end");
+}
+
+#[test]
+fn of_shared_arrivals_those_of_a_class_without_money_are_not_sent() {
+    let shared = "arrivals = { kind = \"constant\", rate = 2 }";
+    let (whole, ..) = play(&scenario(shared, "", ""));
+    let (outcomes, played, _) = play(&scenario(shared, "budget = { max = \"5\", strict = true }", ""));
+    let intended = |outcomes: &[Outcome], class| -> Vec<_> {
+        of(outcomes, class).iter().map(|outcome| outcome.intended).collect()
+    };
+    assert_eq!(intended(&outcomes, 1), intended(&whole, 1), "the other class comes as it would have");
+    assert_eq!(intended(&outcomes, 0), intended(&whole, 0)[..5]);
+    assert_eq!(played.spent.len(), 1);
+}
+
+#[test]
+fn a_run_is_over_when_every_class_has_spent_its_budget() {
+    let keys = "budget = { max = \"5\" }";
+    let (outcomes, played, _) = play(&scenario("arrivals = { kind = \"constant\", rate = 2 }", keys, keys));
+    assert_eq!(played.spent.len(), 2);
+    assert!(played.ended < Instant::from_secs_f64(30.0), "{:?}", played.ended);
+    assert!(outcomes.len() >= 10);
+}
+
+#[test]
+fn the_budget_of_all_counts_what_classes_with_their_own_spend() {
+    let head = "budget = { max = \"5\", strict = true }";
+    let keys = format!("{OWN}\nbudget = {{ max = \"3\", strict = true }}");
+    let (outcomes, played, _) = play(&scenario(head, &keys, OWN));
+    let classes: Vec<_> = played.spent.iter().map(|spent| spent.class.map(|class| class.0)).collect();
+    assert_eq!((of(&outcomes, 0).len(), of(&outcomes, 1).len(), classes), (3, 2, vec![None, Some(0)]));
+    let keys = format!("{OWN}\nbudget = {{ max = \"1\", strict = true }}");
+    let (outcomes, played, _) = play(&scenario(head, &keys, OWN));
+    let classes: Vec<_> = played.spent.iter().map(|spent| spent.class.map(|class| class.0)).collect();
+    // What a class has no room for is not laid aside for all.
+    assert_eq!((of(&outcomes, 0).len(), of(&outcomes, 1).len(), classes), (1, 4, vec![Some(0), None]));
+}
+
+#[test]
+fn retries_of_a_class_end_with_its_budget() {
+    let head = "retry = { kind = \"exponential\", attempts_max = 9, base = \"1s\", cap = \"1s\" }";
+    // Each attempt is given up after a second and billed for its prompt.
+    let stall = "timeout = \"60s\"\nstall_timeout = \"1s\"";
+    let once = "arrivals = { kind = \"steps\", gaps = \"constant\", steps = [{ rate = 1, for = \"1s\" }] }";
+    let keys = format!("{once}\n{stall}\nbudget = {{ max = \"1.50\" }}");
+    let (outcomes, played, _) = play(&scenario(head, &keys, &format!("{once}\n{stall}")));
+    let attempts =
+        |class| of(&outcomes, class).iter().map(|outcome| outcome.attempts.len()).collect::<Vec<_>>();
+    assert_eq!(
+        (attempts(0), attempts(1)),
+        (vec![2], vec![9]),
+        "a dollar, half of it at the other, and no third"
+    );
+    assert_eq!(played.spent.len(), 1);
+}
+
+#[test]
+fn a_class_is_routed_by_its_own_router_and_the_others_by_the_scenarios() {
+    let (outcomes, ..) = play(&scenario("", &format!("{OWN}\nrouter = \"cheapest\""), OWN));
+    let endpoints = |class| -> Vec<u16> {
+        of(&outcomes, class)
+            .iter()
+            .flat_map(|outcome| &outcome.attempts)
+            .map(|attempt| attempt.endpoint.0)
+            .collect()
+    };
+    assert!(endpoints(0).iter().all(|endpoint| *endpoint == 1));
+    assert!(endpoints(1).iter().all(|endpoint| *endpoint == 0));
+}
+
+#[test]
+fn the_round_of_one_class_does_not_move_that_of_another() {
+    let turns = |a: &str| {
+        let (outcomes, ..) = play(&scenario("router = \"round_robin\"", &format!("{OWN}\n{a}"), OWN));
+        let turns = of(&outcomes, 0).into_iter().map(|outcome| outcome.attempts[0].endpoint.0);
+        turns.take(4).collect::<Vec<_>>()
+    };
+    assert_eq!(turns(""), [0, 0, 0, 0], "each round has one request of either class");
+    assert_eq!(turns("router = \"round_robin\""), [0, 1, 0, 1]);
+}
