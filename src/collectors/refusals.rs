@@ -12,14 +12,21 @@ use crate::wire::FaultKind;
 pub struct Refusals {
     setup: Setup,
     endpoints: Vec<Attempts>,
+    classes: Vec<Class>,
     /// Refusals by (endpoint, limit, status).
     limits: BTreeMap<(u16, &'static str, u16), u64>,
     /// What was said first of each kind of fault at an endpoint.
     details: BTreeMap<(u16, FaultKind), String>,
+}
+
+/// What became of one class, or of all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Class {
+    attempts: Attempts,
     requests: Requests,
 }
 
-/// Attempts of measured requests at one endpoint.
+/// Attempts of measured requests, at one endpoint or of one class.
 #[derive(Clone, Copy, Debug, Default)]
 struct Attempts {
     attempts: u64,
@@ -51,13 +58,9 @@ struct Requests {
 impl Refusals {
     pub fn new(setup: &Setup) -> Refusals {
         let endpoints = vec![Attempts::default(); setup.sheet.endpoints.len()];
-        Refusals {
-            setup: setup.clone(),
-            endpoints,
-            limits: BTreeMap::new(),
-            details: BTreeMap::new(),
-            requests: Requests::default(),
-        }
+        let classes = vec![Class::default(); setup.classes.len()];
+        let (limits, details) = (BTreeMap::new(), BTreeMap::new());
+        Refusals { setup: setup.clone(), endpoints, classes, limits, details }
     }
 }
 
@@ -66,9 +69,11 @@ impl Collector for Refusals {
         if !outcome.is_measured {
             return;
         }
+        let class = &mut self.classes[usize::from(outcome.request.class.0)];
         let mut is_throttled = false;
         for attempt in &outcome.attempts {
             self.endpoints[usize::from(attempt.endpoint.0)].count(attempt);
+            class.attempts.count(attempt);
             match &attempt.ended {
                 Ended::Broken(fault) => {
                     let key = (attempt.endpoint.0, fault.kind);
@@ -82,7 +87,7 @@ impl Collector for Refusals {
                 Ended::Cancelled | Ended::Done | Ended::Stalled | Ended::TimedOut => {}
             }
         }
-        let requests = &mut self.requests;
+        let requests = &mut class.requests;
         requests.requests += 1;
         requests.ends[outcome.end as usize] += 1;
         requests.throttled += u64::from(is_throttled);
@@ -99,18 +104,15 @@ impl Collector for Refusals {
         for (key, detail) in &other.details {
             self.details.entry(*key).or_insert_with(|| detail.clone());
         }
-        let (own, other) = (&mut self.requests, &other.requests);
-        own.requests += other.requests;
-        own.ends.iter_mut().zip(other.ends).for_each(|(own, other)| *own += other);
-        own.throttled += other.throttled;
-        own.hedged += other.hedged;
-        own.spilled += other.spilled;
+        self.classes.iter_mut().zip(&other.classes).for_each(|(own, other)| own.add(other));
     }
 
     fn finish(&self, _until: Instant) -> Section {
-        let mut sum = Attempts::default();
-        self.endpoints.iter().for_each(|endpoint| sum.add(endpoint));
-        let total = self.requests.describe(sum.describe(Scope::new(ScopeKind::Total, "")));
+        let mut all = Class::default();
+        self.classes.iter().for_each(|class| all.add(class));
+        let total = all.describe(Scope::new(ScopeKind::Total, ""));
+        let classes = self.classes.iter().enumerate();
+        let classes = classes.map(|(index, one)| one.describe(self.setup.scope(ScopeKind::Class, index)));
         let endpoints = self.endpoints.iter().enumerate();
         let endpoints = endpoints.map(|(index, one)| {
             let scope = one.describe(self.setup.scope(ScopeKind::Endpoint, index));
@@ -127,8 +129,19 @@ impl Collector for Refusals {
             let scope = scope.with("rejected", *count, Unit::Count).with("throttled", throttled, Unit::Count);
             scope.with("status", u64::from(*status), Unit::Count)
         });
-        let scopes = std::iter::once(total).chain(endpoints).chain(limits).collect();
+        let scopes = std::iter::once(total).chain(endpoints).chain(classes).chain(limits).collect();
         Section { scopes, ..Section::new("refusals") }
+    }
+}
+
+impl Class {
+    fn add(&mut self, other: &Class) {
+        self.attempts.add(&other.attempts);
+        self.requests.add(&other.requests);
+    }
+
+    fn describe(&self, scope: Scope) -> Scope {
+        self.requests.describe(self.attempts.describe(scope))
     }
 }
 
@@ -194,6 +207,14 @@ impl Attempts {
 }
 
 impl Requests {
+    fn add(&mut self, other: &Requests) {
+        self.requests += other.requests;
+        self.ends.iter_mut().zip(other.ends).for_each(|(own, other)| *own += other);
+        self.throttled += other.throttled;
+        self.hedged += other.hedged;
+        self.spilled += other.spilled;
+    }
+
     fn describe(&self, scope: Scope) -> Scope {
         let ended = |end: End| self.ends[end as usize];
         let refused = ended(End::Refused) + ended(End::Shed);

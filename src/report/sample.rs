@@ -318,6 +318,7 @@ fn refusals(endpoints: &[Endpoint]) -> Section {
         .with("timed_out", 1u64, Unit::Count)
         .with("cancelled", 0u64, Unit::Count);
     section.scopes.push(total);
+    section.scopes.push(Scope::new(ScopeKind::Class, "chat").with("refused_share", 0.0041, Unit::Share));
     for endpoint in endpoints {
         let scope = Scope::new(ScopeKind::Endpoint, endpoint.name)
             .with("attempts", endpoint.attempts, Unit::Count)

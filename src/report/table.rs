@@ -51,6 +51,7 @@ const CLASSES: &[Column] = &[
     ("good", "goodput", "good_share"),
     ("goodput", "goodput", "goodput"),
     ("failed", "goodput", "error_share"),
+    ("refused", "refusals", "refused_share"),
     ("TTFT\np95", "latency", "ttft_p95"),
     ("E2E\np95", "latency", "e2e_p95"),
     ("metered\ncost", "cost", "cost_metered"),
