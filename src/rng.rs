@@ -13,6 +13,7 @@ use rand_pcg::Pcg64Dxsm;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u64)]
 pub enum Purpose {
+    Agents = 22,
     AnswerLength = 1,
     Arrival = 2,
     Capacity = 13,
@@ -27,6 +28,9 @@ pub enum Purpose {
     Reasoning = 10,
     Retry = 11,
     Route = 12,
+    Session = 23,
+    Think = 24,
+    Turns = 25,
 }
 
 /// The root of all chance in a run.

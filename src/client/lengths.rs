@@ -2,6 +2,8 @@
 //!
 //! A drawn length is rounded to the nearest whole token, so a truncated mean is exact to within half a token.
 
+mod exponential;
+
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -12,6 +14,8 @@ use crate::error::nearest;
 use crate::kinds;
 use crate::number::{NonNegative, Positive};
 use crate::rng::Draws;
+
+pub use self::exponential::Exponential;
 
 /// A distribution of lengths.
 pub trait Length: Send {
@@ -31,6 +35,7 @@ kinds! {
     /// Any distribution of lengths.
     pub enum AnyLength("length"): Length {
         Empirical = "empirical",
+        Exponential = "exponential",
         Fixed = "fixed",
         Lognormal = "lognormal",
         Mixture = "mixture",
