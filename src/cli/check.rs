@@ -54,15 +54,25 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             Some(length) => format!("{} tokens", show::count_of(length.mean().round() as u64)),
             None => "lengths from the trace".into(),
         };
-        let (input, output) = (tokens(&class.input), tokens(&class.output));
+        let (input, mut output) = (tokens(&class.input), tokens(&class.output));
+        let lengths = match &class.session {
+            Some(session) => {
+                let requests = show::count_of(session.requests_mean().round() as u64);
+                if session.brings_answers() {
+                    output = "lengths from the recording".into();
+                }
+                format!("{} conversations of {requests} requests, out {output} on average", session.kind())
+            }
+            None => format!("in {input}, out {output} on average"),
+        };
         let own = class.arrivals.as_ref().map(|arrivals| {
-            let expected = arrivals.expected(duration.get());
+            let expected = arrivals.expected(duration.get()).map(|n| n * class.requests_per_arrival());
             let expected = expected.map(|n| format!(", about {} requests", show::count_of(n.round() as u64)));
             format!("; {} arrivals{}", arrivals.kind(), expected.unwrap_or_default())
         });
         let router = class.router.as_ref().map(|router| format!("; router {}", router.kind()));
         let own: String = own.into_iter().chain(router).collect();
-        text += &format!("  class      {:<width$} in {input}, out {output} on average{own}\n", class.name);
+        text += &format!("  class      {:<width$} {lengths}{own}\n", class.name);
     }
     let is_nowhere = scenario.application.is_none() && scenario.links.is_empty();
     for (index, spec) in scenario.endpoints.iter().enumerate() {

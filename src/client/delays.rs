@@ -55,11 +55,12 @@ impl Delay for Empirical {
         let knots = &self.quantiles;
         let shares = || knots.iter().map(|(share, _)| share.get());
         if shares().next() != Some(0.0) || shares().next_back() != Some(1.0) || knots.len() < 2 {
-            return Some("the quantiles do not go from share 0 to share 1".into());
+            let such = "such as [[0, \"1s\"], [0.5, \"9s\"], [1, \"2h\"]]";
+            return Some(format!("the quantiles do not go from share 0 to share 1, {such}"));
         }
         let does_rise = |pair: &[(Share, Span)]| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1;
         let is_rising = knots.windows(2).all(does_rise);
-        (!is_rising).then(|| "the quantiles do not rise".into())
+        (!is_rising).then(|| "the quantiles do not rise: each has a larger share and no shorter time".into())
     }
 }
 

@@ -166,7 +166,7 @@ impl Dispatcher {
         let (id, class) = (job.request.id, job.request.class);
         if !self.plan.purses.begin(&job.request) {
             self.stop_spent(now, class);
-            return self.plan.workload.on_finish(now, id);
+            return self.plan.workload.on_finish(now, id, false);
         }
         let timeout = self.plan.workload.class(class).timeout.get();
         let flight = Flight::new(job, intended, timeout);
@@ -409,6 +409,6 @@ impl Dispatcher {
         let outcome = flight.into_outcome(now, end, winner, is_measured);
         self.plan.purses.end(&outcome.request, outcome.attempts.len());
         self.actions.push_back(Action::Done(outcome));
-        self.plan.workload.on_finish(now, id);
+        self.plan.workload.on_finish(now, id, end == End::Done);
     }
 }

@@ -1,6 +1,7 @@
 //! The client half: what traffic comes, where each request is sent, and what is done when that fails.
 
 pub mod arrivals;
+pub mod delays;
 pub mod dispatcher;
 mod event;
 pub mod fleet;
@@ -12,6 +13,7 @@ pub mod prefix;
 pub mod purse;
 pub mod retry;
 pub mod routers;
+pub mod sessions;
 mod stream;
 mod timer;
 pub mod workload;

@@ -49,7 +49,7 @@ pub enum Keep {
 }
 
 impl Keep {
-    fn is_short(&self) -> bool {
+    pub(super) fn is_short(&self) -> bool {
         *self == Keep::Short
     }
 }
@@ -73,19 +73,30 @@ impl SharedPrefix {
 /// The groups of one class, ready to be drawn from.
 #[derive(Clone, Debug)]
 pub struct Groups {
-    class: ClassId,
+    /// The id of the first group; those of the others follow.
+    first: u64,
     prefix: SharedPrefix,
     /// Running sums of the groups' weights.
     weights: Vec<f64>,
 }
 
 impl Groups {
+    /// What the prompts of a class share.
     pub fn new(class: ClassId, prefix: &SharedPrefix) -> Groups {
+        Groups::numbered((u64::from(class.0) + 1) << u32::BITS, prefix)
+    }
+
+    /// What the prompts of the sub-agents of a class share.
+    pub fn of_agents(class: ClassId, prefix: &SharedPrefix) -> Groups {
+        Groups::numbered(AGENTS | (u64::from(class.0) + 1) << u32::BITS, prefix)
+    }
+
+    fn numbered(first: u64, prefix: &SharedPrefix) -> Groups {
         let weights = (1..=prefix.groups).scan(0.0, |sum, rank| {
             *sum += libm::pow(f64::from(rank), -prefix.skew.get());
             Some(*sum)
         });
-        Groups { class, weights: weights.collect(), prefix: prefix.clone() }
+        Groups { first, weights: weights.collect(), prefix: prefix.clone() }
     }
 
     /// The beginning of the prompt of `input_tokens` that `request` has; none if it would be empty.
@@ -110,9 +121,9 @@ impl Groups {
         self.weights.partition_point(|sum| *sum <= at).min(self.weights.len() - 1)
     }
 
-    /// Different for every group of every class.
+    /// Different for every group of every class, and of its sub-agents.
     fn id(&self, group: usize) -> u64 {
-        (u64::from(self.class.0) + 1) << u32::BITS | group as u64
+        self.first | group as u64
     }
 }
 
@@ -149,6 +160,9 @@ fn number_or_length_schema(generator: &mut SchemaGenerator) -> Schema {
     let length = AnyLength::json_schema(generator);
     json_schema!({"anyOf": [{"type": "integer", "minimum": 0}, length]})
 }
+
+/// Marks the groups of sub-agents; above the largest class, 65536 · 2³².
+const AGENTS: u64 = 1 << 50;
 
 /// More different beginnings than this no scenario needs, and each is a weight in memory.
 const GROUPS_MAX: u32 = 1_000_000;

@@ -1,6 +1,7 @@
 //! One stream of arrivals with its own root of chance: what comes of one class, or of several by their shares.
 
 use super::arrivals::{AnyArrivals, Arrival};
+use super::sessions::{Sessions, Turn, TurnId};
 use super::workload::Class;
 use crate::rng::{Purpose, Rng, mix};
 use crate::time::Instant;
@@ -12,20 +13,25 @@ pub struct Stream {
     arrivals: AnyArrivals,
     /// Those whose requests come, each with the running sum of their shares.
     classes: Vec<(ClassId, f64)>,
+    /// The conversations of those that have some.
+    sessions: Vec<(ClassId, Sessions)>,
     rng: Rng,
-    /// Requests taken: what chance is keyed by.
+    /// Arrivals taken: what chance is keyed by.
     taken: u64,
     /// How many of the classes are still wanted.
     wanted: usize,
 }
 
-/// An arrival of which it is known whose it is.
+/// A request of which it is known when it comes and whose it is.
 #[derive(Clone, Debug)]
 pub struct Due {
+    /// What brought it; for a turn of a conversation, when it comes.
     pub arrival: Arrival,
     pub class: ClassId,
     /// Its number in its stream.
     pub nth: u64,
+    /// The turn of a conversation that it is.
+    pub turn: Option<Turn>,
 }
 
 impl Stream {
@@ -35,18 +41,21 @@ impl Stream {
         classes: impl Iterator<Item = (ClassId, &'a Class)>,
         rng: Rng,
     ) -> Stream {
-        let shares = classes.scan(0.0, |sum, (id, class)| {
-            *sum += class.share();
-            Some((id, *sum))
-        });
-        let classes: Vec<_> = shares.collect();
-        Stream { arrivals, wanted: classes.len(), classes, rng, taken: 0 }
+        let (mut shares, mut sessions, mut sum) = (Vec::new(), Vec::new(), 0.0);
+        for (id, class) in classes {
+            sum += class.share();
+            shares.push((id, sum));
+            sessions.extend(Sessions::of(id, class).map(|of_class| (id, of_class)));
+        }
+        Stream { arrivals, wanted: shares.len(), classes: shares, sessions, rng, taken: 0 }
     }
 
     /// The arrivals of one class. Its chance is keyed by its name, so that no other class moves its draws.
     pub fn own(arrivals: AnyArrivals, id: ClassId, class: &Class, rng: Rng) -> Stream {
         let key = class.name.bytes().fold(OWN, |key, byte| mix(key ^ u64::from(byte)));
-        Stream { arrivals, wanted: 1, classes: vec![(id, 1.0)], rng: rng.child(key), taken: 0 }
+        let sessions = Sessions::of(id, class).map(|of_class| (id, of_class)).into_iter().collect();
+        let rng = rng.child(key);
+        Stream { arrivals, wanted: 1, classes: vec![(id, 1.0)], sessions, rng, taken: 0 }
     }
 
     /// The root of its chance.
@@ -56,25 +65,59 @@ impl Stream {
 
     /// When its next request comes.
     pub fn peek(&mut self) -> Option<Instant> {
-        if self.wanted == 0 { None } else { self.arrivals.peek(&self.rng) }
+        if self.wanted == 0 {
+            return None;
+        }
+        let (arrival, turn) = (self.arrivals.peek(&self.rng), self.next_turn());
+        arrival.into_iter().chain(turn.map(|(at, _)| at)).min()
     }
 
     /// Takes the request that `peek` announced.
     pub fn next(&mut self) -> Option<Due> {
-        let arrival = self.arrivals.next(&self.rng)?;
-        let nth = self.taken;
-        self.taken += 1;
-        Some(Due { arrival, class: self.draw_class(nth), nth })
+        loop {
+            let arrival = self.arrivals.peek(&self.rng);
+            if let Some((_, index)) =
+                self.next_turn().filter(|(at, _)| arrival.is_none_or(|other| *at <= other))
+            {
+                let (class, sessions) = &mut self.sessions[index];
+                let turn = sessions.next(&self.rng)?;
+                let arrival = Arrival { at: turn.at, lengths: None };
+                return Some(Due { arrival, class: *class, nth: turn.id.session, turn: Some(turn) });
+            }
+            let (arrival, nth) = (self.arrivals.next(&self.rng)?, self.taken);
+            self.taken += 1;
+            let class = self.draw_class(nth);
+            match self.sessions_of(class) {
+                Some(index) => self.sessions[index].1.start(arrival.at, nth, &self.rng),
+                None => return Some(Due { arrival, class, nth, turn: None }),
+            }
+        }
     }
 
-    /// A request of its has ended.
-    pub fn on_finish(&mut self, now: Instant) {
-        self.arrivals.on_finish(now, &self.rng);
+    /// A request of its has ended: of `class`, and the turn of a conversation if it was one. Arrivals that wait are
+    /// told of conversations when they are over.
+    pub fn on_finish(&mut self, now: Instant, class: ClassId, turn: Option<TurnId>, is_answered: bool) {
+        let index = turn.zip(self.sessions_of(class));
+        let is_over =
+            index.is_none_or(|(turn, index)| self.sessions[index].1.on_finish(now, turn, is_answered));
+        if is_over {
+            self.arrivals.on_finish(now, &self.rng);
+        }
     }
 
     /// `class` is not wanted any more; nothing comes once none is. To be said once of a class.
     pub fn stop(&mut self, class: ClassId) {
         self.wanted -= usize::from(self.classes.iter().any(|(id, _)| *id == class));
+    }
+
+    /// The turn that is due first, and whose it is among the sessions.
+    fn next_turn(&self) -> Option<(Instant, usize)> {
+        let due = self.sessions.iter().enumerate();
+        due.filter_map(|(index, (_, sessions))| Some((sessions.peek()?, index))).min()
+    }
+
+    fn sessions_of(&self, class: ClassId) -> Option<usize> {
+        self.sessions.iter().position(|(id, _)| *id == class)
     }
 
     fn draw_class(&self, nth: u64) -> ClassId {

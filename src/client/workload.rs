@@ -1,5 +1,6 @@
 //! The plan: which request comes when, of which class, how long. The same for every policy that meets it.
 
+use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use super::lengths::AnyLength;
 use super::prefix::{Groups, SharedPrefix};
 use super::purse::Budget;
 use super::routers::AnyRouter;
+use super::sessions::{AnySession, TurnId};
 use super::stream::{Due, Stream};
 use crate::index::Ring;
 use crate::number::{Positive, Span};
@@ -28,7 +30,10 @@ pub struct Class {
     /// it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<Positive>,
-    /// Prompt length in tokens. Not needed where the arrivals bring lengths.
+    /// Each of its arrivals begins a conversation of many turns; without it, each is a request by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<AnySession>,
+    /// Prompt length in tokens. Not needed where the arrivals bring lengths or begin conversations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<AnyLength>,
     /// The beginning that its prompts share, which prompt caches can hold; none, where it is not given.
@@ -90,6 +95,11 @@ impl Class {
     pub fn share(&self) -> f64 {
         self.share.map_or(1.0, Positive::get)
     }
+
+    /// Requests that one of its arrivals brings on average.
+    pub fn requests_per_arrival(&self) -> f64 {
+        self.session.as_ref().map_or(1.0, |session| session.requests_mean())
+    }
 }
 
 impl Slo {
@@ -111,8 +121,19 @@ pub struct Workload {
     copies: u64,
     /// What is asked again, and how often.
     repeated: Option<(Planned, u64)>,
-    /// Where requests under way came from.
+    /// What requests under way came of.
     origins: Ring<Origin>,
+    /// Of requests of which copies are under way, by the number of the first: the copies that have ended, and whether
+    /// any was answered.
+    ended: FxHashMap<u64, (u64, bool)>,
+}
+
+/// What a request came of.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    stream: usize,
+    class: ClassId,
+    turn: Option<TurnId>,
 }
 
 /// A request of the plan, as its copies have it.
@@ -121,12 +142,6 @@ struct Planned {
     at: Instant,
     job: Job,
     origin: Origin,
-}
-
-/// What a request came of, which is told when it ends.
-#[derive(Clone, Copy, Debug)]
-struct Origin {
-    stream: usize,
 }
 
 impl Workload {
@@ -141,7 +156,8 @@ impl Workload {
         let groups = |(id, class): (ClassId, &Class)| Some(Groups::new(id, class.prefix.as_ref()?));
         let prefixes = ids().map(groups).collect();
         let (next_id, copies, repeated, origins) = (0, 1, None, Ring::new());
-        Workload { classes, prefixes, streams, next_id, copies, repeated, origins }
+        let ended = FxHashMap::default();
+        Workload { classes, prefixes, streams, next_id, copies, repeated, origins, ended }
     }
 
     /// The same plan with every request asked so many times at once; at least once.
@@ -177,10 +193,20 @@ impl Workload {
         Some((planned.at, planned.job))
     }
 
-    /// A request that was taken has ended.
-    pub fn on_finish(&mut self, now: Instant, id: RequestId) {
-        if let Some(origin) = self.origins.remove(id.0) {
-            self.streams[origin.stream].on_finish(now);
+    /// A request that was taken has ended, with a whole answer or without. A conversation of which each turn is asked
+    /// several times at once goes on when the last copy has ended, answered if any copy was.
+    pub fn on_finish(&mut self, now: Instant, id: RequestId, is_answered: bool) {
+        let Some(Origin { stream, class, turn }) = self.origins.remove(id.0) else { return };
+        if turn.is_none() || self.copies == 1 {
+            return self.streams[stream].on_finish(now, class, turn, is_answered);
+        }
+        let first = id.0 / self.copies;
+        let (count, is_any) = self.ended.entry(first).or_default();
+        (*count, *is_any) = (*count + 1, *is_any || is_answered);
+        if *count == self.copies {
+            let is_any = *is_any;
+            self.ended.remove(&first);
+            self.streams[stream].on_finish(now, class, turn, is_any);
         }
     }
 
@@ -199,8 +225,9 @@ impl Workload {
     fn plan(&mut self) -> Option<Planned> {
         let (_, stream) = self.first()?;
         let due = self.streams[stream].next()?;
+        let origin = Origin { stream, class: due.class, turn: due.turn.as_ref().map(|turn| turn.id) };
         let job = self.job(&due, self.streams[stream].rng());
-        Some(Planned { at: due.arrival.at, job, origin: Origin { stream } })
+        Some(Planned { at: due.arrival.at, job, origin })
     }
 
     /// What is asked, yet without its number: chance is keyed by what copies are copies of.
@@ -209,11 +236,19 @@ impl Workload {
         let draw = |purpose, length: &Option<AnyLength>| {
             length.as_ref().map_or(0, |length| length.draw(&mut rng.of(purpose, due.nth, 0)))
         };
-        let (input_tokens, answer_tokens) = match due.arrival.lengths {
-            Some(lengths) => (lengths.input, lengths.output),
-            None => (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output)),
+        let (input_tokens, answer_tokens) = match (&due.turn, due.arrival.lengths) {
+            (Some(turn), _) => (turn.input_tokens, turn.answer_tokens),
+            (None, Some(lengths)) => (lengths.input, lengths.output),
+            (None, None) => {
+                (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output))
+            }
+        };
+        let reasoning_tokens = match &due.turn {
+            Some(turn) => turn.reasoning_tokens,
+            None => draw(Purpose::Reasoning, &class.reasoning),
         };
         let groups = self.prefixes[usize::from(due.class.0)].as_ref();
+        let drawn = || groups.and_then(|groups| groups.draw(RequestId(due.nth), input_tokens, rng));
         Job {
             request: Request {
                 id: RequestId(due.nth),
@@ -221,10 +256,10 @@ impl Workload {
                 input_tokens,
                 max_tokens: class.max_tokens,
                 stream: class.stream,
-                prefix: groups.and_then(|groups| groups.draw(RequestId(due.nth), input_tokens, rng)),
+                prefix: due.turn.as_ref().map_or_else(drawn, |turn| turn.beginnings.last().copied()),
             },
             answer_tokens,
-            reasoning_tokens: draw(Purpose::Reasoning, &class.reasoning),
+            reasoning_tokens,
             cached: Cached::NONE,
         }
     }

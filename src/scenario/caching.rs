@@ -34,7 +34,13 @@ impl Scenario {
                     class.name
                 )
             };
-            return prefixes().map(about).collect();
+            let talking = self.classes.iter().filter(|class| class.session.is_some()).map(|class| {
+                format!(
+                    "class '{}': no endpoint has a `cache` for its conversations, so each prompt is read whole",
+                    class.name
+                )
+            });
+            return prefixes().map(about).chain(talking).collect();
         }
         let doubts = |(class, prefix): (&Class, &SharedPrefix)| {
             let about =

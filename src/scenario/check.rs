@@ -7,6 +7,7 @@ mod commitments;
 mod links;
 mod placement;
 mod protocol;
+mod sessions;
 mod streams;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     for (index, class) in scenario.classes.iter().enumerate() {
         let has_lengths = scenario.arrivals_of(class).is_some_and(|arrivals| arrivals.brings_lengths());
         check.class(&format!("classes.{index}"), class, has_lengths);
+        check.session(&format!("classes.{index}"), class, has_lengths);
     }
     for (index, endpoint) in scenario.endpoints.iter().enumerate() {
         check.endpoint(&format!("endpoints.{index}"), endpoint);
@@ -133,7 +135,7 @@ impl Check<'_, '_> {
         }
         self.cell(&format!("{path}.name"), &class.name);
         for (key, length) in [("input", &class.input), ("output", &class.output)] {
-            if length.is_none() && !has_lengths {
+            if length.is_none() && !has_lengths && class.session.is_none() {
                 self.say(
                     &format!("{path}.{key}"),
                     format!("class `{}` does not say how long its {key} is", class.name),

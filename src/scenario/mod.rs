@@ -42,7 +42,7 @@ use crate::client::workload::Class;
 use crate::collectors::threshold::Threshold;
 use crate::commitments::AnyCommitment;
 use crate::error::{Error, Result};
-use crate::number::{Share, Span};
+use crate::number::{Positive, Share, Span};
 use crate::providers::Terms;
 use crate::server::latency::AnyLatency;
 use crate::server::limits::AnyLimit;
@@ -182,9 +182,16 @@ impl Scenario {
         self.arrivals.iter_mut().map(|arrivals| (SHARED.into(), arrivals)).chain(own)
     }
 
-    /// Requests expected within `span` from the start; `None` where the answers decide it.
+    /// Requests expected of what arrives within `span` from the start, with all turns of conversations that begin
+    /// then; `None` where the answers decide it.
     pub fn expected(&self, span: Duration) -> Option<f64> {
-        self.streams().map(|(_, arrivals)| arrivals.expected(span)).sum()
+        let own = self.classes.iter().filter_map(|class| Some((class.arrivals.as_ref()?, class)));
+        let own = own.map(|(arrivals, class)| Some(arrivals.expected(span)? * class.requests_per_arrival()));
+        let by_share = || self.classes.iter().filter(|class| class.arrivals.is_none());
+        let shares: f64 = by_share().map(Class::share).sum();
+        let mean = by_share().map(|class| class.share() * class.requests_per_arrival()).sum::<f64>() / shares;
+        let shared = self.arrivals.iter().map(|arrivals| Some(arrivals.expected(span)? * mean));
+        shared.chain(own).sum()
     }
 
     /// The arrivals that bring the requests of a class.
@@ -284,6 +291,10 @@ impl Scenario {
         if let Some(folder) = folder {
             for (key, arrivals) in scenario.streams_mut() {
                 arrivals.load(folder).map_err(|error| at(&format!("{key}.file"), error))?;
+            }
+            for (index, class) in scenario.classes.iter_mut().enumerate() {
+                let Some(session) = &mut class.session else { continue };
+                session.load(folder).map_err(|error| at(&format!("classes.{index}.session.file"), error))?;
             }
         }
         Ok(scenario)

@@ -37,9 +37,8 @@ pub struct Record {
     pub images: u32,
     /// Whose conversation it is part of: equal within one conversation, different between them.
     pub session: Option<u64>,
-    /// Which sub-agent of its conversation asked, by a number of the conversation's own; none where the conversation
-    /// itself did.
-    pub agent: Option<u16>,
+    /// The session that started this one as a sub-agent of its own, and waits for its end.
+    pub parent: Option<u64>,
     /// Who sent it: a user, key, client or model, whichever the log tells apart.
     pub tenant: Option<u64>,
     /// It got no answer.

@@ -128,12 +128,12 @@ fn store(file: &mut impl Write, record: &Record) -> io::Result<()> {
         is_failed,
         took,
         thought,
-        agent,
+        parent,
         block_tokens,
         ref blocks,
     } = *record;
     let there = [at.is_some(), cached_tokens.is_some(), session.is_some(), tenant.is_some(), took.is_some()];
-    let there = there.into_iter().chain([thought.is_some(), is_failed, agent.is_some()]);
+    let there = there.into_iter().chain([thought.is_some(), is_failed, parent.is_some()]);
     let flags = there.enumerate().map(|(bit, is_there)| u64::from(is_there) << bit).sum();
     let pair = |high: u32, low: u32| u64::from(high) << u32::BITS | u64::from(low);
     let words = [
@@ -146,7 +146,8 @@ fn store(file: &mut impl Write, record: &Record) -> io::Result<()> {
         tenant.unwrap_or_default(),
         took.unwrap_or_default(),
         thought.unwrap_or_default(),
-        pair(agent.unwrap_or_default().into(), blocks.len() as u32),
+        parent.unwrap_or_default(),
+        blocks.len() as u64,
     ];
     words.iter().chain(blocks).try_for_each(|word| file.write_all(&word.to_le_bytes()))
 }
@@ -163,8 +164,7 @@ fn restore(file: &mut impl Read, record: &mut Record) -> io::Result<()> {
     let ((input_tokens, output_tokens), (reasoning_tokens, cached), (images, block_tokens)) =
         (pair()?, pair()?, pair()?);
     let (session, tenant, took, thought) = (word()?, word()?, word()?, word()?);
-    let last = word()?;
-    let (agent, count) = ((last >> u32::BITS) as u16, last as u32);
+    let (parent, count) = (word()?, word()?);
     let mut blocks = std::mem::take(&mut record.blocks);
     blocks.clear();
     for _ in 0..count {
@@ -178,7 +178,7 @@ fn restore(file: &mut impl Read, record: &mut Record) -> io::Result<()> {
         cached_tokens: has(1).then_some(cached),
         images,
         session: has(2).then_some(session),
-        agent: has(7).then_some(agent),
+        parent: has(7).then_some(parent),
         tenant: has(3).then_some(tenant),
         is_failed: has(6),
         took: has(4).then_some(took),
@@ -219,7 +219,7 @@ mod tests {
             cached_tokens: took.map(|cached| cached as u32),
             images: nth % 3,
             session,
-            agent: thought.map(|agent| agent as u16),
+            parent: thought.map(|parent| !parent),
             tenant,
             is_failed: nth % 5 == 0,
             took,
