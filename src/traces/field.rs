@@ -107,8 +107,7 @@ fn seconds(value: Value<'_>) -> Result<u64, &'static str> {
         Value::Text(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()),
         Value::Whole(whole) => Some(whole as f64),
     };
-    let secs = read.filter(|secs| (0.0..1e9).contains(secs)).ok_or("a number of seconds")?;
-    Ok(libm::round(secs * 1e9) as u64)
+    read.and_then(nanos).ok_or("a number of seconds")
 }
 
 /// A name as a number: the same for the same name. None for an empty one.
@@ -116,13 +115,23 @@ fn name(value: Value<'_>) -> Option<u64> {
     match value {
         Value::Number(number) => Some(mix(number.to_bits())),
         Value::Text(b"") => None,
-        Value::Text(text) => Some(text.chunks(8).fold(text.len() as u64, |hash, piece| {
-            let mut word = [0; 8];
-            word[..piece.len()].copy_from_slice(piece);
-            mix(hash ^ u64::from_le_bytes(word))
-        })),
+        Value::Text(text) => Some(hash(text)),
         Value::Whole(whole) => Some(whole),
     }
+}
+
+/// The same for the same text.
+pub fn hash(text: &[u8]) -> u64 {
+    text.chunks(8).fold(text.len() as u64, |hash, piece| {
+        let mut word = [0; 8];
+        word[..piece.len()].copy_from_slice(piece);
+        mix(hash ^ u64::from_le_bytes(word))
+    })
+}
+
+/// A span of seconds in nanoseconds, where it is one.
+pub fn nanos(secs: f64) -> Option<u64> {
+    (0.0..1e9).contains(&secs).then(|| libm::round(secs * 1e9) as u64)
 }
 
 fn is_success(value: Value<'_>) -> bool {

@@ -76,6 +76,20 @@ impl Form {
     }
 }
 
+/// How a log's requests are found in it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Reading {
+    /// JSON lines of agents' calls with the texts of prompts and answers (LMCache).
+    Agents,
+    /// A JSON document for each conversation (kv-cache-tester).
+    Conversations,
+    /// A line each, whose columns or keys are its fields.
+    #[default]
+    Fields,
+    /// JSON lines of calls with lists of events (TraceLab).
+    Rounds,
+}
+
 /// What the user tells of a log, where its layout is none that is known.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -105,13 +119,25 @@ impl Mapping {
         let has = |name: &str| names.iter().any(|other| other == name);
         let known = match &self.layout {
             Some(name) => Some(Layout::named(name, form).ok_or_else(|| no_such_layout(name, form))?),
-            None => Layout::find(form, has),
+            None => Layout::find(form, has)
+                .filter(|known| self.columns.is_empty() || known.reading == Reading::Fields),
         };
         let mut layout = match known {
             Some(known) => known,
             None if self.columns.is_empty() => return Err(unknown(form, names)),
             None => Layout::told(form),
         };
+        if layout.reading != Reading::Fields {
+            return if self.columns.is_empty() {
+                Ok(layout)
+            } else {
+                Err(format!(
+                    "the layout '{}' has no {}s to be named; leave out `columns`, or `layout`",
+                    layout.name,
+                    form.part()
+                ))
+            };
+        }
         for (field, name) in &self.columns {
             layout.fields.retain(|(other, _)| other != field);
             layout.fields.push((*field, name.clone()));
@@ -164,6 +190,7 @@ fn unknown(form: Form, names: &[String]) -> String {
 pub struct Layout {
     pub name: String,
     pub form: Form,
+    pub reading: Reading,
     pub clock: Clock,
     /// Each field's column, or the way to its key with dots between.
     pub fields: Vec<(Field, String)>,
@@ -177,6 +204,9 @@ pub struct Layout {
 struct Known {
     name: &'static str,
     form: Form,
+    reading: Reading,
+    /// Keys by which it is known where they are no fields.
+    keys: &'static [&'static str],
     clock: Clock,
     /// Those by which it is known: all of them are there.
     needed: &'static [(Field, &'static str)],
@@ -189,6 +219,8 @@ struct Known {
 const PLAIN: Known = Known {
     name: "",
     form: Form::Table,
+    reading: Reading::Fields,
+    keys: &[],
     clock: Clock::Seconds,
     needed: &[],
     optional: &[],
@@ -201,7 +233,7 @@ use Field::{
 };
 
 /// Tried in this order: what is more particular comes first.
-const KNOWN: [Known; 10] = [
+const KNOWN: [Known; 13] = [
     Known {
         name: "azure",
         clock: Clock::Calendar,
@@ -280,6 +312,27 @@ const KNOWN: [Known; 10] = [
         ..PLAIN
     },
     Known {
+        name: "kv-cache-tester",
+        form: Form::Json,
+        reading: Reading::Conversations,
+        keys: &["id", "block_size", "requests"],
+        ..PLAIN
+    },
+    Known {
+        name: "lmcache-agent",
+        form: Form::Json,
+        reading: Reading::Agents,
+        keys: &["timestamp", "session_id", "input", "output"],
+        ..PLAIN
+    },
+    Known {
+        name: "tracelab",
+        form: Form::Json,
+        reading: Reading::Rounds,
+        keys: &["timing_events", "session_id", "input_tokens_total", "output_tokens"],
+        ..PLAIN
+    },
+    Known {
         name: "plain",
         needed: &[(Time, "time_s"), (Input, "input_tokens"), (Output, "output_tokens")],
         optional: &[
@@ -306,14 +359,14 @@ const LITELLM: [(Field, &str); 7] = [
 impl Layout {
     /// The known layout of a file's columns or keys: `has` tells whether one is there.
     fn find(form: Form, has: impl Fn(&str) -> bool) -> Option<Layout> {
-        let is_it = |known: &&Known| known.form == form && known.needed.iter().all(|(_, name)| has(name));
+        let is_it = |known: &&Known| known.form == form && known.names().all(&has);
         KNOWN.iter().find(is_it).map(Layout::from)
     }
 
     /// The known layouts of a form, each with the columns or keys by which it is known.
     fn known(form: Form) -> impl Iterator<Item = (&'static str, String)> {
         KNOWN.iter().filter(move |known| known.form == form).map(|known| {
-            let names: Vec<_> = known.needed.iter().map(|(_, name)| *name).collect();
+            let names: Vec<_> = known.names().collect();
             (known.name, names.join(","))
         })
     }
@@ -330,7 +383,14 @@ impl Layout {
 
     /// Whether requests come with times.
     pub fn has_times(&self) -> bool {
-        self.fields.iter().any(|(field, _)| *field == Time)
+        self.reading != Reading::Fields || self.fields.iter().any(|(field, _)| *field == Time)
+    }
+}
+
+impl Known {
+    /// The columns or keys by which it is known.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.needed.iter().map(|(_, name)| *name).chain(self.keys.iter().copied())
     }
 }
 
@@ -340,6 +400,7 @@ impl From<&Known> for Layout {
         Layout {
             name: known.name.into(),
             form: known.form,
+            reading: known.reading,
             clock: known.clock,
             fields: fields.map(|(field, name)| (*field, (*name).into())).collect(),
             block_tokens: known.block_tokens,

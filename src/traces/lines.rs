@@ -1,69 +1,111 @@
 //! Logs with a JSON object on each line: values are found by their keys, wherever they stand.
 
 use std::fmt;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::field::{Value, Writer};
+use super::integers::{self, Cut};
 use super::layout::{Field, Layout};
 use super::source::{self, Source};
 use super::{Record, Records, at_line};
 use crate::error;
 
-/// The objects of a log.
-pub struct Lines {
+/// The lines of a log that are not empty, counted.
+pub struct Text {
     path: PathBuf,
-    fields: Vec<(Field, String)>,
-    writer: Writer,
     source: Source,
     line: Vec<u8>,
     nth: u64,
 }
 
+impl Text {
+    pub fn open(path: &Path) -> error::Result<Text> {
+        Ok(Text { path: path.into(), source: source::open(path)?, line: Vec::new(), nth: 0 })
+    }
+
+    /// The next line; none where there is none.
+    pub fn next(&mut self) -> error::Result<Option<&mut Vec<u8>>> {
+        loop {
+            self.line.clear();
+            self.nth += 1;
+            let mut source = (&mut self.source).take(LINE_MAX);
+            let read = source.read_until(b'\n', &mut self.line);
+            match read.map_err(|cause| self.fail(cause.to_string()))? {
+                0 => return Ok(None),
+                read if read as u64 == LINE_MAX => {
+                    let most = LINE_MAX >> 20;
+                    return Err(self.fail(format!(
+                        "a line of more than {most} MiB; JSON lines have a line for each request"
+                    )));
+                }
+                _ => {}
+            }
+            if self.nth == 1 && self.line.starts_with(BOM) {
+                self.line.drain(..BOM.len());
+            }
+            if !self.line.trim_ascii().is_empty() {
+                return Ok(Some(&mut self.line));
+            }
+        }
+    }
+
+    /// A mistake in the line that was read last.
+    pub fn fail(&self, what: String) -> error::Error {
+        at_line(&self.path, self.nth, what)
+    }
+
+    /// The line that was read last as a value.
+    pub fn parse<'a, T: serde::Deserialize<'a>>(&'a self) -> error::Result<T> {
+        serde_json::from_slice(&self.line).map_err(|cause| self.fail(said(&cause, None)))
+    }
+}
+
+/// What some editors begin a text with.
+pub const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// The longest line there may be, in bytes: a prompt of some ten million tokens.
+const LINE_MAX: u64 = 64 << 20;
+
+/// The objects of a log.
+pub struct Lines {
+    text: Text,
+    fields: Vec<(Field, String)>,
+    /// The key of the block ids before its colon, with its quotes, where it is no way into an object.
+    blocks: Option<String>,
+    writer: Writer,
+}
+
 impl Lines {
     pub fn open(path: &Path, layout: &Layout) -> error::Result<Lines> {
-        let (writer, source) = (Writer::new(layout), source::open(path)?);
-        Ok(Lines {
-            path: path.into(),
-            fields: layout.fields.clone(),
-            writer,
-            source,
-            line: Vec::new(),
-            nth: 0,
-        })
+        let fields = layout.fields.clone();
+        let blocks =
+            fields.iter().find(|(field, way)| *field == Field::Blocks && !way.contains(['.', '"', '\\']));
+        let blocks = blocks.map(|(_, key)| format!("\"{key}\""));
+        Ok(Lines { text: Text::open(path)?, fields, blocks, writer: Writer::new(layout) })
     }
 }
 
 impl Records for Lines {
     fn read(&mut self, record: &mut Record) -> error::Result<bool> {
-        let Lines { path, fields, writer, source, line, nth } = self;
-        let fail = |nth: u64, what: String| at_line(path, nth, what);
-        loop {
-            line.clear();
-            *nth += 1;
-            let read = source.read_until(b'\n', line).map_err(|cause| fail(*nth, cause.to_string()))?;
-            if read == 0 {
-                return Ok(false);
-            }
-            if !line.trim_ascii().is_empty() {
-                break;
-            }
-        }
+        let Lines { text, fields, blocks, writer } = self;
+        let Some(line) = text.next()? else { return Ok(false) };
         writer.begin(record);
+        let cut = blocks.as_ref().and_then(|key| integers::cut(line, key.as_bytes(), &mut record.blocks));
         let ways: Vec<_> = fields.iter().enumerate().map(Way::new).collect();
         let mut json = serde_json::Deserializer::from_slice(line);
         let mut seen = 0;
         let walk = Walk { writer, record, ways: &ways, seen: &mut seen };
-        walk.deserialize(&mut json).and_then(|()| json.end()).map_err(|cause| fail(*nth, said(&cause)))?;
-        for (field, way) in
-            fields.iter().filter(|(field, _)| [Field::Time, Field::Input, Field::Output].contains(field))
-        {
+        let walked = walk.deserialize(&mut json).and_then(|()| json.end());
+        walked.map_err(|cause| text.fail(said(&cause, cut)))?;
+        let is_needed = |field: &Field| [Field::Time, Field::Input, Field::Output].contains(field);
+        for (field, way) in fields.iter().filter(|(field, _)| is_needed(field)) {
             let is_there =
                 fields.iter().zip(0..).any(|((other, _), nth)| other == field && seen & (1 << nth) != 0);
             if !is_there {
-                return Err(fail(*nth, format!("there is no {way}")));
+                return Err(text.fail(format!("there is no {way}")));
             }
         }
         writer.end(record);
@@ -286,9 +328,10 @@ impl<'de> Visitor<'de> for Leaf<'_, '_> {
     }
 }
 
-/// A mistake in a line, without the place that serde_json counts within it.
-fn said(cause: &serde_json::Error) -> String {
+/// A mistake in a line, without the place that serde_json counts within it; `cut` is what it did not see of the line.
+fn said(cause: &serde_json::Error, cut: Option<Cut>) -> String {
     let said = cause.to_string();
     let end = said.rfind(" at line ").unwrap_or(said.len());
-    format!("{} (column {})", &said[..end], cause.column())
+    let cut = cut.filter(|cut| cause.column() > cut.start).map_or(0, |cut| cut.length);
+    format!("{} (column {})", &said[..end], cause.column() + cut)
 }

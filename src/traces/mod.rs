@@ -6,19 +6,27 @@
 //! ```
 //! A file may be larger than memory, so nothing here holds more of it than a buffer, except what says so.
 
+mod agent;
 pub mod clock;
+pub mod conversation;
 mod field;
+pub mod figures;
+mod folder;
+mod integers;
 pub mod layout;
 mod lines;
+pub mod servegen;
 mod sorted;
 mod source;
+pub mod spacing;
 pub mod stats;
 mod table;
+pub mod tracelab;
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use self::layout::{Form, Layout, Mapping};
+use self::layout::{Form, Layout, Mapping, Reading};
 use crate::error::{Error, Result};
 
 /// One recorded request. What a log does not tell is zero, empty or none.
@@ -61,35 +69,48 @@ pub trait Records: Send {
     fn read(&mut self, record: &mut Record) -> Result<bool>;
 }
 
-/// A log whose layout is known. It can be read again and again.
+/// A log whose layout is known: a file, or all files of a folder. It can be read again and again.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    path: PathBuf,
+    files: Vec<PathBuf>,
     layout: Layout,
 }
 
 impl Trace {
-    /// Finds out which layout a file has, as far as `mapping` does not tell.
+    /// Finds out which layout a file or folder has, as far as `mapping` does not tell.
     pub fn find(path: &Path, mapping: &Mapping) -> Result<Trace> {
-        let form = sniff(path)?;
-        let names = match form {
-            Form::Json => first_keys(path)?,
-            Form::Table => table::names(path)?,
-        };
-        let layout = mapping.layout(form, &names).map_err(|what| at_line(path, 1, what))?;
-        Ok(Trace { path: path.into(), layout })
+        let files = folder::files(path)?;
+        let mut found: Option<Layout> = None;
+        for file in &files {
+            let layout = find_layout(file, mapping)?;
+            if let Some(first) = found.as_ref().filter(|first| first.name != layout.name) {
+                let (first, this) = (&first.name, &layout.name);
+                let what = format!(
+                    "its layout is {this}, and that of the files before it in this folder {first}; a folder that is a \
+                     trace has files of one layout, so put the others elsewhere"
+                );
+                return Err(at_line(file, 1, what));
+            }
+            found.get_or_insert(layout);
+        }
+        Ok(Trace { layout: found.expect("a trace has a file"), files })
     }
 
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Its records in the file's order.
+    /// Its files in order of name.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Its records in the file's order, and of a folder in order of the files' names.
     pub fn records(&self) -> Result<Box<dyn Records>> {
-        Ok(match self.layout.form {
-            Form::Json => Box::new(lines::Lines::open(&self.path, &self.layout)?),
-            Form::Table => Box::new(table::Rows::open(&self.path, &self.layout)?),
-        })
+        match &self.files[..] {
+            [file] => open(file, &self.layout),
+            files => Ok(Box::new(folder::Chain::open(files.to_vec(), &self.layout))),
+        }
     }
 
     /// Its records in order of time, those of one time in the file's order. A file that is not in order is sorted, in
@@ -99,7 +120,8 @@ impl Trace {
         if self.is_sorted()? { Ok(records) } else { sorted::sort(records, sorted::RECORDS_MAX) }
     }
 
-    fn is_sorted(&self) -> Result<bool> {
+    /// Whether no record is earlier than one before it.
+    pub fn is_sorted(&self) -> Result<bool> {
         let (mut records, mut record, mut last) = (self.records()?, Record::default(), None);
         while records.read(&mut record)? {
             if record.at < last {
@@ -111,29 +133,49 @@ impl Trace {
     }
 }
 
-/// The form of a file: lines that begin as an object are JSON.
+/// The records of one file.
+fn open(file: &Path, layout: &Layout) -> Result<Box<dyn Records>> {
+    Ok(match (layout.reading, layout.form) {
+        (Reading::Agents, _) => Box::new(agent::Calls::open(file)?),
+        (Reading::Conversations, _) => Box::new(conversation::Steps::open(file)?),
+        (Reading::Rounds, _) => Box::new(tracelab::Rounds::open(file)?),
+        (Reading::Fields, Form::Json) => Box::new(lines::Lines::open(file, layout)?),
+        (Reading::Fields, Form::Table) => Box::new(table::Rows::open(file, layout)?),
+    })
+}
+
+fn find_layout(file: &Path, mapping: &Mapping) -> Result<Layout> {
+    let form = sniff(file)?;
+    let names = match form {
+        Form::Json => first_keys(file)?,
+        Form::Table => table::names(file)?,
+    };
+    if form == Form::Table && servegen::is_client(&names) {
+        let hint = "ServeGen's clients are rates and no requests; `tollgate fit` makes a scenario of them";
+        return Err(at_line(file, 1, hint.into()));
+    }
+    mapping.layout(form, &names).map_err(|what| at_line(file, 1, what))
+}
+
+/// The form of a file: what begins as an object is JSON.
 fn sniff(path: &Path) -> Result<Form> {
     let mut source = source::open(path)?;
     let bytes = source.fill_buf().map_err(|cause| at_line(path, 1, cause.to_string()))?;
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let text = bytes.strip_prefix(lines::BOM).unwrap_or(bytes).trim_ascii_start();
     Ok(if text.starts_with(b"{") { Form::Json } else { Form::Table })
 }
 
-/// The ways to all values in the first line of a file.
+/// The ways to all values in the first object of a file, on one line or many.
 fn first_keys(path: &Path) -> Result<Vec<String>> {
-    let mut line = String::new();
     let mut source = source::open(path)?;
-    while line.trim().is_empty() {
-        line.clear();
-        let read = source.read_line(&mut line).map_err(|cause| at_line(path, 1, cause.to_string()))?;
-        if read == 0 {
-            break;
-        }
+    let fail = |line: usize, cause: String| at_line(path, line.max(1) as u64, cause);
+    if source.fill_buf().map_err(|cause| fail(1, cause.to_string()))?.starts_with(lines::BOM) {
+        source.consume(lines::BOM.len());
     }
-    let line = line.trim_start_matches('\u{feff}');
-    let object = serde_json::from_str(line).map_err(|cause| at_line(path, 1, cause.to_string()))?;
+    let mut objects = serde_json::Deserializer::from_reader(source).into_iter::<serde_json::Value>();
+    let object = objects.next().transpose().map_err(|cause| fail(cause.line(), cause.to_string()))?;
     let mut keys = Vec::new();
-    lines::ways(&object, "", &mut |way| keys.push(way.into()));
+    lines::ways(&object.unwrap_or_default(), "", &mut |way| keys.push(way.into()));
     Ok(keys)
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
+use super::spacing::{Gaps, Spacing};
 use super::{Record, Records};
 use crate::error::Result;
 
@@ -45,6 +46,8 @@ pub struct Times {
     /// Standard deviation of the gaps between requests over their mean.
     pub interarrival_cv: f64,
     pub interarrival_zero_fraction: f64,
+    #[serde(flatten)]
+    pub gaps: Gaps,
 }
 
 /// How long prompts or answers are, in tokens.
@@ -70,6 +73,17 @@ pub struct Blocks {
 }
 
 impl Stats {
+    /// What to mind when the log is used.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.times.map_or(Vec::new(), |times| times.gaps.warnings());
+        if self.failed > 0 {
+            let Stats { failed, rows, .. } = self;
+            warnings
+                .push(format!("{failed} of {rows} requests failed; the figures count them as they stand"));
+        }
+        warnings
+    }
+
     /// Of records in order of time.
     pub fn of(records: &mut dyn Records) -> Result<Stats> {
         let (mut gatherer, mut record) = (Gatherer::default(), Record::default());
@@ -198,9 +212,9 @@ struct Ticks {
     first: i64,
     last: i64,
     count: u64,
-    zero_gaps: u64,
     /// Sum of the squared gaps, in seconds.
     gaps_squared: f64,
+    spacing: Spacing,
     seconds: Bins,
     tens: Bins,
     minutes: Bins,
@@ -213,8 +227,8 @@ impl Ticks {
             first,
             last: first,
             count: 0,
-            zero_gaps: 0,
             gaps_squared: 0.0,
+            spacing: Spacing::default(),
             seconds: bins(1),
             tens: bins(10),
             minutes: bins(60),
@@ -223,7 +237,9 @@ impl Ticks {
 
     fn add(&mut self, at: i64) {
         let gap = at - self.last;
-        self.zero_gaps += u64::from(gap == 0 && self.count > 0);
+        if self.count > 0 {
+            self.spacing.add(self.last - self.first, gap);
+        }
         self.gaps_squared += secs(gap) * secs(gap);
         (self.last, self.count) = (at, self.count + 1);
         for bins in [&mut self.seconds, &mut self.tens, &mut self.minutes] {
@@ -245,7 +261,8 @@ impl Ticks {
             index_of_dispersion_10s: self.tens.dispersion(end / self.tens.width),
             index_of_dispersion_60s: self.minutes.dispersion(end / self.minutes.width),
             interarrival_cv: if mean > 0.0 { libm::sqrt(variance.max(0.0)) / mean } else { 0.0 },
-            interarrival_zero_fraction: if gaps > 0.0 { self.zero_gaps as f64 / gaps } else { 0.0 },
+            interarrival_zero_fraction: self.spacing.zero_fraction(),
+            gaps: self.spacing.gaps(),
         }
     }
 }
