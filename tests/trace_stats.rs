@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tollgate::traces::Trace;
+use tollgate::traces::figures::Figures;
 use tollgate::traces::layout::Mapping;
-use tollgate::traces::stats::Stats;
 
 /// The folder of traces beside the repository, or a printed reason to skip.
 fn traces() -> Option<PathBuf> {
@@ -49,20 +48,13 @@ fn every_published_figure_comes_out() {
     let text =
         std::fs::read_to_string(folder.join("expected_stats.json")).expect("the statistics are readable");
     let all: serde_json::Map<String, Value> = serde_json::from_str(&text).expect("the statistics are JSON");
-    let mut wrong = Vec::new();
+    let (mut wrong, mut count) = (Vec::new(), 0);
     for (file, expected) in all.iter().filter(|(file, _)| !file.starts_with('_')) {
-        if ["kv_cache", "servegen", "lmcache", "tracelab", "lengths"]
-            .iter()
-            .any(|other| file.starts_with(other))
-        {
-            continue;
-        }
-        let trace =
-            Trace::find(&folder.join(file), &Mapping::default()).unwrap_or_else(|error| panic!("{error}"));
-        let mut records = trace.sorted().unwrap_or_else(|error| panic!("{error}"));
-        let stats = Stats::of(&mut *records).unwrap_or_else(|error| panic!("{error}"));
-        let found = serde_json::to_value(&stats).expect("figures are JSON");
+        let figures = Figures::read(&folder.join(file), &Mapping::default());
+        let found = Value::Object(figures.unwrap_or_else(|error| panic!("{error}")).values);
+        count += 1;
         differences(file, expected, &found, &mut wrong);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(count, 169, "files of which figures are published");
 }

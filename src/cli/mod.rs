@@ -1,6 +1,8 @@
 //! The command line: one small file per verb.
 
 mod check;
+mod figures;
+mod fit;
 mod init;
 mod interrupt;
 #[cfg(feature = "net")]
@@ -31,6 +33,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Check(check::Args),
+    Fit(fit::Args),
     Init(init::Args),
     #[cfg(feature = "net")]
     Mock(mock::Args),
@@ -63,6 +66,7 @@ pub fn main() -> std::process::ExitCode {
 fn execute(verb: Verb) -> Result<ExitCode> {
     match verb {
         Verb::Check(args) => check::execute(args),
+        Verb::Fit(args) => fit::execute(args),
         Verb::Init(args) => init::execute(args),
         #[cfg(feature = "net")]
         Verb::Mock(args) => mock::execute(args),
