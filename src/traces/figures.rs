@@ -32,7 +32,7 @@ impl Figures {
         }
         let trace = Trace::find(path, mapping)?;
         let is_sorted = trace.is_sorted()?;
-        let stats = Stats::of(&mut *trace.sorted()?)?;
+        let stats = Stats::of(&mut *trace.in_time(is_sorted)?)?;
         let warnings = stats.warnings();
         let mut values = Map::new();
         match trace.layout().reading {

@@ -116,8 +116,13 @@ impl Trace {
     /// Its records in order of time, those of one time in the file's order. A file that is not in order is sorted, in
     /// pieces on disk where it is long.
     pub fn sorted(&self) -> Result<Box<dyn Records>> {
+        self.in_time(self.is_sorted()?)
+    }
+
+    /// Its records in order of time, where it is known whether the files are.
+    pub fn in_time(&self, is_sorted: bool) -> Result<Box<dyn Records>> {
         let records = self.records()?;
-        if self.is_sorted()? { Ok(records) } else { sorted::sort(records, sorted::RECORDS_MAX) }
+        if is_sorted { Ok(records) } else { sorted::sort(records, sorted::RECORDS_MAX) }
     }
 
     /// Whether no record is earlier than one before it.

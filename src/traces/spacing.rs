@@ -24,14 +24,14 @@ impl Gaps {
         let mut warnings = Vec::new();
         if let Some(tick) = self.tick_s {
             warnings.push(format!(
-                "bursts are an artefact of a clock that ticks every {tick} s: gaps and the dispersion in 1 s are not \
+                "bursts are an artefact of a clock that ticks every {tick:.3} s: gaps and the dispersion in 1 s are not \
                  those of the requests"
             ));
         }
         if self.holes > 0 {
             let Gaps { longest_gap_s, longest_gap_at_s, holes, holes_s, .. } = self;
             warnings.push(format!(
-                "{holes} gaps of a minute or more, {holes_s:.0} s together, the longest {longest_gap_s:.0} s at \
+                "gaps of a minute or more: {holes}, {holes_s:.0} s together, the longest {longest_gap_s:.0} s at \
                  {longest_gap_at_s:.0} s: if nothing was recorded there, the true rate is higher"
             ));
         }
@@ -45,9 +45,12 @@ pub struct Spacing {
     count: u64,
     zero: u64,
     sum: i64,
-    /// What all gaps are multiples of, and how many are just that.
+    /// The gap that most of those that are not zero may be equal to, by the vote for and against it.
     tick: i64,
+    votes: u64,
+    /// Gaps equal to it since it stands, and their sum.
     equal: u64,
+    equal_sum: i64,
     longest: i64,
     longest_at: i64,
     /// Gaps of a minute or more, the longest first: as many as are looked at.
@@ -63,11 +66,7 @@ impl Spacing {
             self.zero += 1;
             return;
         }
-        let tick = common(self.tick, gap);
-        if tick != self.tick {
-            (self.tick, self.equal) = (tick, 0);
-        }
-        self.equal += u64::from(gap == tick);
+        self.vote(gap);
         if gap > self.longest {
             (self.longest, self.longest_at) = (gap, at);
         }
@@ -75,6 +74,21 @@ impl Spacing {
             let place = self.long.partition_point(|other| *other >= gap);
             self.long.insert(place, gap);
             self.long.truncate(LONG_MAX);
+        }
+    }
+
+    /// Boyer and Moore's vote: what is equal to more than half of all stands in the end. Clocks tick not quite evenly,
+    /// so what differs by less than a hundredth is equal.
+    fn vote(&mut self, gap: i64) {
+        if self.votes == 0 && !is_near(gap, self.tick) {
+            (self.tick, self.equal, self.equal_sum) = (gap, 0, 0);
+        }
+        if is_near(gap, self.tick) {
+            self.votes += 1;
+            self.equal += 1;
+            self.equal_sum += gap;
+        } else {
+            self.votes -= 1;
         }
     }
 
@@ -89,7 +103,7 @@ impl Spacing {
         let mean = self.sum as f64 / self.count.max(1) as f64;
         let holes = self.long.iter().take_while(|gap| **gap as f64 >= mean * 20.0);
         Gaps {
-            tick_s: is_ticking.then(|| secs(self.tick)),
+            tick_s: is_ticking.then(|| libm::round(secs(self.equal_sum) / self.equal as f64 * 1e6) / 1e6),
             longest_gap_s: secs(self.longest),
             longest_gap_at_s: secs(self.longest_at),
             holes: holes.clone().count() as u64,
@@ -98,9 +112,8 @@ impl Spacing {
     }
 }
 
-/// The greatest common divisor.
-fn common(a: i64, b: i64) -> i64 {
-    if a == 0 { b } else { common(b % a, a) }
+fn is_near(gap: i64, tick: i64) -> bool {
+    gap.abs_diff(tick) < tick.unsigned_abs().div_ceil(100)
 }
 
 fn secs(nanos: i64) -> f64 {
@@ -134,6 +147,9 @@ mod tests {
         assert_eq!(gaps(&[0, 0, 3, 0, 0, 0, 5, 0, 7, 0]).tick_s, None, "bursts at odd times");
         assert_eq!(gaps(&[0, 0, 0, 3]).tick_s, None, "two times do not tell");
         assert_eq!(gaps(&[]), Gaps::default());
+        let mut uneven = Spacing::default();
+        [2_999, 0, 0, 3_000, 0, 3_001, 0].into_iter().for_each(|gap| uneven.add(0, gap * 1_000_000));
+        assert_eq!(uneven.gaps().tick_s, Some(3.0), "give or take a millisecond");
     }
 
     #[test]
