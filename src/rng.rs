@@ -26,10 +26,12 @@ pub enum Purpose {
     Prefix = 21,
     Prompt = 9,
     Reasoning = 10,
+    Replay = 40,
     Retry = 11,
     Route = 12,
     Session = 23,
     Think = 24,
+    Tick = 41,
     Turns = 25,
 }
 

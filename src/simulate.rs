@@ -1,7 +1,7 @@
 //! Both halves in virtual time: a month in seconds, the same bytes every time.
 
 use crate::client::dispatcher::{self, Action, Dispatcher, Spent};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::machines;
 use crate::outcome::Outcome;
 use crate::providers::{Speech, Terms};
@@ -51,6 +51,9 @@ pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) ->
         if world.client.is_idle() {
             break;
         }
+    }
+    if let Some(why) = world.client.failure() {
+        return Err(Error::failed(format!("the trace could not be played to its end: {why}")));
     }
     played.spent = world.client.spent().to_vec();
     played.stopped = played.stopped.min(Spent::end(&played.spent));

@@ -78,6 +78,11 @@ impl Dispatcher {
         &self.spent
     }
 
+    /// Why arrivals ended before their time, if they did.
+    pub fn failure(&self) -> Option<&str> {
+        self.plan.workload.failure()
+    }
+
     /// Requests under way.
     pub fn in_flight(&self) -> usize {
         self.flights.len()

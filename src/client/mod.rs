@@ -15,5 +15,6 @@ pub mod retry;
 pub mod routers;
 pub mod sessions;
 mod stream;
+pub mod texts;
 mod timer;
 pub mod workload;

@@ -34,6 +34,17 @@ pub struct Due {
     pub turn: Option<Turn>,
 }
 
+/// What a request came of, which is told when it ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// By its place among all streams.
+    pub stream: usize,
+    pub class: ClassId,
+    /// Its arrival's number in the stream.
+    pub nth: u64,
+    pub turn: Option<TurnId>,
+}
+
 impl Stream {
     /// The arrivals that several classes share. Chance is the run's own.
     pub fn shared<'a>(
@@ -81,7 +92,7 @@ impl Stream {
             {
                 let (class, sessions) = &mut self.sessions[index];
                 let turn = sessions.next(&self.rng)?;
-                let arrival = Arrival { at: turn.at, lengths: None };
+                let arrival = Arrival::at(turn.at);
                 return Some(Due { arrival, class: *class, nth: turn.id.session, turn: Some(turn) });
             }
             let (arrival, nth) = (self.arrivals.next(&self.rng)?, self.taken);
@@ -94,15 +105,20 @@ impl Stream {
         }
     }
 
-    /// A request of its has ended: of `class`, and the turn of a conversation if it was one. Arrivals that wait are
-    /// told of conversations when they are over.
-    pub fn on_finish(&mut self, now: Instant, class: ClassId, turn: Option<TurnId>, is_answered: bool) {
-        let index = turn.zip(self.sessions_of(class));
+    /// The request that came of the `nth` arrival has ended: of `class`, and the turn of a conversation if it was one.
+    /// Arrivals that wait are told of conversations when they are over.
+    pub fn on_finish(&mut self, now: Instant, origin: &Origin, is_answered: bool) {
+        let index = origin.turn.zip(self.sessions_of(origin.class));
         let is_over =
             index.is_none_or(|(turn, index)| self.sessions[index].1.on_finish(now, turn, is_answered));
         if is_over {
-            self.arrivals.on_finish(now, &self.rng);
+            self.arrivals.on_finish(now, origin.nth, &self.rng);
         }
+    }
+
+    /// Why arrivals ended before their time, if they did.
+    pub fn failure(&self) -> Option<&str> {
+        self.arrivals.failure()
     }
 
     /// `class` is not wanted any more; nothing comes once none is. To be said once of a class.

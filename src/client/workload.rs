@@ -9,8 +9,8 @@ use super::lengths::AnyLength;
 use super::prefix::{Groups, SharedPrefix};
 use super::purse::Budget;
 use super::routers::AnyRouter;
-use super::sessions::{AnySession, TurnId};
-use super::stream::{Due, Stream};
+use super::sessions::AnySession;
+use super::stream::{Due, Origin, Stream};
 use crate::index::Ring;
 use crate::number::{Positive, Span};
 use crate::rng::{Purpose, Rng};
@@ -128,14 +128,6 @@ pub struct Workload {
     ended: FxHashMap<u64, (u64, bool)>,
 }
 
-/// What a request came of.
-#[derive(Clone, Copy, Debug)]
-struct Origin {
-    stream: usize,
-    class: ClassId,
-    turn: Option<TurnId>,
-}
-
 /// A request of the plan, as its copies have it.
 #[derive(Clone, Debug)]
 struct Planned {
@@ -196,9 +188,9 @@ impl Workload {
     /// A request that was taken has ended, with a whole answer or without. A conversation of which each turn is asked
     /// several times at once goes on when the last copy has ended, answered if any copy was.
     pub fn on_finish(&mut self, now: Instant, id: RequestId, is_answered: bool) {
-        let Some(Origin { stream, class, turn }) = self.origins.remove(id.0) else { return };
-        if turn.is_none() || self.copies == 1 {
-            return self.streams[stream].on_finish(now, class, turn, is_answered);
+        let Some(origin) = self.origins.remove(id.0) else { return };
+        if origin.turn.is_none() || self.copies == 1 {
+            return self.streams[origin.stream].on_finish(now, &origin, is_answered);
         }
         let first = id.0 / self.copies;
         let (count, is_any) = self.ended.entry(first).or_default();
@@ -206,8 +198,13 @@ impl Workload {
         if *count == self.copies {
             let is_any = *is_any;
             self.ended.remove(&first);
-            self.streams[stream].on_finish(now, class, turn, is_any);
+            self.streams[origin.stream].on_finish(now, &origin, is_any);
         }
+    }
+
+    /// Why arrivals ended before their time, if they did.
+    pub fn failure(&self) -> Option<&str> {
+        self.streams.iter().find_map(Stream::failure)
     }
 
     /// Nothing of `class` is wanted any more. Beside others in a stream its requests still come. To be said once.
@@ -225,7 +222,8 @@ impl Workload {
     fn plan(&mut self) -> Option<Planned> {
         let (_, stream) = self.first()?;
         let due = self.streams[stream].next()?;
-        let origin = Origin { stream, class: due.class, turn: due.turn.as_ref().map(|turn| turn.id) };
+        let turn = due.turn.as_ref().map(|turn| turn.id);
+        let origin = Origin { stream, class: due.class, nth: due.nth, turn };
         let job = self.job(&due, self.streams[stream].rng());
         Some(Planned { at: due.arrival.at, job, origin })
     }
@@ -243,12 +241,16 @@ impl Workload {
                 (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output))
             }
         };
+        let reasoning = due.arrival.lengths.and_then(|lengths| lengths.reasoning);
         let reasoning_tokens = match &due.turn {
             Some(turn) => turn.reasoning_tokens,
-            None => draw(Purpose::Reasoning, &class.reasoning),
+            None => reasoning.unwrap_or_else(|| draw(Purpose::Reasoning, &class.reasoning)),
         };
-        let groups = self.prefixes[usize::from(due.class.0)].as_ref();
-        let drawn = || groups.and_then(|groups| groups.draw(RequestId(due.nth), input_tokens, rng));
+        let recorded = due.arrival.beginnings.last().copied();
+        let drawn = || match &self.prefixes[usize::from(due.class.0)] {
+            Some(groups) => groups.draw(RequestId(due.nth), input_tokens, rng),
+            None => recorded,
+        };
         Job {
             request: Request {
                 id: RequestId(due.nth),

@@ -45,6 +45,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
         let label = format!("endpoint `{}` has no `price` of its own", scenario.endpoints[endpoint].name);
         check.say(&format!("endpoints.{endpoint}.{key}"), why.message, &label, &why.help);
     }
+    check.replays(scenario);
     check.commitments(scenario);
     check.caches(scenario);
     check.cloud(scenario);

@@ -151,14 +151,9 @@ impl Default for FidelityBounds {
 }
 
 impl Scenario {
-    /// Multiplies the load. A trace is played so many times faster, and is over so many times sooner.
+    /// Multiplies the load: so many times as many requests in the same time.
     pub fn scale(&mut self, factor: f64) {
         self.streams_mut().for_each(|(_, arrivals)| arrivals.scale(factor));
-        if self.streams().any(|(_, arrivals)| arrivals.brings_lengths()) && factor > 0.0 {
-            for span in [&mut self.duration, &mut self.warmup] {
-                span.0 = crate::time::span_from_secs(span.as_secs_f64() / factor);
-            }
-        }
     }
 }
 
@@ -279,7 +274,9 @@ impl Scenario {
                 commitment.rename(name);
             }
         }
-        scenario.date.get_or_insert(scenario.prices.day());
+        let date = *scenario.date.get_or_insert(scenario.prices.day());
+        let growths = scenario.streams_mut().filter_map(|(_, arrivals)| arrivals.growth_mut());
+        growths.for_each(|growth| growth.start(date));
         let is_priced = folder.is_some() || scenario.catalogue.is_none();
         let missing = if is_priced { scenario.price_all() } else { Vec::new() };
         let mut mistakes =

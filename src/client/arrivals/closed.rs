@@ -47,10 +47,10 @@ impl Arrivals for Closed {
 
     fn next(&mut self, rng: &Rng) -> Option<Arrival> {
         self.peek(rng)?;
-        self.ready.pop().map(|(at, ())| Arrival { at, lengths: None })
+        self.ready.pop().map(|(at, ())| Arrival::at(at))
     }
 
-    fn on_finish(&mut self, now: Instant, _rng: &Rng) {
+    fn on_finish(&mut self, now: Instant, _nth: u64, _rng: &Rng) {
         self.ready.push(now + self.think.get().max(Duration::from_millis(1)), ());
     }
 

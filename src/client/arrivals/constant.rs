@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::growth::{Grown, Growth};
 use super::process::{self, Flat, Process};
 use super::{Arrival, Arrivals};
 use crate::number::Positive;
@@ -16,24 +17,44 @@ use crate::time::Instant;
 pub struct Constant {
     /// The requests per second.
     pub rate: Positive,
+    /// Whether the rate grows from day to day, such as `{ factor = 3, by = "2026-12-31" }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     #[serde(skip)]
     process: Process,
 }
 
 impl Arrivals for Constant {
     fn peek(&mut self, rng: &Rng) -> Option<Instant> {
-        self.process.peek(&Flat(self.rate.get()), &process::Constant {}, rng)
+        self.process.peek(
+            &Grown { curve: &Flat(self.rate.get()), growth: self.growth.as_ref() },
+            &process::Constant {},
+            rng,
+        )
     }
 
     fn next(&mut self, rng: &Rng) -> Option<Arrival> {
-        self.process.next(&Flat(self.rate.get()), &process::Constant {}, rng)
+        self.process.next(
+            &Grown { curve: &Flat(self.rate.get()), growth: self.growth.as_ref() },
+            &process::Constant {},
+            rng,
+        )
     }
 
     fn scale(&mut self, factor: f64) {
         self.rate = self.rate.times(factor);
+        self.growth.iter_mut().for_each(Growth::forget);
+    }
+
+    fn growth(&self) -> Option<&Growth> {
+        self.growth.as_ref()
+    }
+
+    fn growth_mut(&mut self) -> Option<&mut Growth> {
+        self.growth.as_mut()
     }
 
     fn expected(&self, span: Duration) -> Option<f64> {
-        process::expected(&Flat(self.rate.get()), span)
+        process::expected(&Grown { curve: &Flat(self.rate.get()), growth: self.growth.as_ref() }, span)
     }
 }

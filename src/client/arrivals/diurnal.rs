@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::growth::{Grown, Growth};
 use super::process::{self, Gaps, Pieces, Process};
 use super::{Arrival, Arrivals};
 use crate::number::{NonNegative, Positive};
@@ -29,6 +30,9 @@ pub struct Diurnal {
     pub start_hour: u8,
     #[serde(default)]
     pub gaps: Gaps,
+    /// Whether the rate grows from day to day, such as `{ factor = 3, by = "2026-12-31" }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     #[serde(skip)]
     pieces: Option<Pieces>,
     #[serde(skip)]
@@ -88,7 +92,8 @@ impl Profile {
 impl Arrivals for Diurnal {
     fn peek(&mut self, rng: &Rng) -> Option<Instant> {
         let pieces = self.pieces.take().unwrap_or_else(|| self.curve());
-        let at = self.process.peek(&pieces, &*self.gaps, rng);
+        let curve = Grown { curve: &pieces, growth: self.growth.as_ref() };
+        let at = self.process.peek(&curve, &*self.gaps, rng);
         self.pieces = Some(pieces);
         at
     }
@@ -96,16 +101,26 @@ impl Arrivals for Diurnal {
     fn next(&mut self, rng: &Rng) -> Option<Arrival> {
         self.peek(rng)?;
         let pieces = self.pieces.as_ref().expect("peek has drawn the curve");
-        self.process.next(pieces, &*self.gaps, rng)
+        let curve = Grown { curve: pieces, growth: self.growth.as_ref() };
+        self.process.next(&curve, &*self.gaps, rng)
     }
 
     fn scale(&mut self, factor: f64) {
         self.rate = self.rate.times(factor);
+        self.growth.iter_mut().for_each(Growth::forget);
         self.pieces = None;
     }
 
+    fn growth(&self) -> Option<&Growth> {
+        self.growth.as_ref()
+    }
+
+    fn growth_mut(&mut self) -> Option<&mut Growth> {
+        self.growth.as_mut()
+    }
+
     fn expected(&self, span: Duration) -> Option<f64> {
-        process::expected(&self.curve(), span)
+        process::expected(&Grown { curve: &self.curve(), growth: self.growth.as_ref() }, span)
     }
 }
 

@@ -4,6 +4,7 @@ mod closed;
 mod constant;
 mod diurnal;
 mod gamma;
+mod growth;
 mod poisson;
 mod process;
 mod ramp;
@@ -14,6 +15,7 @@ pub use closed::Closed;
 pub use constant::Constant;
 pub use diurnal::Diurnal;
 pub use gamma::Gamma;
+pub use growth::Growth;
 pub use poisson::Poisson;
 pub use ramp::Ramp;
 pub use steps::Steps;
@@ -26,6 +28,7 @@ use crate::error::Result;
 use crate::kinds;
 use crate::rng::Rng;
 use crate::time::Instant;
+use crate::wire::Prefix;
 
 /// A stream of arrivals in ascending time. Draws are keyed by the arrival's number, so the times do not
 /// depend on when they are asked for.
@@ -36,11 +39,21 @@ pub trait Arrivals: Send {
     /// Takes the request that `peek` announced.
     fn next(&mut self, rng: &Rng) -> Option<Arrival>;
 
-    /// A request has ended. A closed loop sends its user's next one after the think time.
-    fn on_finish(&mut self, _now: Instant, _rng: &Rng) {}
+    /// The `nth` request that was taken (from 0) has ended. A closed loop sends its user's next one after the think
+    /// time.
+    fn on_finish(&mut self, _now: Instant, _nth: u64, _rng: &Rng) {}
 
     /// Multiplies the load: rates, or a closed loop's users.
     fn scale(&mut self, factor: f64);
+
+    /// How the rate grows, where it does.
+    fn growth(&self) -> Option<&Growth> {
+        None
+    }
+
+    fn growth_mut(&mut self) -> Option<&mut Growth> {
+        None
+    }
 
     /// Reads what lies in files, relative to the scenario's folder.
     fn load(&mut self, _folder: &Path) -> Result<()> {
@@ -54,20 +67,46 @@ pub trait Arrivals: Send {
     fn brings_lengths(&self) -> bool {
         false
     }
+
+    /// What a user should know of what was loaded.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Why arrivals ended before their time, if they did.
+    fn failure(&self) -> Option<&str> {
+        None
+    }
 }
 
-/// One arrival; a replayed one brings its lengths.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// One arrival; a replayed one brings its lengths, and what else was recorded.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arrival {
     pub at: Instant,
     pub lengths: Option<Lengths>,
+    /// The beginnings of its prompt that others may share, the shortest first.
+    pub beginnings: Vec<Prefix>,
+    /// Pictures in the prompt.
+    pub images: u32,
+    /// Who sent it: equal for one user, key, client or model.
+    pub tenant: Option<u64>,
+}
+
+impl Arrival {
+    /// One of which nothing is told but its time.
+    pub fn at(at: Instant) -> Arrival {
+        Arrival { at, ..Arrival::default() }
+    }
 }
 
 /// Prompt and answer length of a recorded request, in tokens.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Lengths {
     pub input: u32,
+    /// The visible answer, without reasoning.
     pub output: u32,
+    /// None where the recording tells no request's.
+    pub reasoning: Option<u32>,
 }
 
 kinds! {
@@ -210,7 +249,7 @@ mod tests {
         let mut closed = arrivals("kind = \"closed\"\nusers = 2\nthink = \"3s\"\nramp_up = \"10s\"");
         let mut next = || closed.next(&rng).map(|arrival| arrival.at.as_secs_f64());
         assert_eq!([next(), next(), next()], [Some(0.0), Some(5.0), None]);
-        closed.on_finish(Instant::from_secs_f64(7.0), &rng);
+        closed.on_finish(Instant::from_secs_f64(7.0), 0, &rng);
         assert_eq!(closed.peek(&rng), Some(Instant::from_secs_f64(10.0)));
     }
 }

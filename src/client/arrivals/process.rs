@@ -105,7 +105,7 @@ impl Process {
     pub fn next(&mut self, curve: &dyn Curve, gaps: &dyn Gap, rng: &Rng) -> Option<Arrival> {
         let at = self.peek(curve, gaps, rng)?;
         self.planned = None;
-        Some(Arrival { at, lengths: None })
+        Some(Arrival::at(at))
     }
 }
 

@@ -38,6 +38,22 @@ impl Check<'_, '_> {
         self.volume(scenario);
     }
 
+    /// Recordings that cannot be played as asked, and growth by a day that is over.
+    pub(super) fn replays(&mut self, scenario: &Scenario) {
+        for (key, arrivals) in scenario.streams() {
+            if let AnyArrivals::Trace(trace) = arrivals
+                && let Some((setting, message, help)) = trace.problem()
+            {
+                self.say(&format!("{key}.{setting}"), message, "", help);
+            }
+            let growth = arrivals.growth().zip(scenario.date);
+            if let Some(problem) = growth.and_then(|(growth, date)| growth.problem(date)) {
+                let help = "write a later day, or the day on which the run begins as the scenario's `date`";
+                self.say(&format!("{key}.growth.by"), problem, "not after the beginning", help);
+            }
+        }
+    }
+
     fn without_arrivals(&mut self, scenario: &Scenario) {
         let without = scenario.classes.iter().enumerate().filter(|(_, class)| class.arrivals.is_none());
         if without.clone().count() == scenario.classes.len() {
