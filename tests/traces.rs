@@ -129,3 +129,29 @@ fn a_slice_played_faster_keeps_its_rows_and_shrinks_its_time() {
         assert!(slow.at.as_nanos().abs_diff(fast.at.as_nanos() * 60) <= 60, "{slow:?} and {fast:?}");
     }
 }
+
+/// A cache that forgets nothing reads of each prompt its longest beginning that came before.
+#[test]
+fn the_beginnings_of_the_mooncake_chat_share_what_its_blocks_share() {
+    let Some(folder) = traces() else { return };
+    let file = "mooncake_fast25/conversation_trace.first40min.jsonl";
+    let stats = expected(&folder, file);
+    let mut cache = std::collections::BTreeMap::<u64, u32>::new();
+    let (mut read, mut all, mut longest) = (0u64, 0u64, 0);
+    for arrival in arrivals(replay(&folder, file, "").arrivals) {
+        let input = arrival.lengths.map_or(0, |lengths| lengths.input);
+        let known = |prefix: &tollgate::wire::Prefix| {
+            cache.get(&prefix.id).map_or(0, |tokens| prefix.tokens.min(*tokens))
+        };
+        read += u64::from(arrival.beginnings.iter().map(known).max().unwrap_or(0));
+        all += u64::from(input);
+        longest = longest.max(arrival.beginnings.len());
+        for prefix in arrival.beginnings {
+            let tokens = cache.entry(prefix.id).or_default();
+            *tokens = prefix.tokens.max(*tokens);
+        }
+    }
+    let share = stats["ideal_prefix_hit_token_fraction"].as_f64().expect("the share is a number");
+    assert!((read as f64 / all as f64 - share).abs() < 1e-6, "{} and not {share}", read as f64 / all as f64);
+    println!("at most {longest} beginnings of a prompt");
+}

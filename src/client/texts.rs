@@ -62,10 +62,14 @@ impl Texts {
             if end == start {
                 break;
             }
+            let is_part = end - start < block_tokens;
             chain = mix(chain ^ mix(*block));
+            if is_part {
+                chain = mix(chain ^ u64::from(end - start));
+            }
             let line = match self.find(chain) {
                 Some(block) => block.line,
-                None => self.add(last, chain, before, end - start < block_tokens),
+                None => self.add(last, chain, before, is_part),
             };
             match found.last_mut() {
                 Some(prefix) if prefix.id == line => prefix.tokens = end,
@@ -142,7 +146,9 @@ mod tests {
         assert_eq!((first[0].1, first[1].1, first.len()), (20, 25, 2));
         assert_eq!(brief(&mut texts, &[1, 2, 3], 25), first, "the same prompt again is the same text");
         assert_eq!(brief(&mut texts, &[1, 2, 4, 5], 40), [(first[0].0, 40)], "the conversation goes on");
-        assert_eq!(brief(&mut texts, &[1, 2, 3, 6], 40)[..2], first[..2].iter().copied().collect::<Vec<_>>());
+        let whole = brief(&mut texts, &[1, 2, 3], 30);
+        assert_eq!((whole[0], whole.len()), (first[0], 2));
+        assert_ne!(whole[1].0, first[1].0, "a part of a block does not begin the whole one");
     }
 
     #[test]

@@ -61,6 +61,8 @@ impl Writer {
             Field::Session => record.session = name(value),
             Field::Status => record.is_failed |= !is_success(value),
             Field::Tenant => record.tenant = record.tenant.or(name(value)),
+            Field::Thought if is_empty => {}
+            Field::Thought => record.thought = Some(seconds(value)?),
             Field::Time => record.at = Some(time(&mut self.watch, value)?),
             Field::Took if is_empty => {}
             Field::Took => record.took = Some(seconds(value)?),

@@ -34,6 +34,8 @@ pub enum Field {
     Status,
     /// Who sent it.
     Tenant,
+    /// From the answer before it in its session to this request, in seconds.
+    Thought,
     /// When it was sent.
     Time,
     /// From the request to the whole answer, in seconds.
@@ -229,7 +231,8 @@ const PLAIN: Known = Known {
 };
 
 use Field::{
-    Blocks, Cached, End, Error, Images, Input, Output, Reasoning, Session, Status, Tenant, Time, Took,
+    Blocks, Cached, End, Error, Images, Input, Output, Reasoning, Session, Status, Tenant, Thought, Time,
+    Took,
 };
 
 /// Tried in this order: what is more particular comes first.
@@ -338,6 +341,7 @@ const KNOWN: [Known; 13] = [
         optional: &[
             (Session, "session"),
             (Tenant, "tenant"),
+            (Thought, "thought_s"),
             (Cached, "cached_tokens"),
             (Reasoning, "reasoning_tokens"),
             (Images, "images"),
