@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
+use tollgate::client::arrivals::AnyArrivals;
 use tollgate::bill::Bill;
 use tollgate::catalogue::{Offer, UnitOffer};
 use tollgate::client::purse::{Budget, Spent};
@@ -77,6 +78,11 @@ impl Common {
         }
         if let Some(factor) = self.scale {
             scenario.scale(factor.get());
+            if let AnyArrivals::Trace(trace) = &scenario.arrivals
+                && let Some((_, problem, help)) = trace.problem()
+            {
+                return Err(Error::usage(format!("{problem}; {help} and --scale")));
+            }
         }
         if let Some(expected) = scenario.excess() {
             let message = "requests would never end; lower --scale or shorten --duration";

@@ -6,7 +6,6 @@ mod survey;
 mod voice;
 
 pub use edge::Edge;
-pub use player::VOICES_MAX;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -170,9 +169,8 @@ impl Trace {
             return Some(("until", message, "make `until` later than `from`"));
         }
         let growth = self.growth.as_ref().map_or(1.0, |growth| growth.factor.get());
-        let most = f64::from(VOICES_MAX);
         let loads = [self.rate_factor.get(), self.rate_factor.get() * growth];
-        let bad = loads.into_iter().find(|load| !(LOAD_MIN..=most).contains(load))?;
+        let bad = loads.into_iter().find(|load| !(LOAD_MIN..=LOAD_MAX).contains(load))?;
         let message = format!("a recording cannot be played with {bad} times its requests");
         Some(("rate_factor", message, "take a factor from 0.000001 to 256, growth included"))
     }
@@ -327,6 +325,9 @@ const DATES: i64 = 946_684_800_000_000_000;
 
 /// One in a million is the least of a recording that can be played.
 const LOAD_MIN: f64 = 1e-6;
+
+/// Each time more is another reader of the file.
+const LOAD_MAX: f64 = 256.0;
 
 /// Beyond this part of gaps that are zero, a clock is called coarse.
 const TICKS_SHARE: f64 = 0.1;

@@ -54,8 +54,8 @@ impl Pace {
     }
 }
 
-/// More readers of one file than this nobody needs.
-pub const VOICES_MAX: u32 = 256;
+/// More readers of one file than this no system opens.
+const VOICES_MAX: u32 = 4096;
 
 /// A conversation: of one voice, in one round, the recording's own number.
 type Talk = (u32, u64, u64);
