@@ -48,6 +48,8 @@ pub struct Ran {
     pub stopped: Instant,
     /// The budgets that were spent: the arrivals were stopped, or those of a class.
     pub spent: Vec<Spent>,
+    /// Why arrivals ended before their time, if they did.
+    pub failure: Option<String>,
     pub ending: Ending,
     pub connections: Counts,
     /// How late the loop did what was due.
@@ -145,6 +147,7 @@ async fn drive(
         ended: progress.now,
         stopped: Spent::end(driver.dispatcher.spent()).min(driver.stopped),
         spent: driver.dispatcher.spent().to_vec(),
+        failure: driver.dispatcher.failure().map(String::from),
         ending: driver.ending,
         connections: driver.client.counts(),
         lateness: driver.lateness,

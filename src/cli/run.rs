@@ -119,7 +119,11 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         spent: ran.spent,
         log_failure: log.and_then(|log| log.finish().err()),
     };
-    subject.conclude(&args.subject, found, subject::threads())
+    let code = subject.conclude(&args.subject, found, subject::threads())?;
+    match ran.failure {
+        Some(why) => Err(Error::failed(format!("the trace could not be played to its end: {why}"))),
+        None => Ok(code),
+    }
 }
 
 /// From the start of the process's work to the start of the plan: connections and threads are ready by then.

@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
-use tollgate::client::arrivals::AnyArrivals;
 use tollgate::bill::Bill;
 use tollgate::catalogue::{Offer, UnitOffer};
 use tollgate::client::purse::{Budget, Spent};
@@ -78,9 +77,7 @@ impl Common {
         }
         if let Some(factor) = self.scale {
             scenario.scale(factor.get());
-            if let AnyArrivals::Trace(trace) = &scenario.arrivals
-                && let Some((_, problem, help)) = trace.problem()
-            {
+            if let Some((problem, help)) = scenario.unplayable() {
                 return Err(Error::usage(format!("{problem}; {help} and --scale")));
             }
         }

@@ -166,15 +166,15 @@ impl Mapping {
 
 fn no_such_column(name: &str, form: Form, names: &[String]) -> String {
     let meant = nearest(name, names.iter().map(String::as_str));
-    let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
-    format!("there is no {} '{name}'{meant} There are: {}", form.part(), names.join(", "))
+    let meant = meant.map_or("; there".into(), |meant| format!("; did you mean '{meant}'? There"));
+    format!("there is no {} '{name}'{meant} are: {}", form.part(), names.join(", "))
 }
 
 fn no_such_layout(name: &str, form: Form) -> String {
     let names: Vec<_> = Layout::known(form).map(|(name, _)| name).collect();
     let meant = nearest(name, names.iter().copied());
-    let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
-    format!("no layout of {} is called '{name}'{meant} There are: {}", form.files(), names.join(", "))
+    let meant = meant.map_or("; there".into(), |meant| format!("; did you mean '{meant}'? There"));
+    format!("no layout of {} is called '{name}'{meant} are: {}", form.files(), names.join(", "))
 }
 
 /// What to say of columns or keys that are no known layout's.

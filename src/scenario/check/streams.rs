@@ -11,6 +11,14 @@ impl Scenario {
         let expected = self.streams().filter_map(|(_, arrivals)| arrivals.expected(self.duration.get()));
         Some(expected.sum()).filter(|expected: &f64| expected.is_nan() || *expected > REQUESTS_MAX)
     }
+
+    /// Why a recording cannot be played, and what to do.
+    pub fn unplayable(&self) -> Option<(String, &'static str)> {
+        self.streams().find_map(|(_, arrivals)| match arrivals {
+            AnyArrivals::Trace(trace) => trace.problem().map(|(_, message, help)| (message, help)),
+            _ => None,
+        })
+    }
 }
 
 impl Check<'_, '_> {
