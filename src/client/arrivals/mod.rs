@@ -5,6 +5,7 @@ mod constant;
 mod diurnal;
 mod gamma;
 mod growth;
+mod modulated;
 mod poisson;
 mod process;
 mod ramp;
@@ -16,6 +17,7 @@ pub use constant::Constant;
 pub use diurnal::Diurnal;
 pub use gamma::Gamma;
 pub use growth::Growth;
+pub use modulated::{Bursts, Drift, Modulated};
 pub use poisson::Poisson;
 pub use ramp::Ramp;
 pub use steps::Steps;
@@ -73,6 +75,11 @@ pub trait Arrivals: Send {
         Vec::new()
     }
 
+    /// What is wrong with the settings, if anything.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
     /// Why arrivals ended before their time, if they did.
     fn failure(&self) -> Option<&str> {
         None
@@ -116,6 +123,7 @@ kinds! {
         Constant = "constant",
         Diurnal = "diurnal",
         Gamma = "gamma",
+        Modulated = "modulated",
         Poisson = "poisson",
         Ramp = "ramp",
         Steps = "steps",

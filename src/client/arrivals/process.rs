@@ -93,18 +93,33 @@ pub struct Process {
 
 impl Process {
     pub fn peek(&mut self, curve: &dyn Curve, gaps: &dyn Gap, rng: &Rng) -> Option<Instant> {
+        self.peek_at(gaps, rng, |requests| curve.reaches(requests))
+    }
+
+    /// As [`peek`](Process::peek), where `reaches` is Λ⁻¹ in seconds.
+    pub fn peek_at(
+        &mut self,
+        gaps: &dyn Gap,
+        rng: &Rng,
+        reaches: impl FnOnce(f64) -> Option<f64>,
+    ) -> Option<Instant> {
         if self.planned.is_none() {
             self.operational = gaps.next(self.drawn, self.operational, rng);
             self.drawn += 1;
-            let secs = curve.reaches(self.operational);
+            let secs = reaches(self.operational);
             self.planned = Some(secs.map_or(Instant::MAX, Instant::from_secs_f64));
         }
         self.planned.filter(|at| *at < Instant::MAX)
     }
 
+    /// The announced arrival is taken.
+    pub fn take(&mut self) {
+        self.planned = None;
+    }
+
     pub fn next(&mut self, curve: &dyn Curve, gaps: &dyn Gap, rng: &Rng) -> Option<Arrival> {
         let at = self.peek(curve, gaps, rng)?;
-        self.planned = None;
+        self.take();
         Some(Arrival::at(at))
     }
 }
@@ -143,6 +158,18 @@ impl Pieces {
             Some(*end)
         });
         Pieces { ends: ends.collect(), repeats }
+    }
+
+    /// The end in seconds and the rate of the `nth` stretch, counted on from round to round; none after the last.
+    pub fn stretch(&self, nth: u64) -> Option<(f64, f64)> {
+        let count = self.ends.len().max(1) as u64;
+        let (round, index) = (nth / count, (nth % count) as usize);
+        if round > 0 && !self.repeats {
+            return None;
+        }
+        let ((end, sum), (start, before)) = (*self.ends.get(index)?, self.start_of(index));
+        let rate = if end > start { (sum - before) / (end - start) } else { 0.0 };
+        Some((round as f64 * self.last().0 + end, rate))
     }
 
     fn last(&self) -> (f64, f64) {

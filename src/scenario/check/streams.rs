@@ -107,6 +107,14 @@ impl Check<'_, '_> {
 
     /// More requests than anybody can mean would never end.
     fn volume(&mut self, scenario: &Scenario) {
+        let problems = scenario.streams().filter_map(|(key, arrivals)| Some((key, arrivals.problem()?)));
+        let problems: Vec<(String, String)> = problems.collect();
+        for (key, problem) in &problems {
+            self.say(key, problem.clone(), "", "write such as every = \"10s\", rates = [2, 5.5, 3]");
+        }
+        if !problems.is_empty() {
+            return;
+        }
         let Some(excess) = scenario.excess() else { return };
         let most = |(key, arrivals): (String, &AnyArrivals)| {
             Some((arrivals.expected(scenario.duration.get())?, key))
