@@ -79,6 +79,39 @@ impl JsonSchema for Variation {
     }
 }
 
+/// A correlation: from -1 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Correlation(f64);
+
+impl Correlation {
+    /// `None` outside -1..=1.
+    pub fn new(number: f64) -> Option<Correlation> {
+        (-1.0..=1.0).contains(&number).then_some(Correlation(number))
+    }
+
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Correlation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Correlation, D::Error> {
+        let expected = "a number from -1 to 1";
+        let number = deserializer.deserialize_any(Number(expected))?;
+        Correlation::new(number).ok_or_else(|| D::Error::invalid_value(Unexpected::Float(number), &expected))
+    }
+}
+
+impl JsonSchema for Correlation {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Correlation".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number", "minimum": -1, "maximum": 1})
+    }
+}
+
 /// A finite number of at least zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]

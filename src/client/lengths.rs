@@ -3,14 +3,18 @@
 //! A drawn length is rounded to the nearest whole token, so a truncated mean is exact to within half a token.
 
 mod exponential;
+mod knots;
 
 use std::fmt;
+use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::error::nearest;
+pub use knots::Knots;
+
+use crate::error::{Result, nearest};
 use crate::kinds;
 use crate::number::{NonNegative, Positive};
 use crate::rng::Draws;
@@ -22,8 +26,18 @@ pub trait Length: Send {
     /// One length, in tokens.
     fn draw(&self, draws: &mut Draws) -> u32;
 
+    /// The length below which this share of all is; none of a kind that does not tell it.
+    fn quantile(&self, _share: f64) -> Option<u32> {
+        None
+    }
+
     /// The mean length, in tokens.
     fn mean(&self) -> f64;
+
+    /// Reads what lies in files, relative to the scenario's folder.
+    fn load(&mut self, _folder: &Path) -> Result<()> {
+        Ok(())
+    }
 
     /// What is wrong with the settings, if anything.
     fn problem(&self) -> Option<String> {
@@ -43,23 +57,67 @@ kinds! {
     }
 }
 
-/// Measured lengths: quantile knots of a real trace, joined by straight lines.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+/// Measured lengths: quantile knots of a real trace, joined by straight lines. They are a `table` that is known by its
+/// name, or one's own `knots`, or those of a `file`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Empirical {
-    pub table: Table,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
+    /// Pairs of a share and the tokens below which this share of all lengths is, from share 0 to share 1, such as
+    /// `[[0, 3], [0.5, 120], [0.95, 7437], [1, 7437]]`: two knots of one length are a lump at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knots: Option<Knots>,
+    /// A CSV file of such knots, under a line `share,tokens`. The path is relative to the scenario's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Longer ones are cut to this: a context limit, with the lump of requests that sits on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u32>,
+    /// Those of the file.
+    #[serde(skip)]
+    read: Option<Knots>,
+}
+
+impl Empirical {
+    pub fn of(knots: Knots) -> Empirical {
+        Empirical { knots: Some(knots), ..Empirical::default() }
+    }
+
+    /// (share of requests, tokens), ascending; empty until the file is read.
+    fn points(&self) -> &[(f64, f64)] {
+        let own = self.knots.as_ref().or(self.read.as_ref()).map(Knots::points);
+        self.table.as_ref().map(|table| &*table.knots).or(own).unwrap_or_default()
+    }
 }
 
 impl Length for Empirical {
     fn draw(&self, draws: &mut Draws) -> u32 {
-        let (knots, at) = (&self.table.knots, draws.unit());
-        let above = knots.partition_point(|(share, _)| *share <= at).clamp(1, knots.len() - 1);
-        let ((low_share, low), (high_share, high)) = (knots[above - 1], knots[above]);
+        self.quantile(draws.unit()).unwrap_or_default()
+    }
+
+    fn quantile(&self, share: f64) -> Option<u32> {
+        let (knots, at) = (self.points(), share);
+        let above = knots.partition_point(|(share, _)| *share <= at).clamp(1, knots.len().max(2) - 1);
+        let ((low_share, low), (high_share, high)) = (*knots.get(above - 1)?, *knots.get(above)?);
         let tokens = low + (high - low) * (at - low_share) / (high_share - low_share);
-        whole(tokens).min(self.max.unwrap_or(u32::MAX))
+        Some(whole(tokens).min(self.max.unwrap_or(u32::MAX)))
+    }
+
+    fn load(&mut self, folder: &Path) -> Result<()> {
+        if let Some(file) = &self.file {
+            self.read = Some(Knots::read(&folder.join(file))?);
+        }
+        Ok(())
+    }
+
+    fn problem(&self) -> Option<String> {
+        match u8::from(self.table.is_some()) + u8::from(self.knots.is_some()) + u8::from(self.file.is_some())
+        {
+            0 => Some("an empirical length has no `table`, `knots` or `file`".into()),
+            1 => None,
+            _ => Some("an empirical length has only one of `table`, `knots` and `file`".into()),
+        }
     }
 
     /// Of the joined knots, each stretch cut at `max`.
@@ -71,7 +129,7 @@ impl Length for Empirical {
             let top = low + (high - low) * under;
             (to - from) * (under * (low + top) / 2.0 + (1.0 - under) * max.min(high))
         };
-        self.table.knots.windows(2).map(stretch).sum()
+        self.points().windows(2).map(stretch).sum()
     }
 }
 
@@ -100,7 +158,7 @@ impl Table {
         })
     }
 
-    fn named(name: &str) -> Result<Table, String> {
+    fn named(name: &str) -> std::result::Result<Table, String> {
         let Some((_, row)) = Table::all().find(|(known, _)| known == name) else {
             let names: Vec<_> = Table::all().map(|(name, _)| name).collect();
             let meant = nearest(name, names.iter().map(String::as_str));
@@ -117,13 +175,13 @@ impl Table {
 }
 
 impl<'de> Deserialize<'de> for Table {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Table, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Table, D::Error> {
         Table::named(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
 impl Serialize for Table {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.name)
     }
 }
@@ -157,6 +215,10 @@ impl Length for Fixed {
 
     fn mean(&self) -> f64 {
         f64::from(self.tokens)
+    }
+
+    fn quantile(&self, _share: f64) -> Option<u32> {
+        Some(self.tokens)
     }
 }
 
@@ -242,6 +304,10 @@ impl Length for Mixture {
         if self.of.is_empty() { 0.0 } else { weighted.sum::<f64>() / self.weight() }
     }
 
+    fn load(&mut self, folder: &Path) -> Result<()> {
+        self.of.iter_mut().try_for_each(|part| part.length.load(folder))
+    }
+
     fn problem(&self) -> Option<String> {
         if self.of.is_empty() {
             return Some("a mixture is of at least one part".into());
@@ -287,81 +353,4 @@ fn one() -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::{Purpose, Rng};
-
-    fn sample_mean(length: &dyn Length, n: u64) -> f64 {
-        let rng = Rng::new(9);
-        let draw = |key| f64::from(length.draw(&mut rng.of(Purpose::InputLength, key, 0)));
-        (0..n).map(draw).sum::<f64>() / n as f64
-    }
-
-    fn lognormal(max: Option<u32>) -> Lognormal {
-        let median = Positive::new(libm::exp(5.0)).unwrap();
-        Lognormal { median, sigma: NonNegative::new(0.8).unwrap(), min: 1, max }
-    }
-
-    #[test]
-    fn a_cut_lognormal_has_its_closed_form_mean() {
-        // The oracle lognormal_truncated_tokens: μ 5, σ 0.8, cut at 512.
-        assert!((lognormal(None).mean() / 204.383_882 - 1.0).abs() < 1e-6);
-        assert!((lognormal(Some(512)).mean() / 189.077_024_1 - 1.0).abs() < 1e-6);
-        // Standard deviation about 125; 4.5 standard errors of 200,000 draws are 1.3.
-        assert!((sample_mean(&lognormal(Some(512)), 200_000) - 189.08).abs() < 1.3);
-    }
-
-    #[test]
-    fn every_named_table_reads_rises_and_has_the_mean_of_its_draws() {
-        assert_eq!(Table::all().count(), 14);
-        for (name, _) in Table::all() {
-            let table = Table::named(&name).unwrap();
-            assert!(table.knots.len() == 20 && table.knots.is_sorted(), "{name}");
-            assert_eq!((table.knots[0].0, table.knots[19].0), (0.0, 1.0));
-            let length = Empirical { table, max: Some(8000) };
-            let (mean, drawn) = (length.mean(), sample_mean(&length, 50_000));
-            assert!(
-                (drawn - mean).abs() < 4.5 * 4000.0 / 50_000f64.sqrt() + 0.5,
-                "{name}: {drawn} for {mean}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_code_trace_keeps_its_measured_mean() {
-        let mean = |name| Empirical { table: Table::named(name).unwrap(), max: None }.mean();
-        // The rows' own means are 2,047.8 and 27.9; straight lines between 20 knots keep them to a few percent.
-        assert!((mean("azure23-code-input") / 2047.848 - 1.0).abs() < 0.03);
-        assert!((mean("azure23-code-output") / 27.883 - 1.0).abs() < 0.05);
-    }
-
-    #[test]
-    fn an_unknown_table_is_refused_with_the_nearest_that_exists() {
-        let error = Table::named("azure23-code-inputs").unwrap_err();
-        assert!(error.contains("did you mean 'azure23-code-input'?"), "{error}");
-    }
-
-    #[test]
-    fn a_uniform_draw_includes_both_bounds() {
-        let (rng, length) = (Rng::new(1), Uniform { min: 3, max: 5 });
-        let mut seen = [0; 7];
-        for key in 0..3000 {
-            seen[length.draw(&mut rng.of(Purpose::InputLength, key, 0)) as usize] += 1;
-        }
-        assert!(
-            seen[3] > 900 && seen[4] > 900 && seen[5] > 900 && seen.iter().sum::<i32>() == 3000,
-            "{seen:?}"
-        );
-    }
-
-    #[test]
-    fn a_mixture_has_the_mean_of_its_parts() {
-        let part = |weight, tokens| Part {
-            weight: Positive::new(weight).unwrap(),
-            length: AnyLength::Fixed(Fixed { tokens }),
-        };
-        let mixture = Mixture { of: vec![part(1.0, 10), part(3.0, 50)] };
-        assert_eq!(mixture.mean(), 40.0);
-        assert!((sample_mean(&mixture, 100_000) - 40.0).abs() < 4.5 * 17.4 / 100_000f64.sqrt());
-    }
-}
+mod tests;

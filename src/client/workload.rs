@@ -12,7 +12,7 @@ use super::routers::AnyRouter;
 use super::sessions::AnySession;
 use super::stream::{Due, Origin, Stream};
 use crate::index::Ring;
-use crate::number::{Positive, Span};
+use crate::number::{Correlation, Positive, Span};
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
 use crate::wire::{Cached, ClassId, Job, Request, RequestId};
@@ -42,6 +42,10 @@ pub struct Class {
     /// Visible answer length in tokens. Not needed where the arrivals bring lengths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<AnyLength>,
+    /// The rank correlation (Spearman's) of prompt and answer lengths: above 0, long prompts have long answers. Both
+    /// lengths are of a kind that tells its quantiles: empirical, fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_correlation: Option<Correlation>,
     /// Reasoning tokens before the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<AnyLength>,
@@ -99,6 +103,43 @@ impl Class {
     /// Requests that one of its arrivals brings on average.
     pub fn requests_per_arrival(&self) -> f64 {
         self.session.as_ref().map_or(1.0, |session| session.requests_mean())
+    }
+
+    /// Every length it gives, by its key.
+    pub fn lengths_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut AnyLength)> {
+        let prefix = self.prefix.as_mut().and_then(|prefix| prefix.tokens.as_mut());
+        let lengths = [
+            ("input", self.input.as_mut()),
+            ("output", self.output.as_mut()),
+            ("prefix.tokens", prefix),
+            ("reasoning", self.reasoning.as_mut()),
+        ];
+        lengths.into_iter().filter_map(|(key, length)| Some((key, length?)))
+    }
+
+    /// Prompt and answer length, in tokens, where they are drawn together.
+    ///
+    /// A Gaussian copula: two standard normals with correlation r are taken through Φ to shares, and the shares
+    /// through each length's quantiles. Their rank correlation is (6/π)·asin(r/2), so r = 2·sin(π/6·given).
+    fn correlated(&self, key: u64, rng: &Rng) -> Option<(u32, u32)> {
+        let r = 2.0 * libm::sin(std::f64::consts::PI / 6.0 * self.length_correlation?.get());
+        let x = rng.of(Purpose::InputLength, key, 0).normal();
+        let y = r * x + libm::sqrt(1.0 - r * r) * rng.of(Purpose::AnswerLength, key, 0).normal();
+        let share = |z: f64| libm::erfc(-z / std::f64::consts::SQRT_2) / 2.0;
+        Some((self.input.as_ref()?.quantile(share(x))?, self.output.as_ref()?.quantile(share(y))?))
+    }
+
+    /// Why its lengths cannot be drawn together, if they are to be.
+    pub fn correlation_problem(&self) -> Option<String> {
+        self.length_correlation?;
+        let lengths = [("input", &self.input), ("output", &self.output)];
+        let (key, length) = lengths.into_iter().find(|(_, length)| {
+            length
+                .as_ref()
+                .is_some_and(|length| !matches!(length, AnyLength::Empirical(_) | AnyLength::Fixed(_)))
+        })?;
+        let kind = length.as_ref().map_or("", AnyLength::kind);
+        Some(format!("`{key}` is {kind}, which cannot be drawn together with another length"))
     }
 }
 
@@ -237,9 +278,9 @@ impl Workload {
         let (input_tokens, answer_tokens) = match (&due.turn, due.arrival.lengths) {
             (Some(turn), _) => (turn.input_tokens, turn.answer_tokens),
             (None, Some(lengths)) => (lengths.input, lengths.output),
-            (None, None) => {
+            (None, None) => class.correlated(due.nth, rng).unwrap_or_else(|| {
                 (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output))
-            }
+            }),
         };
         let reasoning = due.arrival.lengths.and_then(|lengths| lengths.reasoning);
         let reasoning_tokens = match &due.turn {

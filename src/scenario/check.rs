@@ -147,6 +147,10 @@ impl Check<'_, '_> {
             self.length(&format!("{path}.{key}"), length.as_ref());
         }
         self.length(&format!("{path}.reasoning"), class.reasoning.as_ref());
+        if let Some(problem) = class.correlation_problem() {
+            let help = "use empirical or fixed lengths, or leave `length_correlation` out";
+            self.say(&format!("{path}.length_correlation"), problem, "", help);
+        }
         if let Some(problem) = class.prefix.as_ref().and_then(|prefix| prefix.problem()) {
             let help = "write such as prefix = { tokens = 2000, groups = 50, skew = 1 }";
             self.say(&format!("{path}.prefix"), problem, "", help);

@@ -289,9 +289,12 @@ impl Scenario {
             for (key, arrivals) in scenario.streams_mut() {
                 arrivals.load(folder).map_err(|error| at(&format!("{key}.file"), error))?;
             }
-            for (index, class) in scenario.classes.iter_mut().enumerate() {
+            for (nth, class) in scenario.classes.iter_mut().enumerate() {
+                for (key, length) in class.lengths_mut() {
+                    length.load(folder).map_err(|error| at(&format!("classes.{nth}.{key}"), error))?;
+                }
                 let Some(session) = &mut class.session else { continue };
-                session.load(folder).map_err(|error| at(&format!("classes.{index}.session.file"), error))?;
+                session.load(folder).map_err(|error| at(&format!("classes.{nth}.session.file"), error))?;
             }
         }
         Ok(scenario)

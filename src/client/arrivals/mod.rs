@@ -19,6 +19,7 @@ pub use gamma::Gamma;
 pub use growth::Growth;
 pub use modulated::{Bursts, Drift, Modulated};
 pub use poisson::Poisson;
+pub use process::Gaps;
 pub use ramp::Ramp;
 pub use steps::Steps;
 pub use trace::Trace;

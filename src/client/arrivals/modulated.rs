@@ -72,6 +72,24 @@ pub struct Bursts {
 }
 
 impl Modulated {
+    /// Bins of these rates, requests per second, with nothing around them and Poisson gaps.
+    pub fn new(rates: Vec<NonNegative>, every: Span) -> Modulated {
+        let (from, repeat, drift) = (Span::default(), false, Vec::new());
+        let (bursts, gaps, curve, walk) = (None, Gaps::default(), None, None);
+        Modulated {
+            rates,
+            every,
+            from,
+            repeat,
+            drift,
+            bursts,
+            gaps,
+            curve,
+            walk,
+            process: Process::default(),
+        }
+    }
+
     /// The curve from where the run begins.
     fn pieces(&self) -> Pieces {
         let (every, from, bins) = (self.every.as_secs_f64(), self.from.as_secs_f64(), self.rates.len());

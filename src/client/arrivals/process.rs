@@ -39,6 +39,13 @@ kinds! {
     }
 }
 
+impl Gaps {
+    /// Gamma gaps of this coefficient of variation.
+    pub fn gamma(cv: Variation) -> Gaps {
+        Gaps::Gamma(Gamma { cv })
+    }
+}
+
 impl Default for Gaps {
     fn default() -> Self {
         Gaps::Poisson(Poisson {})
