@@ -50,4 +50,5 @@ pub mod simulate;
 
 // Floor 5: questions.
 pub mod estimate;
+pub mod fit;
 pub mod sweep;

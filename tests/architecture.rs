@@ -29,7 +29,7 @@ const FLOORS: [&[&str]; 7] = [
     &["collectors", "dialects", "report"],
     &["catalogue", "providers"],
     &["http", "login", "machines", "mock", "run", "scenario", "simulate"],
-    &["estimate", "sweep"],
+    &["estimate", "fit", "sweep"],
     &["cli", "main"],
 ];
 

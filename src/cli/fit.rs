@@ -1,32 +1,49 @@
-//! `tollgate fit`: what a log is like.
+//! `tollgate fit`: a scenario whose traffic is like a log's, or the log's figures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use tollgate::error::{Error, ExitCode, Result};
+use tollgate::fit::comparison::Comparison;
+use tollgate::fit::log::Log;
+use tollgate::fit::{Fit, report};
+use tollgate::scenario::Scenario;
+use tollgate::traces::Trace;
 use tollgate::traces::layout::{Field, Mapping};
 
-use super::figures;
+use super::{figures, output};
 
-/// Tell what a request log is like
+/// Turn a request log into a scenario, and tell how like it the scenario's traffic is
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The log: CSV or JSON, plain or gzip; a folder is all files in it
+    /// The log: CSV or JSON lines, plain or gzip; several files follow each other in time
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Print the figures of each file: rates, bursts, lengths, shared beginnings
-    #[arg(long)]
+    /// Print the figures of each file and fit nothing: rates, bursts, lengths, shared beginnings
+    #[arg(long, conflicts_with_all = ["output", "report"])]
     stats: bool,
     /// How figures are printed
     #[arg(long, value_enum, default_value = "terminal", requires = "stats")]
     format: Format,
+    /// The scenario to write, instead of printing it
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// A new folder for the report: fit.md, and plots of the log beside generated traffic
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// The log's layout, such as litellm-spend-log, instead of what its columns look like
     #[arg(long, value_name = "NAME")]
     layout: Option<String>,
     /// Which column is what, such as --column input=prompt_tokens; once for each
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = column)]
     column: Vec<(Field, String)>,
+    /// How often generated traffic is compared with the log
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    seeds: u32,
+    /// Write over a scenario that is there
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -41,10 +58,56 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         columns: args.column.iter().cloned().collect(),
         ..Mapping::default()
     };
-    if !args.stats {
-        return Err(Error::usage("say what to do with the log: --stats prints its figures"));
+    if args.stats {
+        return figures::print(&args.files, &mapping, args.format == Format::Json);
     }
-    figures::print(&args.files, &mapping, args.format == Format::Json)
+    let traces: Vec<Trace> =
+        args.files.iter().map(|file| Trace::find(file, &mapping)).collect::<Result<_>>()?;
+    let source = source(&args.files);
+    let log = Log::read(&traces)?;
+    let Some(fit) = Fit::of(&log) else {
+        return Err(Error::usage(format!("every request of {source} failed; there are no lengths to fit")));
+    };
+    let text = fit.scenario(&log, &source);
+    let scenario = Scenario::parse(&text, args.output.as_deref().unwrap_or(Path::new("fitted.toml")))?;
+    match &args.output {
+        Some(path) => write(path, text.as_bytes(), args.force)?,
+        None => output::say(&text)?,
+    }
+    let comparison = Comparison::of(&log, &scenario, args.seeds);
+    if let Some(folder) = &args.report {
+        std::fs::create_dir_all(folder).map_err(|cause| Error::file("make", folder, cause))?;
+        for (name, content) in report::write(&fit, &log, &comparison, &source)? {
+            write(&folder.join(name), &content, args.force)?;
+        }
+    }
+    if let Some(path) = &args.output {
+        let path = path.display();
+        output::say(&report::markdown(&fit, &log, &comparison, &source, &[]))?;
+        output::say(&format!(
+            "\nwrote {path}; next: put your endpoints there, then tollgate simulate {path}\n"
+        ))?;
+    }
+    Ok(ExitCode::Fine)
+}
+
+/// The log by its files' names.
+fn source(files: &[PathBuf]) -> String {
+    let name = |file: &PathBuf| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    files.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn write(path: &Path, content: &[u8], is_forced: bool) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(is_forced).create_new(!is_forced);
+    let written = options.open(path).and_then(|mut file| std::io::Write::write_all(&mut file, content));
+    written.map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::failed(format!(
+            "{} is there already; name another, or add --force to replace it",
+            path.display()
+        )),
+        _ => Error::file("write", path, cause),
+    })
 }
 
 fn column(text: &str) -> std::result::Result<(Field, String), String> {
@@ -53,5 +116,6 @@ fn column(text: &str) -> std::result::Result<(Field, String), String> {
     Ok((field, column.trim().into()))
 }
 
-const EXAMPLES: &str = "Example: tollgate fit --stats requests.csv.gz conversations/
-A log of your own:  tollgate fit --stats log.jsonl --column time=ts --column input=usage.in --column output=usage.out";
+const EXAMPLES: &str = "Example: tollgate fit requests.csv.gz -o traffic.toml --report fit-report
+Figures only:       tollgate fit --stats requests.csv.gz conversations/
+A log of your own:  tollgate fit log.jsonl --column time=ts --column input=usage.in --column output=usage.out -o traffic.toml";

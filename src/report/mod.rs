@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use summary::Summary;
 
 pub mod csv;
+pub mod fit;
 pub mod focus;
 pub mod hdr;
 pub mod html;
