@@ -39,8 +39,8 @@ pub struct Log {
     pub roots: u64,
     last: i64,
     zero_gaps: u64,
-    /// The greatest common divisor of all gaps, in nanoseconds.
-    step: u64,
+    /// The least gap between two times, in nanoseconds.
+    step: Option<u64>,
     /// How often each block came.
     seen: FxHashMap<u64, u32>,
 }
@@ -115,7 +115,7 @@ impl Log {
         if self.rows > 0 {
             let gap = at.abs_diff(self.last);
             self.zero_gaps += u64::from(gap == 0);
-            self.step = gcd(self.step, gap);
+            self.step = self.step.into_iter().chain((gap > 0).then_some(gap)).min();
         }
         self.last = at;
         Ok(())
@@ -153,10 +153,13 @@ impl Log {
     /// Where most requests share their time with another and all times are steps of several seconds, each is put
     /// anywhere within its step.
     fn spread(&mut self) {
-        let step = self.step as f64 / 1e9;
-        if self.zero_gaps * 2 <= self.rows || step < COARSE_SECS {
+        let least = self.step.map_or(0.0, |step| step as f64 / 1e9);
+        if self.zero_gaps * 2 <= self.rows || least < COARSE_SECS {
             return;
         }
+        // A clock that is a millisecond off now and then has a least gap a little below its step.
+        let span = self.last.abs_diff(self.first.unwrap_or_default()) as f64 / 1e9;
+        let step = span / libm::round(span / least);
         let (rng, mut nth) = (Rng::new(1), 0);
         let mut seconds = vec![0; self.seconds.len() + libm::ceil(step) as usize];
         for (second, count) in self.seconds.iter().enumerate() {
@@ -170,10 +173,6 @@ impl Log {
         seconds.truncate(used);
         (self.seconds, self.tick_secs) = (seconds, Some(step));
     }
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 const SECOND: u64 = 1_000_000_000;

@@ -156,15 +156,25 @@ fn drawn_in(seconds: &[u32], noise: Noise) -> Vec<f64> {
     };
     let within = tens.iter().enumerate().map(within).sum::<f64>() / tens.len() as f64 / (mean * TEN);
     let inner = shrink(within, (noise.ten - noise.sixty / 6.0).max(0.0));
+    // Where bins hold many requests, an empty one is a silence and no chance.
+    let is_silent = |count: f64, secs: f64| count == 0.0 && mean * secs >= MANY;
+    let rate_of = |&(count, secs): &(f64, f64)| {
+        if is_silent(count, secs) { 0.0 } else { mean + outer * (count / secs - mean) }
+    };
+    let given: f64 = minutes.iter().map(|minute| rate_of(minute) * minute.1).sum();
+    let level = mean * seconds.len() as f64 / given;
     let mut rates = Vec::with_capacity(tens.len());
     for (nth, (minute, secs)) in minutes.iter().enumerate() {
-        let rate = mean + outer * (minute / secs - mean);
+        let rate = level * rate_of(&(*minute, *secs));
         let of = &tens[nth * 6..tens.len().min(nth * 6 + 6)];
-        let raw: Vec<f64> =
-            of.iter().map(|(count, part)| (rate + inner * (count / part - minute / secs)).max(0.0)).collect();
-        let sum: f64 = raw.iter().zip(of).map(|(rate, (_, part))| rate * part).sum();
+        let raw = |&(count, part): &(f64, f64)| {
+            let rate =
+                if is_silent(count, part) { 0.0 } else { rate + inner * (count / part - minute / secs) };
+            rate.max(0.0)
+        };
+        let sum: f64 = of.iter().map(|ten| raw(ten) * ten.1).sum();
         let again = if sum > 0.0 { rate * secs / sum } else { 0.0 };
-        rates.extend(raw.iter().zip(of).map(|(rate, (_, part))| rate * again * part / TEN));
+        rates.extend(of.iter().map(|ten| raw(ten) * again * ten.1 / TEN));
     }
     rates
 }
@@ -198,6 +208,9 @@ fn rounded(cv: f64) -> f64 {
 }
 
 const TEN: f64 = 10.0;
+
+/// So many requests expected in a bin are all absent by chance once in twenty thousand bins.
+const MANY: f64 = 10.0;
 const WEEK_SECS: f64 = 604_800.0;
 
 /// Logs up to six hours are played in their own tens of seconds, up to two days in their own minutes.
