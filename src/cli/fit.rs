@@ -38,9 +38,9 @@ pub struct Args {
     /// Which column is what, such as --column input=prompt_tokens; once for each
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = column)]
     column: Vec<(Field, String)>,
-    /// How often generated traffic is compared with the log
-    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    seeds: u32,
+    /// How often traffic is generated to compare it with the log: 20, or less for a log of more than 200,000 requests
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    seeds: Option<u32>,
     /// Write over a scenario that is there
     #[arg(long)]
     force: bool,
@@ -74,7 +74,17 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         Some(path) => write(path, text.as_bytes(), args.force)?,
         None => output::say(&text)?,
     }
-    let comparison = Comparison::of(&log, &scenario, args.seeds);
+    if log.rows < ROWS_MIN {
+        output::warn(&[format!(
+            "{source} has {} requests; a fit to fewer than {ROWS_MIN} tells little",
+            log.rows
+        )]);
+    }
+    if args.output.is_none() && args.report.is_none() {
+        return Ok(ExitCode::Fine);
+    }
+    let seeds = args.seeds.unwrap_or((GENERATED_MAX / log.rows).clamp(1, 20) as u32);
+    let comparison = Comparison::of(&log, &scenario, seeds);
     if let Some(folder) = &args.report {
         std::fs::create_dir_all(folder).map_err(|cause| Error::file("make", folder, cause))?;
         for (name, content) in report::write(&fit, &log, &comparison, &source)? {
@@ -115,6 +125,12 @@ fn column(text: &str) -> std::result::Result<(Field, String), String> {
     let field = serde_json::from_value(field.trim().into()).map_err(|error| error.to_string())?;
     Ok((field, column.trim().into()))
 }
+
+/// Fewer requests than this show neither a rate nor a percentile.
+const ROWS_MIN: u64 = 300;
+
+/// Requests that are generated without being asked for by `--seeds`, about.
+const GENERATED_MAX: u64 = 4_000_000;
 
 const EXAMPLES: &str = "Example: tollgate fit requests.csv.gz -o traffic.toml --report fit-report
 Figures only:       tollgate fit --stats requests.csv.gz conversations/

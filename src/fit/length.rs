@@ -46,10 +46,10 @@ impl Histogram {
         quantiles
     }
 
-    /// Knots at every percent, closer at the long end; those on the line of their neighbours are left out.
+    /// Knots at every percent, above 90 % at every half, closer still at the end; those on the line of their neighbours are left out.
     pub fn knots(&self) -> Option<Knots> {
-        let shares: Vec<f64> =
-            (0..=99).map(|percent| f64::from(percent) / 100.0).chain([0.995, 0.998, 0.999, 1.0]).collect();
+        let percents = (0..90).map(f64::from).chain((180..=199).map(|half| f64::from(half) / 2.0));
+        let shares: Vec<f64> = percents.map(|percent| percent / 100.0).chain([0.998, 0.999, 1.0]).collect();
         let tokens = self.quantiles(&shares);
         let all: Vec<(f64, f64)> = shares.into_iter().zip(tokens.into_iter().map(f64::from)).collect();
         let mut kept: Vec<(f64, f64)> = all.first().copied().into_iter().collect();

@@ -139,7 +139,7 @@ impl Rate {
     }
 }
 
-/// The rates of bins of ten seconds: of minutes drawn towards the mean of all, and within each of its tens drawn
+/// The rates of bins of ten seconds, the last perhaps cut by the log's end: of minutes drawn towards the mean of all, and within each of its tens drawn
 /// towards the minute.
 fn drawn_in(seconds: &[u32], noise: Noise) -> Vec<f64> {
     let tens = partial_bins(seconds, TEN as usize);
@@ -174,7 +174,7 @@ fn drawn_in(seconds: &[u32], noise: Noise) -> Vec<f64> {
         };
         let sum: f64 = of.iter().map(|ten| raw(ten) * ten.1).sum();
         let again = if sum > 0.0 { rate * secs / sum } else { 0.0 };
-        rates.extend(of.iter().map(|ten| raw(ten) * again * ten.1 / TEN));
+        rates.extend(of.iter().map(|ten| raw(ten) * again));
     }
     rates
 }
