@@ -317,7 +317,13 @@ impl Check<'_, '_> {
 
     fn length(&mut self, path: &str, length: Option<&AnyLength>) {
         if let Some(problem) = length.and_then(|length| length.problem()) {
-            self.say(path, problem, "", "mend the bounds");
+            let help = match length {
+                Some(AnyLength::Empirical(_)) => {
+                    "write such as { kind = \"empirical\", knots = [[0, 10], [0.5, 120], [1, 900]] }"
+                }
+                _ => "mend the bounds",
+            };
+            self.say(path, problem, "", help);
         }
     }
 }
