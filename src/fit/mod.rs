@@ -19,7 +19,6 @@ use self::length::rank_correlation;
 use self::log::Log;
 use self::prefix::Shared;
 use self::rate::Rate;
-use crate::client::arrivals::Arrivals as _;
 use crate::client::lengths::{Empirical, Knots};
 
 /// What a log's traffic is like.
@@ -53,12 +52,6 @@ impl Fit {
     /// stands in until the user's own is written there.
     pub fn scenario(&self, log: &Log, source: &str) -> String {
         told::scenario(self, log, source)
-    }
-
-    /// Requests that the scenario's arrivals expect over the log's time; none where it tells no times.
-    pub fn expected(&self, log: &Log) -> Option<f64> {
-        let span = crate::time::span_from_secs(log.span_secs());
-        self.rate.as_ref()?.arrivals().expected(span)
     }
 }
 
