@@ -11,7 +11,7 @@ use tollgate::server::endpoint::{Detail, Endpoint, Event};
 use tollgate::server::quota::{Quota, Rate, Room, Window};
 use tollgate::server::units::Units;
 use tollgate::time::Instant;
-use tollgate::wire::{AttemptId, Cached, ClassId, Job, Request, RequestId};
+use tollgate::wire::{AttemptId, Beginnings, Cached, ClassId, Job, Request, RequestId};
 
 /// One job a millisecond, each settled at half of what it reserved.
 fn quota(criterion: &mut Criterion) {
@@ -71,7 +71,7 @@ fn job(number: u64) -> Job {
         input_tokens: 1000,
         max_tokens: Some(500),
         stream: true,
-        prefix: None,
+        beginnings: Beginnings::None,
     };
     Job { request, answer_tokens: 100, reasoning_tokens: 0, cached: Cached::NONE }
 }

@@ -9,7 +9,7 @@ use tollgate::dialects::Generate;
 use tollgate::dialects::sse::Sse;
 use tollgate::providers::{AnyProvider, Encoder, Operation, Target};
 use tollgate::time::Instant;
-use tollgate::wire::{ClassId, Kind, Reply, Request, RequestId, Tier, Tokens};
+use tollgate::wire::{Beginnings, ClassId, Kind, Reply, Request, RequestId, Tier, Tokens};
 
 const CHUNKS: u64 = 1000;
 /// What a TCP segment carries.
@@ -42,7 +42,7 @@ fn chunks(criterion: &mut Criterion) {
         input_tokens: 0,
         max_tokens: None,
         stream: true,
-        prefix: None,
+        beginnings: Beginnings::None,
     };
     let mut group = criterion.benchmark_group("openai_chat");
     group.throughput(Throughput::Elements(CHUNKS));

@@ -75,7 +75,12 @@ pub fn cloud(
     let caches = caches(scenario);
     let endpoints = wanted().map(|(index, spec)| {
         let pools = spec.pools.iter().filter_map(place).collect();
-        Ok((endpoint(scenario, index, detail)?.with_cache(caches[index].clone()), pools))
+        let cache = caches[index].clone().map(|cache| match detail {
+            // Whoever calls a mock may bring beginnings without end.
+            Detail::EachToken => cache.bounded(),
+            Detail::Stretches => cache,
+        });
+        Ok((endpoint(scenario, index, detail)?.with_cache(cache), pools))
     });
     let endpoints = endpoints.collect::<Result<Vec<_>>>()?;
     let pools = scenario.pools.iter().map(|pool| pool.limits.clone()).collect();

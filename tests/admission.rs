@@ -15,7 +15,7 @@ use tollgate::scenario::Scenario;
 use tollgate::server::cloud::Cloud;
 use tollgate::server::endpoint::Detail;
 use tollgate::time::Instant;
-use tollgate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId};
+use tollgate::wire::{AttemptId, Beginnings, Cached, ClassId, Job, Reply, Request, RequestId};
 
 /// Limits by kind, each tight enough to refuse part of what comes.
 const LIMITS: [&str; 13] = [
@@ -163,7 +163,7 @@ fn agrees(scenario: &Scenario, cloud: &mut Cloud, row: &[&str]) -> bool {
         input_tokens: number(4).unwrap(),
         max_tokens: number(5),
         stream: row[8] == "true",
-        prefix: None,
+        beginnings: Beginnings::None,
     };
     let (answer_tokens, reasoning_tokens) = (number(6).unwrap(), number(7).unwrap());
     let job = Job { request, answer_tokens, reasoning_tokens, cached: Cached::NONE };

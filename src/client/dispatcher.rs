@@ -218,7 +218,7 @@ impl Dispatcher {
         let Some(endpoint) = bound.or_else(&mut route) else { return false };
         let attempt = AttemptId { request: id, nth: flight.send(now, endpoint, cause) };
         plan.fleet.on_send(endpoint);
-        self.actions.push_back(Action::Send { id: attempt, endpoint, job: flight.job });
+        self.actions.push_back(Action::Send { id: attempt, endpoint, job: flight.job.clone() });
         if let Some(stall) = plan.workload.class(class).stall_timeout {
             self.timers.push(now + stall.get(), Timer::Stall(attempt));
         }

@@ -213,7 +213,7 @@ fn default_rest() -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::RequestId;
+    use crate::wire::{Beginnings, RequestId};
 
     const REQUEST: Request = Request {
         id: RequestId(0),
@@ -221,7 +221,7 @@ mod tests {
         input_tokens: 10,
         max_tokens: None,
         stream: true,
-        prefix: None,
+        beginnings: Beginnings::None,
     };
 
     #[test]

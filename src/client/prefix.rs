@@ -109,7 +109,8 @@ impl Groups {
             }
         };
         let tokens = tokens.min(input_tokens);
-        (tokens > 0).then_some(Prefix { id, tokens, is_long: self.prefix.ttl == Keep::Long })
+        let is_long = self.prefix.ttl == Keep::Long;
+        (tokens > 0).then_some(Prefix { id, tokens, is_long, is_stored: true })
     }
 
     fn draw_group(&self, request: RequestId, rng: &Rng) -> usize {

@@ -73,7 +73,7 @@ impl Texts {
             };
             match found.last_mut() {
                 Some(prefix) if prefix.id == line => prefix.tokens = end,
-                _ => found.push(Prefix { id: line, tokens: end, is_long: false }),
+                _ => found.push(Prefix { id: line, tokens: end, is_long: false, is_stored: true }),
             }
             before = Some(line);
         }

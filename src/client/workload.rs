@@ -15,7 +15,7 @@ use crate::index::Ring;
 use crate::number::{Correlation, Positive, Span};
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
-use crate::wire::{Cached, ClassId, Job, Request, RequestId};
+use crate::wire::{Beginnings, Cached, ClassId, Job, Request, RequestId};
 
 /// A kind of request, with what its users expect.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -287,10 +287,10 @@ impl Workload {
             Some(turn) => turn.reasoning_tokens,
             None => reasoning.unwrap_or_else(|| draw(Purpose::Reasoning, &class.reasoning)),
         };
-        let recorded = due.arrival.beginnings.last().copied();
-        let drawn = || match &self.prefixes[usize::from(due.class.0)] {
-            Some(groups) => groups.draw(RequestId(due.nth), input_tokens, rng),
-            None => recorded,
+        let beginnings = match (&due.turn, &self.prefixes[usize::from(due.class.0)]) {
+            (Some(turn), _) => Beginnings::from(turn.beginnings.clone()),
+            (None, Some(groups)) => groups.draw(RequestId(due.nth), input_tokens, rng).into(),
+            (None, None) => Beginnings::from(due.arrival.beginnings.clone()),
         };
         Job {
             request: Request {
@@ -299,7 +299,7 @@ impl Workload {
                 input_tokens,
                 max_tokens: class.max_tokens,
                 stream: class.stream,
-                prefix: due.turn.as_ref().map_or_else(drawn, |turn| turn.beginnings.last().copied()),
+                beginnings,
             },
             answer_tokens,
             reasoning_tokens,

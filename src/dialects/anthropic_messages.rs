@@ -62,20 +62,26 @@ impl Dialect for AnthropicMessages {
     }
 }
 
-/// The prompt: a text, or its blocks where the first is to be cached.
+/// The prompt: a text, or blocks where parts of it are to be cached.
 fn content(ask: &Ask<'_>) -> Value {
-    if ask.marked.is_none() {
+    if ask.marked.is_empty() {
         return prompt::PLACE.into();
     }
-    let shared = |marked: &Prefix| {
-        let mut control = json!({"type": "ephemeral"});
-        if marked.is_long {
-            control["ttl"] = "1h".into();
+    let spell = |text: &str, breakpoint: Option<&Prefix>| {
+        let mut block = json!({"type": "text", "text": text});
+        if let Some(prefix) = breakpoint {
+            block["cache_control"] = json!({"type": "ephemeral"});
+            if prefix.is_long {
+                block["cache_control"]["ttl"] = "1h".into();
+            }
         }
-        vec![json!({"type": "text", "text": prompt::SHARED_PLACE, "cache_control": control})]
+        vec![block]
     };
-    ask.parts(shared, json!({"type": "text", "text": prompt::PLACE})).into()
+    ask.parts(BREAKPOINTS_MAX, spell).into()
 }
+
+/// With more in a prompt the service refuses it.
+const BREAKPOINTS_MAX: usize = 4;
 
 /// The cap of a request that brings none: the service refuses a call without.
 const MAX_TOKENS: u32 = 4096;

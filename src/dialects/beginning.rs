@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::prompt::{CHARS_PER_TOKEN, estimate};
 use crate::rng::mix;
-use crate::wire::{Mark, Prefix};
+use crate::wire::Prefix;
 
 /// Where beginnings end.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -23,7 +23,7 @@ pub enum Ends {
 }
 
 /// The beginnings of a prompt of `input_tokens` tokens, shortest first.
-pub fn marks(body: &[u8], counts_tools: bool, ends: Ends, input_tokens: u32) -> Vec<Mark> {
+pub fn find(body: &[u8], counts_tools: bool, ends: Ends, input_tokens: u32) -> Vec<Prefix> {
     let Ok(Value::Object(body)) = serde_json::from_slice(body) else { return Vec::new() };
     let block = match ends {
         Ends::Breakpoints => 0,
@@ -42,7 +42,7 @@ pub fn marks(body: &[u8], counts_tools: bool, ends: Ends, input_tokens: u32) -> 
     if let Some(is_long) = breakpoint(&body) {
         walk.stop(is_long);
     }
-    walk.marks
+    walk.found
 }
 
 /// A multiple of `step` by which a prompt has no more than [`BLOCKS_MAX`] blocks. Blocks of a shorter prompt end
@@ -64,7 +64,7 @@ struct Walk {
     hash: u64,
     /// Characters so far.
     chars: u64,
-    marks: Vec<Mark>,
+    found: Vec<Prefix>,
 }
 
 impl Walk {
@@ -133,14 +133,14 @@ impl Walk {
         let Ends::Blocks { min_tokens, .. } = self.ends else { return };
         let tokens = estimate(self.chars);
         if (min_tokens..=self.input_tokens).contains(&tokens) {
-            self.mark(false, true);
+            self.end(false, true);
         }
     }
 
     /// The caller's breakpoint.
     fn stop(&mut self, is_long: bool) {
         if self.ends == Ends::Breakpoints {
-            self.mark(is_long, true);
+            self.end(is_long, true);
         }
     }
 
@@ -149,17 +149,16 @@ impl Walk {
         if self.ends != Ends::Breakpoints {
             return;
         }
-        let passed = self.marks.iter().rev().take_while(|mark| !mark.is_stored).count();
+        let passed = self.found.iter().rev().take_while(|prefix| !prefix.is_stored).count();
         if passed >= LOOKBACK_PARTS {
-            self.marks.remove(self.marks.len() - passed);
+            self.found.remove(self.found.len() - passed);
         }
-        self.mark(false, false);
+        self.end(false, false);
     }
 
-    fn mark(&mut self, is_long: bool, is_stored: bool) {
+    fn end(&mut self, is_long: bool, is_stored: bool) {
         let tokens = estimate(self.chars).min(self.input_tokens);
-        let prefix = Prefix { id: mix(self.hash), tokens, is_long };
-        self.marks.push(Mark { prefix, is_stored });
+        self.found.push(Prefix { id: mix(self.hash), tokens, is_long, is_stored });
     }
 }
 
@@ -209,8 +208,8 @@ mod tests {
     const BLOCKS: Ends = Ends::Blocks { min_tokens: 4, step: 2 };
 
     fn found(body: &str, ends: Ends) -> Vec<(u32, u64)> {
-        let found = marks(body.as_bytes(), true, ends, 1000);
-        found.iter().map(|mark| (mark.prefix.tokens, mark.prefix.id)).collect()
+        let found = find(body.as_bytes(), true, ends, 1000);
+        found.iter().map(|prefix| (prefix.tokens, prefix.id)).collect()
     }
 
     #[test]
@@ -218,8 +217,8 @@ mod tests {
         let chat =
             |text: &str| found(&format!(r#"{{"messages":[{{"role":"user","content":"{text}"}}]}}"#), BLOCKS);
         let (short, long) = (chat(&"abcd".repeat(5)), chat(&("abcd".repeat(6) + "x")));
-        assert_eq!(short.iter().map(|mark| mark.0).collect::<Vec<_>>(), [4]);
-        assert_eq!(long.iter().map(|mark| mark.0).collect::<Vec<_>>(), [4, 6]);
+        assert_eq!(short.iter().map(|found| found.0).collect::<Vec<_>>(), [4]);
+        assert_eq!(long.iter().map(|found| found.0).collect::<Vec<_>>(), [4, 6]);
         assert_eq!(short[0], long[0]);
         assert_ne!(chat(&("x".to_string() + &"abcd".repeat(5)))[0], short[0]);
         let parts =
@@ -248,10 +247,10 @@ mod tests {
                 1,
             ),
         ] {
-            let stored: Vec<_> = marks(body.as_bytes(), true, Ends::Breakpoints, 1000)
+            let stored: Vec<_> = find(body.as_bytes(), true, Ends::Breakpoints, 1000)
                 .into_iter()
-                .filter(|mark| mark.is_stored)
-                .map(|mark| mark.prefix.tokens)
+                .filter(|prefix| prefix.is_stored)
+                .map(|prefix| prefix.tokens)
                 .collect();
             assert_eq!(stored, [tokens], "{body}");
         }
@@ -269,14 +268,14 @@ mod tests {
         let (first, second) = (found(&first, Ends::Breakpoints), found(&second, Ends::Breakpoints));
         assert_eq!((first.len(), second.len()), (1, 2));
         assert_eq!(first[0], second[0]);
-        let is_long = |body: &str| marks(body.as_bytes(), true, Ends::Breakpoints, 9)[0].prefix.is_long;
+        let is_long = |body: &str| find(body.as_bytes(), true, Ends::Breakpoints, 9)[0].is_long;
         assert!(is_long(r#"{"cache_control":{"type":"ephemeral","ttl":"1h"},"prompt":"a"}"#));
     }
 
     #[test]
     fn the_work_for_one_prompt_has_a_bound() {
         let text = "a".repeat(40_000);
-        let blocks = marks(
+        let blocks = find(
             format!(r#"{{"prompt":"{text}"}}"#).as_bytes(),
             true,
             Ends::Blocks { min_tokens: 1, step: 1 },

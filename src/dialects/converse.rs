@@ -10,7 +10,7 @@ mod writer;
 use serde_json::{Map, Value, json};
 
 pub use self::call::malformed;
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, tier};
 use crate::wire::{Prefix, Tier};
 
 pub struct Converse;
@@ -18,14 +18,18 @@ pub struct Converse;
 impl Dialect for Converse {
     fn body(&self, ask: &Ask<'_>) -> Map<String, Value> {
         let mut body = Map::new();
-        let shared = |marked: &Prefix| {
-            let mut point = json!({"type": "default"});
-            if marked.is_long {
-                point["ttl"] = "1h".into();
-            }
-            vec![json!({"text": prompt::SHARED_PLACE}), json!({"cachePoint": point})]
+        let spell = |text: &str, breakpoint: Option<&Prefix>| {
+            let mut blocks = vec![json!({"text": text})];
+            blocks.extend(breakpoint.map(|prefix| {
+                let mut point = json!({"type": "default"});
+                if prefix.is_long {
+                    point["ttl"] = "1h".into();
+                }
+                json!({"cachePoint": point})
+            }));
+            blocks
         };
-        let content = ask.parts(shared, json!({"text": prompt::PLACE}));
+        let content = ask.parts(CACHE_POINTS_MAX, spell);
         body.insert("messages".into(), json!([{"role": "user", "content": content}]));
         if let Some(max) = ask.request.max_tokens {
             body.insert("inferenceConfig".into(), json!({"maxTokens": max}));
@@ -52,6 +56,9 @@ impl Dialect for Converse {
         Box::new(writer::ConverseWriter::new(asked, meta))
     }
 }
+
+/// With more in a prompt the service refuses it.
+const CACHE_POINTS_MAX: usize = 4;
 
 /// Whether the model's `inputTokens` hold what caches served and stored: OpenAI's do, those of others stand beside.
 fn counts_cache_as_input(model: &str) -> bool {

@@ -41,7 +41,7 @@ use serde_json::{Map, Value};
 pub use self::decoder::{Decoder, Marks};
 pub use self::events::{Events, Framing};
 use crate::kind;
-use crate::wire::{Cached, Fault, Finish, Mark, Prefix, Reply, Request, Tier, Tokens};
+use crate::wire::{Beginnings, Cached, Fault, Finish, Prefix, Reply, Request, Tier, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
 pub static DIALECTS: [(&str, &dyn Dialect); 8] = [
@@ -101,23 +101,30 @@ pub struct Ask<'a> {
     pub anthropic_version: Option<&'a str>,
     /// The service tier asked for, in the provider's own words.
     pub service_tier: Option<&'a str>,
-    /// The beginning that the provider's cache is to store, where callers say so.
-    pub marked: Option<Prefix>,
+    /// The beginnings that callers mark for the provider's cache, shortest first.
+    pub marked: &'a [Prefix],
 }
 
 impl Ask<'_> {
-    /// Whether the prompt has more than its marked beginning: some services take no empty text.
+    /// Whether the prompt has more than its marked beginnings: some services take no empty text.
     pub fn has_own(&self) -> bool {
-        self.marked.is_none_or(|marked| marked.tokens < self.request.input_tokens)
+        self.marked.last().is_none_or(|longest| longest.tokens < self.request.input_tokens)
     }
 
-    /// The prompt in parts: its marked beginning as `shared` spells it, its own text as `own` does.
-    pub fn parts(&self, shared: impl FnOnce(&Prefix) -> Vec<Value>, own: Value) -> Vec<Value> {
-        let mut parts = self.marked.as_ref().map(shared).unwrap_or_default();
-        if self.has_own() {
-            parts.push(own);
-        }
-        parts
+    /// The prompt in parts, as `spell` has them: what each marked beginning adds to the one before, with the breakpoint
+    /// at its end, and the prompt's own text. Breakpoints stand at the ends of the longest, `breakpoints_max` of them.
+    pub fn parts(
+        &self,
+        breakpoints_max: usize,
+        spell: impl Fn(&str, Option<&Prefix>) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let stored = self.marked.iter().rev().filter(|prefix| prefix.is_stored);
+        let least = stored.take(breakpoints_max).last().map_or(u32::MAX, |prefix| prefix.tokens);
+        let has_breakpoint = |prefix: &&Prefix| prefix.is_stored && prefix.tokens >= least;
+        let breakpoints = self.marked.iter().map(|prefix| Some(prefix).filter(has_breakpoint));
+        let shared = breakpoints.flat_map(|breakpoint| spell(prompt::SHARED_PLACE, breakpoint));
+        let own = self.has_own().then(|| spell(prompt::PLACE, None));
+        shared.chain(own.into_iter().flatten()).collect()
     }
 }
 
@@ -176,8 +183,8 @@ pub struct Generate {
     pub service_tier: Option<String>,
     /// Set where vectors are asked for and no tokens.
     pub embed: Option<Embed>,
-    /// The beginnings of the prompt that a cache may hold, shortest first; found where the endpoint has a cache.
-    pub marks: Vec<Mark>,
+    /// What a cache may hold of the prompt; found where the endpoint has a cache.
+    pub beginnings: Beginnings,
     /// What the endpoint's cache does for it, once it is let in.
     pub cached: Cached,
 }

@@ -22,15 +22,12 @@ impl Dialect for OpenaiChat {
         if !ask.in_path.model {
             body.insert("model".into(), ask.model.into());
         }
-        let content = match ask.marked {
-            None => prompt::PLACE.into(),
-            Some(_) => Value::from(ask.parts(
-                |_| vec![json!({"type": "text", "text": prompt::SHARED_PLACE, "prompt_cache_breakpoint": {"mode": "explicit"}})],
-                json!({"type": "text", "text": prompt::PLACE}),
-            )),
+        let content: Value = match ask.marked {
+            [] => prompt::PLACE.into(),
+            _ => parts(ask, "text").into(),
         };
         body.insert("messages".into(), json!([{"role": "user", "content": content}]));
-        if ask.marked.is_some() {
+        if !ask.marked.is_empty() {
             // Without it the service stores, and bills, the whole prompt too.
             body.insert("prompt_cache_options".into(), json!({"mode": "explicit"}));
         }
@@ -65,6 +62,20 @@ impl Dialect for OpenaiChat {
         Box::new(writer::ChatWriter::new(asked, meta))
     }
 }
+
+/// The prompt in parts of this type, with breakpoints at the ends of those that are to be cached.
+pub(super) fn parts(ask: &Ask<'_>, kind: &str) -> Vec<Value> {
+    ask.parts(BREAKPOINTS_MAX, |text, breakpoint| {
+        let mut part = json!({"type": kind, "text": text});
+        if breakpoint.is_some() {
+            part["prompt_cache_breakpoint"] = json!({"mode": "explicit"});
+        }
+        vec![part]
+    })
+}
+
+/// Of a prompt the service writes the latest four, and looks for the latest 80 in what it holds.
+const BREAKPOINTS_MAX: usize = 80;
 
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,7 @@ impl Dialect for OpenaiEmbeddings {
     }
 
     fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader> {
-        Box::new(EmbeddingsReader { request: *ask.request })
+        Box::new(EmbeddingsReader { request: ask.request.clone() })
     }
 
     fn is_generating(&self) -> bool {

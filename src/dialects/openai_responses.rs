@@ -6,6 +6,7 @@ mod writer;
 
 use serde_json::{Map, Value, json};
 
+use super::openai_chat::parts;
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
 use crate::wire::Tier;
 
@@ -18,9 +19,9 @@ impl Dialect for OpenaiResponses {
             body.insert("model".into(), ask.model.into());
         }
         body.insert("input".into(), input(ask));
-        if let Some(marked) = ask.marked {
+        if let Some(longest) = ask.marked.last() {
             // Without the mode the service stores, and bills, the whole prompt too.
-            let ttl = if marked.is_long { "12h" } else { "30m" };
+            let ttl = if longest.is_long { "12h" } else { "30m" };
             body.insert("prompt_cache_options".into(), json!({"mode": "explicit", "ttl": ttl}));
         }
         if let Some(max) = ask.request.max_tokens {
@@ -54,16 +55,12 @@ impl Dialect for OpenaiResponses {
     }
 }
 
-/// The prompt: a text, or a message whose first part is to be cached.
+/// The prompt: a text, or a message in parts where some are to be cached.
 fn input(ask: &Ask<'_>) -> Value {
-    if ask.marked.is_none() {
-        return prompt::PLACE.into();
+    match ask.marked {
+        [] => prompt::PLACE.into(),
+        _ => json!([{"role": "user", "content": parts(ask, "input_text")}]),
     }
-    let breakpoint = json!({"mode": "explicit"});
-    let shared =
-        json!({"type": "input_text", "text": prompt::SHARED_PLACE, "prompt_cache_breakpoint": breakpoint});
-    let content = ask.parts(|_| vec![shared], json!({"type": "input_text", "text": prompt::PLACE}));
-    json!([{"role": "user", "content": content}])
 }
 
 #[cfg(test)]

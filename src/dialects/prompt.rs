@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 
 use crate::rng::mix;
-use crate::wire::{Prefix, Request};
+use crate::wire::{Beginnings, Request};
 
 /// Stands in a body where the prompt's text belongs, until it is put there.
 pub const PLACE: &str = "{prompt}";
@@ -20,25 +20,34 @@ pub const SHARED_PLACE: &str = "{shared}";
 /// Characters of a token of our own text, and the mock's guess for any other.
 pub const CHARS_PER_TOKEN: u64 = 4;
 
-/// The beginning that prompts of one prefix id share, in pieces. Of two lengths the longer begins with the shorter.
-pub fn shared(prefix: Option<Prefix>) -> Vec<Bytes> {
-    // Mixed twice, so that no prefix begins as a request of the same number does.
-    prefix.map_or_else(Vec::new, |prefix| text(mix(mix(prefix.id)), prefix.tokens))
+/// What each of the beginnings adds to the one before, in pieces. A text goes on where the same id ended before.
+pub fn shared(beginnings: &Beginnings) -> impl Iterator<Item = Vec<Bytes>> {
+    let (mut id, mut start, mut end) = (None, 0, 0);
+    beginnings.as_slice().iter().map(move |prefix| {
+        if id != Some(prefix.id) {
+            (id, start) = (Some(prefix.id), end);
+        }
+        let from = end;
+        end = end.max(prefix.tokens);
+        // Mixed twice, so that no beginning is as a request of the same number is.
+        text(mix(mix(prefix.id)), from - start, end - start)
+    })
 }
 
 /// What a prompt has of its own, after what it shares, in pieces. The same request always gets the same prompt.
 pub fn own(request: &Request) -> Vec<Bytes> {
-    let shared = request.prefix.map_or(0, |prefix| prefix.tokens);
-    text(mix(request.id.0), request.input_tokens.saturating_sub(shared))
+    let shared = request.beginnings.longest().map_or(0, |longest| longest.tokens);
+    text(mix(request.id.0), 0, request.input_tokens.saturating_sub(shared))
 }
 
-/// A text of `tokens` tokens in pieces. Its first words spell the key, so texts of at least eleven tokens are all
-/// different from the start; the rest is the same for all.
-fn text(key: u64, tokens: u32) -> Vec<Bytes> {
-    let unique = tokens.min(UNIQUE_WORDS);
-    let start = (0..unique).flat_map(|nth| token(key >> (nth * WORD_BITS)));
-    let rest = words(0, tokens - unique).map(Bytes::from_static);
-    std::iter::once(start.collect()).chain(rest).collect()
+/// A text from its `from`-th token until before its `until`-th, in pieces. The first words spell the key, so texts of
+/// at least eleven tokens are all different from the start; the rest is the same for all.
+fn text(key: u64, from: u32, until: u32) -> Vec<Bytes> {
+    let unique: Bytes =
+        (from..until.min(UNIQUE_WORDS)).flat_map(|nth| token(key >> (nth * WORD_BITS))).collect();
+    let from = from.max(UNIQUE_WORDS);
+    let rest = words(u64::from(from - UNIQUE_WORDS), until.saturating_sub(from)).map(Bytes::from_static);
+    std::iter::once(unique).chain(rest).filter(|piece| !piece.is_empty()).collect()
 }
 
 /// `count` tokens of the shared text in pieces, beginning with its `from`-th, around and around.
@@ -89,23 +98,30 @@ mod tests {
 
     use super::*;
 
-    use crate::wire::{ClassId, RequestId};
+    use crate::wire::{ClassId, Prefix, RequestId};
 
-    fn prompt(id: u64, input_tokens: u32, prefix: Option<Prefix>) -> Vec<u8> {
+    fn prompt(id: u64, input_tokens: u32, beginnings: &[(u64, u32)]) -> Vec<u8> {
         let id = RequestId(id);
-        let request = Request { id, class: ClassId(0), input_tokens, max_tokens: None, stream: true, prefix };
-        [shared(prefix), own(&request)].concat().concat()
-    }
-
-    fn prefix(id: u64, tokens: u32) -> Option<Prefix> {
-        Some(Prefix { id, tokens, is_long: false })
+        let prefix =
+            |(id, tokens): &(u64, u32)| Prefix { id: *id, tokens: *tokens, is_long: false, is_stored: true };
+        let beginnings = Beginnings::new(beginnings.iter().map(prefix).collect());
+        let request =
+            Request { id, class: ClassId(0), input_tokens, max_tokens: None, stream: true, beginnings };
+        let shared = shared(&request.beginnings).flatten();
+        shared.chain(own(&request)).collect::<Vec<_>>().concat()
     }
 
     #[test]
     fn a_prompt_has_the_length_asked_for() {
         for tokens in [0, 1, 10, 11, 12, 1000, 65_547, 65_548, 200_000] {
-            for prefix in [None, prefix(3, tokens / 2), prefix(3, tokens)] {
-                let text = prompt(3, tokens, prefix);
+            for beginnings in [
+                &[][..],
+                &[(3, tokens / 2)],
+                &[(3, tokens)],
+                &[(4, tokens / 3), (3, tokens / 2)],
+                &[(4, tokens / 3), (3, tokens / 2), (3, tokens)],
+            ] {
+                let text = prompt(3, tokens, beginnings);
                 assert_eq!(text.len() as u64, u64::from(tokens) * CHARS_PER_TOKEN);
                 assert_eq!(estimate(text.len() as u64), tokens);
                 assert!(text.chunks(4).all(|token| token[0] == b' ' && token[1..].is_ascii()));
@@ -115,22 +131,49 @@ mod tests {
 
     #[test]
     fn prompts_differ_from_their_first_words_on_and_only_there() {
-        let prompts: Vec<_> = (0..2000).map(|id| prompt(id, 40, None)).collect();
+        let prompts: Vec<_> = (0..2000).map(|id| prompt(id, 40, &[])).collect();
         let starts: BTreeSet<_> = prompts.iter().map(|text| &text[..44]).collect();
         assert_eq!(starts.len(), prompts.len());
         let rests: BTreeSet<_> = prompts.iter().map(|text| &text[44..]).collect();
         assert_eq!(rests.len(), 1);
-        assert_eq!(prompts[7], prompt(7, 40, None));
+        assert_eq!(prompts[7], prompt(7, 40, &[]));
     }
 
     #[test]
     fn prompts_of_one_prefix_share_it_and_nothing_more() {
-        let prompts: Vec<_> = (0..2000).map(|id| prompt(id, 100, prefix(5, 60))).collect();
+        let prompts: Vec<_> = (0..2000).map(|id| prompt(id, 100, &[(5, 60)])).collect();
         assert_eq!(prompts.iter().map(|text| &text[..240]).collect::<BTreeSet<_>>().len(), 1);
         assert_eq!(prompts.iter().map(|text| &text[240..284]).collect::<BTreeSet<_>>().len(), prompts.len());
-        assert!(prompt(0, 100, prefix(5, 80)).starts_with(&prompts[0][..240]));
-        let others = [prompt(5, 100, None), prompt(0, 100, prefix(6, 60))];
+        assert!(prompt(0, 100, &[(5, 80)]).starts_with(&prompts[0][..240]));
+        let others = [prompt(5, 100, &[]), prompt(0, 100, &[(6, 60)])];
         assert!(others.iter().all(|other| other[..44] != prompts[0][..44]));
+    }
+
+    /// Characters that two prompts begin with in common.
+    fn common(one: &[u8], other: &[u8]) -> usize {
+        one.iter().zip(other).take_while(|(one, other)| one == other).count()
+    }
+
+    #[test]
+    fn a_conversation_goes_on_from_its_system_prompt_and_parts_from_others_there() {
+        let turn = |id, conversation, tokens| prompt(id, tokens, &[(1, 50), (conversation, tokens)]);
+        let (first, second, third) = (turn(1, 7, 70), turn(2, 7, 90), turn(3, 7, 2000));
+        assert!(second.starts_with(&first) && third.starts_with(&second));
+        // Where the turns before have ended changes no text.
+        assert_eq!(third, prompt(4, 2000, &[(1, 50), (7, 53), (7, 70), (7, 90), (7, 2000)]));
+        let others: Vec<_> = (100..1100).map(|conversation| turn(5, conversation, 90)).collect();
+        // Two texts part with their first word, but for those that begin with the same of 64.
+        let common: Vec<_> = others.iter().map(|other| common(&second, other)).collect();
+        assert!(common.iter().all(|common| (200..240).contains(common)));
+        assert!(common.iter().filter(|common| **common < 204).count() > 900);
+        assert_eq!(others.iter().collect::<BTreeSet<_>>().len(), others.len());
+    }
+
+    #[test]
+    fn texts_that_part_within_a_beginning_share_what_is_before() {
+        // The second leaves the first's text after 60 tokens.
+        let (one, other) = (prompt(1, 100, &[(5, 80)]), prompt(2, 100, &[(5, 60), (6, 90)]));
+        assert!((240..260).contains(&common(&one, &other)), "{}", common(&one, &other));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::log::Log;
 use crate::machines;
 use crate::scenario::Scenario;
 use crate::time::Instant;
+use crate::wire::Prefix;
 
 /// The figures in which a log and generated traffic are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -178,9 +179,12 @@ impl Traffic {
             if traffic.pairs.len() < PAIRS {
                 traffic.pairs.push((job.request.input_tokens, job.answer_tokens));
             }
-            if let Some(prefix) = job.request.prefix {
+            let known =
+                |prefix: &Prefix| prefix.tokens.min(longest.get(&prefix.id).copied().unwrap_or_default());
+            let beginnings = job.request.beginnings.as_slice();
+            traffic.shared_tokens += u64::from(beginnings.iter().map(known).max().unwrap_or_default());
+            for prefix in beginnings {
                 let before = longest.entry(prefix.id).or_default();
-                traffic.shared_tokens += u64::from(prefix.tokens.min(*before));
                 *before = prefix.tokens.max(*before);
             }
         }

@@ -196,7 +196,7 @@ impl Route {
     fn request(
         &self,
         encoded: &Encoded,
-        hints: Option<Hints>,
+        hints: Option<&Hints>,
     ) -> std::result::Result<Request<Pieces>, Fault> {
         let uri = Uri::try_from(self.whole_path(encoded)).map_err(|cause| {
             Fault::new(FaultKind::Garbled, format!("the request's path '{}': {cause}", encoded.path))
@@ -265,7 +265,7 @@ async fn attempt(
     if let Err(fault) = route.authorize(&mut encoded).await {
         return line.broken(route.clock.now(), fault);
     }
-    let (mut connection, response) = match ask(&route, &line, &encoded, hints).await {
+    let (mut connection, response) = match ask(&route, &line, &encoded, hints.as_ref()).await {
         Ok(asked) => asked,
         Err(fault) => return line.broken(route.clock.now(), fault),
     };
@@ -281,7 +281,7 @@ async fn ask(
     route: &Route,
     line: &Line,
     encoded: &Encoded,
-    hints: Option<Hints>,
+    hints: Option<&Hints>,
 ) -> std::result::Result<(Connection, Response<Incoming>), Fault> {
     let mut failed = None;
     loop {

@@ -22,7 +22,7 @@ use crate::server::cache::{Breakpoints, CacheSettings};
 use crate::server::cloud::{Action, Cloud, Spill};
 use crate::server::limits::Gauge;
 use crate::time::Instant;
-use crate::wire::{AttemptId, Cached, ClassId, Job, Mark, Prefix, Reply, Request, RequestId, Tier};
+use crate::wire::{AttemptId, Beginnings, Cached, ClassId, Job, Reply, Request, RequestId, Tier};
 
 /// An endpoint of the mock.
 #[derive(Clone)]
@@ -159,10 +159,9 @@ impl Engine {
         let (id, job) = state.job(asked, hints);
         let job = speech.ask(job);
         let came = Came { at: now, cached: Cached::NONE, tier: None };
-        state.callers.insert(id, Caller { said: sender, is_first: true, part, speech, job, came });
-        if let (Some(prefix), Some(cache), None) = (job.request.prefix, state.cloud.cache_mut(part), hints) {
-            cache.mark(prefix.id, &asked.marks);
-        }
+        state
+            .callers
+            .insert(id, Caller { said: sender, is_first: true, part, speech, job: job.clone(), came });
         let actions: Vec<Action> = state.cloud.offer(now, part, (id, job), spill).collect();
         if !state.cloud.is_under_way(id) {
             state.let_in(&self.parts, now, id, &actions);
@@ -173,16 +172,16 @@ impl Engine {
     }
 
     /// The beginnings by which an endpoint's cache may know a call's prompt.
-    pub fn marks(&self, part: usize, dialect: &str, body: &[u8], input_tokens: u32) -> Vec<Mark> {
-        let mut state = self.state.borrow_mut();
-        let Some(cache) = state.cloud.cache_mut(part) else { return Vec::new() };
+    pub fn beginnings(&self, part: usize, dialect: &str, body: &[u8], input_tokens: u32) -> Beginnings {
+        let state = self.state.borrow();
+        let Some(cache) = state.cloud.cache(part) else { return Beginnings::None };
         let CacheSettings { breakpoints, min_tokens, step, .. } = *cache.settings();
         let ends = match breakpoints {
             Breakpoints::Automatic => Ends::Blocks { min_tokens, step },
             Breakpoints::Explicit => Ends::Breakpoints,
         };
         let counts_tools = matches!(dialect, "anthropic_messages" | "invoke");
-        beginning::marks(body, counts_tools, ends, input_tokens)
+        Beginnings::new(beginning::find(body, counts_tools, ends, input_tokens))
     }
 
     /// On which terms a call to a part is served.
@@ -258,7 +257,7 @@ impl State {
     fn let_in(&mut self, parts: &[Part], now: Instant, id: AttemptId, actions: &[Action]) {
         // Who has left on the way was never noticed.
         let Some(caller) = self.callers.get_mut(&id) else { return };
-        let (part, speech, job) = (caller.part, caller.speech, caller.job);
+        let (part, speech, job) = (caller.part, caller.speech, caller.job.clone());
         caller.came = Came { at: now, cached: self.cloud.cached(part, id), tier: self.cloud.tier(part, id) };
         let refusal = actions.iter().find_map(|action| match &action.reply {
             Reply::Rejected(rejection) if action.id == id => Some(speech.refusal(rejection)),
@@ -296,20 +295,14 @@ impl State {
     /// The call's id and job. An id that is in use already is not given out twice.
     fn job(&mut self, asked: &Generate, hints: Option<Hints>) -> (AttemptId, Job) {
         let own = AttemptId { request: RequestId(self.next_id), nth: 0 };
-        let hinted = hints.map(|hints| hints.id).filter(|id| !self.callers.contains_key(id));
+        let hinted = hints.as_ref().map(|hints| hints.id).filter(|id| !self.callers.contains_key(id));
         let id = hinted.unwrap_or(own);
         self.next_id += u64::from(id == own);
-        let (class, answer_tokens, reasoning_tokens) = match hints {
-            Some(hints) => (ClassId(0), hints.answer_tokens, hints.reasoning_tokens),
-            None => self.lottery.draw(id.request),
+        let (drawn, beginnings) = match hints {
+            Some(hints) => ((ClassId(0), hints.answer_tokens, hints.reasoning_tokens), hints.beginnings),
+            None => (self.lottery.draw(id.request), asked.beginnings.clone()),
         };
-        let prefix = match hints {
-            Some(hints) => hints.prefix,
-            // The marks' own stand-in, which no other call shares.
-            None => {
-                asked.marks.last().map(|last| Prefix { id: FOREIGN_PREFIX | id.request.0, ..last.prefix })
-            }
-        };
+        let (class, answer_tokens, reasoning_tokens) = drawn;
         let answer_tokens = answer_tokens.max(asked.min_tokens.saturating_sub(reasoning_tokens));
         let request = Request {
             id: id.request,
@@ -317,7 +310,7 @@ impl State {
             input_tokens: asked.input_tokens,
             max_tokens: asked.max_tokens,
             stream: asked.stream,
-            prefix,
+            beginnings,
         };
         (id, Job { request, answer_tokens, reasoning_tokens, cached: Cached::NONE })
     }
@@ -329,6 +322,3 @@ fn is_on_the_wire(action: &Action) -> bool {
 
 /// Calls that are not of our plan are numbered from here, far beyond any plan.
 const FIRST_FOREIGN: u64 = 1 << 40;
-
-/// Prefixes that no class of a scenario has.
-const FOREIGN_PREFIX: u64 = 1 << 63;

@@ -3,29 +3,27 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::wire::{AttemptId, Job, Prefix, RequestId};
+use crate::wire::{AttemptId, Beginnings, Job, Prefix, RequestId};
 
 const REQUEST: HeaderName = HeaderName::from_static("x-tollgate-request");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-tollgate-attempt");
 const ANSWER: HeaderName = HeaderName::from_static("x-tollgate-answer");
 const REASONING: HeaderName = HeaderName::from_static("x-tollgate-reasoning");
-const PREFIX: HeaderName = HeaderName::from_static("x-tollgate-prefix");
-const PREFIX_TOKENS: HeaderName = HeaderName::from_static("x-tollgate-prefix-tokens");
-const PREFIX_IS_LONG: HeaderName = HeaderName::from_static("x-tollgate-prefix-is-long");
+const BEGINNINGS: HeaderName = HeaderName::from_static("x-tollgate-beginnings");
 
 /// What the headers say.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Hints {
     pub id: AttemptId,
     pub answer_tokens: u32,
     pub reasoning_tokens: u32,
-    pub prefix: Option<Prefix>,
+    pub beginnings: Beginnings,
 }
 
 impl Hints {
     pub fn new(id: AttemptId, job: &Job) -> Hints {
         let Job { answer_tokens, reasoning_tokens, .. } = *job;
-        Hints { id, answer_tokens, reasoning_tokens, prefix: job.request.prefix }
+        Hints { id, answer_tokens, reasoning_tokens, beginnings: job.request.beginnings.clone() }
     }
 
     pub fn write(&self, headers: &mut HeaderMap) {
@@ -33,19 +31,19 @@ impl Hints {
         headers.insert(ATTEMPT, HeaderValue::from(self.id.nth));
         headers.insert(ANSWER, HeaderValue::from(self.answer_tokens));
         headers.insert(REASONING, HeaderValue::from(self.reasoning_tokens));
-        if let Some(Prefix { id, tokens, is_long }) = self.prefix {
-            headers.insert(PREFIX, HeaderValue::from(id));
-            headers.insert(PREFIX_TOKENS, HeaderValue::from(tokens));
-            headers.insert(PREFIX_IS_LONG, HeaderValue::from(u16::from(is_long)));
+        let beginnings = told(self.beginnings.as_slice());
+        if !beginnings.is_empty() {
+            let value = HeaderValue::try_from(beginnings).expect("numbers, letters and commas can be sent");
+            headers.insert(BEGINNINGS, value);
         }
     }
 
     /// The hints of a call that carries all of them in good order.
     pub fn read(headers: &HeaderMap) -> Option<Hints> {
         let number = |name| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
-        let prefix = || {
-            let tokens = u32::try_from(number(PREFIX_TOKENS)?).ok()?;
-            Some(Prefix { id: number(PREFIX)?, tokens, is_long: number(PREFIX_IS_LONG)? == 1 })
+        let beginnings = match headers.get(BEGINNINGS) {
+            Some(value) => value.to_str().ok()?.split(',').map(heard).collect::<Option<Vec<_>>>()?,
+            None => Vec::new(),
         };
         Some(Hints {
             id: AttemptId {
@@ -54,29 +52,78 @@ impl Hints {
             },
             answer_tokens: u32::try_from(number(ANSWER)?).ok()?,
             reasoning_tokens: u32::try_from(number(REASONING)?).ok()?,
-            prefix: if headers.contains_key(PREFIX) { Some(prefix()?) } else { None },
+            beginnings: Beginnings::new(beginnings),
         })
     }
 }
+
+/// Beginnings as a header has them: of each id the longest, and of more than [`BEGINNINGS_MAX`] the shortest, which
+/// most others share, and the longest.
+fn told(beginnings: &[Prefix]) -> String {
+    let is_last = |at: usize| beginnings.get(at + 1).is_none_or(|next| next.id != beginnings[at].id);
+    let ends: Vec<&Prefix> =
+        (0..beginnings.len()).filter(|at| is_last(*at)).map(|at| &beginnings[at]).collect();
+    let cut = ends.len().saturating_sub(BEGINNINGS_MAX);
+    let kept = ends.iter().take(1).chain(ends.iter().skip(1 + cut));
+    let words = kept.map(|Prefix { id, tokens, is_long, is_stored }| {
+        let (long, stored) = (if *is_long { "l" } else { "" }, if *is_stored { "s" } else { "" });
+        format!("{id}:{tokens}:{long}{stored}")
+    });
+    words.collect::<Vec<_>>().join(",")
+}
+
+fn heard(word: &str) -> Option<Prefix> {
+    let mut parts = word.split(':');
+    let (id, tokens, flags) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+    let (is_long, is_stored) = (flags.contains('l'), flags.contains('s'));
+    parts.next().is_none().then_some(Prefix { id, tokens, is_long, is_stored })
+}
+
+/// So many beginnings take some 200 bytes.
+const BEGINNINGS_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn prefix(id: u64, tokens: u32) -> Prefix {
+        Prefix { id, tokens, is_long: id == 1, is_stored: true }
+    }
+
+    fn hints(beginnings: Vec<Prefix>) -> Hints {
+        let id = AttemptId { request: RequestId(u64::MAX), nth: 3 };
+        Hints { id, answer_tokens: 7, reasoning_tokens: 0, beginnings: Beginnings::new(beginnings) }
+    }
+
     #[test]
     fn what_is_written_is_read_and_what_is_not_whole_is_not() {
-        let id = AttemptId { request: RequestId(u64::MAX), nth: 3 };
-        let prefix = Some(Prefix { id: u64::MAX, tokens: 9, is_long: true });
-        let hints = Hints { id, answer_tokens: 7, reasoning_tokens: 0, prefix };
         let mut headers = HeaderMap::new();
-        hints.write(&mut headers);
-        assert_eq!(Hints::read(&headers), Some(hints));
-        headers.remove(PREFIX);
-        assert_eq!(Hints::read(&headers), Some(Hints { prefix: None, ..hints }));
-        headers.insert(PREFIX, HeaderValue::from_static("-1"));
-        assert_eq!(Hints::read(&headers), None);
-        hints.write(&mut headers);
+        for beginnings in [vec![], vec![prefix(u64::MAX, 9)], vec![prefix(1, 9), prefix(2, u32::MAX)]] {
+            let hints = hints(beginnings);
+            headers.clear();
+            hints.write(&mut headers);
+            assert_eq!(Hints::read(&headers), Some(hints));
+        }
+        for garbled in ["-1:2:s", "1:2", "1", "", "1:2:s,", "1:2:s:s", "1:4294967296:s"] {
+            headers.insert(BEGINNINGS, HeaderValue::from_static(garbled));
+            assert_eq!(Hints::read(&headers), None, "{garbled}");
+        }
+        headers.remove(BEGINNINGS);
+        assert!(Hints::read(&headers).is_some());
         headers.insert(ATTEMPT, HeaderValue::from_static("65536"));
         assert_eq!(Hints::read(&headers), None);
+    }
+
+    #[test]
+    fn of_many_beginnings_the_shortest_and_the_longest_are_told() {
+        let told = |beginnings: Vec<Prefix>| {
+            let mut headers = HeaderMap::new();
+            hints(beginnings).write(&mut headers);
+            let read = Hints::read(&headers).unwrap().beginnings;
+            read.as_slice().iter().map(|prefix| (prefix.id, prefix.tokens)).collect::<Vec<_>>()
+        };
+        let expected: Vec<_> = [0].into_iter().chain(13..20).map(|id| (id, 10 * (id as u32 + 1))).collect();
+        assert_eq!(told((0..20).map(|id| prefix(id, 10 * (id as u32 + 1))).collect()), expected);
+        assert_eq!(told((0..20).map(|id| prefix(id / 10, id as u32 + 1)).collect()), [(0, 10), (1, 20)]);
     }
 }

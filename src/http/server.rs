@@ -117,7 +117,7 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),
     };
     if hints.is_none() {
-        asked.marks = engine.marks(part, operation.dialect, &body, asked.input_tokens);
+        asked.beginnings = engine.beginnings(part, operation.dialect, &body, asked.input_tokens);
     }
     let speech = served.provider.get().speech(operation.dialect);
     let terms = engine.terms(part, &asked, &head.headers);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::dialects::AnyDialect;
 use crate::time::nanos;
-use crate::wire::{Job, Rejection, Reply, Tier};
+use crate::wire::{Beginnings, Job, Rejection, Reply, Tier};
 
 /// What is said in one provider's dialect.
 #[derive(Clone, Copy, Debug)]
@@ -70,10 +70,10 @@ impl Speech {
     pub fn ask(&self, mut job: Job) -> Job {
         if !self.is_generating {
             (job.answer_tokens, job.reasoning_tokens, job.request.max_tokens) = (0, 0, Some(0));
-            job.request.prefix = None;
+            job.request.beginnings = Beginnings::None;
         }
-        if let Some(prefix) = job.request.prefix.as_mut().filter(|_| !self.keeps_long) {
-            prefix.is_long = false;
+        if !self.keeps_long {
+            job.request.beginnings.shorten();
         }
         if !self.has_reasoning {
             job.answer_tokens = job.answer_tokens.saturating_add(std::mem::take(&mut job.reasoning_tokens));

@@ -99,7 +99,7 @@ impl Target {
             in_path: self.provider.get().in_path(self.dialect.name()),
             anthropic_version: self.provider.get().anthropic_version(),
             service_tier: self.service_tier.as_deref(),
-            marked: request.prefix.filter(|_| self.marks_prefix),
+            marked: if self.marks_prefix { request.beginnings.as_slice() } else { &[] },
         }
     }
 
@@ -168,18 +168,21 @@ fn join(body: &mut Map<String, Value>, fields: &Map<String, Value>) {
 fn pieces(body: &Map<String, Value>, request: &Request) -> Vec<Bytes> {
     let mut rest = Bytes::from(serde_json::to_vec(body).expect("a map of values is JSON"));
     let mut pieces = Vec::new();
-    let mut put = |place: &str, text: &mut dyn FnMut() -> Vec<Bytes>| {
+    let mut cut_at = |place: &str, pieces: &mut Vec<Bytes>| {
         let Some(at) = memmem::find(&rest, place.as_bytes()) else { return false };
         pieces.push(rest.split_to(at));
-        pieces.extend(text());
         let _ = rest.split_to(place.len());
         true
     };
-    let is_apart = put(prompt::SHARED_PLACE, &mut || prompt::shared(request.prefix));
-    put(prompt::PLACE, &mut || {
-        let shared = if is_apart { Vec::new() } else { prompt::shared(request.prefix) };
-        shared.into_iter().chain(prompt::own(request)).collect()
-    });
+    let mut unplaced = Vec::new();
+    for text in prompt::shared(&request.beginnings) {
+        let is_apart = cut_at(prompt::SHARED_PLACE, &mut pieces);
+        if is_apart { pieces.extend(text) } else { unplaced.extend(text) }
+    }
+    if cut_at(prompt::PLACE, &mut pieces) {
+        pieces.extend(unplaced);
+        pieces.extend(prompt::own(request));
+    }
     pieces.push(rest);
     pieces
 }

@@ -8,13 +8,22 @@ use crate::credential::Credential;
 use crate::dialects::Generate;
 use crate::server::limits::Gauge;
 use crate::time::Instant;
-use crate::wire::{ClassId, Finish, Kind, Reply, Request, RequestId, Source, Tier, Tokens, Usage};
+use crate::wire::{
+    Beginnings, ClassId, Finish, Kind, Reply, Request, RequestId, Source, Tier, Tokens, Usage,
+};
 
 pub const UNIX_SECS: u64 = 1_795_244_400;
 pub const MODEL: &str = "m-1";
 
 pub fn request(stream: bool) -> Request {
-    Request { id: RequestId(1), class: ClassId(0), input_tokens: 100, max_tokens: None, stream, prefix: None }
+    Request {
+        id: RequestId(1),
+        class: ClassId(0),
+        input_tokens: 100,
+        max_tokens: None,
+        stream,
+        beginnings: Beginnings::None,
+    }
 }
 
 /// A provider's endpoint with everything that any of them needs.

@@ -20,7 +20,8 @@ use crate::server::limits::{Counts, Gauge};
 use crate::server::quota::Period;
 use crate::time::Instant;
 use crate::wire::{
-    Cached, Fault, FaultKind, Finish, Kind, Prefix, Rejection, Reply, Request, RequestId, Source, Tier, Usage,
+    Beginnings, Cached, Fault, FaultKind, Finish, Kind, Prefix, Rejection, Reply, Request, RequestId, Source,
+    Tier, Usage,
 };
 
 /// Every row: each provider with each of its dialects.
@@ -167,25 +168,71 @@ proptest! {
     }
 }
 
+/// A prompt of 100 tokens with these beginnings, as the dialect spells it: its text, and what the mock finds stored.
+fn shared(target: &Target, id: u64, beginnings: &[(u64, u32)], ends: Ends) -> (String, Vec<Prefix>) {
+    let prefix =
+        |(id, tokens): &(u64, u32)| Prefix { id: *id, tokens: *tokens, is_long: false, is_stored: true };
+    let beginnings = Beginnings::new(beginnings.iter().map(prefix).collect());
+    let asking = Request { id: RequestId(id), beginnings, ..request(true) };
+    let body = target.encode(&asking).body.concat();
+    let (_, read) = asked(target, &Credential::None, &asking);
+    assert_eq!(read.input_tokens, asking.input_tokens, "{}", name(target));
+    let mut found = beginning::find(&body, true, ends, read.input_tokens);
+    found.retain(|prefix| prefix.is_stored);
+    (String::from_utf8(body).unwrap(), found)
+}
+
 #[test]
-fn a_marked_prefix_is_found_where_it_ends_by_all_that_share_it() {
-    let found = |target: &Target, id: u64, prefix: Prefix| {
-        let asking = Request { id: RequestId(id), prefix: Some(prefix), ..request(true) };
-        let encoded = target.encode(&asking);
-        let (_, read) = asked(target, &Credential::None, &asking);
-        assert_eq!(read.input_tokens, asking.input_tokens, "{}", name(target));
-        let marks = beginning::marks(&encoded.body.concat(), true, Ends::Breakpoints, read.input_tokens);
-        let mut stored = marks.into_iter().filter(|mark| mark.is_stored).map(|mark| mark.prefix);
-        (stored.next().unwrap_or_else(|| panic!("{}", name(target))), stored.next())
-    };
+fn marked_beginnings_are_found_where_they_end_by_all_that_share_them() {
     for target in rows().into_iter().filter(|target| MARKING.contains(&target.dialect.name())) {
         let target = Target { marks_prefix: true, ..target };
-        for tokens in [60, 100] {
-            let prefix = Prefix { id: 7, tokens, is_long: false };
-            let (first, more) = found(&target, 1, prefix);
-            assert_eq!((first.tokens, first.is_long, more), (tokens, false, None), "{}", name(&target));
-            assert_eq!(found(&target, 2, prefix).0, first, "{}", name(&target));
-            assert_ne!(found(&target, 2, Prefix { id: 8, ..prefix }).0.id, first.id, "{}", name(&target));
+        let found = |id, beginnings: &[(u64, u32)]| shared(&target, id, beginnings, Ends::Breakpoints).1;
+        for beginnings in
+            [&[(7, 60)][..], &[(7, 100)], &[(7, 40), (8, 60)], &[(7, 40), (8, 60), (8, 80), (8, 100)]]
+        {
+            let first = found(1, beginnings);
+            let ends: Vec<_> = first.iter().map(|prefix| (prefix.tokens, prefix.is_long)).collect();
+            let expected: Vec<_> = beginnings.iter().map(|(_, tokens)| (*tokens, false)).collect();
+            assert_eq!(ends, expected, "{}", name(&target));
+            assert_eq!(found(2, beginnings), first, "{}", name(&target));
+            let other: Vec<_> = beginnings.iter().map(|(id, tokens)| (id + 90, *tokens)).collect();
+            assert!(found(2, &other).iter().all(|prefix| !first.contains(prefix)), "{}", name(&target));
+        }
+        let (one, other) = (found(1, &[(7, 40), (8, 60)]), found(2, &[(7, 40), (9, 60)]));
+        assert!(one[0] == other[0] && one[1] != other[1], "{}", name(&target));
+    }
+}
+
+#[test]
+fn no_more_breakpoints_are_set_than_a_vendor_takes() {
+    for target in rows().into_iter().filter(|target| MARKING.contains(&target.dialect.name())) {
+        let target = Target { marks_prefix: true, ..target };
+        let beginnings: Vec<_> = (1..=6).map(|id| (id, 15 * id as u32)).collect();
+        let (_, found) = shared(&target, 1, &beginnings, Ends::Breakpoints);
+        let ends: Vec<_> = found.iter().map(|prefix| prefix.tokens).collect();
+        let is_openai = target.dialect.name().starts_with("openai");
+        let all = if is_openai { &[15, 30][..] } else { &[] };
+        assert_eq!(ends, [all, &[45, 60, 75, 90]].concat(), "{}", name(&target));
+    }
+}
+
+/// A provider that looks for itself finds the same text.
+#[test]
+fn unmarked_beginnings_are_shared_in_every_dialect_and_end_where_they_should() {
+    let ends = Ends::Blocks { min_tokens: 4, step: 4 };
+    for target in rows().into_iter().filter(|target| target.dialect.get().is_generating()) {
+        let found = |id, beginnings: &[(u64, u32)]| shared(&target, id, beginnings, ends).1;
+        let alike =
+            |one: &[Prefix], other: &[Prefix]| one.iter().filter(|prefix| other.contains(prefix)).count();
+        let one = found(1, &[(7, 40), (8, 60)]);
+        for (other, blocks) in [
+            (found(2, &[(7, 40), (8, 60)]), 15),
+            (found(2, &[(7, 40), (8, 52), (8, 100)]), 15),
+            (found(2, &[(7, 40), (9, 60)]), 10),
+            (found(2, &[(7, 20), (9, 60)]), 5),
+            (found(2, &[(9, 60)]), 0),
+        ] {
+            assert_eq!(alike(&one, &other), blocks, "{}", name(&target));
         }
     }
 }

@@ -18,91 +18,84 @@ use rustc_hash::FxHashMap;
 pub use self::settings::{Breakpoints, CacheSettings};
 use super::limits::Admitted;
 use crate::time::{Instant, Timeline};
-use crate::wire::{Cached, Job, Mark, Prefix};
+use crate::wire::{Cached, Job, Prefix};
 
 /// The cache of an endpoint. Its clones are the same cache, which is how endpoints share one.
 #[derive(Clone, Debug)]
 pub struct Cache {
     settings: CacheSettings,
     store: Arc<Mutex<Store>>,
-    /// Prompts of which several beginnings count, by the id of the prefix that stands for them, shortest first.
-    marked: FxHashMap<u64, Box<[Mark]>>,
 }
 
 impl Cache {
     pub fn new(settings: &CacheSettings) -> Cache {
-        Cache { settings: settings.clone(), store: Arc::default(), marked: FxHashMap::default() }
+        Cache { settings: settings.clone(), store: Arc::default() }
+    }
+
+    /// Holds [`ENTRIES_MAX`] beginnings at most, where the settings have no bound.
+    pub fn bounded(mut self) -> Cache {
+        self.settings.entries_max.get_or_insert(ENTRIES_MAX);
+        self
     }
 
     pub fn settings(&self) -> &CacheSettings {
         &self.settings
     }
 
-    /// Until its job is forgotten, the prefix `id` stands for these beginnings of one prompt, shortest first.
-    pub fn mark(&mut self, id: u64, marks: &[Mark]) {
-        self.marked.insert(id, marks.into());
-    }
-
-    /// A job has come to its end: its marks are no longer needed.
-    pub fn forget(&mut self, job: &Job) {
-        if let Some(prefix) = job.request.prefix {
-            self.marked.remove(&prefix.id);
-        }
-    }
-
     /// What it does for a job that comes now.
     pub fn look_up(&self, now: Instant, job: &Job) -> Cached {
-        let Some(prefix) = &job.request.prefix else { return Cached::NONE };
-        let (one, settings, store) = (stored(prefix), &self.settings, self.store());
-        let marks = self.marks(&one);
-        let held = |mark: &Mark| {
-            let tokens = store.live(now, mark.prefix.id).map_or(0, |entry| entry.tokens);
-            settings.usable(tokens.min(mark.prefix.tokens))
-        };
-        let read = marks.iter().rev().map(held).find(|tokens| *tokens > 0).unwrap_or(0);
+        let prefixes = job.request.beginnings.as_slice();
+        if prefixes.is_empty() {
+            return Cached::NONE;
+        }
+        let settings = &self.settings;
+        let read = self.store().read(settings, now, prefixes).map_or(0, |(tokens, _)| tokens);
         if !settings.counts_writes {
             return Cached { read, ..Cached::NONE };
         }
-        let is_long = |mark: &&Mark| mark.prefix.is_long && settings.ttl_long.is_some();
-        let stored = || marks.iter().rev().filter(|mark| mark.is_stored);
-        let end = |mark: Option<&Mark>| mark.map_or(0, |mark| settings.usable(mark.prefix.tokens)).max(read);
-        let (long_end, end) = (end(stored().find(is_long)), end(stored().next()));
+        let is_long = |prefix: &&Prefix| prefix.is_long && settings.ttl_long.is_some();
+        let end =
+            |prefix: Option<&Prefix>| prefix.map_or(0, |prefix| settings.usable(prefix.tokens)).max(read);
+        let (long_end, end) = (end(self.stored(prefixes).find(is_long)), end(self.stored(prefixes).next()));
         Cached { read, write_long: long_end - read, write: end.max(long_end) - long_end }
     }
 
-    /// A job that was looked up is let in: what it reads is used.
+    /// A job that was looked up is let in: what it reads is used, and with it all that it begins with.
     pub fn admit(&mut self, now: Instant, job: &Job) {
-        let Some(prefix) = &job.request.prefix else { return };
         if !self.settings.sliding || job.cached.read == 0 {
             return;
         }
-        let (one, mut store) = (stored(prefix), self.store());
-        let marks = self.marks(&one);
-        let is_read =
-            |mark: &&Mark| marks.len() == 1 || self.settings.usable(mark.prefix.tokens) <= job.cached.read;
-        for mark in marks.iter().filter(is_read) {
-            store.renew(now, mark.prefix.id);
-        }
+        let prefixes = job.request.beginnings.as_slice();
+        let mut store = self.store();
+        let Some((_, index)) = store.read(&self.settings, now, prefixes) else { return };
+        prefixes[..=index].iter().for_each(|prefix| store.renew(now, prefix.id));
     }
 
     /// The first token of an admitted job is out at `now`: what it was to store can be read.
     pub fn store_for(&mut self, now: Instant, admitted: &Admitted) {
-        let Some(prefix) = &admitted.job.request.prefix else { return };
-        let (one, mut store) = (stored(prefix), self.store());
-        let marks = self.marks(&one);
-        let entries_max = match self.settings.entries_max {
-            Some(max) => max as usize,
-            None if marks.len() > 1 => MARKED_ENTRIES_MAX,
-            None => usize::MAX,
-        };
-        for mark in marks.iter().filter(|mark| mark.is_stored) {
-            let tokens = self.settings.usable(mark.prefix.tokens);
-            if tokens > admitted.job.cached.read {
-                let ttl = self.settings.keeps(mark.prefix.is_long);
-                store.put(now, mark.prefix.id, Entry { tokens, expires: admitted.at + ttl, ttl });
+        let Admitted { at, job, .. } = admitted;
+        let prefixes = job.request.beginnings.as_slice();
+        if prefixes.is_empty() {
+            return;
+        }
+        let mut store = self.store();
+        for prefix in self.stored(prefixes) {
+            let tokens = self.settings.usable(prefix.tokens);
+            if tokens > job.cached.read {
+                let ttl = self.settings.keeps(prefix.is_long);
+                store.put(now, prefix.id, Entry { tokens, expires: *at + ttl, ttl });
             }
         }
-        store.prune(now, entries_max);
+        store.prune(now, self.settings.entries_max.map_or(usize::MAX, |max| max as usize));
+    }
+
+    /// Those of a prompt's beginnings that it is to store, the longest first.
+    fn stored<'a>(&self, prefixes: &'a [Prefix]) -> impl Iterator<Item = &'a Prefix> + use<'a> {
+        let max = match self.settings.breakpoints {
+            Breakpoints::Automatic => usize::MAX,
+            Breakpoints::Explicit => BREAKPOINTS_STORED_MAX,
+        };
+        prefixes.iter().rev().filter(|prefix| prefix.is_stored).take(max)
     }
 
     /// Beginnings held, those included whose end has come unnoticed.
@@ -114,20 +107,10 @@ impl Cache {
         self.len() == 0
     }
 
-    /// What a prefix stands for: several marks, or the one that it is.
-    fn marks<'a>(&'a self, one: &'a [Mark; 1]) -> &'a [Mark] {
-        self.marked.get(&one[0].prefix.id).map_or(one, |marks| marks)
-    }
-
     fn store(&self) -> MutexGuard<'_, Store> {
         // Whoever panicked left entries that are whole: each change is one assignment.
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A prefix that is to be stored as it is.
-fn stored(prefix: &Prefix) -> [Mark; 1] {
-    [Mark { prefix: *prefix, is_stored: true }]
 }
 
 /// What is held.
@@ -147,6 +130,15 @@ struct Entry {
 }
 
 impl Store {
+    /// The longest of a prompt's beginnings of which something is held: how many tokens, and which it is.
+    fn read(&self, settings: &CacheSettings, now: Instant, prefixes: &[Prefix]) -> Option<(u32, usize)> {
+        let held = |(index, prefix): (usize, &Prefix)| {
+            let tokens = settings.usable(self.live(now, prefix.id)?.tokens.min(prefix.tokens));
+            (tokens > 0).then_some((tokens, index))
+        };
+        prefixes.iter().enumerate().rev().find_map(held)
+    }
+
     fn live(&self, now: Instant, id: u64) -> Option<&Entry> {
         self.entries.get(&id).filter(|entry| entry.expires >= now)
     }
@@ -192,8 +184,12 @@ impl Store {
     }
 }
 
-/// Entries that prompts of several beginnings may fill a cache with, each of which takes about a hundred bytes.
-const MARKED_ENTRIES_MAX: usize = 1 << 20;
+/// Of one prompt's breakpoints the vendors that want them store the latest four (V openai 3.52), or take no more than
+/// four (D Anthropic and AWS, 2026-11).
+const BREAKPOINTS_STORED_MAX: usize = 4;
+
+/// Each takes about a hundred bytes.
+const ENTRIES_MAX: u32 = 1 << 20;
 
 #[cfg(test)]
 mod tests;

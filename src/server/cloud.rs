@@ -80,7 +80,7 @@ pub struct Spill {
     pub is_direct: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Passing {
     asked: usize,
     job: Job,
@@ -189,8 +189,8 @@ impl Cloud {
     }
 
     /// The prompt cache of an endpoint, where it has one.
-    pub fn cache_mut(&mut self, endpoint: usize) -> Option<&mut Cache> {
-        self.members[endpoint].endpoint.cache_mut()
+    pub fn cache(&self, endpoint: usize) -> Option<&Cache> {
+        self.members[endpoint].endpoint.cache()
     }
 
     /// What the prompt cache does for a job that was offered to an endpoint and is inside, there or where it was
@@ -235,7 +235,7 @@ impl Cloud {
         let mut to = asked;
         if let Some(spill) = spill {
             let is_spilled = spill.is_direct;
-            self.passing.insert(id, Passing { asked, job, spill, is_spilled, refusal: None });
+            self.passing.insert(id, Passing { asked, job: job.clone(), spill, is_spilled, refusal: None });
             if is_spilled {
                 to = spill.to;
                 self.say(asked, to, id, Reply::PassedOn);
@@ -257,10 +257,11 @@ impl Cloud {
         let Some(passing) = self.passing.get_mut(&id) else {
             return self.say(by, by, id, reply);
         };
-        let Passing { asked, job, spill, is_spilled, refusal } = *passing;
+        let Passing { asked, spill, is_spilled, refusal, .. } = *passing;
         match &mut reply {
             Reply::Rejected(rejection) if !is_spilled && spill.statuses.contains(&rejection.status) => {
                 (passing.is_spilled, passing.refusal) = (true, Some(*rejection));
+                let job = passing.job.clone();
                 self.say(asked, spill.to, id, Reply::PassedOn);
                 return self.hear(now, spill.to, Event::Offer(id, job));
             }

@@ -19,7 +19,7 @@ use crate::wire::{
 };
 
 /// What happens to an endpoint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Event {
     /// The client has gone.
     Cancel(AttemptId),
@@ -145,8 +145,8 @@ impl Endpoint {
         self
     }
 
-    pub fn cache_mut(&mut self) -> Option<&mut Cache> {
-        self.cache.as_mut()
+    pub fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
     }
 
     /// What the prompt cache does for a job that was let in just now; nothing for one that was not.
@@ -204,7 +204,6 @@ impl Endpoint {
             Verdict::Admit => None,
             Verdict::Downgrade => Some(Tier::Standard),
             Verdict::Deny(rejection) | Verdict::Refuse(rejection) => {
-                self.forget(&job);
                 self.actions.push_back((id, Reply::Rejected(rejection)));
                 return;
             }
@@ -321,7 +320,6 @@ impl Endpoint {
     fn end(&mut self, now: Instant, ticket: u64, used: Usage) {
         let running = self.running.remove(ticket).expect("an ended job was in service");
         self.tickets.remove(&running.id);
-        self.forget(&running.admitted.job);
         self.service.end(now, ticket);
         for limit in &mut self.limits {
             limit.settle(now, &running.admitted, &used);
@@ -353,14 +351,6 @@ impl Endpoint {
     fn give_back(&mut self, now: Instant, admitted: &Admitted) {
         for limit in &mut self.limits {
             limit.settle(now, admitted, &Usage::default());
-        }
-        self.forget(&admitted.job);
-    }
-
-    /// The cache hears no more of the job.
-    fn forget(&mut self, job: &Job) {
-        if let Some(cache) = &mut self.cache {
-            cache.forget(job);
         }
     }
 

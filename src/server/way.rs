@@ -19,7 +19,7 @@ pub struct Way {
 }
 
 /// A job as it was offered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sent {
     pub id: AttemptId,
     /// The endpoint, by its position.

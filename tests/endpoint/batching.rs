@@ -131,7 +131,7 @@ fn a_job_that_no_machine_can_hold_is_refused_for_good() {
     for (job, is_held) in
         [(capped(5), true), (capped(6), false), (job(0, 29, 0), true), (job(0, 30, 0), false)]
     {
-        let told = play_both(&latency, [offer(millis(0), job)]);
+        let told = play_both(&latency, [offer(millis(0), job.clone())]);
         let refused = refusals(&told);
         assert_eq!(refused.is_empty(), is_held, "{job:?}");
         for (_, rejection) in refused {
@@ -226,12 +226,14 @@ proptest! {
         for (at, event) in events {
             let is_offer = matches!(event, Event::Offer(..));
             asked += u32::from(is_offer);
+            let cancelled = match event {
+                Event::Cancel(id) => Some((id, 1)),
+                _ => None,
+            };
             for (id, reply) in endpoint.on_event(at, event) {
                 *ends.entry(id).or_default() += u32::from(reply.is_final());
             }
-            if let Event::Cancel(id) = event {
-                ends.insert(id, 1);
-            }
+            ends.extend(cancelled);
         }
         for (id, reply) in endpoint.on_event(Instant::MAX, Event::Wake) {
             *ends.entry(id).or_default() += u32::from(reply.is_final());

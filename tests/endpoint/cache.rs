@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate::server::cache::Cache;
 use tollgate::server::endpoint::{Detail, Endpoint};
 use tollgate::time::Instant;
-use tollgate::wire::{Job, Prefix, Reply, Request, Usage};
+use tollgate::wire::{Beginnings, Job, Prefix, Reply, Request, Usage};
 
 use crate::drive::{endpoint, id, job, millis, offer, play, read};
 
@@ -15,8 +15,8 @@ const LATENCY: &str = "{ kind = \"fixed\", ttft = \"1s\", itl = \"10ms\" }";
 /// A job of 3000 prompt tokens, of which it shares 2000.
 fn sharing(request: u64, prefix: u64) -> Job {
     let job = job(request, 3000, 10);
-    let prefix = Some(Prefix { id: prefix, tokens: 2000, is_long: false });
-    Job { request: Request { prefix, ..job.request }, ..job }
+    let prefix = Prefix { id: prefix, tokens: 2000, is_long: false, is_stored: true };
+    Job { request: Request { beginnings: Beginnings::One(prefix), ..job.request }, ..job }
 }
 
 fn cached(limits: &[&str], latency: &str, cache: &Cache) -> Endpoint {

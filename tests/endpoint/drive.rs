@@ -7,7 +7,7 @@ use tollgate::kind;
 use tollgate::rng::Rng;
 use tollgate::server::endpoint::{Detail, Endpoint, Event};
 use tollgate::time::Instant;
-use tollgate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId};
+use tollgate::wire::{AttemptId, Beginnings, Cached, ClassId, Job, Reply, Request, RequestId};
 
 /// A reply with when it came.
 pub type Told = (Instant, AttemptId, Reply);
@@ -51,8 +51,14 @@ pub fn id(request: u64) -> AttemptId {
 /// A streamed job of so many prompt and answer tokens.
 pub fn job(request: u64, input_tokens: u32, answer_tokens: u32) -> Job {
     let id = RequestId(request);
-    let request =
-        Request { id, class: ClassId(0), input_tokens, max_tokens: None, stream: true, prefix: None };
+    let request = Request {
+        id,
+        class: ClassId(0),
+        input_tokens,
+        max_tokens: None,
+        stream: true,
+        beginnings: Beginnings::None,
+    };
     Job { request, answer_tokens, reasoning_tokens: 0, cached: Cached::NONE }
 }
 

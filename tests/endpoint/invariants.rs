@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tollgate::server::endpoint::{Detail, Event};
 use tollgate::server::latency::Load;
 use tollgate::time::Instant;
-use tollgate::wire::{AttemptId, Cached, ClassId, Job, Kind, Reply, Request, RequestId};
+use tollgate::wire::{AttemptId, Beginnings, Cached, ClassId, Job, Kind, Reply, Request, RequestId};
 
 use crate::drive::{Told, endpoint, id, job, play};
 
@@ -62,7 +62,7 @@ fn jobs() -> impl Strategy<Value = Job> {
                 input_tokens,
                 max_tokens,
                 stream,
-                prefix: None,
+                beginnings: Beginnings::None,
             },
             answer_tokens,
             reasoning_tokens,
@@ -83,7 +83,7 @@ fn events(arrivals: &[(u64, Job, Option<u64>)]) -> Vec<(Instant, Event)> {
     for (number, (gap, job, cancel)) in (0..).zip(arrivals) {
         now = now + Duration::from_micros(*gap);
         let id = id(number);
-        let job = Job { request: Request { id: id.request, ..job.request }, ..*job };
+        let job = Job { request: Request { id: id.request, ..job.request.clone() }, ..*job };
         events.push((now, Event::Offer(id, job)));
         events.extend(cancel.map(|after| (now + Duration::from_micros(after), Event::Cancel(id))));
     }

@@ -49,7 +49,7 @@ fn an_answer_of_nothing_and_one_in_one_piece_are_told_as_finished_only() {
     for detail in [Detail::EachToken, Detail::Stretches] {
         let told = play(
             &mut endpoint(&[], FIXED, detail),
-            [offer(millis(0), job(0, 7, 0)), offer(millis(0), whole)],
+            [offer(millis(0), job(0, 7, 0)), offer(millis(0), whole.clone())],
         );
         assert_eq!(told.len(), 2, "{told:?}");
         assert_eq!(finishes(&told, 2), [Some(millis(100)), Some(millis(130))]);

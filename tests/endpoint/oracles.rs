@@ -100,7 +100,7 @@ fn a_shared_batch_slows_each_job_in_proportion_to_its_size() {
             .collect();
         let told: Vec<Told> = play(
             &mut endpoint(&[], latency, Detail::Stretches),
-            jobs.iter().map(|(at, job)| (*at, Event::Offer(id(job.request.id.0), *job))),
+            jobs.iter().map(|(at, job)| (*at, Event::Offer(id(job.request.id.0), job.clone()))),
         );
         let ends = finishes(&told, n);
         let stays = jobs.iter().zip(&ends).map(|((at, _), end)| end.unwrap().since(*at).as_secs_f64());

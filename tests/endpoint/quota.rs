@@ -63,10 +63,10 @@ proptest! {
         for (number, (gap, input_tokens)) in (0..).zip(jobs) {
             now = now + Duration::from_nanos(gap);
             let job = job(number, input_tokens, 1);
-            let replies: Vec<_> = endpoint.on_event(now, Event::Offer(id(number), job)).collect();
+            let replies: Vec<_> = endpoint.on_event(now, Event::Offer(id(number), job.clone())).collect();
             if let Some((_, Reply::Rejected(rejection))) = replies.first() {
                 let promise = rejection.retry_after.expect("a quota promises");
-                prop_assert!(admits(&endpoint, now + promise, job));
+                prop_assert!(admits(&endpoint, now + promise, job.clone()));
                 prop_assert!(!admits(&endpoint, now + (promise - Duration::from_millis(1)), job));
             }
         }

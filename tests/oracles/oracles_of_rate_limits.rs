@@ -17,7 +17,7 @@ use tollgate::server::latency::AnyLatency;
 use tollgate::server::limits::{AnyLimit, Verdict};
 use tollgate::simulate::{Flow, simulate};
 use tollgate::time::Instant;
-use tollgate::wire::{AttemptId, Cached, ClassId, Job, Request, RequestId};
+use tollgate::wire::{AttemptId, Beginnings, Cached, ClassId, Job, Request, RequestId};
 
 use crate::file::{Oracle, oracle};
 
@@ -32,8 +32,14 @@ fn limit(table: &str) -> AnyLimit {
 
 fn job(input_tokens: u32, max_tokens: u32, answer_tokens: u32) -> Job {
     let (id, class) = (RequestId(0), ClassId(0));
-    let request =
-        Request { id, class, input_tokens, max_tokens: Some(max_tokens), stream: true, prefix: None };
+    let request = Request {
+        id,
+        class,
+        input_tokens,
+        max_tokens: Some(max_tokens),
+        stream: true,
+        beginnings: Beginnings::None,
+    };
     Job { request, answer_tokens, reasoning_tokens: 0, cached: Cached::NONE }
 }
 

@@ -10,7 +10,7 @@ use tollgate::server::endpoint::{Detail, Endpoint, Event};
 use tollgate::server::latency::AnyLatency;
 use tollgate::server::limits::{AnyLimit, Verdict};
 use tollgate::time::Instant;
-use tollgate::wire::{AttemptId, Cached, ClassId, Job, Reply, Request, RequestId};
+use tollgate::wire::{AttemptId, Beginnings, Cached, ClassId, Job, Reply, Request, RequestId};
 
 /// An endpoint with limits, whose answers begin and end after `ttft`.
 pub struct Server {
@@ -49,7 +49,7 @@ impl Server {
 
     /// How many of a job fit in at once.
     pub fn fits(&mut self, at: Instant, job: Job) -> usize {
-        (0..100_000).take_while(|_| self.admits(at, job)).count()
+        (0..100_000).take_while(|_| self.admits(at, job.clone())).count()
     }
 }
 
@@ -69,8 +69,14 @@ pub fn capacity(text: &str) -> Capacity {
 
 pub fn job(input_tokens: u32, max_tokens: u32, answer_tokens: u32) -> Job {
     let (id, class) = (RequestId(0), ClassId(0));
-    let request =
-        Request { id, class, input_tokens, max_tokens: Some(max_tokens), stream: true, prefix: None };
+    let request = Request {
+        id,
+        class,
+        input_tokens,
+        max_tokens: Some(max_tokens),
+        stream: true,
+        beginnings: Beginnings::None,
+    };
     Job { request, answer_tokens, reasoning_tokens: 0, cached: Cached::NONE }
 }
 

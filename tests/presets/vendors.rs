@@ -237,8 +237,8 @@ fn provisioned_units_take_no_long_prompt_and_cached_tokens_by_their_weight() {
     let cached = Job { cached: Cached { read: 1000, ..Cached::NONE }, ..job(1000, 0, 1) };
     let fifteen =
         |model: &str| bought(&format!("unit = \"ptu\"\nunits = 15\nmodel = \"{model}\"\nwindow = \"1m\""));
-    assert_eq!(taken(fifteen("gpt-4.1"), cached), 100_000, "as many as are asked");
-    assert_eq!(taken(fifteen("gpt-6-sol"), cached), 450);
+    assert_eq!(taken(fifteen("gpt-4.1"), cached.clone()), 100_000, "as many as are asked");
+    assert_eq!(taken(fifteen("gpt-6-sol"), cached.clone()), 450);
     // Nor do they count when the answer has ended: one token of it, of weight 4 or 5.
     for (model, left) in [("gpt-4.1", 45_000 - 4), ("gpt-6-sol", 45_000 - 100 - 5)] {
         let mut server = Server::new(fifteen(model), "0s");

@@ -11,7 +11,7 @@ use tollgate::http::runtime;
 use tollgate::http::tls::Roots;
 use tollgate::login::keyring::Keyring;
 use tollgate::providers::Target;
-use tollgate::wire::{AttemptId, Cached, ClassId, EndpointId, Job, Reply, Request, RequestId};
+use tollgate::wire::{AttemptId, Beginnings, Cached, ClassId, EndpointId, Job, Reply, Request, RequestId};
 
 /// Far more than any of these needs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -107,8 +107,14 @@ pub fn transport() -> Transport {
 
 pub fn job(id: u64) -> (AttemptId, Job) {
     let id = RequestId(id);
-    let request =
-        Request { id, class: ClassId(0), input_tokens: 20, max_tokens: None, stream: true, prefix: None };
+    let request = Request {
+        id,
+        class: ClassId(0),
+        input_tokens: 20,
+        max_tokens: None,
+        stream: true,
+        beginnings: Beginnings::None,
+    };
     (
         AttemptId { request: id, nth: 0 },
         Job { request, answer_tokens: 2, reasoning_tokens: 0, cached: Cached::NONE },

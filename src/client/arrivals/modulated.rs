@@ -127,7 +127,7 @@ impl Arrivals for Modulated {
     fn next(&mut self, rng: &Rng) -> Option<Arrival> {
         let at = self.peek(rng)?;
         self.process.take();
-        Some(Arrival { at, lengths: None })
+        Some(Arrival::at(at))
     }
 
     fn scale(&mut self, factor: f64) {

@@ -63,7 +63,7 @@ mod tests {
     use crate::number::Positive;
     use crate::price::{Price, Tariff};
     use crate::rng::{Purpose, Rng};
-    use crate::wire::{ClassId, RequestId};
+    use crate::wire::{Beginnings, ClassId, RequestId};
 
     const REQUEST: Request = Request {
         id: RequestId(0),
@@ -71,7 +71,7 @@ mod tests {
         input_tokens: 1000,
         max_tokens: Some(100),
         stream: true,
-        prefix: None,
+        beginnings: Beginnings::None,
     };
 
     /// Three endpoints: a is reserved, b cheap on prompts, c cheap on answers; weights 1, 2 and 5.

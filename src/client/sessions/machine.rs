@@ -204,7 +204,7 @@ impl Sessions {
         for part in live.conversation.dialogue(id.agent).beginnings(id.nth) {
             let tokens = part.tokens.min(input_tokens);
             if tokens > beginnings.last().map_or(0, |last| last.tokens) {
-                beginnings.push(Prefix { id: text_id(part.text), tokens, is_long });
+                beginnings.push(Prefix { id: text_id(part.text), tokens, is_long, is_stored: true });
             }
         }
         beginnings.retain(|prefix| prefix.tokens <= input_tokens);

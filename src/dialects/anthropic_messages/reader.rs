@@ -19,7 +19,7 @@ pub struct MessagesReader {
 impl MessagesReader {
     pub fn new(request: &Request) -> MessagesReader {
         MessagesReader {
-            request: *request,
+            request: request.clone(),
             template: None,
             progress: Progress::default(),
             record: Record::default(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::providers::testing::{finish, plain, replies, target, tokens, written};
 use crate::providers::{Operation, Target};
-use crate::wire::{ClassId, FaultKind, Finish, Kind, Reply, Request, RequestId, Source, Usage};
+use crate::wire::{Beginnings, ClassId, FaultKind, Finish, Kind, Reply, Request, RequestId, Source, Usage};
 
 fn client() -> Target {
     target("anthropic", "anthropic_messages")
@@ -275,7 +275,7 @@ fn what_the_path_says_is_not_said_again() {
         input_tokens: 5,
         max_tokens: None,
         stream: true,
-        prefix: None,
+        beginnings: Beginnings::None,
     };
     let mut ask = Ask {
         request: &request,
@@ -283,7 +283,7 @@ fn what_the_path_says_is_not_said_again() {
         in_path: super::super::Place::default(),
         anthropic_version: None,
         service_tier: Some("standard_only"),
-        marked: None,
+        marked: &[],
     };
     let spelt = |ask: &Ask<'_>| Value::Object(AnthropicMessages.body(ask)).to_string();
     let messages = r#""max_tokens":4096,"messages":[{"role":"user","content":"{prompt}"}],"service_tier":"standard_only""#;

@@ -24,7 +24,7 @@ pub struct ConverseReader {
 impl ConverseReader {
     pub fn new(ask: &Ask<'_>) -> ConverseReader {
         ConverseReader {
-            request: *ask.request,
+            request: ask.request.clone(),
             counts_cache_as_input: counts_cache_as_input(ask.model),
             progress: Progress::default(),
             template: None,

@@ -20,7 +20,12 @@ pub struct GeminiReader {
 
 impl GeminiReader {
     pub fn new(request: &Request) -> GeminiReader {
-        GeminiReader { request: *request, template: None, progress: Progress::default(), is_finished: false }
+        GeminiReader {
+            request: request.clone(),
+            template: None,
+            progress: Progress::default(),
+            is_finished: false,
+        }
     }
 
     /// Reads a chunk in full. The kind, if it was one piece of it and nothing else.

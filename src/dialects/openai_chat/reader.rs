@@ -15,7 +15,7 @@ pub struct ChatReader {
 
 impl ChatReader {
     pub fn new(request: &Request) -> ChatReader {
-        ChatReader { request: *request, template: None, stream: Stream::default() }
+        ChatReader { request: request.clone(), template: None, stream: Stream::default() }
     }
 }
 

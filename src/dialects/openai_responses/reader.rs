@@ -19,7 +19,7 @@ pub struct ResponsesReader {
 
 impl ResponsesReader {
     pub fn new(request: &Request) -> ResponsesReader {
-        ResponsesReader { request: *request, progress: Progress::default() }
+        ResponsesReader { request: request.clone(), progress: Progress::default() }
     }
 
     /// The end of the answer, as the response tells it.

@@ -8,7 +8,7 @@ use super::Check;
 use crate::client::workload::Class;
 use crate::providers::{Call, PROVIDERS};
 use crate::time::Instant;
-use crate::wire::{ClassId, Request, RequestId};
+use crate::wire::{Beginnings, ClassId, Request, RequestId};
 
 impl Check<'_, '_> {
     pub(super) fn protocol(&mut self, path: &str, spec: &EndpointSpec) {
@@ -150,7 +150,7 @@ fn refusal(spec: &EndpointSpec, class: &Class) -> Option<String> {
         input_tokens: 1,
         max_tokens: class.max_tokens,
         stream: class.stream,
-        prefix: None,
+        beginnings: Beginnings::None,
     };
     let encoded = spec.target().encode(&request);
     let (path, query) = match encoded.path.split_once('?') {

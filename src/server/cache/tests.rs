@@ -1,8 +1,11 @@
 //! Hits and misses exact to the nanosecond, and hit shares against their closed forms.
 
+use proptest::prelude::*;
+use proptest::sample::Index;
+
 use super::*;
 use crate::rng::{Purpose, Rng};
-use crate::wire::{ClassId, Request, RequestId};
+use crate::wire::{Beginnings, ClassId, Request, RequestId};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const NANO: Duration = Duration::from_nanos(1);
@@ -20,29 +23,38 @@ fn at(span: Duration) -> Instant {
     Instant::START + span
 }
 
-fn job(prefix: Prefix) -> Job {
+fn prompt(prefixes: &[Prefix]) -> Job {
     let request = Request {
         id: RequestId(0),
         class: ClassId(0),
-        input_tokens: prefix.tokens + 100,
+        input_tokens: prefixes.last().map_or(0, |longest| longest.tokens) + 100,
         max_tokens: None,
         stream: true,
-        prefix: Some(prefix),
+        beginnings: Beginnings::new(prefixes.to_vec()),
     };
     Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
 }
 
+fn job(prefix: Prefix) -> Job {
+    prompt(&[prefix])
+}
+
 fn prefix(id: u64, tokens: u32) -> Prefix {
-    Prefix { id, tokens, is_long: false }
+    Prefix { id, tokens, is_long: false, is_stored: true }
 }
 
 /// A job comes, is let in, and its first token is out at once.
 fn play(cache: &mut Cache, now: Instant, prefix: Prefix) -> Cached {
-    let job = job(prefix);
-    let job = Job { cached: cache.look_up(now, &job), ..job };
+    play_all(cache, now, &[prefix])
+}
+
+fn play_all(cache: &mut Cache, now: Instant, prefixes: &[Prefix]) -> Cached {
+    let mut job = prompt(prefixes);
+    job.cached = cache.look_up(now, &job);
     cache.admit(now, &job);
+    let cached = job.cached;
     cache.store_for(now, &Admitted { at: now, job, tier: None });
-    job.cached
+    cached
 }
 
 fn read(tokens: u32) -> Cached {
@@ -113,7 +125,7 @@ fn what_is_stored_is_read_from_its_first_token_on_and_lives_from_when_it_was_ask
     assert_eq!(cache.look_up(at(Duration::ZERO), &first), write(2000));
     // Another comes before the first token of the first: it stores it too.
     assert_eq!(cache.look_up(at(MINUTE), &first), write(2000));
-    cache.store_for(at(2 * MINUTE), &Admitted { at: at(Duration::ZERO), job: first, tier: None });
+    cache.store_for(at(2 * MINUTE), &Admitted { at: at(Duration::ZERO), job: first.clone(), tier: None });
     assert_eq!(cache.look_up(at(5 * MINUTE), &first), read(2000));
     assert_eq!(cache.look_up(at(5 * MINUTE + NANO), &first), write(2000));
 }
@@ -160,24 +172,144 @@ fn a_full_cache_lets_go_what_would_expire_first() {
 
 #[test]
 fn a_prompt_of_several_beginnings_reads_the_longest_and_stores_those_it_is_told_to() {
-    let mark = |id, tokens, is_long, is_stored| Mark { prefix: Prefix { id, tokens, is_long }, is_stored };
+    let mark = |id, tokens, is_long, is_stored| Prefix { id, tokens, is_long, is_stored };
     let mut cache = cache("'anthropic'");
-    let mut play_marks = |now: Instant, marks: &[Mark]| {
-        cache.mark(99, marks);
-        let cached = play(&mut cache, now, prefix(99, marks.last().unwrap().prefix.tokens));
-        cache.forget(&job(prefix(99, 0)));
-        assert!(cache.marked.is_empty());
-        cached
-    };
     // One hour up to 2000, five minutes up to 3000.
     let first = [mark(1, 1500, false, false), mark(2, 2000, true, true), mark(3, 3000, false, true)];
     let expected = Cached { read: 0, write: 1000, write_long: 2000 };
-    assert_eq!(play_marks(at(MINUTE), &first), expected);
+    assert_eq!(play_all(&mut cache, at(MINUTE), &first), expected);
     let second = [mark(2, 2000, true, false), mark(4, 2500, false, true)];
-    assert_eq!(play_marks(at(MINUTE), &second), Cached { read: 2000, write: 500, write_long: 0 });
+    let expected = Cached { read: 2000, write: 500, write_long: 0 };
+    assert_eq!(play_all(&mut cache, at(MINUTE), &second), expected);
     // At the end of 1500 nothing was stored.
-    assert_eq!(play_marks(at(MINUTE), &[mark(1, 1500, false, true)]), write(1500));
-    assert_eq!(play_marks(at(7 * MINUTE), &first), Cached { read: 2000, write: 1000, write_long: 0 });
+    assert_eq!(play_all(&mut cache, at(MINUTE), &[mark(1, 1500, false, true)]), write(1500));
+    let expected = Cached { read: 2000, write: 1000, write_long: 0 };
+    assert_eq!(play_all(&mut cache, at(7 * MINUTE), &first), expected);
+}
+
+/// A system prompt of 2000 tokens, and a conversation that grows by 500 each turn.
+#[test]
+fn a_turn_reads_the_conversation_so_far_and_writes_what_is_new() {
+    let turn = |conversation, nth: u32| [prefix(1, 2000), prefix(conversation, 2000 + 500 * nth)];
+    let mut cache = cache("'anthropic'");
+    assert_eq!(play_all(&mut cache, at(Duration::ZERO), &turn(7, 1)), write(2500));
+    let expected = Cached { read: 2500, write: 500, write_long: 0 };
+    assert_eq!(play_all(&mut cache, at(4 * MINUTE), &turn(7, 2)), expected);
+    // Another conversation has only the system prompt in common, which the turn before has used.
+    let expected = Cached { read: 2000, write: 500, write_long: 0 };
+    assert_eq!(play_all(&mut cache, at(8 * MINUTE), &turn(8, 1)), expected);
+    // The user thinks for more than five minutes: the system prompt was used meanwhile, the conversation was not.
+    let expected = Cached { read: 2000, write: 1500, write_long: 0 };
+    assert_eq!(play_all(&mut cache, at(9 * MINUTE + NANO), &turn(7, 3)), expected);
+    // An edit after the second turn: another text that goes on from there.
+    let edited = [prefix(1, 2000), prefix(7, 3000), prefix(9, 4000)];
+    let expected = Cached { read: 3000, write: 1000, write_long: 0 };
+    assert_eq!(play_all(&mut cache, at(10 * MINUTE), &edited), expected);
+}
+
+#[test]
+fn a_read_of_part_of_a_text_begins_its_time_anew() {
+    let mut cache = cache("'anthropic'");
+    let turn = |tokens| [prefix(1, 2000), prefix(7, tokens)];
+    play_all(&mut cache, at(Duration::ZERO), &turn(2500));
+    // Admitted, and given up before its first token: it has read, and stores nothing.
+    let mut given_up = prompt(&turn(4000));
+    given_up.cached = cache.look_up(at(4 * MINUTE), &given_up);
+    cache.admit(at(4 * MINUTE), &given_up);
+    let expected = Cached { read: 2500, write: 1500, write_long: 0 };
+    assert_eq!(play_all(&mut cache, at(9 * MINUTE), &turn(4000)), expected);
+}
+
+#[test]
+fn of_more_breakpoints_than_four_the_last_are_stored() {
+    let prompt: Vec<_> = (1..=6).map(|id| prefix(id, 1000 * id as u32 + 1000)).collect();
+    for (preset, first) in [("'anthropic'", 0), ("'openai-5.6'", 0), ("{ ttl = '5m' }", 2000)] {
+        let mut cache = cache(preset);
+        play_all(&mut cache, at(MINUTE), &prompt);
+        let reads: Vec<_> =
+            prompt.iter().map(|prefix| cache.look_up(at(MINUTE), &job(*prefix)).read).collect();
+        let second = first * 3 / 2;
+        assert_eq!(reads, [first, second, 4000, 5000, 6000, 7000], "{preset}");
+    }
+}
+
+#[test]
+fn a_mocks_cache_has_a_bound() {
+    assert_eq!(cache("'anthropic'").bounded().settings().entries_max, Some(ENTRIES_MAX));
+    let set = cache("{ preset = 'anthropic', entries_max = 2 }");
+    assert_eq!(set.bounded().settings().entries_max, Some(2));
+}
+
+/// A cache as a child would build it: whole texts, each with the last instant at which it can be read.
+#[derive(Default)]
+struct Naive(Vec<(String, Instant)>);
+
+impl Naive {
+    /// Letters of `text` that it begins with and that are held; they live on, and all of `text` is held.
+    fn play(&mut self, now: Instant, text: &str) -> usize {
+        self.0.retain(|(_, end)| *end >= now);
+        let common = |held: &str| held.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
+        let read = self.0.iter().map(|(held, _)| common(held)).max().unwrap_or(0);
+        let end = now + 5 * MINUTE;
+        // A text that is read lives on as far as it was read, and so does all that it begins with.
+        let used = [&text[..read], text].map(|text| (text.to_string(), end));
+        self.0.extend(used);
+        read
+    }
+}
+
+/// Plays prompts on both; what the machine reads and writes is what the naive cache does.
+fn agree(plays: impl IntoIterator<Item = (Duration, Vec<Prefix>)>) -> Result<(), TestCaseError> {
+    let mut cache = cache("{ ttl = '5m', min_tokens = 0, counts_writes = true }");
+    let (mut naive, mut now) = (Naive::default(), at(Duration::ZERO));
+    for (gap, prompt) in plays {
+        now = now + gap;
+        let mut text = String::new();
+        for Prefix { id, tokens, .. } in &prompt {
+            let letter = char::from(b'a' + *id as u8);
+            text.extend(std::iter::repeat_n(letter, *tokens as usize - text.len()));
+        }
+        let cached = play_all(&mut cache, now, &prompt);
+        let read = naive.play(now, &text) as u32;
+        prop_assert_eq!((cached.read, cached.write), (read, text.len() as u32 - read), "{:?}", prompt);
+    }
+    Ok(())
+}
+
+proptest! {
+    /// Texts are paths in a random tree: each node goes on from one before it, after any number of its tokens.
+    #[test]
+    fn hits_are_those_of_a_cache_that_keeps_whole_texts(
+        nodes in prop::collection::vec((any::<Index>(), 1u32..6), 0..12),
+        plays in prop::collection::vec((any::<Index>(), 1u32..9), 1..60),
+    ) {
+        let mut stems = vec![Vec::new()];
+        let grown = |stems: &[Vec<Prefix>], node: usize, tokens: u32| {
+            let mut prompt = stems[node].clone();
+            let end = prompt.last().map_or(0, |last: &Prefix| last.tokens);
+            prompt.push(prefix(node as u64, end + tokens));
+            prompt
+        };
+        for (parent, tokens) in nodes {
+            stems.push(grown(&stems, parent.index(stems.len()), tokens));
+        }
+        let prompt = |(node, tokens): (Index, u32)| grown(&stems, node.index(stems.len()), tokens);
+        agree(plays.into_iter().map(|play| (Duration::ZERO, prompt(play))))?;
+    }
+
+    /// Conversations below two system prompts grow turn by turn, and pause for longer than caches keep them.
+    #[test]
+    fn turns_after_pauses_read_what_a_cache_of_whole_texts_has_left(
+        turns in prop::collection::vec((0u64..6, 1u32..9, 0u64..400), 1..80),
+    ) {
+        let mut lengths = [10; 6];
+        agree(turns.into_iter().map(|(conversation, tokens, seconds)| {
+            let length = &mut lengths[conversation as usize];
+            *length += tokens;
+            let prompt = vec![prefix(conversation % 2, 10), prefix(2 + conversation, *length)];
+            (Duration::from_secs(seconds), prompt)
+        }))?;
+    }
 }
 
 /// Reads among Poisson arrivals of `rate` per second over `groups` equally likely prefixes, `n` of them.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::server::endpoint::Detail;
-use crate::wire::{Cached, ClassId, Finish, Request, RequestId};
+use crate::wire::{Beginnings, Cached, ClassId, Finish, Request, RequestId};
 
 const FAST: &str = "{ kind = 'fixed', ttft = '10ms', itl = '1ms' }";
 
@@ -39,7 +39,7 @@ fn job(request: u64) -> (AttemptId, Job) {
         input_tokens: 100,
         max_tokens: None,
         stream: true,
-        prefix: None,
+        beginnings: Beginnings::None,
     };
     (id(request), Job { request: asked, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE })
 }

@@ -104,7 +104,7 @@ fn prefill(per_1k_input: Span, job: &Job) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Cached, ClassId, Request, RequestId};
+    use crate::wire::{Beginnings, Cached, ClassId, Request, RequestId};
 
     /// The first job of an idle endpoint.
     pub const ALONE: Load = Load { running: 1, queued: 0 };
@@ -116,7 +116,7 @@ mod tests {
             input_tokens,
             max_tokens: None,
             stream: true,
-            prefix: None,
+            beginnings: Beginnings::None,
         };
         Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
     }

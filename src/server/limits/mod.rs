@@ -123,7 +123,7 @@ impl Flow {
 }
 
 /// A job with the instant at which every limit took it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Admitted {
     pub at: Instant,
     pub job: Job,
@@ -236,7 +236,7 @@ kinds! {
 #[cfg(test)]
 mod testing {
     use super::*;
-    use crate::wire::{Cached, ClassId, Request, RequestId};
+    use crate::wire::{Beginnings, Cached, ClassId, Request, RequestId};
 
     /// A job with so many prompt tokens.
     pub fn job(input_tokens: u32) -> Job {
@@ -246,7 +246,7 @@ mod testing {
             input_tokens,
             max_tokens: None,
             stream: true,
-            prefix: None,
+            beginnings: Beginnings::None,
         };
         Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
     }

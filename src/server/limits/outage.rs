@@ -243,7 +243,7 @@ fn mean_up<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Cached, ClassId, Request, RequestId};
+    use crate::wire::{Beginnings, Cached, ClassId, Request, RequestId};
 
     const JOB: Job = Job {
         request: Request {
@@ -252,7 +252,7 @@ mod tests {
             input_tokens: 1,
             max_tokens: None,
             stream: true,
-            prefix: None,
+            beginnings: Beginnings::None,
         },
         answer_tokens: 1,
         reasoning_tokens: 0,

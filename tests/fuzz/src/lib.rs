@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use tollgate::providers::Target;
-use tollgate::wire::{ClassId, Reply, Request, RequestId};
+use tollgate::wire::{Beginnings, ClassId, Reply, Request, RequestId};
 
 /// What an answer may say it is; a number chooses one.
 pub const CONTENT_TYPES: [&str; 4] =
@@ -37,7 +37,7 @@ pub fn read(
     pieces: &mut dyn Iterator<Item = &[u8]>,
 ) -> Vec<Reply> {
     let request =
-        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: None, stream, prefix: None };
+        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: None, stream, beginnings: Beginnings::None };
     let (mut decoder, mut replies) = (target.decoder(&request), Vec::new());
     decoder.on_head(status, headers);
     pieces.for_each(|piece| decoder.on_bytes(piece, &mut replies));

@@ -10,10 +10,17 @@ use crate::dialects::decoder::{ANSWER_BYTES_MAX, Decoder};
 use crate::dialects::prompt;
 use crate::dialects::sse::Sse;
 use crate::providers::{Target, testing};
-use crate::wire::{ClassId, RequestId, Source, Tokens, Usage};
+use crate::wire::{Beginnings, ClassId, RequestId, Source, Tokens, Usage};
 
 fn request(stream: bool) -> Request {
-    Request { id: RequestId(0), class: ClassId(0), input_tokens: 9, max_tokens: None, stream, prefix: None }
+    Request {
+        id: RequestId(0),
+        class: ClassId(0),
+        input_tokens: 9,
+        max_tokens: None,
+        stream,
+        beginnings: Beginnings::None,
+    }
 }
 
 fn target() -> Target {

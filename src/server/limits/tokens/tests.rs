@@ -2,15 +2,21 @@
 
 use super::*;
 use crate::server::units::Units;
-use crate::wire::{Cached, ClassId, Request, RequestId};
+use crate::wire::{Beginnings, Cached, ClassId, Request, RequestId};
 
 fn tokens(text: &str) -> Tokens {
     toml::from_str(text).unwrap()
 }
 
 fn job(input_tokens: u32, max_tokens: Option<u32>) -> Job {
-    let request =
-        Request { id: RequestId(0), class: ClassId(0), input_tokens, max_tokens, stream: true, prefix: None };
+    let request = Request {
+        id: RequestId(0),
+        class: ClassId(0),
+        input_tokens,
+        max_tokens,
+        stream: true,
+        beginnings: Beginnings::None,
+    };
     Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
 }
 
@@ -21,7 +27,7 @@ fn remaining(limit: &mut Tokens) -> u64 {
 /// Takes a job whose prompt a cache serves or stores in part, and settles it; what was charged then and at last.
 fn charged(text: &str, job: Job, output: u32) -> (u64, u64) {
     let mut limit = tokens(&format!("per_minute = 1_000_000\n{text}"));
-    let admitted = Admitted { at: Instant::START, tier: None, job };
+    let admitted = Admitted { at: Instant::START, tier: None, job: job.clone() };
     limit.take(Instant::START, &job);
     let at_first = 1_000_000 - remaining(&mut limit);
     let Cached { read, write, write_long } = job.cached;

@@ -8,7 +8,7 @@ use http::Method;
 use http::{HeaderMap, HeaderValue};
 use tollgate::providers::{Asked, Call, Encoder, PROVIDERS, Served};
 use tollgate::time::Instant;
-use tollgate::wire::{ClassId, Finish, Kind, Reply, Request, RequestId, Tokens, Usage};
+use tollgate::wire::{Beginnings, ClassId, Finish, Kind, Reply, Request, RequestId, Tokens, Usage};
 use tollgate_fuzz::{CONTENT_TYPES, target};
 
 fn main() -> std::io::Result<()> {
@@ -31,7 +31,7 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
     let mut target = target(provider, dialect);
     target.project = Some("p".into());
     let request =
-        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: Some(100), stream, prefix: None };
+        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: Some(100), stream, beginnings: Beginnings::None };
     let encoded = target.encode(&request);
     let headers = HeaderMap::from_iter(encoded.headers);
     let (path, query) = encoded.path.split_once('?').map_or((&*encoded.path, None), |(p, q)| (p, Some(q)));
