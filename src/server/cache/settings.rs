@@ -91,7 +91,8 @@ struct Written {
     breakpoints: Option<Breakpoints>,
     /// Whether the usage tells, and the price charges, what is stored; else it is input like any other.
     counts_writes: Option<bool>,
-    /// Beginnings held at once; beyond it the one that would expire first leaves. No bound where it is not given.
+    /// Beginnings held at once; beyond it the one that would expire first leaves. Where it is not given a simulation has
+    /// no bound, and a mock 1,048,576.
     entries_max: Option<u32>,
 }
 
