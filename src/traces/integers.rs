@@ -78,7 +78,7 @@ mod tests {
         let (cut, rest, numbers) = cut_of("{\"t\": 1, \"ids\" : [ 0, 12,9999999999999999999 ,3], \"b\": {}}");
         assert_eq!(rest, "{\"t\": 1, \"ids\" : [], \"b\": {}}");
         assert_eq!(numbers, [0, 12, 9_999_999_999_999_999_999, 3]);
-        assert_eq!(cut, Some(Cut { start: 18, length: 30 }));
+        assert_eq!(cut, Some(Cut { start: 18, length: 29 }));
     }
 
     #[test]
