@@ -72,6 +72,7 @@ fn job(number: u64) -> Job {
         max_tokens: Some(500),
         stream: true,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     Job { request, answer_tokens: 100, reasoning_tokens: 0, cached: Cached::NONE }
 }

@@ -43,6 +43,7 @@ fn chunks(criterion: &mut Criterion) {
         max_tokens: None,
         stream: true,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     let mut group = criterion.benchmark_group("openai_chat");
     group.throughput(Throughput::Elements(CHUNKS));

@@ -133,6 +133,7 @@ macro_rules! kinds {
     }) => {
         $(#[$meta])*
         #[derive(Clone, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "settings are few, and moved once")]
         $vis enum $name { $($variant($variant)),+ }
 
         impl $name {

@@ -15,6 +15,7 @@ pub mod number;
 pub mod outbox;
 pub mod outcome;
 pub mod price;
+pub mod prompts;
 pub mod rng;
 pub mod section;
 pub mod time;

@@ -21,6 +21,7 @@ pub enum Purpose {
     Class = 3,
     Drift = 32,
     Hedge = 4,
+    Images = 42,
     InputLength = 5,
     Jitter = 6,
     Latency = 7,

@@ -4,11 +4,12 @@ use crate::client::dispatcher::{self, Action, Dispatcher, Spent};
 use crate::error::{Error, Result};
 use crate::machines;
 use crate::outcome::Outcome;
-use crate::providers::{Speech, Terms};
+use crate::providers::{ImageRule, Speech, Terms};
 use crate::scenario::Scenario;
 use crate::server::cloud::Cloud;
 use crate::server::endpoint::Detail;
 use crate::time::Instant;
+use crate::wire::Job;
 
 /// How a simulation went.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -79,6 +80,7 @@ struct World {
 /// What calls to an endpoint, and their answers, have room for, and on which terms they are served.
 struct Line {
     speech: Speech,
+    images: ImageRule,
     terms: Terms<'static>,
 }
 
@@ -87,7 +89,7 @@ impl Line {
         let spec = &scenario.endpoints[index];
         let speech = spec.provider.get().speech(spec.dialect().name());
         let speech = if spec.service_tier.is_some() { speech.asking_tier() } else { speech };
-        Line { speech, terms: scenario.terms(index) }
+        Line { speech, images: spec.image_rule(), terms: scenario.terms(index) }
     }
 }
 
@@ -120,14 +122,15 @@ impl World {
                     Action::Done(outcome) => return Some(outcome),
                     Action::Send { id, endpoint, job } => {
                         self.client.on_event(now, dispatcher::Event::Sent { id, at: now });
-                        let Line { speech, terms } = &self.lines[usize::from(endpoint.0)];
+                        let Line { speech, images, terms } = &self.lines[usize::from(endpoint.0)];
+                        let job = Job { request: images.counted(job.request), ..job };
                         self.cloud.offer(now, endpoint.0.into(), (id, speech.ask(job)), terms.spill);
                     }
                 }
             }
             let mut is_silent = true;
             while let Some(said) = self.cloud.replies().next() {
-                let Line { speech, terms } = &self.lines[said.asked];
+                let Line { speech, terms, .. } = &self.lines[said.asked];
                 let reply = speech.tell(said.reply, terms.tier);
                 self.client.on_event(now, dispatcher::Event::Reply { id: said.id, at: now, reply });
                 is_silent = false;

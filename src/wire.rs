@@ -30,13 +30,52 @@ pub struct AttemptId {
 pub struct Request {
     pub id: RequestId,
     pub class: ClassId,
-    /// Prompt length in tokens.
+    /// Prompt length in tokens, its images included.
     pub input_tokens: u32,
     /// The cap on generated tokens (reasoning included) sent with the request, if one is sent.
     pub max_tokens: Option<u32>,
     pub stream: bool,
     /// What the prompt begins with, where others begin so too.
     pub beginnings: Beginnings,
+    pub content: Content,
+}
+
+/// What a prompt holds beside made-up text.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Content {
+    /// Its text is that of the class's file of prompts, by its number there.
+    pub row: Option<u32>,
+    pub images: Images,
+}
+
+/// Images of one size.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Images {
+    pub count: u16,
+    /// In pixels, as is `height`.
+    pub width: u16,
+    pub height: u16,
+    /// What each has in [`Request::input_tokens`]: the most that any endpoint counts for it.
+    pub tokens_each: u32,
+}
+
+impl Content {
+    pub const TEXT: Content =
+        Content { row: None, images: Images { count: 0, width: 0, height: 0, tokens_each: 0 } };
+}
+
+impl Images {
+    /// All of them, in tokens.
+    pub fn tokens(&self) -> u32 {
+        self.tokens_each.saturating_mul(self.count.into())
+    }
+}
+
+impl Request {
+    /// The prompt without its images, in tokens.
+    pub fn text_tokens(&self) -> u32 {
+        self.input_tokens.saturating_sub(self.content.images.tokens())
+    }
 }
 
 /// The beginnings that a prompt has in common with others, shortest first, each within the next: a system prompt, the

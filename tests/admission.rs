@@ -164,6 +164,7 @@ fn agrees(scenario: &Scenario, cloud: &mut Cloud, row: &[&str]) -> bool {
         max_tokens: number(5),
         stream: row[8] == "true",
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     let (answer_tokens, reasoning_tokens) = (number(6).unwrap(), number(7).unwrap());
     let job = Job { request, answer_tokens, reasoning_tokens, cached: Cached::NONE };

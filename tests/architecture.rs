@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 7] = [
         "outbox",
         "outcome",
         "price",
+        "prompts",
         "rng",
         "section",
         "time",

@@ -135,6 +135,7 @@ fn jobs(endpoint: usize) -> impl Iterator<Item = (AttemptId, Job)> {
             max_tokens: Some(16),
             stream: true,
             beginnings: Beginnings::from(beginnings.iter().map(prefix).collect::<Vec<_>>()),
+            content: Default::default(),
         };
         let job = Job { request, answer_tokens: 2, reasoning_tokens: 0, cached: Cached::NONE };
         (AttemptId { request: id, nth: 0 }, job)

@@ -40,7 +40,7 @@ fn plan(scenario: &Scenario, class: &str) -> Vec<String> {
         if name(&workload, &job.request) == class {
             let request = job.request;
             // A prefix's number is that of its class and its group.
-            let prefix = request.prefix.map(|prefix| (prefix.id as u32, prefix.tokens));
+            let prefix = request.beginnings.longest().map(|prefix| (prefix.id as u32, prefix.tokens));
             let lengths = (request.input_tokens, job.answer_tokens, job.reasoning_tokens);
             plan.push(format!("{at:?} {lengths:?} {prefix:?}"));
         }

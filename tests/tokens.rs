@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tiktoken::get_encoding;
 use tollgate::dialects::prompt;
-use tollgate::wire::{ClassId, Prefix, Request, RequestId};
+use tollgate::wire::{Beginnings, ClassId, Content, Prefix, Request, RequestId};
 
 /// GPT-4o, GPT-4.1, GPT-5 and o-series; GPT-4 and GPT-3.5.
 const VOCABULARIES: [&str; 2] = ["o200k_base", "cl100k_base"];
@@ -37,11 +37,25 @@ fn every_word_is_a_single_token_in_both_vocabularies() {
 fn prompts_of_any_length_have_as_many_tokens_as_they_say() {
     for vocabulary in VOCABULARIES {
         for (id, tokens) in [(0, 1), (1, 10), (2, 11), (3, 12), (4, 1000), (5, 70_000)] {
-            let prefix = Some(Prefix { id: 9, tokens: tokens / 2, is_long: false }).filter(|_| id % 2 == 1);
+            let prefix = Prefix { id: 9, tokens: tokens / 2, is_long: false, is_stored: true };
+            let beginnings = Beginnings::from(Some(prefix).filter(|_| id % 2 == 1));
             let (id, class) = (RequestId(id), ClassId(0));
-            let request = Request { id, class, input_tokens: tokens, max_tokens: None, stream: true, prefix };
-            let prompt = text([prompt::shared(prefix), prompt::own(&request)].concat());
+            let request = Request {
+                id,
+                class,
+                input_tokens: tokens,
+                max_tokens: None,
+                stream: true,
+                beginnings: beginnings.clone(),
+                content: Content::TEXT,
+            };
+            let shared = prompt::shared(&beginnings).flatten();
+            let prompt = text(shared.chain(prompt::own(&request)));
             assert_eq!(count(vocabulary, &prompt), tokens as usize, "{vocabulary}, {tokens} tokens");
+            let busting = prompt::bust(id);
+            let whole = format!("{busting}Why is the sky blue?");
+            let (alone, after) = (count(vocabulary, "Why is the sky blue?"), count(vocabulary, &whole));
+            assert_eq!(after, prompt::BUST_TOKENS as usize + alone, "{vocabulary}: {whole}");
         }
     }
 }

@@ -54,7 +54,26 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             Some(length) => format!("{} tokens", show::count_of(length.mean().round() as u64)),
             None => "lengths from the trace".into(),
         };
-        let (input, mut output) = (tokens(&class.input), tokens(&class.output));
+        let (mut input, mut output) = (tokens(&class.input), tokens(&class.output));
+        if let Some(source) = class.prompts.as_ref().and_then(|prompts| prompts.source()) {
+            let (prompts, answers) = source.means();
+            let mean = |tokens: f64| show::count_of(tokens.round() as u64);
+            input = format!(
+                "{} tokens, {} prompts of {}",
+                mean(prompts),
+                show::count_of(source.rows() as u64),
+                source.path().display()
+            );
+            output = answers.map_or(output, |answers| format!("{} tokens", mean(answers)));
+        }
+        if let Some(images) = &class.images {
+            input += &format!(
+                " and {:.1} images of {} × {} pixels",
+                images.count.mean(),
+                images.width,
+                images.height
+            );
+        }
         let lengths = match &class.session {
             Some(session) => {
                 let requests = show::count_of(session.requests_mean().round() as u64);

@@ -14,6 +14,7 @@ use tollgate::http::tls::Roots;
 use tollgate::machines;
 use tollgate::mock::{Embedded, Mock};
 use tollgate::price::Money;
+use tollgate::providers::{Contents, Target};
 use tollgate::report::show;
 use tollgate::report::summary::Verb;
 use tollgate::run::{Ending, Input, Interrupts, Remote, Transport, run};
@@ -199,6 +200,7 @@ fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
 }
 
 fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<Remote> {
+    let contents = Contents::new(&scenario.classes);
     let mut mocks = embedded.map_or(&[] as &[String], Embedded::urls).iter();
     let remote = |spec: &EndpointSpec| {
         let base_url = match spec.is_mock() {
@@ -211,7 +213,7 @@ fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<Remote> {
         Remote {
             name: spec.name.clone(),
             base_url,
-            target: spec.target(),
+            target: Target { contents: contents.clone(), ..spec.target() },
             hints: spec.hints || spec.is_mock(),
         }
     };

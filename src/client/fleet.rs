@@ -222,6 +222,7 @@ mod tests {
         max_tokens: None,
         stream: true,
         beginnings: Beginnings::None,
+        content: crate::wire::Content::TEXT,
     };
 
     #[test]

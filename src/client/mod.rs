@@ -7,6 +7,7 @@ mod event;
 pub mod fleet;
 mod flight;
 pub mod hedge;
+pub mod images;
 pub mod lengths;
 pub mod plan;
 pub mod prefix;

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::arrivals::AnyArrivals;
+use super::images::Pictures;
 use super::lengths::AnyLength;
 use super::prefix::{Groups, SharedPrefix};
 use super::purse::Budget;
@@ -13,9 +14,10 @@ use super::sessions::AnySession;
 use super::stream::{Due, Origin, Stream};
 use crate::index::Ring;
 use crate::number::{Correlation, Positive, Span};
+use crate::prompts::Prompts;
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
-use crate::wire::{Beginnings, Cached, ClassId, Job, Request, RequestId};
+use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Request, RequestId};
 
 /// A kind of request, with what its users expect.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -39,7 +41,13 @@ pub struct Class {
     /// The beginning that its prompts share, which prompt caches can hold; none, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<SharedPrefix>,
-    /// Visible answer length in tokens. Not needed where the arrivals bring lengths.
+    /// Prompts of one's own in place of made-up ones: their lengths go with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<Prompts>,
+    /// Images in its prompts, beside the text whose length `input` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<Pictures>,
+    /// Visible answer length in tokens. Not needed where the arrivals bring lengths, or where the file of prompts does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<AnyLength>,
     /// The rank correlation (Spearman's) of prompt and answer lengths: above 0, long prompts have long answers. Both
@@ -160,6 +168,8 @@ pub struct Workload {
     next_id: u64,
     /// How often each request of the plan is asked.
     copies: u64,
+    /// How many requests of each class there were, copies counted once.
+    drawn: Vec<u64>,
     /// What is asked again, and how often.
     repeated: Option<(Planned, u64)>,
     /// What requests under way came of.
@@ -189,8 +199,8 @@ impl Workload {
         let groups = |(id, class): (ClassId, &Class)| Some(Groups::new(id, class.prefix.as_ref()?));
         let prefixes = ids().map(groups).collect();
         let (next_id, copies, repeated, origins) = (0, 1, None, Ring::new());
-        let ended = FxHashMap::default();
-        Workload { classes, prefixes, streams, next_id, copies, repeated, origins, ended }
+        let (ended, drawn) = (FxHashMap::default(), vec![0; classes.len()]);
+        Workload { drawn, classes, prefixes, streams, next_id, copies, repeated, origins, ended }
     }
 
     /// The same plan with every request asked so many times at once; at least once.
@@ -265,23 +275,34 @@ impl Workload {
         let due = self.streams[stream].next()?;
         let turn = due.turn.as_ref().map(|turn| turn.id);
         let origin = Origin { stream, class: due.class, nth: due.nth, turn };
-        let job = self.job(&due, self.streams[stream].rng());
+        let drawn = &mut self.drawn[usize::from(due.class.0)];
+        *drawn += 1;
+        let nth = *drawn - 1;
+        let job = self.job(&due, nth, self.streams[stream].rng());
         Some(Planned { at: due.arrival.at, job, origin })
     }
 
-    /// What is asked, yet without its number: chance is keyed by what copies are copies of.
-    fn job(&self, due: &Due, rng: &Rng) -> Job {
+    /// What is asked, the `nth` request of its class, yet without its number: chance is keyed by what copies are
+    /// copies of.
+    fn job(&self, due: &Due, nth: u64, rng: &Rng) -> Job {
         let class = self.class(due.class);
         let draw = |purpose, length: &Option<AnyLength>| {
             length.as_ref().map_or(0, |length| length.draw(&mut rng.of(purpose, due.nth, 0)))
         };
-        let (input_tokens, answer_tokens) = match (&due.turn, due.arrival.lengths) {
-            (Some(turn), _) => (turn.input_tokens, turn.answer_tokens),
-            (None, Some(lengths)) => (lengths.input, lengths.output),
-            (None, None) => class.correlated(due.nth, rng).unwrap_or_else(|| {
+        let prompts = class.prompts.as_ref().filter(|_| due.turn.is_none());
+        let own = prompts.and_then(|prompts| prompts.pick(nth, due.class, rng));
+        let answer = || draw(Purpose::AnswerLength, &class.output);
+        let (input_tokens, answer_tokens) = match (&due.turn, due.arrival.lengths, &own) {
+            (Some(turn), ..) => (turn.input_tokens, turn.answer_tokens),
+            (None, Some(lengths), _) => (lengths.input, lengths.output),
+            (None, None, Some((_, entry))) => {
+                (entry.input_tokens, entry.output_tokens.unwrap_or_else(answer))
+            }
+            (None, None, None) => class.correlated(due.nth, rng).unwrap_or_else(|| {
                 (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output))
             }),
         };
+        let images = class.images.as_ref().map_or(Images::default(), |images| images.draw(due.nth, rng));
         let reasoning = due.arrival.lengths.and_then(|lengths| lengths.reasoning);
         let reasoning_tokens = match &due.turn {
             Some(turn) => turn.reasoning_tokens,
@@ -296,10 +317,11 @@ impl Workload {
             request: Request {
                 id: RequestId(due.nth),
                 class: due.class,
-                input_tokens,
-                max_tokens: class.max_tokens,
+                input_tokens: input_tokens.saturating_add(images.tokens()),
+                max_tokens: own.and_then(|(_, entry)| entry.max_tokens).or(class.max_tokens),
                 stream: class.stream,
                 beginnings,
+                content: Content { row: own.map(|(row, _)| row), images },
             },
             answer_tokens,
             reasoning_tokens,

@@ -12,7 +12,7 @@ mod writer;
 use serde_json::{Map, Value, json};
 
 pub use self::message::is_cut;
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, images, prompt};
 use crate::wire::{Prefix, Tier};
 
 pub struct AnthropicMessages;
@@ -27,7 +27,12 @@ impl Dialect for AnthropicMessages {
             body.insert("model".into(), ask.model.into());
         }
         body.insert("max_tokens".into(), ask.request.max_tokens.unwrap_or(MAX_TOKENS).into());
-        body.insert("messages".into(), json!([{"role": "user", "content": content(ask)}]));
+        if ask.instructions() > 0 {
+            let instructions = json!({"type": "text", "text": prompt::PLACE});
+            body.insert("system".into(), vec![instructions; ask.instructions()].into());
+        }
+        let turns = ask.turns("assistant", "content", &prompt::PLACE.into(), content(ask));
+        body.insert("messages".into(), turns.into());
         if let Some(tier) = ask.service_tier {
             body.insert("service_tier".into(), tier.into());
         }
@@ -42,6 +47,10 @@ impl Dialect for AnthropicMessages {
     }
 
     fn needs_max_tokens(&self) -> bool {
+        true
+    }
+
+    fn takes_images(&self) -> bool {
         true
     }
 
@@ -62,9 +71,9 @@ impl Dialect for AnthropicMessages {
     }
 }
 
-/// The prompt: a text, or blocks where parts of it are to be cached.
+/// The last message: a text, or its blocks where parts of it are to be cached or some are images.
 fn content(ask: &Ask<'_>) -> Value {
-    if ask.marked.is_empty() {
+    if ask.is_plain() {
         return prompt::PLACE.into();
     }
     let spell = |text: &str, breakpoint: Option<&Prefix>| {
@@ -77,7 +86,8 @@ fn content(ask: &Ask<'_>) -> Value {
         }
         vec![block]
     };
-    ask.parts(BREAKPOINTS_MAX, spell).into()
+    let source = json!({"type": "base64", "media_type": images::MEDIA_TYPE, "data": prompt::IMAGE_PLACE});
+    ask.parts(BREAKPOINTS_MAX, spell, json!({"type": "image", "source": source})).into()
 }
 
 /// With more in a prompt the service refuses it.

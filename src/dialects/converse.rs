@@ -10,7 +10,7 @@ mod writer;
 use serde_json::{Map, Value, json};
 
 pub use self::call::malformed;
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, tier};
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
 use crate::wire::{Prefix, Tier};
 
 pub struct Converse;
@@ -29,8 +29,13 @@ impl Dialect for Converse {
             }));
             blocks
         };
-        let content = ask.parts(CACHE_POINTS_MAX, spell);
-        body.insert("messages".into(), json!([{"role": "user", "content": content}]));
+        let text = json!({"text": prompt::PLACE});
+        if ask.instructions() > 0 {
+            body.insert("system".into(), vec![text.clone(); ask.instructions()].into());
+        }
+        let image = json!({"image": {"format": "png", "source": {"bytes": prompt::IMAGE_PLACE}}});
+        let last = ask.parts(CACHE_POINTS_MAX, spell, image);
+        body.insert("messages".into(), ask.turns("assistant", "content", &json!([text]), last.into()).into());
         if let Some(max) = ask.request.max_tokens {
             body.insert("inferenceConfig".into(), json!({"maxTokens": max}));
         }
@@ -42,6 +47,10 @@ impl Dialect for Converse {
 
     fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader> {
         Box::new(reader::ConverseReader::new(ask))
+    }
+
+    fn takes_images(&self) -> bool {
+        true
     }
 
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {

@@ -10,7 +10,7 @@ mod writer;
 
 use serde_json::{Map, Value, json};
 
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt};
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, images, prompt};
 use crate::wire::Tier;
 
 pub struct Gemini;
@@ -26,7 +26,14 @@ impl Dialect for Gemini {
         }
         config.insert("thinkingConfig".into(), json!({"includeThoughts": true}));
         let mut body = Map::new();
-        body.insert("contents".into(), json!([{"role": "user", "parts": [{"text": prompt::PLACE}]}]));
+        let text = json!({"text": prompt::PLACE});
+        if ask.instructions() > 0 {
+            let parts = vec![text.clone(); ask.instructions()];
+            body.insert("systemInstruction".into(), json!({"parts": parts}));
+        }
+        let image = json!({"inlineData": {"mimeType": images::MEDIA_TYPE, "data": prompt::IMAGE_PLACE}});
+        let last = ask.parts(0, |text, _| vec![json!({"text": text})], image);
+        body.insert("contents".into(), ask.turns("model", "parts", &json!([text]), last.into()).into());
         body.insert("generationConfig".into(), config.into());
         if let Some(tier) = ask.service_tier {
             body.insert("serviceTier".into(), tier.into());
@@ -36,6 +43,10 @@ impl Dialect for Gemini {
 
     fn reader(&self, ask: &Ask<'_>) -> Box<dyn Reader> {
         Box::new(reader::GeminiReader::new(ask.request))
+    }
+
+    fn takes_images(&self) -> bool {
+        true
     }
 
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {

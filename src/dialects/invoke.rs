@@ -32,6 +32,10 @@ impl Dialect for Invoke {
         spoken("").needs_max_tokens()
     }
 
+    fn takes_images(&self) -> bool {
+        true
+    }
+
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         let model = path.model.as_deref().unwrap_or_default();
         let fields: Map<String, Value> = serde_json::from_slice(body).map_err(|_| converse::malformed())?;

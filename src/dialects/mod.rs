@@ -20,6 +20,7 @@ pub mod decoder;
 pub mod events;
 mod fields;
 pub mod frames;
+pub mod images;
 pub mod json_array;
 mod progress;
 pub mod prompt;
@@ -36,11 +37,12 @@ use bytes::BytesMut;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use self::decoder::{Decoder, Marks};
 pub use self::events::{Events, Framing};
 use crate::kind;
+use crate::prompts::Role;
 use crate::wire::{Beginnings, Cached, Fault, Finish, Prefix, Reply, Request, Tier, Tokens};
 
 /// Every dialect, by the name that providers and scenarios call it.
@@ -65,6 +67,16 @@ pub trait Dialect: Send + Sync {
 
     /// Whether a call without a cap on its answer is refused, or cut so short that nobody wants it.
     fn needs_max_tokens(&self) -> bool {
+        false
+    }
+
+    /// Whether prompts can have several turns; else they are one text.
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
+    /// Whether prompts can hold images.
+    fn takes_images(&self) -> bool {
         false
     }
 
@@ -103,20 +115,28 @@ pub struct Ask<'a> {
     pub service_tier: Option<&'a str>,
     /// The beginnings that callers mark for the provider's cache, shortest first.
     pub marked: &'a [Prefix],
+    /// Who says each of the prompt's texts; the last is the user's.
+    pub roles: &'a [Role],
 }
 
 impl Ask<'_> {
     /// Whether the prompt has more than its marked beginnings: some services take no empty text.
     pub fn has_own(&self) -> bool {
-        self.marked.last().is_none_or(|longest| longest.tokens < self.request.input_tokens)
+        self.marked.last().is_none_or(|longest| longest.tokens < self.request.text_tokens())
     }
 
-    /// The prompt in parts, as `spell` has them: what each marked beginning adds to the one before, with the breakpoint
-    /// at its end, and the prompt's own text. Breakpoints stand at the ends of the longest, `breakpoints_max` of them.
+    /// Whether the last turn is one text and nothing else.
+    pub fn is_plain(&self) -> bool {
+        self.marked.is_empty() && self.request.content.images.count == 0
+    }
+
+    /// The last turn in parts, as `spell` has them: what each marked beginning adds to the one before, with the
+    /// breakpoint at its end, and the prompt's own text; and an `image` for each that it holds. Breakpoints stand at the ends of the longest, `breakpoints_max` of them.
     pub fn parts(
         &self,
         breakpoints_max: usize,
         spell: impl Fn(&str, Option<&Prefix>) -> Vec<Value>,
+        image: Value,
     ) -> Vec<Value> {
         let stored = self.marked.iter().rev().filter(|prefix| prefix.is_stored);
         let least = stored.take(breakpoints_max).last().map_or(u32::MAX, |prefix| prefix.tokens);
@@ -124,7 +144,25 @@ impl Ask<'_> {
         let breakpoints = self.marked.iter().map(|prefix| Some(prefix).filter(has_breakpoint));
         let shared = breakpoints.flat_map(|breakpoint| spell(prompt::SHARED_PLACE, breakpoint));
         let own = self.has_own().then(|| spell(prompt::PLACE, None));
-        shared.chain(own.into_iter().flatten()).collect()
+        let images = std::iter::repeat_n(image, self.request.content.images.count.into());
+        shared.chain(own.into_iter().flatten()).chain(images).collect()
+    }
+
+    /// How many of the texts are instructions; they come first.
+    pub fn instructions(&self) -> usize {
+        self.roles.iter().filter(|role| **role == Role::System).count()
+    }
+
+    /// The turns after the instructions, each with its content under `key`: `last` for the last, `text` for others.
+    /// `model` is what the dialect calls the role that answers.
+    pub fn turns(&self, model: &str, key: &str, text: &Value, last: Value) -> Vec<Value> {
+        let spoken = self.roles.iter().filter(|role| **role != Role::System);
+        let role = |role: &Role| if *role == Role::Assistant { model.to_string() } else { "user".into() };
+        let mut turns: Vec<Value> = spoken.map(|spoken| json!({"role": role(spoken), key: text})).collect();
+        if let Some(turn) = turns.last_mut() {
+            turn[key] = last;
+        }
+        turns
     }
 }
 

@@ -11,8 +11,8 @@ pub use self::call::{min_tokens, model};
 pub use self::chunk::Written;
 pub use self::reader::ChatReader;
 pub use self::writer::{FAILURE, usage};
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
-use crate::wire::Tier;
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, images, prompt, tier};
+use crate::wire::{Prefix, Tier};
 
 pub struct OpenaiChat;
 
@@ -22,11 +22,12 @@ impl Dialect for OpenaiChat {
         if !ask.in_path.model {
             body.insert("model".into(), ask.model.into());
         }
-        let content: Value = match ask.marked {
-            [] => prompt::PLACE.into(),
-            _ => parts(ask, "text").into(),
-        };
-        body.insert("messages".into(), json!([{"role": "user", "content": content}]));
+        let instructions = json!({"role": "system", "content": prompt::PLACE});
+        let mut messages = vec![instructions; ask.instructions()];
+        let image = json!({"type": "image_url", "image_url": {"url": images::data_url()}});
+        let last = if ask.is_plain() { prompt::PLACE.into() } else { parts(ask, "text", image).into() };
+        messages.extend(ask.turns("assistant", "content", &prompt::PLACE.into(), last));
+        body.insert("messages".into(), messages.into());
         if !ask.marked.is_empty() {
             // Without it the service stores, and bills, the whole prompt too.
             body.insert("prompt_cache_options".into(), json!({"mode": "explicit"}));
@@ -50,6 +51,10 @@ impl Dialect for OpenaiChat {
         Box::new(reader::ChatReader::new(ask.request))
     }
 
+    fn takes_images(&self) -> bool {
+        true
+    }
+
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         call::read(body, path)
     }
@@ -63,15 +68,17 @@ impl Dialect for OpenaiChat {
     }
 }
 
-/// The prompt in parts of this type, with breakpoints at the ends of those that are to be cached.
-pub(super) fn parts(ask: &Ask<'_>, kind: &str) -> Vec<Value> {
-    ask.parts(BREAKPOINTS_MAX, |text, breakpoint| {
+/// The last message in parts: texts of this type, with breakpoints at the ends of those that are to be cached, and
+/// images.
+pub(super) fn parts(ask: &Ask<'_>, kind: &str, image: Value) -> Vec<Value> {
+    let spell = |text: &str, breakpoint: Option<&Prefix>| {
         let mut part = json!({"type": kind, "text": text});
         if breakpoint.is_some() {
             part["prompt_cache_breakpoint"] = json!({"mode": "explicit"});
         }
         vec![part]
-    })
+    };
+    ask.parts(BREAKPOINTS_MAX, spell, image)
 }
 
 /// Of a prompt the service writes the latest four, and looks for the latest 80 in what it holds.

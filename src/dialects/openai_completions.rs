@@ -39,6 +39,10 @@ impl Dialect for OpenaiCompletions {
         true
     }
 
+    fn takes_turns(&self) -> bool {
+        false
+    }
+
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         let body = object(body)?;
         let fields = Fields(&body);

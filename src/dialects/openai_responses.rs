@@ -7,7 +7,7 @@ mod writer;
 use serde_json::{Map, Value, json};
 
 use super::openai_chat::parts;
-use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, prompt, tier};
+use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, images, prompt, tier};
 use crate::wire::Tier;
 
 pub struct OpenaiResponses;
@@ -42,6 +42,10 @@ impl Dialect for OpenaiResponses {
         Box::new(reader::ResponsesReader::new(ask.request))
     }
 
+    fn takes_images(&self) -> bool {
+        true
+    }
+
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         call::read(body, path)
     }
@@ -55,12 +59,17 @@ impl Dialect for OpenaiResponses {
     }
 }
 
-/// The prompt: a text, or a message in parts where some are to be cached.
+/// The prompt: a text, or messages of which the last may have parts, some to be cached, some images.
 fn input(ask: &Ask<'_>) -> Value {
-    match ask.marked {
-        [] => prompt::PLACE.into(),
-        _ => json!([{"role": "user", "content": parts(ask, "input_text")}]),
+    let plain = Value::from(prompt::PLACE);
+    if ask.is_plain() && ask.roles.len() == 1 {
+        return plain;
     }
+    let image = json!({"type": "input_image", "image_url": images::data_url()});
+    let last = if ask.is_plain() { plain.clone() } else { parts(ask, "input_text", image).into() };
+    let mut input = vec![json!({"role": "system", "content": plain}); ask.instructions()];
+    input.extend(ask.turns("assistant", "content", &plain, last));
+    input.into()
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 
+pub use crate::prompts::{BUST_TOKENS, CHARS_PER_TOKEN, estimate};
 use crate::rng::mix;
-use crate::wire::{Beginnings, Request};
+use crate::wire::{Beginnings, Request, RequestId};
 
 /// Stands in a body where the prompt's text belongs, until it is put there.
 pub const PLACE: &str = "{prompt}";
@@ -17,8 +18,8 @@ pub const PLACE: &str = "{prompt}";
 /// Stands where the beginning that prompts share belongs, if it stands apart.
 pub const SHARED_PLACE: &str = "{shared}";
 
-/// Characters of a token of our own text, and the mock's guess for any other.
-pub const CHARS_PER_TOKEN: u64 = 4;
+/// Stands where an image belongs, in base64.
+pub const IMAGE_PLACE: &str = "{image}";
 
 /// What each of the beginnings adds to the one before, in pieces. A text goes on where the same id ended before.
 pub fn shared(beginnings: &Beginnings) -> impl Iterator<Item = Vec<Bytes>> {
@@ -37,7 +38,13 @@ pub fn shared(beginnings: &Beginnings) -> impl Iterator<Item = Vec<Bytes>> {
 /// What a prompt has of its own, after what it shares, in pieces. The same request always gets the same prompt.
 pub fn own(request: &Request) -> Vec<Bytes> {
     let shared = request.beginnings.longest().map_or(0, |longest| longest.tokens);
-    text(mix(request.id.0), 0, request.input_tokens.saturating_sub(shared))
+    text(mix(request.id.0), 0, request.text_tokens().saturating_sub(shared))
+}
+
+/// A line of [`BUST_TOKENS`] tokens that only this request has, to stand before a prompt that others have too.
+pub fn bust(id: RequestId) -> String {
+    let words = text(mix(id.0), 0, UNIQUE_WORDS).concat();
+    format!("{}   \n", String::from_utf8_lossy(&words))
 }
 
 /// A text from its `from`-th token until before its `until`-th, in pieces. The first words spell the key, so texts of
@@ -61,11 +68,6 @@ pub fn words(from: u64, count: u32) -> impl Iterator<Item = &'static [u8]> {
         left -= piece.len();
         (!piece.is_empty()).then_some(piece)
     })
-}
-
-/// Tokens of a text of `chars` characters, all its parts together: a quarter of them, rounded up.
-pub fn estimate(chars: u64) -> u32 {
-    u32::try_from(chars.div_ceil(CHARS_PER_TOKEN)).unwrap_or(u32::MAX)
 }
 
 /// The token that the lowest bits of `key` choose.
@@ -105,8 +107,15 @@ mod tests {
         let prefix =
             |(id, tokens): &(u64, u32)| Prefix { id: *id, tokens: *tokens, is_long: false, is_stored: true };
         let beginnings = Beginnings::new(beginnings.iter().map(prefix).collect());
-        let request =
-            Request { id, class: ClassId(0), input_tokens, max_tokens: None, stream: true, beginnings };
+        let request = Request {
+            id,
+            class: ClassId(0),
+            input_tokens,
+            max_tokens: None,
+            stream: true,
+            beginnings,
+            content: Default::default(),
+        };
         let shared = shared(&request.beginnings).flatten();
         shared.chain(own(&request)).collect::<Vec<_>>().concat()
     }
@@ -187,6 +196,13 @@ mod tests {
     fn part_of_a_token_is_a_token() {
         assert_eq!([0, 1, 4, 5].map(estimate), [0, 1, 1, 2]);
         assert_eq!(estimate(u64::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn what_busts_caches_is_as_long_as_it_says_and_always_another() {
+        let lines: BTreeSet<_> = (0..2000).map(|id| bust(RequestId(id))).collect();
+        assert_eq!(lines.len(), 2000);
+        assert!(lines.iter().all(|line| estimate(line.len() as u64) == BUST_TOKENS && line.ends_with('\n')));
     }
 
     #[test]

@@ -132,8 +132,8 @@ impl Client {
     /// Must be called inside a local runtime.
     pub fn send(&mut self, id: AttemptId, endpoint: EndpointId, job: &Job) {
         let route = Rc::clone(&self.routes[usize::from(endpoint.0)]);
-        let hints = route.remote.hints.then(|| Hints::new(id, job));
-        let encoded = route.remote.target.encode(&job.request);
+        let hints = route.remote.hints.then(|| Hints::new(id, job, &route.remote.target));
+        let encoded = route.remote.target.load(&job.request);
         let decoder = route.remote.target.decoder(&job.request);
         let line = Line { id, events: self.events.clone(), is_over: false };
         let attempt = tokio::task::spawn_local(attempt(route, line, encoded, hints, decoder));
@@ -258,10 +258,14 @@ impl Drop for Line {
 async fn attempt(
     route: Rc<Route>,
     mut line: Line,
-    mut encoded: Encoded,
+    encoded: std::result::Result<Encoded, Fault>,
     hints: Option<Hints>,
     mut decoder: Decoder,
 ) {
+    let mut encoded = match encoded {
+        Ok(encoded) => encoded,
+        Err(fault) => return line.broken(route.clock.now(), fault),
+    };
     if let Err(fault) = route.authorize(&mut encoded).await {
         return line.broken(route.clock.now(), fault);
     }

@@ -298,6 +298,7 @@ impl State {
         let hinted = hints.as_ref().map(|hints| hints.id).filter(|id| !self.callers.contains_key(id));
         let id = hinted.unwrap_or(own);
         self.next_id += u64::from(id == own);
+        let told = hints.as_ref().and_then(|hints| hints.input_tokens);
         let (drawn, beginnings) = match hints {
             Some(hints) => ((ClassId(0), hints.answer_tokens, hints.reasoning_tokens), hints.beginnings),
             None => (self.lottery.draw(id.request), asked.beginnings.clone()),
@@ -307,10 +308,11 @@ impl State {
         let request = Request {
             id: id.request,
             class,
-            input_tokens: asked.input_tokens,
+            input_tokens: told.unwrap_or(asked.input_tokens),
             max_tokens: asked.max_tokens,
             stream: asked.stream,
             beginnings,
+            content: Default::default(),
         };
         (id, Job { request, answer_tokens, reasoning_tokens, cached: Cached::NONE })
     }

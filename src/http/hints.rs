@@ -3,12 +3,14 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::providers::Target;
 use crate::wire::{AttemptId, Beginnings, Job, Prefix, RequestId};
 
 const REQUEST: HeaderName = HeaderName::from_static("x-tollgate-request");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-tollgate-attempt");
 const ANSWER: HeaderName = HeaderName::from_static("x-tollgate-answer");
 const REASONING: HeaderName = HeaderName::from_static("x-tollgate-reasoning");
+const INPUT: HeaderName = HeaderName::from_static("x-tollgate-input");
 const BEGINNINGS: HeaderName = HeaderName::from_static("x-tollgate-beginnings");
 
 /// What the headers say.
@@ -17,13 +19,23 @@ pub struct Hints {
     pub id: AttemptId,
     pub answer_tokens: u32,
     pub reasoning_tokens: u32,
+    /// Prompt length, where the mock would guess another than a file of prompts says.
+    pub input_tokens: Option<u32>,
     pub beginnings: Beginnings,
 }
 
 impl Hints {
-    pub fn new(id: AttemptId, job: &Job) -> Hints {
-        let Job { answer_tokens, reasoning_tokens, .. } = *job;
-        Hints { id, answer_tokens, reasoning_tokens, beginnings: job.request.beginnings.clone() }
+    /// What a job is, as the endpoint of `target` counts its prompt.
+    pub fn new(id: AttemptId, job: &Job, target: &Target) -> Hints {
+        let Job { request, answer_tokens, reasoning_tokens, .. } = job;
+        let is_from_file = request.content.row.is_some();
+        Hints {
+            id,
+            answer_tokens: *answer_tokens,
+            reasoning_tokens: *reasoning_tokens,
+            input_tokens: is_from_file.then(|| target.images.counted(request.clone()).input_tokens),
+            beginnings: request.beginnings.clone(),
+        }
     }
 
     pub fn write(&self, headers: &mut HeaderMap) {
@@ -31,6 +43,9 @@ impl Hints {
         headers.insert(ATTEMPT, HeaderValue::from(self.id.nth));
         headers.insert(ANSWER, HeaderValue::from(self.answer_tokens));
         headers.insert(REASONING, HeaderValue::from(self.reasoning_tokens));
+        if let Some(tokens) = self.input_tokens {
+            headers.insert(INPUT, HeaderValue::from(tokens));
+        }
         let beginnings = told(self.beginnings.as_slice());
         if !beginnings.is_empty() {
             let value = HeaderValue::try_from(beginnings).expect("numbers, letters and commas can be sent");
@@ -52,6 +67,10 @@ impl Hints {
             },
             answer_tokens: u32::try_from(number(ANSWER)?).ok()?,
             reasoning_tokens: u32::try_from(number(REASONING)?).ok()?,
+            input_tokens: match headers.contains_key(INPUT) {
+                true => Some(u32::try_from(number(INPUT)?).ok()?),
+                false => None,
+            },
             beginnings: Beginnings::new(beginnings),
         })
     }
@@ -92,7 +111,13 @@ mod tests {
 
     fn hints(beginnings: Vec<Prefix>) -> Hints {
         let id = AttemptId { request: RequestId(u64::MAX), nth: 3 };
-        Hints { id, answer_tokens: 7, reasoning_tokens: 0, beginnings: Beginnings::new(beginnings) }
+        Hints {
+            id,
+            answer_tokens: 7,
+            reasoning_tokens: 0,
+            input_tokens: Some(9),
+            beginnings: Beginnings::new(beginnings),
+        }
     }
 
     #[test]

@@ -6,11 +6,12 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::encoder::id_of;
+use super::images::ImageRule;
 use super::sigv4::{Received, verify};
 use super::target::REGION;
 use super::{AnyProvider, Headers, Operation, Problem, Provider, Route, SignatureError};
 use crate::credential::{AwsKeys, Credential, Secret};
-use crate::dialects::{AnyDialect, Bad, Generate};
+use crate::dialects::{AnyDialect, Bad, Generate, images};
 use crate::time::Instant;
 
 /// A call that reached the mock, its path stripped of the endpoint's prefix.
@@ -49,6 +50,8 @@ pub struct Served {
     pub model: String,
     /// AWS region, for which calls must be signed.
     pub region: Option<String>,
+    /// How it counts images.
+    pub images: ImageRule,
     /// What the caller must show one of; where there are none, anybody is let in. `None` takes any key, or none
     /// where the vendor does without.
     pub credentials: Option<Vec<Credential>>,
@@ -121,7 +124,8 @@ impl Served {
         let answer = match route {
             Route::Generate(operation) => {
                 provider.validate(call).map_err(|bad| spell(&Problem::Bad(&bad)))?;
-                let asked = operation.read(call.body).map_err(|bad| spell(&Problem::Bad(&bad)))?;
+                let asked = operation.read(call.body).map(|asked| self.seen(asked, call.body));
+                let asked = asked.map_err(|bad| spell(&Problem::Bad(&bad)))?;
                 if !self.is_model(&asked.model) {
                     return unknown(&asked.model);
                 }
@@ -129,7 +133,8 @@ impl Served {
             }
             Route::CountTokens(operation) => {
                 provider.validate(call).map_err(|bad| spell(&Problem::Bad(&bad)))?;
-                let asked = operation.read_prompt(call.body).map_err(|bad| spell(&Problem::Bad(&bad)))?;
+                let asked = operation.read_prompt(call.body).map(|asked| self.seen(asked, call.body));
+                let asked = asked.map_err(|bad| spell(&Problem::Bad(&bad)))?;
                 if !self.is_model(&asked.model) {
                     return unknown(&asked.model);
                 }
@@ -143,6 +148,12 @@ impl Served {
             Route::Unknown => unreachable!("answered above"),
         };
         Ok(Asked::Answer(answer))
+    }
+
+    /// The call with its images counted.
+    fn seen(&self, asked: Generate, body: &[u8]) -> Generate {
+        let images = images::sizes(body).into_iter().map(|size| self.images.guess(size));
+        Generate { input_tokens: images.fold(asked.input_tokens, u32::saturating_add), ..asked }
     }
 
     fn is_model(&self, name: &str) -> bool {

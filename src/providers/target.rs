@@ -7,11 +7,14 @@ use memchr::memmem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 
+use super::contents::{Contents, Texts};
+use super::images::ImageRule;
 use super::sigv4::{Signer, ToSign};
 use super::{AnyProvider, Headers};
 use crate::credential::Credential;
 use crate::dialects::{AnyDialect, Ask, Decoder, Marks, prompt};
-use crate::wire::{Request, Tier};
+use crate::prompts::Role;
+use crate::wire::{Fault, Request, Tier};
 
 /// Where a request goes, beyond its address.
 #[derive(Clone, Debug)]
@@ -34,6 +37,10 @@ pub struct Target {
     pub headers: Headers,
     /// Fields of every body beside our own, which they replace; those of an object join ours. Null takes one away.
     pub body: Map<String, Value>,
+    /// What prompts hold beside made-up text.
+    pub contents: Contents,
+    /// How its images are counted.
+    pub images: ImageRule,
 }
 
 /// An HTTP request: always POST, its path relative to the endpoint's base URL.
@@ -61,13 +68,28 @@ impl Target {
             marks_prefix: false,
             headers: Vec::new(),
             body: Map::new(),
+            contents: Contents::default(),
+            images: ImageRule::new(None, model),
         }
     }
 
-    /// The HTTP request that asks for `request`, without a key.
+    /// The HTTP request that asks for `request`, without a key. A fault where its prompt cannot be read any more.
+    pub fn load(&self, request: &Request) -> Result<Encoded, Fault> {
+        let texts = self.contents.texts(request, self.dialect.get().takes_turns())?;
+        Ok(self.spell(request, texts))
+    }
+
+    /// The HTTP request that asks for `request` with a made-up text, without a key.
     pub fn encode(&self, request: &Request) -> Encoded {
+        self.spell(request, None)
+    }
+
+    fn spell(&self, request: &Request, texts: Option<Texts>) -> Encoded {
         let provider = self.provider.get();
-        let mut body = self.dialect.get().body(&self.ask(request));
+        let roles = texts.as_ref().map_or(vec![Role::User], |texts| texts.roles.clone());
+        let ask = Ask { roles: &roles, ..self.ask(request) };
+        let mut body = self.dialect.get().body(&ask);
+        let filling = Filling::new(request, texts, self.contents.image(request));
         join(&mut body, &self.body);
         let accept = provider.accepts(self.dialect.name(), request.stream);
         let mut headers = vec![
@@ -76,14 +98,15 @@ impl Target {
         ];
         headers.extend(provider.headers(self, request.stream));
         headers.extend(self.headers.iter().cloned());
-        Encoded { path: provider.path(self, request.stream), headers, body: pieces(&body, request) }
+        Encoded { path: provider.path(self, request.stream), headers, body: filling.pieces(&body) }
     }
 
     /// A decoder for the answer to `request`.
     pub fn decoder(&self, request: &Request) -> Decoder {
         let marks = self.provider.get().marks();
         let is_bought = self.is_spilling && marks.spilled.is_none() && self.tells_spilled();
-        Decoder::new(self.dialect.get(), &self.ask(request), Marks { is_bought, ..marks })
+        let counted = self.images.counted(request.clone());
+        Decoder::new(self.dialect.get(), &self.ask(&counted), Marks { is_bought, ..marks })
     }
 
     /// Whether an answer shows that it was passed on from bought capacity: by a header, or by its tier.
@@ -100,6 +123,7 @@ impl Target {
             anthropic_version: self.provider.get().anthropic_version(),
             service_tier: self.service_tier.as_deref(),
             marked: if self.marks_prefix { request.beginnings.as_slice() } else { &[] },
+            roles: &[Role::User],
         }
     }
 
@@ -164,27 +188,60 @@ fn join(body: &mut Map<String, Value>, fields: &Map<String, Value>) {
     }
 }
 
-/// The body as text, with the prompt in its place, or what it shares and what is its own in theirs.
-fn pieces(body: &Map<String, Value>, request: &Request) -> Vec<Bytes> {
-    let mut rest = Bytes::from(serde_json::to_vec(body).expect("a map of values is JSON"));
-    let mut pieces = Vec::new();
-    let mut cut_at = |place: &str, pieces: &mut Vec<Bytes>| {
-        let Some(at) = memmem::find(&rest, place.as_bytes()) else { return false };
-        pieces.push(rest.split_to(at));
-        let _ = rest.split_to(place.len());
-        true
-    };
-    let mut unplaced = Vec::new();
-    for text in prompt::shared(&request.beginnings) {
-        let is_apart = cut_at(prompt::SHARED_PLACE, &mut pieces);
-        if is_apart { pieces.extend(text) } else { unplaced.extend(text) }
+/// What belongs in the places of a body.
+struct Filling {
+    /// What each beginning adds, in pieces; those without a place of their own stand before the text.
+    shared: std::vec::IntoIter<Vec<Bytes>>,
+    /// The prompt's texts, each in pieces, in the order of their places.
+    texts: std::vec::IntoIter<Vec<Bytes>>,
+    image: Bytes,
+    images: u16,
+}
+
+impl Filling {
+    fn new(request: &Request, texts: Option<Texts>, image: Bytes) -> Filling {
+        let texts = match texts {
+            Some(from_file) => from_file.texts.into_iter().map(|text| vec![text]).collect(),
+            None => vec![prompt::own(request)],
+        };
+        let shared: Vec<_> = prompt::shared(&request.beginnings).collect();
+        let images = request.content.images.count;
+        Filling { shared: shared.into_iter(), texts: texts.into_iter(), image, images }
     }
-    if cut_at(prompt::PLACE, &mut pieces) {
-        pieces.extend(unplaced);
-        pieces.extend(prompt::own(request));
+
+    /// The body as text, everything in its place. What was put there is not looked through.
+    fn pieces(mut self, body: &Map<String, Value>) -> Vec<Bytes> {
+        let mut rest = Bytes::from(serde_json::to_vec(body).expect("a map of values is JSON"));
+        let mut pieces = Vec::new();
+        while let Some((at, place)) = self.next_place(&rest) {
+            pieces.push(rest.split_to(at));
+            let _ = rest.split_to(place.len());
+            match place {
+                prompt::SHARED_PLACE => pieces.extend(self.shared.next().unwrap_or_default()),
+                prompt::PLACE => {
+                    pieces.extend(self.shared.by_ref().flatten());
+                    pieces.extend(self.texts.next().unwrap_or_default());
+                }
+                _ => {
+                    self.images -= 1;
+                    pieces.push(self.image.clone());
+                }
+            }
+        }
+        pieces.push(rest);
+        pieces
     }
-    pieces.push(rest);
-    pieces
+
+    /// The first place in `rest` for which something is left.
+    fn next_place(&self, rest: &Bytes) -> Option<(usize, &'static str)> {
+        let wanted = [
+            (prompt::PLACE, self.texts.len() > 0),
+            (prompt::SHARED_PLACE, self.shared.len() > 0),
+            (prompt::IMAGE_PLACE, self.images > 0),
+        ];
+        let found = wanted.into_iter().filter(|(_, is_left)| *is_left);
+        found.filter_map(|(place, _)| Some((memmem::find(rest, place.as_bytes())?, place))).min()
+    }
 }
 
 /// The dialects in which a caller can mark what a cache is to store.

@@ -23,6 +23,7 @@ pub fn request(stream: bool) -> Request {
         max_tokens: None,
         stream,
         beginnings: Beginnings::None,
+        content: Default::default(),
     }
 }
 
@@ -52,6 +53,7 @@ pub fn asked(target: &Target, credential: &Credential, request: &Request) -> (Op
         provider: target.provider,
         model: target.model.clone(),
         region: None,
+        images: Default::default(),
         credentials: Some(vec![credential.clone()]),
     };
     match served.read(&call, Instant::START, UNIX_SECS) {

@@ -1,5 +1,6 @@
 //! Every provider in every dialect it speaks: what one side writes, the other reads.
 
+mod contents;
 mod served;
 
 use std::time::Duration;
@@ -159,7 +160,7 @@ proptest! {
     fn no_call_makes_the_mock_panic(path in "(/v1|/openai|/openai/v1|/model|/anthropic)?/[a-z/:%?0-9.-]{0,30}(/|é)?.{0,4}",
                                     query in prop::option::of("[a-z=&%-]{0,12}"), body in prop::collection::vec(any::<u8>(), 0..60)) {
         for (provider, _) in PROVIDERS {
-            let served = Served { provider: provider.parse().unwrap(), model: MODEL.into(), region: None, credentials: None };
+            let served = Served { provider: provider.parse().unwrap(), model: MODEL.into(), region: None, images: Default::default(), credentials: None };
             for method in [Method::GET, Method::POST] {
                 let call = Call { method: &method, path: &path, whole_path: &path, query: query.as_deref(), headers: &HeaderMap::new(), body: &body };
                 let _ = served.read(&call, Instant::START, UNIX_SECS);
@@ -374,6 +375,7 @@ fn keys_are_checked_where_the_mock_has_one() {
             provider: target.provider,
             model: MODEL.into(),
             region: None,
+            images: Default::default(),
             credentials: Some(vec![Credential::Key(Secret::new("right"))]),
         };
         let body = encoded.body.concat();
@@ -404,8 +406,13 @@ fn an_answer_that_no_endpoint_gives_goes_by_an_id_all_the_same() {
         let headers = HeaderMap::from_iter(encoded.headers);
         let (path, query) = encoded.path.split_once('?').unwrap_or((&encoded.path, ""));
         let query = Some(query).filter(|query| !query.is_empty());
-        let served =
-            Served { provider: target.provider, model: MODEL.into(), region: None, credentials: None };
+        let served = Served {
+            provider: target.provider,
+            model: MODEL.into(),
+            region: None,
+            images: Default::default(),
+            credentials: None,
+        };
         let call =
             Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: b"" };
         let Err(answer) = served.read(&call, Instant::START, UNIX_SECS) else { panic!("{}", name(&target)) };

@@ -4,6 +4,7 @@ mod address;
 mod cache;
 mod cloud;
 mod commitments;
+mod contents;
 mod links;
 mod placement;
 mod protocol;
@@ -48,6 +49,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.replays(scenario);
     check.commitments(scenario);
     check.caches(scenario);
+    check.contents(scenario);
     check.cloud(scenario);
     check.links(scenario);
     check.budgets(scenario);
@@ -136,7 +138,7 @@ impl Check<'_, '_> {
         }
         self.cell(&format!("{path}.name"), &class.name);
         for (key, length) in [("input", &class.input), ("output", &class.output)] {
-            if length.is_none() && !has_lengths && class.session.is_none() {
+            if length.is_none() && !has_lengths && class.session.is_none() && class.prompts.is_none() {
                 self.say(
                     &format!("{path}.{key}"),
                     format!("class `{}` does not say how long its {key} is", class.name),

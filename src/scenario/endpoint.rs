@@ -16,7 +16,7 @@ use crate::credential::Credential;
 use crate::dialects::AnyDialect;
 use crate::number::{Positive, Span};
 use crate::price::{Price, Tariff};
-use crate::providers::{AnyProvider, Served, Target};
+use crate::providers::{AnyProvider, Contents, Served, Target};
 use crate::server::cache::{Breakpoints, CacheSettings};
 use crate::server::latency::AnyLatency;
 use crate::server::limits::AnyLimit;
@@ -71,6 +71,9 @@ pub struct EndpointSpec {
     /// that of the link, where it is not given. A mock keeps it; a real service has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip: Option<Span>,
+    /// Tokens that an image of the classes' size counts, where nothing is published for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_tokens: Option<u32>,
     /// The service tier asked for, in the provider's own words: flex, priority, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<String>,
@@ -165,6 +168,8 @@ impl EndpointSpec {
             marks_prefix: self.cache.as_ref().is_some_and(|cache| cache.breakpoints == Breakpoints::Explicit),
             headers: headers.collect(),
             body: body.as_object().cloned().unwrap_or_default(),
+            contents: Contents::default(),
+            images: self.image_rule(),
         }
     }
 
@@ -174,6 +179,7 @@ impl EndpointSpec {
             provider: self.provider,
             model: self.model.clone(),
             region: self.region.clone(),
+            images: self.image_rule(),
             credentials,
         }
     }

@@ -2,6 +2,7 @@
 
 mod caching;
 mod check;
+mod contents;
 mod diagnostic;
 pub mod endpoint;
 mod explain;
@@ -281,6 +282,7 @@ impl Scenario {
         let missing = if is_priced { scenario.price_all() } else { Vec::new() };
         let mut mistakes =
             if is_priced { presets::expand(&mut scenario, tree.get_ref()) } else { Vec::new() };
+        contents::resolve(&mut scenario);
         mistakes.extend(check::check(&scenario, tree.get_ref(), missing));
         if !mistakes.is_empty() {
             return Err(fail(mistakes));
@@ -293,8 +295,14 @@ impl Scenario {
                 for (key, length) in class.lengths_mut() {
                     length.load(folder).map_err(|error| at(&format!("classes.{nth}.{key}"), error))?;
                 }
+                let loaded = class.prompts.as_mut().map_or(Ok(()), |prompts| prompts.load(folder));
+                loaded.map_err(|error| at(&format!("classes.{nth}.prompts.file"), error))?;
                 let Some(session) = &mut class.session else { continue };
                 session.load(folder).map_err(|error| at(&format!("classes.{nth}.session.file"), error))?;
+            }
+            let mistakes = contents::unanswered(&scenario, tree.get_ref());
+            if !mistakes.is_empty() {
+                return Err(fail(mistakes));
             }
         }
         Ok(scenario)

@@ -27,6 +27,7 @@ impl Scenario {
         });
         let units = self.stale_units().into_iter().chain(self.idle_units());
         let rest = unused.chain(units).chain(self.cache_doubts()).chain(self.doubled_quotas());
+        let rest = rest.chain(self.estimates());
         let rest = rest.chain(self.streams().flat_map(|(_, arrivals)| arrivals.warnings()));
         self.endpoints.iter().flat_map(warn).chain(rest).collect()
     }

@@ -221,7 +221,7 @@ mod tests {
             session,
             parent: thought.map(|parent| !parent),
             tenant,
-            is_failed: nth % 5 == 0,
+            is_failed: nth.is_multiple_of(5),
             took,
             thought,
             blocks: (0..u64::from(nth % 4)).map(|block| u64::MAX - block).collect(),

@@ -58,6 +58,7 @@ pub fn job(request: u64, input_tokens: u32, answer_tokens: u32) -> Job {
         max_tokens: None,
         stream: true,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     Job { request, answer_tokens, reasoning_tokens: 0, cached: Cached::NONE }
 }

@@ -63,6 +63,7 @@ fn jobs() -> impl Strategy<Value = Job> {
                 max_tokens,
                 stream,
                 beginnings: Beginnings::None,
+                content: Default::default(),
             },
             answer_tokens,
             reasoning_tokens,

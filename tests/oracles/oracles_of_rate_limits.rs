@@ -39,6 +39,7 @@ fn job(input_tokens: u32, max_tokens: u32, answer_tokens: u32) -> Job {
         max_tokens: Some(max_tokens),
         stream: true,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     Job { request, answer_tokens, reasoning_tokens: 0, cached: Cached::NONE }
 }

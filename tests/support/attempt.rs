@@ -114,6 +114,7 @@ pub fn job(id: u64) -> (AttemptId, Job) {
         max_tokens: None,
         stream: true,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     (
         AttemptId { request: id, nth: 0 },

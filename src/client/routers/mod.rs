@@ -72,6 +72,7 @@ mod tests {
         max_tokens: Some(100),
         stream: true,
         beginnings: Beginnings::None,
+        content: crate::wire::Content::TEXT,
     };
 
     /// Three endpoints: a is reserved, b cheap on prompts, c cheap on answers; weights 1, 2 and 5.

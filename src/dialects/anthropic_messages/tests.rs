@@ -276,6 +276,7 @@ fn what_the_path_says_is_not_said_again() {
         max_tokens: None,
         stream: true,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     let mut ask = Ask {
         request: &request,
@@ -284,6 +285,7 @@ fn what_the_path_says_is_not_said_again() {
         anthropic_version: None,
         service_tier: Some("standard_only"),
         marked: &[],
+        roles: &[crate::prompts::Role::User],
     };
     let spelt = |ask: &Ask<'_>| Value::Object(AnthropicMessages.body(ask)).to_string();
     let messages = r#""max_tokens":4096,"messages":[{"role":"user","content":"{prompt}"}],"service_tier":"standard_only""#;

@@ -19,6 +19,7 @@ fn call(provider: &str, method: Method, path: &str, headers: &[(&str, &str)], bo
         provider: provider.parse().unwrap(),
         model: MODEL.into(),
         region: None,
+        images: Default::default(),
         credentials: Some(vec![Credential::Key(Secret::new("k"))]),
     };
     let pair = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());

@@ -21,6 +21,7 @@ fn served(credential: Option<Credential>) -> Served {
         provider,
         model: CLAUDE.into(),
         region: Some("eu-west-1".into()),
+        images: Default::default(),
         credentials: credential.map(|one| vec![one]),
     }
 }

@@ -114,6 +114,7 @@ fn a_key_may_be_in_the_query_and_tokens_are_counted() {
         provider: vertex(),
         model: "m".into(),
         region: None,
+        images: Default::default(),
         credentials: Some(vec![Credential::Key(Secret::new("k-1"))]),
     };
     let body = br#"{"contents":[{"role":"user","parts":[{"text":"12345"}]}]}"#;

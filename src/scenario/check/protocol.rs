@@ -151,6 +151,7 @@ fn refusal(spec: &EndpointSpec, class: &Class) -> Option<String> {
         max_tokens: class.max_tokens,
         stream: class.stream,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     let encoded = spec.target().encode(&request);
     let (path, query) = match encoded.path.split_once('?') {

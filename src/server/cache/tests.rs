@@ -31,6 +31,7 @@ fn prompt(prefixes: &[Prefix]) -> Job {
         max_tokens: None,
         stream: true,
         beginnings: Beginnings::new(prefixes.to_vec()),
+        content: Default::default(),
     };
     Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
 }

@@ -40,6 +40,7 @@ fn job(request: u64) -> (AttemptId, Job) {
         max_tokens: None,
         stream: true,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     (id(request), Job { request: asked, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE })
 }

@@ -117,6 +117,7 @@ mod tests {
             max_tokens: None,
             stream: true,
             beginnings: Beginnings::None,
+            content: Default::default(),
         };
         Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
     }

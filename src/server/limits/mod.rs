@@ -247,6 +247,7 @@ mod testing {
             max_tokens: None,
             stream: true,
             beginnings: Beginnings::None,
+            content: Default::default(),
         };
         Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
     }

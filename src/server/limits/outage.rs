@@ -253,6 +253,7 @@ mod tests {
             max_tokens: None,
             stream: true,
             beginnings: Beginnings::None,
+            content: crate::wire::Content::TEXT,
         },
         answer_tokens: 1,
         reasoning_tokens: 0,

@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
         provider: name.parse().expect("a name of the table"),
         model: "m".into(),
         region: None,
-        credentials: None,
+        images: Default::default(), credentials: None,
     };
     let headers = HeaderMap::new();
     let call = Call { method: &method, path, whole_path: path, query, headers: &headers, body };

@@ -167,7 +167,8 @@ impl Player {
     fn read_on(&mut self, rng: &Rng) {
         while let Some(Reverse((at, nth))) = self.heads.peek().copied() {
             let is_next = self.due.peek().is_none_or(|(first, _)| self.pace.time(at) <= first);
-            if !is_next && !(self.survey.has_thoughts && self.held() < AHEAD) {
+            let reads_ahead = self.survey.has_thoughts && self.held() < AHEAD;
+            if !is_next && !reads_ahead {
                 return;
             }
             self.heads.pop();

@@ -82,8 +82,11 @@ fn without_blocks_a_prompt_goes_on_from_the_one_before_unless_it_is_shorter() {
 fn recorded_sub_agents_run_after_the_turn_that_started_them() {
     // The conversation's answer is there at 1 s; its sub-agents work from 2 s to 21 s and from 3 s to 40 s, and it
     // goes on 5 s after the later one.
-    let agent =
-        |id: u64, secs, blocks: &[u64]| Record { session: Some(10 + id), parent: Some(1), ..record(secs, blocks) };
+    let agent = |id: u64, secs, blocks: &[u64]| Record {
+        session: Some(10 + id),
+        parent: Some(1),
+        ..record(secs, blocks)
+    };
     let mut last = agent(2, 39, &[6]);
     last.thought = Some(35_000_000_000);
     let records = vec![

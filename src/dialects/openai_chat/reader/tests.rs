@@ -20,6 +20,7 @@ fn request(stream: bool) -> Request {
         max_tokens: None,
         stream,
         beginnings: Beginnings::None,
+        content: Default::default(),
     }
 }
 

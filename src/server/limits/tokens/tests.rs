@@ -16,6 +16,7 @@ fn job(input_tokens: u32, max_tokens: Option<u32>) -> Job {
         max_tokens,
         stream: true,
         beginnings: Beginnings::None,
+        content: Default::default(),
     };
     Job { request, answer_tokens: 10, reasoning_tokens: 0, cached: Cached::NONE }
 }

@@ -31,14 +31,14 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
     let mut target = target(provider, dialect);
     target.project = Some("p".into());
     let request =
-        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: Some(100), stream, beginnings: Beginnings::None };
+        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: Some(100), stream, beginnings: Beginnings::None, content: Default::default() };
     let encoded = target.encode(&request);
     let headers = HeaderMap::from_iter(encoded.headers);
     let (path, query) = encoded.path.split_once('?').map_or((&*encoded.path, None), |(p, q)| (p, Some(q)));
     let body = encoded.body.concat();
     let call = Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: &body };
     let served =
-        Served { provider: target.provider, model: target.model.clone(), region: None, credentials: None };
+        Served { provider: target.provider, model: target.model.clone(), region: None, images: Default::default(), credentials: None };
     let Ok(Asked::Generate(operation, asked)) = served.read(&call, Instant::START, 0) else {
         panic!("{provider} refuses its own {dialect}");
     };

@@ -1,0 +1,127 @@
+//! Prompts from a file and images, in virtual time and over real sockets: both clocks ask the same and count the same.
+
+#![cfg(feature = "net")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+const SCENARIO: &str = r#"
+duration = "2s"
+seed = 7
+router = "mirror"
+arrivals = { kind = "constant", rate = 20 }
+
+[[classes]]
+name = "own"
+share = 0.5
+max_tokens = 100
+prompts = { file = "prompts.jsonl", order = "shuffled", bust = true }
+output = { kind = "fixed", tokens = 3 }
+
+[[classes]]
+name = "pictures"
+share = 0.5
+max_tokens = 100
+input = { kind = "fixed", tokens = 50 }
+images = { count = { kind = "uniform", min = 0, max = 2 }, width = 640, height = 480, bytes = 3000 }
+output = { kind = "fixed", tokens = 3 }
+
+[[endpoints]]
+name = "claude"
+provider = "anthropic"
+model = "claude-sonnet-4-6"
+price = { input = "3", output = "15" }
+latency = { kind = "fixed", ttft = "5ms", itl = "1ms" }
+
+[[endpoints]]
+name = "gpt"
+provider = "openai"
+dialect = "openai_responses"
+model = "gpt-4o"
+price = { input = "2.50", output = "10" }
+latency = { kind = "fixed", ttft = "5ms", itl = "1ms" }
+
+[[endpoints]]
+name = "gemini"
+provider = "vertex"
+model = "gemini-3.8-flash"
+price = { input = "1", output = "5" }
+latency = { kind = "fixed", ttft = "5ms", itl = "1ms" }
+
+[[endpoints]]
+name = "own"
+provider = "bedrock"
+dialect = "converse"
+model = "amazon.nova-pro-v1:0"
+image_tokens = 77
+price = { input = "1", output = "5" }
+latency = { kind = "fixed", ttft = "5ms", itl = "1ms" }
+"#;
+
+/// Twelve tokens of what busts caches come to each.
+const PROMPTS: &str = r#"{"prompt": "Say \"why\"\nis {prompt} the sky blue?", "input_tokens": 100, "output_tokens": 5}
+{"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1234567"}]}
+{"conversations": [{"from": "human", "value": "1234567890123456"}, {"from": "gpt", "value": "12345678"}]}
+"#;
+
+/// Class, prompt and answer tokens of each answer, by request and endpoint.
+type Answers = BTreeMap<(u64, String), (String, u64, u64)>;
+
+fn play(verb: &str, scenario: &Path) -> Answers {
+    let out = tempfile::tempdir().expect("there is room for results");
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args([verb, &scenario.to_string_lossy(), "--no-sweep", "--quiet"])
+        .args((verb == "simulate").then_some("--rows"))
+        .arg("--out")
+        .arg(out.path())
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    // 3 is a run on a machine that was busy.
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{verb}: {:?} {said}", output.status.code());
+    let summary = std::fs::read_to_string(out.path().join("summary.json")).expect("there is a summary");
+    assert!(
+        summary.contains("2 of 3 prompts in"),
+        "{verb}: which lengths are estimates is said in the report"
+    );
+    let mut rows = csv::Reader::from_path(out.path().join("requests.csv")).expect("there is a log");
+    let headers = rows.headers().expect("it has a head").clone();
+    let column = |name: &str| headers.iter().position(|known| known == name).expect("the column is there");
+    let [request, endpoint, class, input, output] =
+        ["request", "endpoint", "class", "input_tokens", "output_tokens"].map(column);
+    let answers = rows.records().map(|row| {
+        let row = row.expect("the row is whole");
+        let number = |at: usize| row[at].parse::<u64>().unwrap_or_else(|_| panic!("{verb}: {row:?}"));
+        (
+            (number(request), row[endpoint].to_string()),
+            (row[class].to_string(), number(input), number(output)),
+        )
+    });
+    answers.collect()
+}
+
+#[test]
+fn simulate_and_run_count_the_same_tokens_for_prompts_of_files_and_for_images() {
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let path = folder.path().join("s.toml");
+    std::fs::write(&path, SCENARIO).unwrap();
+    std::fs::write(folder.path().join("prompts.jsonl"), PROMPTS).unwrap();
+    let simulated = play("simulate", &path);
+    assert_eq!(simulated.len(), 40 * 4);
+    // 23 × 18 patches of 28 pixels; 85 and two tiles of 170; Gemini 3's default; the scenario's own.
+    let each = BTreeMap::from([("claude", 414), ("gpt", 425), ("gemini", 1120), ("own", 77)]);
+    let mut counts = [0; 3];
+    for ((_, endpoint), (class, input, output)) in &simulated {
+        match class.as_str() {
+            "own" => assert!([(112, 5), (16, 3), (16, 2)].contains(&(*input, *output)), "{input}, {output}"),
+            _ => {
+                let images = (input - 50) / each[endpoint.as_str()];
+                assert_eq!(*input, 50 + images * each[endpoint.as_str()]);
+                counts[images as usize] += 1;
+            }
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    assert_eq!(play("run", &path), simulated);
+}
