@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use super::length::Histogram;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
+use crate::traces::spacing::Spacing;
 use crate::traces::{Record, Trace};
 
 /// A log as gathered.
@@ -38,9 +39,7 @@ pub struct Log {
     /// Requests that continue no prompt before them beyond what nearly all share.
     pub roots: u64,
     last: i64,
-    zero_gaps: u64,
-    /// The least gap between two times, in nanoseconds.
-    step: Option<u64>,
+    spacing: Spacing,
     /// How often each block came.
     seen: FxHashMap<u64, u32>,
 }
@@ -113,9 +112,7 @@ impl Log {
         }
         self.seconds[second] += 1;
         if self.rows > 0 {
-            let gap = at.abs_diff(self.last);
-            self.zero_gaps += u64::from(gap == 0);
-            self.step = self.step.into_iter().chain((gap > 0).then_some(gap)).min();
+            self.spacing.add(self.last - self.first.unwrap_or(at), at - self.last);
         }
         self.last = at;
         Ok(())
@@ -153,13 +150,7 @@ impl Log {
     /// Where most requests share their time with another and all times are steps of several seconds, each is put
     /// anywhere within its step.
     fn spread(&mut self) {
-        let least = self.step.map_or(0.0, |step| step as f64 / 1e9);
-        if self.zero_gaps * 2 <= self.rows || least < COARSE_SECS {
-            return;
-        }
-        // A clock that is a millisecond off now and then has a least gap a little below its step.
-        let span = self.last.abs_diff(self.first.unwrap_or_default()) as f64 / 1e9;
-        let step = span / libm::round(span / least);
+        let Some(step) = self.spacing.gaps().tick_s.filter(|tick| *tick >= COARSE_SECS) else { return };
         let (rng, mut nth) = (Rng::new(1), 0);
         let mut seconds = vec![0; self.seconds.len() + libm::ceil(step) as usize];
         for (second, count) in self.seconds.iter().enumerate() {

@@ -289,7 +289,7 @@ impl Arrivals for Trace {
             warnings
                 .push(format!("trace '{}': {count} of {of} requests {what}; they are left out", self.file));
         }
-        if self.ticks.is_none() && survey.zero_gaps > TICKS_SHARE && survey.tick >= TICK_MIN {
+        if self.ticks.is_none() && survey.tick >= TICK_MIN {
             let (tick, share) = (Span(Duration::from_nanos(survey.tick)), 100.0 * survey.zero_gaps);
             warnings.push(format!(
                 "trace '{}': its clock ticks every {tick}, and {share:.0} % of its requests come at the same time as the one \
@@ -328,9 +328,6 @@ const LOAD_MIN: f64 = 1e-6;
 
 /// Each time more is another reader of the file.
 const LOAD_MAX: f64 = 256.0;
-
-/// Beyond this part of gaps that are zero, a clock is called coarse.
-const TICKS_SHARE: f64 = 0.1;
 
 /// Finer clocks than this are not called coarse, in nanoseconds.
 const TICK_MIN: u64 = 10_000_000;

@@ -6,6 +6,7 @@ use super::Growth;
 use super::Trace;
 use crate::error::{Error, Result};
 use crate::time::nanos;
+use crate::traces::spacing::Spacing;
 use crate::traces::{self, Record, Records};
 
 /// A recording and what is known of it.
@@ -29,7 +30,7 @@ pub struct Survey {
     pub last: u64,
     /// From `from` to where the part begins again, in nanoseconds.
     pub circle: u64,
-    /// All times are multiples of it, in nanoseconds; 0 where there is one time only.
+    /// Of a clock that ticks, in nanoseconds; 0 where it does not.
     pub tick: u64,
     /// The part of all gaps that are zero.
     pub zero_gaps: f64,
@@ -103,8 +104,7 @@ struct Gatherer {
     failed: u64,
     empty: u64,
     undated: u64,
-    tick: u64,
-    zero_gaps: u64,
+    spacing: Spacing,
     gaps: u64,
     has_reasoning: bool,
     has_thoughts: bool,
@@ -147,10 +147,8 @@ impl Gatherer {
         }
         let (first, before) = self.played.unwrap_or((at, at));
         if self.rows > 0 {
-            let gap = at.abs_diff(before);
             self.gaps += 1;
-            self.zero_gaps += u64::from(gap == 0);
-            self.tick = divisor(self.tick, gap);
+            self.spacing.add(before - first, at - before);
         }
         self.played = Some((first, at));
         self.rows += 1;
@@ -165,7 +163,8 @@ impl Gatherer {
         let span = last.abs_diff(from);
         // One gap more than there are, so that the rate stays where the end meets the beginning.
         let gap = last.abs_diff(first).checked_div(self.gaps).unwrap_or_default();
-        let natural = span.saturating_add(gap.max(self.tick));
+        let tick = nanos(crate::time::span_from_secs(self.spacing.gaps().tick_s.unwrap_or_default()));
+        let natural = span.saturating_add(gap.max(tick));
         Ok(Survey {
             trace,
             is_sorted,
@@ -178,8 +177,8 @@ impl Gatherer {
             keeps_failed: settings.failed.is_kept(),
             last: span,
             circle: if settings.until.is_some() { until.abs_diff(from) } else { natural },
-            tick: self.tick,
-            zero_gaps: self.zero_gaps as f64 / self.gaps.max(1) as f64,
+            tick,
+            zero_gaps: self.spacing.zero_fraction(),
             has_reasoning: self.has_reasoning,
             has_thoughts: self.has_thoughts && settings.sessions.is_waiting(),
             bins: self.bins,
@@ -205,15 +204,6 @@ impl Gatherer {
             "it has no request in the part asked for; widen `from` and `until`: all of it takes {span}{dates}"
         ))
     }
-}
-
-/// The greatest common divisor; 0 is a multiple of all.
-fn divisor(a: u64, b: u64) -> u64 {
-    let (mut a, mut b) = (a, b);
-    while b > 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }
 
 /// Counts over time in bins that widen, so that there are never more than so many.

@@ -119,7 +119,7 @@ fn thinned_it_keeps_the_share_and_what_a_smaller_one_keeps_a_larger_keeps() {
     let [some, more] = [0.3, 0.7].map(|factor| log.play(&format!("rate_factor = {factor}"), FOREVER));
     for (kept, share) in [(&some, 0.3), (&more, 0.7)] {
         // Binomial, 4.5 standard deviations.
-        let (mean, spread) = (20_000.0 * share, (20_000.0 * share * (1.0 - share)).sqrt());
+        let (mean, spread) = (20_000.0 * share, f64::sqrt(20_000.0 * share * (1.0 - share)));
         assert!((kept.len() as f64 - mean).abs() < 4.5 * spread, "{} of {mean}", kept.len());
     }
     let whole = log.play("", FOREVER);
