@@ -241,7 +241,7 @@ fn the_schema_is_json_and_knows_every_kind() {
         kinds("AnyLimit"),
         ["concurrency", "context", "outage", "ramp", "requests", "shared_capacity", "tokens"]
     );
-    assert_eq!(kinds("AnyArrivals").len(), 8);
+    assert_eq!(kinds("AnyArrivals").len(), 9);
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Cache {
         Cache { settings: settings.clone(), store: Arc::default() }
     }
 
-    /// Holds [`ENTRIES_MAX`] beginnings at most, where the settings have no bound.
+    /// Holds `ENTRIES_MAX` beginnings at most, where the settings have no bound.
     pub fn bounded(mut self) -> Cache {
         self.settings.entries_max.get_or_insert(ENTRIES_MAX);
         self
