@@ -105,8 +105,7 @@ impl Stream {
         }
     }
 
-    /// The request that came of the `nth` arrival has ended: of `class`, and the turn of a conversation if it was one.
-    /// Arrivals that wait are told of conversations when they are over.
+    /// What came of `origin` has ended. Arrivals that wait are told of conversations when they are over.
     pub fn on_finish(&mut self, now: Instant, origin: &Origin, is_answered: bool) {
         let index = origin.turn.zip(self.sessions_of(origin.class));
         let is_over =

@@ -4,6 +4,7 @@ use super::price::Sold;
 use super::{EndpointSpec, Scenario};
 use crate::catalogue::machine::MachineSpec;
 use crate::catalogue::row::STALE_AFTER_DAYS;
+use crate::client::routers::AnyRouter;
 use crate::commitments::AnyCommitment;
 use crate::price::TokenClass;
 use crate::server::latency::AnyLatency;
@@ -27,7 +28,7 @@ impl Scenario {
         });
         let units = self.stale_units().into_iter().chain(self.idle_units());
         let rest = unused.chain(units).chain(self.cache_doubts()).chain(self.doubled_quotas());
-        let rest = rest.chain(self.estimates());
+        let rest = rest.chain(self.estimates()).chain(self.barred_copies());
         let rest = rest.chain(self.streams().flat_map(|(_, arrivals)| arrivals.warnings()));
         self.endpoints.iter().flat_map(warn).chain(rest).collect()
     }
@@ -56,6 +57,20 @@ impl Scenario {
             ))
         });
         doubled.collect()
+    }
+
+    /// Copies of a mirrored plan that no endpoint takes: each is for one endpoint, which its class may not use.
+    fn barred_copies(&self) -> impl Iterator<Item = String> {
+        let is_mirrored = matches!(self.router, AnyRouter::Mirror(_));
+        let pairs =
+            self.classes.iter().flat_map(|class| self.endpoints.iter().map(move |spec| (class, spec)));
+        pairs.filter(move |(class, spec)| is_mirrored && spec.bars(class)).map(|(class, spec)| {
+            format!(
+                "class '{}' may not use endpoint '{}', and the router mirrors each of its requests to it: those copies \
+                 count as refused; take another router, or leave one of the two out",
+                class.name, spec.name
+            )
+        })
     }
 
     /// Units that are paid for and include nothing, as the endpoints that they serve ask for another tier.
@@ -194,5 +209,33 @@ mod tests {
         assert_eq!(doubled(&endpoint("b", "claude-opus-4-7", part)), "");
         let other = endpoint("b", "claude-sonnet-4-6", "quota = 'anthropic/start/claude-sonnet-4-6'");
         assert_eq!(doubled(&other), "");
+    }
+
+    #[test]
+    fn copies_of_a_mirrored_plan_that_nobody_may_take_are_warned_of() {
+        let copies = |router: &str, exclude: &str| {
+            let endpoint = |name: &str| {
+                format!(
+                    "[[endpoints]]\nname = '{name}'\nprovider = 'openai'\nmodel = 'm'\nlatency = {{ kind = 'fixed', ttft = '1s' }}\n\
+                     price = {{ input = '1', output = '1' }}\n"
+                )
+            };
+            let text = format!(
+                "duration = '1m'\nrouter = '{router}'\narrivals = {{ kind = 'constant', rate = 1 }}\n[[classes]]\nname = 'c'\n{exclude}\n\
+                 input = {{ kind = 'fixed', tokens = 1 }}\noutput = {{ kind = 'fixed', tokens = 1 }}\n{}{}",
+                endpoint("a"),
+                endpoint("b")
+            );
+            let scenario =
+                Scenario::parse(&text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+            scenario.barred_copies().collect::<Vec<_>>().join("\n")
+        };
+        let warning = copies("mirror", "exclude = ['b']");
+        assert!(
+            warning.starts_with("class 'c' may not use endpoint 'b'") && warning.lines().count() == 1,
+            "{warning}"
+        );
+        assert_eq!(copies("mirror", ""), "");
+        assert_eq!(copies("priority", "exclude = ['b']"), "");
     }
 }
