@@ -118,6 +118,8 @@ impl JsonSchema for Correlation {
 pub struct NonNegative(f64);
 
 impl NonNegative {
+    pub const ONE: NonNegative = NonNegative(1.0);
+
     /// Times `factor`; as it was where that is not such a number.
     pub fn times(self, factor: f64) -> NonNegative {
         NonNegative::new(self.0 * factor).unwrap_or(self)

@@ -19,6 +19,7 @@ pub enum Purpose {
     Burst = 31,
     Capacity = 13,
     Class = 3,
+    Clients = 51,
     Drift = 32,
     Hedge = 4,
     Images = 42,

@@ -74,6 +74,21 @@ impl Growth {
         (self.area(0.0, within) + self.factor.get() * (secs - within)) / secs
     }
 
+    /// When the step ends that a time lies in, in seconds, and the load in it.
+    pub fn stretch(&self, secs: f64) -> (f64, f64) {
+        let width = self.width();
+        if width <= 0.0 {
+            return (f64::INFINITY, self.at(secs));
+        }
+        let step = (secs / width) as usize;
+        // The quotient of a step's end may lie below its number.
+        let step = if (step + 1) as f64 * width <= secs { step + 1 } else { step };
+        match step < STEPS {
+            true => ((step + 1) as f64 * width, self.level(step)),
+            false => (f64::INFINITY, self.factor.get()),
+        }
+    }
+
     /// The curve has changed.
     pub fn forget(&mut self) {
         self.sums = OnceLock::new();

@@ -1,5 +1,6 @@
 //! When requests come. Each kind is one file: its settings and its machine in one struct.
 
+mod clients;
 mod closed;
 mod constant;
 mod diurnal;
@@ -9,18 +10,21 @@ mod modulated;
 mod poisson;
 mod process;
 mod ramp;
+mod rate;
 mod steps;
 mod trace;
 
+pub use clients::Clients;
 pub use closed::Closed;
 pub use constant::Constant;
 pub use diurnal::Diurnal;
 pub use gamma::Gamma;
 pub use growth::Growth;
-pub use modulated::{Bursts, Drift, Modulated};
+pub use modulated::Modulated;
 pub use poisson::Poisson;
 pub use process::Gaps;
 pub use ramp::Ramp;
+pub use rate::{Bursts, Drift};
 pub use steps::Steps;
 pub use trace::Trace;
 
@@ -76,8 +80,8 @@ pub trait Arrivals: Send {
         Vec::new()
     }
 
-    /// What is wrong with the settings, if anything.
-    fn problem(&self) -> Option<String> {
+    /// What is wrong with the settings, if anything, and what to write.
+    fn problem(&self) -> Option<(String, &'static str)> {
         None
     }
 
@@ -120,6 +124,7 @@ pub struct Lengths {
 kinds! {
     /// Any kind of arrivals.
     pub enum AnyArrivals("arrivals"): Arrivals {
+        Clients = "clients",
         Closed = "closed",
         Constant = "constant",
         Diurnal = "diurnal",

@@ -1,19 +1,17 @@
 //! Traffic as a log recorded it: a curve of rates, drifts and bursts around it, and a law for the gaps.
-//!
-//! The rate at time t is the curve's times one factor for each drift, times the bursts' factor. Every factor has
-//! mean 1, so the curve stays the mean. A drift's logarithm is an AR(1) process of steps: with independent standard
-//! normal z(k), x(0) = sigma·z(0) and x(k) = phi·x(k−1) + sigma·√(1 − phi²)·z(k), and the factor is
-//! exp(x(k) − sigma²/2).
 
+use std::mem::take;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::process::{self, Gaps, Pieces, Process};
+use super::growth::Growth;
+use super::process::{Gaps, Process};
+use super::rate::{Bursts, Drift, Progress, Rate};
 use super::{Arrival, Arrivals};
-use crate::number::{NonNegative, Share, Span};
-use crate::rng::{Purpose, Rng};
+use crate::number::{NonNegative, Span};
+use crate::rng::Rng;
 use crate::time::Instant;
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -38,89 +36,44 @@ pub struct Modulated {
     pub bursts: Option<Bursts>,
     #[serde(default)]
     pub gaps: Gaps,
+    /// Whether the rate grows from day to day, such as `{ factor = 3, by = "2026-12-31" }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     #[serde(skip)]
-    curve: Option<Pieces>,
-    #[serde(skip)]
-    walk: Option<Walk>,
+    progress: Progress,
     #[serde(skip)]
     process: Process,
-}
-
-/// An AR(1) process of the rate's logarithm.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Drift {
-    /// How long the rate stays before it changes.
-    pub every: Span,
-    /// The correlation of a step with the one before it.
-    pub phi: Share,
-    /// Standard deviation of the rate's logarithm, over a long time.
-    pub sigma: NonNegative,
-}
-
-/// A service that is asked in bursts, with silences between.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bursts {
-    /// How long a burst is on average; single ones are exponentially distributed.
-    pub on: Span,
-    /// How long a silence is on average; likewise.
-    pub off: Span,
-    /// The rate in a silence, as a part of that in a burst.
-    #[serde(default)]
-    pub quiet: Share,
 }
 
 impl Modulated {
     /// Bins of these rates, requests per second, with nothing around them and Poisson gaps.
     pub fn new(rates: Vec<NonNegative>, every: Span) -> Modulated {
-        let (from, repeat, drift) = (Span::default(), false, Vec::new());
-        let (bursts, gaps, curve, walk) = (None, Gaps::default(), None, None);
-        Modulated {
-            rates,
-            every,
-            from,
-            repeat,
-            drift,
-            bursts,
-            gaps,
-            curve,
-            walk,
-            process: Process::default(),
+        let (from, repeat, drift, bursts) = (Span::default(), false, Vec::new(), None);
+        let (gaps, growth, progress) = (Gaps::default(), None, Progress::default());
+        let process = Process::default();
+        Modulated { rates, every, from, repeat, drift, bursts, gaps, growth, progress, process }
+    }
+
+    fn rate(&self) -> Rate<'_> {
+        Rate {
+            rates: &self.rates,
+            level: 1.0,
+            every: self.every,
+            from: self.from,
+            repeat: self.repeat,
+            drift: &self.drift,
+            bursts: self.bursts.as_ref(),
+            growth: self.growth.as_ref(),
         }
-    }
-
-    /// The curve from where the run begins.
-    fn pieces(&self) -> Pieces {
-        let (every, from, bins) = (self.every.as_secs_f64(), self.from.as_secs_f64(), self.rates.len());
-        let skipped = (libm::floor(from / every) as usize).min(bins);
-        let into = from - skipped as f64 * every;
-        let rate = |bin: usize| self.rates[bin % bins].get();
-        let first = (skipped < bins).then(|| (rate(skipped), every - into));
-        let rest = (skipped + 1..bins).map(|bin| (rate(bin), every));
-        let again = if self.repeat { skipped.min(bins) } else { 0 };
-        let last = (self.repeat && skipped < bins && into > 0.0).then(|| (rate(skipped), into));
-        let around = (0..again).map(|bin| (rate(bin), every));
-        Pieces::new(first.into_iter().chain(rest).chain(around).chain(last), self.repeat)
-    }
-
-    fn is_steady(&self) -> bool {
-        self.drift.is_empty() && self.bursts.is_none()
     }
 }
 
 impl Arrivals for Modulated {
     fn peek(&mut self, rng: &Rng) -> Option<Instant> {
-        let curve = self.curve.take().unwrap_or_else(|| self.pieces());
-        let at = if self.is_steady() {
-            self.process.peek(&curve, &*self.gaps, rng)
-        } else {
-            let walk = self.walk.get_or_insert_with(|| Walk::new(&self.drift));
-            let (drift, bursts) = (&self.drift, self.bursts.as_ref());
-            self.process
-                .peek_at(&*self.gaps, rng, |requests| walk.reaches(requests, &curve, drift, bursts, rng))
-        };
-        self.curve = Some(curve);
+        let (mut progress, mut process) = (take(&mut self.progress), take(&mut self.process));
+        let rate = self.rate();
+        let at = process.peek_at(&*self.gaps, rng, |requests| progress.reaches(requests, &rate, rng));
+        (self.progress, self.process) = (progress, process);
         at
     }
 
@@ -134,139 +87,26 @@ impl Arrivals for Modulated {
         for rate in &mut self.rates {
             *rate = rate.times(factor);
         }
-        self.curve = None;
+        self.growth.iter_mut().for_each(Growth::forget);
+        self.progress = Progress::default();
+    }
+
+    fn growth(&self) -> Option<&Growth> {
+        self.growth.as_ref()
+    }
+
+    fn growth_mut(&mut self) -> Option<&mut Growth> {
+        self.growth.as_mut()
     }
 
     fn expected(&self, span: Duration) -> Option<f64> {
-        process::expected(&self.pieces(), span)
+        self.rate().expected(span)
     }
 
-    fn problem(&self) -> Option<String> {
-        let is_still = |span: Span| span.get().is_zero();
-        if self.rates.is_empty() {
-            return Some("`rates` is empty".into());
-        }
-        if is_still(self.every) || self.drift.iter().any(|drift| is_still(drift.every)) {
-            return Some("`every` is zero".into());
-        }
-        if self.rates.iter().all(|rate| rate.get() == 0.0) {
-            return Some("every rate is zero".into());
-        }
-        if self.from.as_secs_f64() >= self.every.as_secs_f64() * self.rates.len() as f64 {
-            return Some(format!("`from` = {} is not within the curve", self.from));
-        }
-        if let Some(drift) = self.drift.iter().find(|drift| drift.sigma.get() > SIGMA_MAX) {
-            return Some(format!("sigma = {} is above {SIGMA_MAX}", drift.sigma.get()));
-        }
-        self.bursts
-            .filter(|bursts| is_still(bursts.on))
-            .map(|_| "`on` is zero: there would be no burst".into())
+    fn problem(&self) -> Option<(String, &'static str)> {
+        self.rate().problem()
     }
 }
-
-/// A curve of rates is walked along with its factors, a stretch of one rate after the other.
-#[derive(Clone, Debug)]
-struct Walk {
-    /// Where the stretch begins, in seconds, and the requests expected before it.
-    start: f64,
-    before: f64,
-    /// The bin of the curve it lies in, counted on from round to round.
-    bin: u64,
-    drifts: Vec<Step>,
-    /// The burst or silence that is on: its number, its end in seconds, its factor.
-    burst: Option<(u64, f64, f64)>,
-}
-
-/// Where a drift stands.
-#[derive(Clone, Copy, Debug, Default)]
-struct Step {
-    /// Steps begun.
-    begun: u64,
-    /// When the step ends, in seconds.
-    end: f64,
-    /// The logarithm of its factor before the mean is corrected.
-    x: f64,
-}
-
-impl Walk {
-    fn new(drift: &[Drift]) -> Walk {
-        Walk { start: 0.0, before: 0.0, bin: 0, drifts: vec![Step::default(); drift.len()], burst: None }
-    }
-
-    /// When so many requests are expected, in seconds; they never get fewer from call to call.
-    fn reaches(
-        &mut self,
-        requests: f64,
-        curve: &Pieces,
-        drift: &[Drift],
-        bursts: Option<&Bursts>,
-        rng: &Rng,
-    ) -> Option<f64> {
-        for _ in 0..STRETCHES_MAX {
-            let (mut end, rate) = curve.stretch(self.bin)?;
-            if end <= self.start {
-                self.bin += 1;
-                continue;
-            }
-            let mut factor = 1.0;
-            for (nth, (step, drift)) in self.drifts.iter_mut().zip(drift).enumerate() {
-                if step.end <= self.start {
-                    step.advance(drift, nth as u32, rng);
-                }
-                end = end.min(step.end);
-                factor *= libm::exp(step.x - drift.sigma.get() * drift.sigma.get() / 2.0);
-            }
-            if let Some(bursts) = bursts {
-                let (until, high) = self.burst(bursts, rng);
-                end = end.min(until);
-                factor *= high;
-            }
-            let rate = rate * factor;
-            let more = rate * (end - self.start);
-            if self.before + more > requests {
-                return Some(self.start + (requests - self.before) / rate);
-            }
-            (self.start, self.before) = (end, self.before + more);
-        }
-        None
-    }
-
-    /// The end of the burst or silence at the stretch's start, in seconds, and its factor.
-    fn burst(&mut self, bursts: &Bursts, rng: &Rng) -> (f64, f64) {
-        let (on, off, quiet) = (bursts.on.as_secs_f64(), bursts.off.as_secs_f64(), bursts.quiet.get());
-        let share = on / (on + off);
-        let high = 1.0 / (share + (1.0 - share) * quiet);
-        let is_first_on = || rng.of(Purpose::Burst, 0, 1).unit() < share;
-        let parity = u64::from(!is_first_on());
-        let (mut number, mut end) =
-            self.burst.map_or((0, f64::NEG_INFINITY), |(number, end, _)| (number, end));
-        while end <= self.start {
-            let is_on = (number + parity).is_multiple_of(2);
-            let mean = if is_on { on } else { off };
-            end = end.max(0.0) + mean * rng.of(Purpose::Burst, number, 0).exponential();
-            number += 1;
-            self.burst = Some((number, end, if is_on { high } else { high * quiet }));
-        }
-        self.burst.map_or((end, 1.0), |(_, end, factor)| (end, factor))
-    }
-}
-
-impl Step {
-    fn advance(&mut self, drift: &Drift, nth: u32, rng: &Rng) {
-        let (phi, sigma) = (drift.phi.get(), drift.sigma.get());
-        let z = rng.of(Purpose::Drift, self.begun, nth).normal();
-        let spread = if self.begun == 0 { sigma } else { sigma * libm::sqrt(1.0 - phi * phi) };
-        self.x = phi * self.x + spread * z;
-        self.begun += 1;
-        self.end = self.begun as f64 * drift.every.as_secs_f64();
-    }
-}
-
-/// After so many stretches without a request, none comes any more.
-const STRETCHES_MAX: u32 = 10_000_000;
-
-/// A rate that drifts by more is most of the time as good as none.
-const SIGMA_MAX: f64 = 5.0;
 
 fn is_zero(span: &Span) -> bool {
     span.get().is_zero()
@@ -321,6 +161,23 @@ mod tests {
         assert!(still.iter().zip(&walked).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 
+    /// Growth is walked along as it is integrated, to the rounding of sums.
+    #[test]
+    fn a_walk_that_grows_gives_the_times_of_the_curve_that_grows() {
+        let curve = "rates = [0.002, 0.007, 0, 0.004]\nevery = '6h'\nrepeat = true\n\
+                     growth = { factor = 5, by = '2026-12-11' }";
+        let times = |more: &str| {
+            let (mut arrivals, rng) = (modulated(&format!("{curve}\n{more}")), Rng::new(4));
+            arrivals.growth_mut().expect("it grows").start("2026-12-01".parse().unwrap());
+            let times: Vec<f64> =
+                std::iter::from_fn(|| Some(arrivals.next(&rng)?.at.as_secs_f64())).take(15_000).collect();
+            times
+        };
+        let (still, walked) = (times(""), times("drift = [{ every = '7h', phi = 0.5, sigma = 0 }]"));
+        assert!(still[14_999] > 11.0 * 86_400.0, "beyond the day as well");
+        assert!(still.iter().zip(&walked).all(|(a, b)| (a - b).abs() < 1e-3));
+    }
+
     fn counts(times: &[f64], width: f64, bins: usize) -> Vec<f64> {
         let mut counts = vec![0.0; bins];
         for at in times {
@@ -365,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_can_never_arrive_is_said() {
-        let problem = |text: &str| modulated(text).problem().unwrap_or_default();
+        let problem = |text: &str| modulated(text).problem().map_or_else(String::new, |(problem, _)| problem);
         assert_eq!(problem("rates = []\nevery = '1s'"), "`rates` is empty");
         assert_eq!(problem("rates = [0, 0]\nevery = '1s'"), "every rate is zero");
         assert_eq!(problem("rates = [1]\nevery = '0s'"), "`every` is zero");

@@ -108,9 +108,9 @@ impl Check<'_, '_> {
     /// More requests than anybody can mean would never end.
     fn volume(&mut self, scenario: &Scenario) {
         let problems = scenario.streams().filter_map(|(key, arrivals)| Some((key, arrivals.problem()?)));
-        let problems: Vec<(String, String)> = problems.collect();
-        for (key, problem) in &problems {
-            self.say(key, problem.clone(), "", "write such as every = \"10s\", rates = [2, 5.5, 3]");
+        let problems: Vec<(String, (String, &str))> = problems.collect();
+        for (key, (problem, help)) in &problems {
+            self.say(key, problem.clone(), "", help);
         }
         if !problems.is_empty() {
             return;
