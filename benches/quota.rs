@@ -68,6 +68,7 @@ fn job(number: u64) -> Job {
     let request = Request {
         id: RequestId(number),
         class: ClassId(0),
+        priority: 0,
         input_tokens: 1000,
         max_tokens: Some(500),
         stream: true,

@@ -39,6 +39,7 @@ fn chunks(criterion: &mut Criterion) {
     let request = Request {
         id: RequestId(0),
         class: ClassId(0),
+        priority: 0,
         input_tokens: 0,
         max_tokens: None,
         stream: true,

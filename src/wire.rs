@@ -30,6 +30,8 @@ pub struct AttemptId {
 pub struct Request {
     pub id: RequestId,
     pub class: ClassId,
+    /// Where a server schedules by priority: who has less is served earlier.
+    pub priority: i32,
     /// Prompt length in tokens, its images included.
     pub input_tokens: u32,
     /// The cap on generated tokens (reasoning included) sent with the request, if one is sent.

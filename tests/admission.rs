@@ -160,6 +160,7 @@ fn agrees(scenario: &Scenario, cloud: &mut Cloud, row: &[&str]) -> bool {
     let request = Request {
         id: id.request,
         class: ClassId(0),
+        priority: 0,
         input_tokens: number(4).unwrap(),
         max_tokens: number(5),
         stream: row[8] == "true",

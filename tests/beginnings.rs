@@ -131,6 +131,7 @@ fn jobs(endpoint: usize) -> impl Iterator<Item = (AttemptId, Job)> {
         let request = Request {
             id,
             class: ClassId(0),
+            priority: 0,
             input_tokens: *input_tokens,
             max_tokens: Some(16),
             stream: true,

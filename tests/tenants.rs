@@ -180,3 +180,31 @@ fn refusals_of_classes_add_up_to_those_of_the_run() {
     );
     assert!(refused > 10);
 }
+
+/// Two jobs of 100 ms each come at every second, to one place.
+#[test]
+fn of_classes_that_wait_at_one_endpoint_the_one_of_the_lowest_priority_is_served_first() {
+    let first = |scheduling: &str, priority: i32| -> Vec<u16> {
+        let class = |name, priority| {
+            format!(
+                "[[classes]]\nname = \"{name}\"\npriority = {priority}\narrivals = {{ kind = \"constant\", rate = 1 }}\n\
+                 input = {{ kind = \"fixed\", tokens = 9 }}\noutput = {{ kind = \"fixed\", tokens = 1 }}\n"
+            )
+        };
+        let endpoint = format!(
+            "[[endpoints]]\nname = \"own\"\nprovider = \"self_hosted\"\nmodel = \"m\"\n\
+             price = {{ input = \"0\", output = \"0\" }}\nlatency = {{ kind = \"fixed\", ttft = \"300ms\" }}\n\
+             limits = [{{ kind = \"concurrency\", max = 1, queue_max = 9, scheduling = \"{scheduling}\" }}]\n"
+        );
+        let busy = class("busy", 0).replace("rate = 1", "rate = 1.25");
+        let text = format!("duration = \"4s\"\n{busy}{}{}{endpoint}", class("a", 0), class("b", priority));
+        let scenario = Scenario::parse(&text, Path::new("priority.toml")).unwrap_or_else(|e| panic!("{e}"));
+        let (mut outcomes, ..) = play(&scenario);
+        outcomes.retain(|outcome| outcome.request.class.0 > 0);
+        outcomes.sort_by_key(|outcome| outcome.finished);
+        outcomes.iter().map(|outcome| outcome.request.class.0).collect()
+    };
+    assert_eq!(first("fcfs", 0), [1, 2, 1, 2, 1, 2, 1, 2]);
+    assert_eq!(first("priority", 3), [1, 2, 1, 2, 1, 2, 1, 2]);
+    assert_eq!(first("priority", -3), [2, 1, 2, 1, 2, 1, 2, 1]);
+}

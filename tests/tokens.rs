@@ -43,6 +43,7 @@ fn prompts_of_any_length_have_as_many_tokens_as_they_say() {
             let request = Request {
                 id,
                 class,
+                priority: 0,
                 input_tokens: tokens,
                 max_tokens: None,
                 stream: true,

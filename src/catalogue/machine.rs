@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::kind::unnamed;
 use crate::number::{Positive, Share, Span};
 use crate::server::latency::ContinuousBatching;
+use crate::server::limits::Scheduling;
 
 /// Machines of one sort as a scenario asks for them.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -20,13 +21,20 @@ pub struct MachineSpec {
     /// How many of them.
     #[serde(default = "one")]
     pub instances: NonZeroU32,
+    /// Whom they serve next of those that wait: who came first, or by the `priority` of classes.
+    #[serde(default, skip_serializing_if = "Scheduling::is_fcfs")]
+    pub scheduling: Scheduling,
 }
 
 impl MachineSpec {
     /// How they answer; the problem, where the catalogue has no such machine.
     pub fn latency(&self) -> Result<ContinuousBatching, String> {
         let machine = Machine::find(&self.preset)?;
-        Ok(ContinuousBatching { instances: self.instances, ..machine.latency.clone() })
+        Ok(ContinuousBatching {
+            instances: self.instances,
+            scheduling: self.scheduling,
+            ..machine.latency.clone()
+        })
     }
 
     /// Why its figures are not to be relied on like measured ones, if they are not.

@@ -218,6 +218,7 @@ mod tests {
     const REQUEST: Request = Request {
         id: RequestId(0),
         class: ClassId(1),
+        priority: 0,
         input_tokens: 10,
         max_tokens: None,
         stream: true,

@@ -16,6 +16,8 @@ pub struct Stream {
     /// The conversations of those that have some.
     sessions: Vec<(ClassId, Sessions)>,
     rng: Rng,
+    /// Of those due at one instant, the stream of the lowest goes first.
+    priority: i32,
     /// Arrivals taken: what chance is keyed by.
     taken: u64,
     /// How many of the classes are still wanted.
@@ -58,7 +60,7 @@ impl Stream {
             shares.push((id, sum));
             sessions.extend(Sessions::of(id, class).map(|of_class| (id, of_class)));
         }
-        Stream { arrivals, wanted: shares.len(), classes: shares, sessions, rng, taken: 0 }
+        Stream { arrivals, wanted: shares.len(), classes: shares, sessions, rng, priority: 0, taken: 0 }
     }
 
     /// The arrivals of one class. Its chance is keyed by its name, so that no other class moves its draws.
@@ -66,12 +68,18 @@ impl Stream {
         let key = class.name.bytes().fold(OWN, |key, byte| mix(key ^ u64::from(byte)));
         let sessions = Sessions::of(id, class).map(|of_class| (id, of_class)).into_iter().collect();
         let rng = rng.child(key);
-        Stream { arrivals, wanted: 1, classes: vec![(id, 1.0)], sessions, rng, taken: 0 }
+        let (classes, priority) = (vec![(id, 1.0)], class.priority);
+        Stream { arrivals, wanted: 1, classes, sessions, rng, priority, taken: 0 }
     }
 
     /// The root of its chance.
     pub fn rng(&self) -> &Rng {
         &self.rng
+    }
+
+    /// That of its class; 0, where several share it.
+    pub fn priority(&self) -> i32 {
+        self.priority
     }
 
     /// When its next request comes.

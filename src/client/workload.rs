@@ -76,6 +76,10 @@ pub struct Class {
     /// What may be spent on its requests, beside what the scenario's `budget` says of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+    /// Where its requests wait for each other and the scheduling is by priority, those of the lowest number are served
+    /// first; 0, where it is not given. It is sent to self-hosted servers that schedule so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i32,
     /// The zone that must not be left, such as `eu`: only endpoints of this residency get its requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residency: Option<String>,
@@ -163,7 +167,8 @@ pub struct Workload {
     classes: Vec<Class>,
     /// What the prompts of each class share.
     prefixes: Vec<Option<Groups>>,
-    /// The shared arrivals, then those of classes in their order; of those due at once the first goes first.
+    /// The shared arrivals, then those of classes in their order; of those due at once the one of the
+    /// lowest priority goes first, and of one priority the first.
     streams: Vec<Stream>,
     next_id: u64,
     /// How often each request of the plan is asked.
@@ -265,9 +270,9 @@ impl Workload {
 
     /// The stream that is due first.
     fn first(&mut self) -> Option<(Instant, usize)> {
-        let due =
-            self.streams.iter_mut().enumerate().filter_map(|(index, stream)| Some((stream.peek()?, index)));
-        due.min()
+        let streams = self.streams.iter_mut().enumerate();
+        let due = streams.filter_map(|(index, stream)| Some((stream.peek()?, stream.priority(), index)));
+        due.min().map(|(at, _, index)| (at, index))
     }
 
     fn plan(&mut self) -> Option<Planned> {
@@ -317,6 +322,7 @@ impl Workload {
             request: Request {
                 id: RequestId(due.nth),
                 class: due.class,
+                priority: class.priority,
                 input_tokens: input_tokens.saturating_add(images.tokens()),
                 max_tokens: own.and_then(|(_, entry)| entry.max_tokens).or(class.max_tokens),
                 stream: class.stream,
@@ -328,6 +334,10 @@ impl Workload {
             cached: Cached::NONE,
         }
     }
+}
+
+fn is_zero(priority: &i32) -> bool {
+    *priority == 0
 }
 
 fn default_stream() -> bool {

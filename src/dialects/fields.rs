@@ -35,6 +35,12 @@ impl<'a> Fields<'a> {
         Ok(self.get(name, "an object", Value::as_object)?.map(Fields))
     }
 
+    /// The order among calls that wait, which self-hosted servers take; 0, where it is not given.
+    pub fn priority(&self) -> Result<i32, Bad> {
+        let read = |value: &Value| value.as_i64().and_then(|number| i32::try_from(number).ok());
+        Ok(self.get("priority", "an integer", read)?.unwrap_or_default())
+    }
+
     /// A whole number of at least `min`; above what we can count, the most we can.
     pub fn count(&self, name: &str, min: i64) -> Result<Option<u32>, Bad> {
         let Some(number) = self.get(name, "an integer", |value| value.as_i64())? else { return Ok(None) };

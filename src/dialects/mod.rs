@@ -219,6 +219,8 @@ pub struct Generate {
     pub tool_in_pieces: bool,
     /// The service tier asked for.
     pub service_tier: Option<String>,
+    /// Where the server schedules by priority: who has less is served earlier.
+    pub priority: i32,
     /// Set where vectors are asked for and no tokens.
     pub embed: Option<Embed>,
     /// What a cache may hold of the prompt; found where the endpoint has a cache.

@@ -68,6 +68,7 @@ impl Dialect for OpenaiCompletions {
             min_tokens: min_tokens(&fields, Some(max_tokens))?,
             stream: fields.bool("stream")?.unwrap_or(false),
             include_usage: include_usage.unwrap_or(false),
+            priority: fields.priority()?,
             ..Generate::default()
         })
     }

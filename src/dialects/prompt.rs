@@ -110,6 +110,7 @@ mod tests {
         let request = Request {
             id,
             class: ClassId(0),
+            priority: 0,
             input_tokens,
             max_tokens: None,
             stream: true,

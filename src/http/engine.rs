@@ -298,6 +298,7 @@ impl State {
         let hinted = hints.as_ref().map(|hints| hints.id).filter(|id| !self.callers.contains_key(id));
         let id = hinted.unwrap_or(own);
         self.next_id += u64::from(id == own);
+        let priority = hints.as_ref().map_or(asked.priority, |hints| hints.priority);
         let told = hints.as_ref().and_then(|hints| hints.input_tokens);
         let (drawn, beginnings) = match hints {
             Some(hints) => ((ClassId(0), hints.answer_tokens, hints.reasoning_tokens), hints.beginnings),
@@ -308,6 +309,7 @@ impl State {
         let request = Request {
             id: id.request,
             class,
+            priority,
             input_tokens: told.unwrap_or(asked.input_tokens),
             max_tokens: asked.max_tokens,
             stream: asked.stream,

@@ -12,6 +12,7 @@ const ANSWER: HeaderName = HeaderName::from_static("x-tollgate-answer");
 const REASONING: HeaderName = HeaderName::from_static("x-tollgate-reasoning");
 const INPUT: HeaderName = HeaderName::from_static("x-tollgate-input");
 const BEGINNINGS: HeaderName = HeaderName::from_static("x-tollgate-beginnings");
+const PRIORITY: HeaderName = HeaderName::from_static("x-tollgate-priority");
 
 /// What the headers say.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,6 +23,7 @@ pub struct Hints {
     /// Prompt length, where the mock would guess another than a file of prompts says.
     pub input_tokens: Option<u32>,
     pub beginnings: Beginnings,
+    pub priority: i32,
 }
 
 impl Hints {
@@ -35,6 +37,7 @@ impl Hints {
             reasoning_tokens: *reasoning_tokens,
             input_tokens: is_from_file.then(|| target.images.counted(request.clone()).input_tokens),
             beginnings: request.beginnings.clone(),
+            priority: request.priority,
         }
     }
 
@@ -45,6 +48,9 @@ impl Hints {
         headers.insert(REASONING, HeaderValue::from(self.reasoning_tokens));
         if let Some(tokens) = self.input_tokens {
             headers.insert(INPUT, HeaderValue::from(tokens));
+        }
+        if self.priority != 0 {
+            headers.insert(PRIORITY, HeaderValue::from(self.priority));
         }
         let beginnings = told(self.beginnings.as_slice());
         if !beginnings.is_empty() {
@@ -72,6 +78,10 @@ impl Hints {
                 false => None,
             },
             beginnings: Beginnings::new(beginnings),
+            priority: match headers.get(PRIORITY) {
+                Some(value) => value.to_str().ok()?.parse().ok()?,
+                None => 0,
+            },
         })
     }
 }
@@ -117,6 +127,7 @@ mod tests {
             reasoning_tokens: 0,
             input_tokens: Some(9),
             beginnings: Beginnings::new(beginnings),
+            priority: -3,
         }
     }
 
@@ -135,6 +146,10 @@ mod tests {
         }
         headers.remove(BEGINNINGS);
         assert!(Hints::read(&headers).is_some());
+        headers.insert(PRIORITY, HeaderValue::from_static("2147483648"));
+        assert_eq!(Hints::read(&headers), None);
+        headers.remove(PRIORITY);
+        assert_eq!(Hints::read(&headers).map(|hints| hints.priority), Some(0));
         headers.insert(ATTEMPT, HeaderValue::from_static("65536"));
         assert_eq!(Hints::read(&headers), None);
     }

@@ -173,6 +173,11 @@ pub trait Provider: Send + Sync {
         true
     }
 
+    /// Whether a call may say in its body where it stands among those that wait.
+    fn takes_priority(&self) -> bool {
+        false
+    }
+
     /// Mock: the parameter of the query in which the service takes a key, too.
     fn key_parameter(&self) -> Option<&'static str> {
         None

@@ -28,6 +28,11 @@ impl Provider for SelfHosted {
         false
     }
 
+    /// As vLLM's `--scheduling-policy priority` takes it.
+    fn takes_priority(&self) -> bool {
+        true
+    }
+
     fn route(&self, call: &Call<'_>) -> Route {
         match call.path.strip_prefix("/v1").unwrap_or(call.path) {
             "/health" | "/ping" => call.only(Method::GET, Route::Health),

@@ -31,6 +31,8 @@ pub struct Target {
     pub service_tier: Option<String>,
     /// What it has no room for goes to another endpoint.
     pub is_spilling: bool,
+    /// Requests that are not of the usual priority tell theirs, as the server schedules by it.
+    pub tells_priority: bool,
     /// A shared beginning of a prompt is marked for the provider's cache.
     pub marks_prefix: bool,
     /// Sent with every call.
@@ -65,6 +67,7 @@ impl Target {
             project: None,
             service_tier: None,
             is_spilling: false,
+            tells_priority: false,
             marks_prefix: false,
             headers: Vec::new(),
             body: Map::new(),
@@ -89,6 +92,9 @@ impl Target {
         let roles = texts.as_ref().map_or(vec![Role::User], |texts| texts.roles.clone());
         let ask = Ask { roles: &roles, ..self.ask(request) };
         let mut body = self.dialect.get().body(&ask);
+        if self.tells_priority && request.priority != 0 {
+            body.insert("priority".into(), request.priority.into());
+        }
         let filling = Filling::new(request, texts, self.contents.image(request));
         join(&mut body, &self.body);
         let accept = provider.accepts(self.dialect.name(), request.stream);

@@ -19,6 +19,7 @@ pub fn request(stream: bool) -> Request {
     Request {
         id: RequestId(1),
         class: ClassId(0),
+        priority: 0,
         input_tokens: 100,
         max_tokens: None,
         stream,

@@ -19,7 +19,7 @@ use crate::price::{Price, Tariff};
 use crate::providers::{AnyProvider, Contents, Served, Target};
 use crate::server::cache::{Breakpoints, CacheSettings};
 use crate::server::latency::AnyLatency;
-use crate::server::limits::AnyLimit;
+use crate::server::limits::{AnyLimit, Scheduling};
 
 /// Who may serve requests: where, under which limits, how fast, at which price.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -152,6 +152,17 @@ impl EndpointSpec {
         self.dialect.unwrap_or_else(|| self.provider.usual(&self.model))
     }
 
+    /// Whether of its jobs that wait the classes' priorities say who is next.
+    pub fn schedules_by_priority(&self) -> bool {
+        let is_queue =
+            |limit: &AnyLimit| limit.slots().is_some_and(|slots| slots.scheduling == Scheduling::Priority);
+        let is_batch = match &self.latency {
+            Some(AnyLatency::ContinuousBatching(batch)) => batch.scheduling == Scheduling::Priority,
+            _ => self.machine.as_ref().is_some_and(|machine| machine.scheduling == Scheduling::Priority),
+        };
+        is_batch || self.limits.iter().any(is_queue)
+    }
+
     /// The client's side of it.
     pub fn target(&self) -> Target {
         let headers = self.headers.iter().filter_map(|(name, value)| header(name, value).ok());
@@ -165,6 +176,7 @@ impl EndpointSpec {
             project: self.project.clone(),
             service_tier: self.service_tier.clone(),
             is_spilling: self.spillover.is_some(),
+            tells_priority: self.schedules_by_priority() && self.provider.get().takes_priority(),
             marks_prefix: self.cache.as_ref().is_some_and(|cache| cache.breakpoints == Breakpoints::Explicit),
             headers: headers.collect(),
             body: body.as_object().cloned().unwrap_or_default(),

@@ -5,6 +5,7 @@ use super::{EndpointSpec, Scenario};
 use crate::catalogue::machine::MachineSpec;
 use crate::catalogue::row::STALE_AFTER_DAYS;
 use crate::client::routers::AnyRouter;
+use crate::client::workload::Class;
 use crate::commitments::AnyCommitment;
 use crate::price::TokenClass;
 use crate::server::latency::AnyLatency;
@@ -28,7 +29,7 @@ impl Scenario {
         });
         let units = self.stale_units().into_iter().chain(self.idle_units());
         let rest = unused.chain(units).chain(self.cache_doubts()).chain(self.doubled_quotas());
-        let rest = rest.chain(self.estimates()).chain(self.barred_copies());
+        let rest = rest.chain(self.estimates()).chain(self.idle_priorities()).chain(self.barred_copies());
         let rest = rest.chain(self.streams().flat_map(|(_, arrivals)| arrivals.warnings()));
         self.endpoints.iter().flat_map(warn).chain(rest).collect()
     }
@@ -69,6 +70,21 @@ impl Scenario {
                 "class '{}' may not use endpoint '{}', and the router mirrors each of its requests to it: those copies \
                  count as refused; take another router, or leave one of the two out",
                 class.name, spec.name
+            )
+        })
+    }
+
+    /// Classes whose priority no endpoint of theirs looks at.
+    fn idle_priorities(&self) -> impl Iterator<Item = String> {
+        let is_seen = |class: &Class| {
+            self.endpoints.iter().any(|spec| spec.schedules_by_priority() && !spec.bars(class))
+        };
+        let idle = self.classes.iter().filter(move |class| class.priority != 0 && !is_seen(class));
+        idle.map(|class| {
+            format!(
+                "class '{}' has priority = {}, and no endpoint of its schedules by that; write scheduling = \"priority\" \
+                 in a `concurrency` limit, a `continuous_batching` latency or a `machine`, or leave `priority` out",
+                class.name, class.priority
             )
         })
     }

@@ -35,14 +35,14 @@ impl Batch {
 
     /// Whether its prompt and its longest answer fit into the memory of an empty machine.
     pub fn can_hold(&self, job: &Job) -> bool {
-        Sequence::new(job, 0).longest() <= self.rules.kv_max()
+        Sequence::new(job, 0, self.rules.scheduling).longest() <= self.rules.kv_max()
     }
 
     pub fn begin(&mut self, now: Instant, ticket: u64, entry: &Entry<'_>) {
         let home = self.least_loaded();
         self.homes.insert(ticket, home);
         let ready = now + self.rules.overhead.get();
-        self.replicas[home].offer(ready, ticket, Sequence::new(entry.job, entry.mark));
+        self.replicas[home].offer(ready, ticket, Sequence::new(entry.job, entry.mark, self.rules.scheduling));
         self.plan(home);
     }
 

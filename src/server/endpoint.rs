@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::admission;
 use super::cache::Cache;
 use super::latency::{AnyLatency, Load};
-use super::limits::{Admitted, AnyLimit, Break, Flow, Gauge, Held, Slots, Verdict};
+use super::limits::{Admitted, AnyLimit, Break, Flow, Gauge, Held, Scheduling, Slots, Verdict};
 use super::service::{Entry, Service};
 use crate::index::Ring;
 use crate::outbox::Said;
@@ -68,6 +68,7 @@ pub struct Endpoint {
     cache: Option<Cache>,
     limits: Held,
     slots: Vec<Slots>,
+    scheduling: Scheduling,
     steps_by: Step,
     detail: Detail,
     service: Service,
@@ -75,7 +76,10 @@ pub struct Endpoint {
     running: Ring<Running>,
     tickets: FxHashMap<AttemptId, u64>,
     next_ticket: u64,
+    /// In the order in which they are served.
     waiting: VecDeque<(AttemptId, Admitted)>,
+    /// The place of the one of them that came last.
+    newest: usize,
     next_break: Option<Break>,
     actions: VecDeque<Action>,
 }
@@ -98,6 +102,7 @@ impl Endpoint {
         }
         let slots: Vec<Slots> =
             limits.iter().filter_map(|limit| limit.slots()).chain(latency.slots()).collect();
+        let is_by_priority = slots.iter().any(|slots| slots.scheduling == Scheduling::Priority);
         let next_break =
             limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min_by_key(|next| next.at);
         Endpoint {
@@ -105,12 +110,14 @@ impl Endpoint {
             steps_by: Step::of(detail, &limits),
             limits: Held::new(limits),
             slots,
+            scheduling: if is_by_priority { Scheduling::Priority } else { Scheduling::Fcfs },
             detail,
             service: Service::new(latency, rng),
             running: Ring::new(),
             tickets: FxHashMap::default(),
             next_ticket: 0,
             waiting: VecDeque::new(),
+            newest: 0,
             next_break,
             actions: VecDeque::new(),
         }
@@ -161,7 +168,7 @@ impl Endpoint {
 
     fn inside(&self, id: AttemptId) -> Option<&Admitted> {
         let running = self.tickets.get(&id).and_then(|ticket| self.running.get(*ticket));
-        let waiting = self.waiting.back().filter(|(waiting, _)| *waiting == id);
+        let waiting = self.waiting.get(self.newest).filter(|(waiting, _)| *waiting == id);
         running.map(|running| &running.admitted).or(waiting.map(|(_, admitted)| admitted))
     }
 
@@ -218,8 +225,16 @@ impl Endpoint {
         if self.has_free_slot() {
             self.serve(now, id, admitted);
         } else {
-            self.waiting.push_back((id, admitted));
+            self.queue(id, admitted);
         }
+    }
+
+    /// Behind all that are served before it.
+    fn queue(&mut self, id: AttemptId, admitted: Admitted) {
+        let rank = self.scheduling.rank(&admitted.job);
+        let is_before = |(_, other): &(AttemptId, Admitted)| self.scheduling.rank(&other.job) <= rank;
+        self.newest = self.waiting.partition_point(is_before);
+        self.waiting.insert(self.newest, (id, admitted));
     }
 
     fn verdict(&mut self, now: Instant, job: &Job) -> Verdict {

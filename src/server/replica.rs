@@ -2,28 +2,30 @@
 //!
 //! At the end of a step the machine decides what the next one does:
 //!
-//! 1. If the answers' next tokens do not fit into memory, the youngest sequence loses its own, and waits again.
+//! 1. If the answers' next tokens do not fit into memory, the sequence that is last in order loses its own, and waits again.
 //! 2. Jobs that wait enter in their order, as long as there is a place in the batch, room for their prompts in
 //!    memory, and room in the step for reading more prompts.
 //! 3. All whose prompts are read get a token, except while a prompt is read alone. Room that is left in the step goes
-//!    to the prompts that are not read yet, the oldest first. A prompt's last part brings its job's next token.
+//!    to the prompts that are not read yet, in the order in which they entered. A prompt's last part brings its job's next token.
 //!
 //! Who arrives or leaves during a step changes the next one, so a step's time is known when it begins. Steps that differ
 //! only by the tokens they add to memory are taken as one [`Stretch`], up to the next mark of a job: a simulated request
 //! costs a handful of events whatever its length.
 //!
-//! Nobody starves: every job fits into an empty machine's memory, jobs enter in their order, and the youngest is the one
-//! that is put out, so the oldest always runs to its end.
+//! The order is that of arrival, or of priority and then of arrival. Every job fits into an empty machine's memory, jobs
+//! enter in their order, and the last in it is the one that is put out, so the first always runs to its end: nobody
+//! starves, except behind who comes before him by priority.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::latency::{ContinuousBatching, KvFull, Prefill};
+use super::limits::Scheduling;
 use super::stretch::{Stretch, from_picos, to_picos};
 use crate::time::Instant;
 use crate::wire::Job;
 
-/// The machine. Tickets ascend in the order of arrival, so those in the batch are below those that wait.
+/// The machine. Tickets ascend in the order of arrival.
 #[derive(Clone, Debug, Default)]
 pub struct Replica {
     /// The end of the last step that is over, in picoseconds.
@@ -35,10 +37,10 @@ pub struct Replica {
     jobs: BTreeMap<u64, Sequence>,
     /// Jobs still in front of the machine, with when they are through.
     arriving: VecDeque<(Instant, u64)>,
-    waiting: BTreeSet<u64>,
-    running: BTreeSet<u64>,
-    /// Those of `running` whose prompt is not read yet.
-    prefilling: BTreeSet<u64>,
+    waiting: BTreeSet<Place>,
+    running: BTreeSet<Place>,
+    /// Those of `running` whose prompt is not read yet, in the order in which they entered.
+    prefilling: VecDeque<u64>,
     /// When jobs that decode come to their marks, as a count of `steps`.
     marks: BTreeSet<(u64, u64)>,
     /// At their marks.
@@ -52,9 +54,14 @@ pub struct Replica {
     decoding: u64,
 }
 
+/// Where a job stands in the machine's order: its rank by the scheduling, and its ticket.
+type Place = (i32, u64);
+
 /// A job on a machine.
 #[derive(Clone, Debug)]
 pub struct Sequence {
+    /// What comes before the order of arrival.
+    rank: i32,
     /// All of the prompt, in tokens.
     prompt: u64,
     /// What of it a prompt cache serves.
@@ -71,12 +78,13 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    pub fn new(job: &Job, mark: u32) -> Sequence {
+    pub fn new(job: &Job, mark: u32, scheduling: Scheduling) -> Sequence {
+        let rank = scheduling.rank(job);
         let prompt = u64::from(job.request.input_tokens);
         let cached = u64::from(job.cached.read).min(prompt);
         let total = job.total();
         let cap = job.request.max_tokens.unwrap_or(total);
-        Sequence { prompt, cached, total, cap, mark, unread: 0, out: 0, since: None }
+        Sequence { rank, prompt, cached, total, cap, mark, unread: 0, out: 0, since: None }
     }
 
     /// KV memory for the prompt and the longest answer.
@@ -162,7 +170,7 @@ impl Replica {
     /// Takes a job out, at once or when the step under way is over.
     pub fn end(&mut self, rules: &ContinuousBatching, now: Instant, ticket: u64) {
         self.cut(now);
-        if self.stretch.is_some() && self.running.contains(&ticket) {
+        if self.stretch.is_some() && self.place(ticket).is_some_and(|place| self.running.contains(&place)) {
             self.leaving.push(ticket);
         } else {
             self.remove(rules, ticket);
@@ -181,6 +189,10 @@ impl Replica {
         from_picos(rules.step(self.decoding, self.context, 0)).since(Instant::START)
     }
 
+    fn place(&self, ticket: u64) -> Option<Place> {
+        self.jobs.get(&ticket).map(|job| (job.rank, ticket))
+    }
+
     /// When the stretch is over, or at once where there is one to decide on.
     fn next_end(&self) -> Option<Instant> {
         match self.stretch {
@@ -194,9 +206,10 @@ impl Replica {
         if self.next_end().is_none() {
             self.at = to_picos(now);
         }
-        let is_next = self.waiting.is_empty() && self.running.len() < rules.batch_max.get() as usize;
-        self.waiting.insert(ticket);
-        if is_next {
+        let place = self.place(ticket).expect("who arrives is a job");
+        self.waiting.insert(place);
+        let is_next = self.waiting.first() == Some(&place);
+        if is_next && self.running.len() < rules.batch_max.get() as usize {
             self.cut(now);
         }
     }
@@ -231,6 +244,7 @@ impl Replica {
             complete.push(*ticket);
         }
         for ticket in complete {
+            self.prefilling.pop_front();
             self.decode(ticket);
         }
         for ticket in std::mem::take(&mut self.leaving) {
@@ -246,7 +260,6 @@ impl Replica {
     /// A prompt is read: the job has its next token.
     fn decode(&mut self, ticket: u64) {
         let job = self.jobs.get_mut(&ticket).expect("a prompt that is read is a job's");
-        self.prefilling.remove(&ticket);
         job.out += 1;
         job.since = Some(self.steps);
         self.context += job.prompt + u64::from(job.out);
@@ -255,20 +268,22 @@ impl Replica {
     }
 
     fn remove(&mut self, rules: &ContinuousBatching, ticket: u64) {
-        if self.running.contains(&ticket) {
-            self.put_out(rules, ticket);
+        let Some(place) = self.place(ticket) else { return };
+        if self.running.contains(&place) {
+            self.put_out(rules, place);
         }
         self.jobs.remove(&ticket);
-        self.waiting.remove(&ticket);
+        self.waiting.remove(&place);
         self.arriving.retain(|(_, arriving)| *arriving != ticket);
         self.due.retain(|due| *due != ticket);
     }
 
     /// Takes a sequence out of the batch; it keeps its tokens and loses its memory.
-    fn put_out(&mut self, rules: &ContinuousBatching, ticket: u64) {
+    fn put_out(&mut self, rules: &ContinuousBatching, place: Place) {
+        let (_, ticket) = place;
         let job = self.jobs.get_mut(&ticket).expect("who runs is a job");
-        self.running.remove(&ticket);
-        self.prefilling.remove(&ticket);
+        self.running.remove(&place);
+        self.prefilling.retain(|other| *other != ticket);
         let step = job.mark_step();
         step.map(|step| self.marks.remove(&(step, ticket)));
         if job.since.is_none() {
@@ -284,13 +299,13 @@ impl Replica {
 
     fn decide(&mut self, rules: &ContinuousBatching) -> Option<Stretch> {
         while self.held.saturating_add(self.growth(rules)) > rules.kv_max() {
-            let youngest = *self.running.last().expect("memory is held by those who run");
-            self.put_out(rules, youngest);
-            self.waiting.insert(youngest);
+            let last = *self.running.last().expect("memory is held by those who run");
+            self.put_out(rules, last);
+            self.waiting.insert(last);
         }
         self.enter(rules);
         let unread = |ticket: &u64| self.jobs[ticket].unread;
-        let front = self.prefilling.first().map(unread);
+        let front = self.prefilling.front().map(unread);
         let alone = front.filter(|_| rules.prefill == Prefill::Alone);
         let (decoding, room) = match alone {
             Some(_) => (0, u64::from(rules.step_tokens.get())),
@@ -328,7 +343,8 @@ impl Replica {
         let growth = self.growth(rules);
         let mut unread: u64 = self.prefilling.iter().map(|ticket| self.jobs[ticket].unread).sum();
         while unread < room && self.running.len() < rules.batch_max.get() as usize {
-            let Some(ticket) = self.waiting.first().copied() else { break };
+            let Some(place) = self.waiting.first().copied() else { break };
+            let (_, ticket) = place;
             let job = self.jobs.get_mut(&ticket).expect("who waits is a job");
             let held = self.held.saturating_add(job.room(rules));
             if held.saturating_add(growth) > rules.kv_max() {
@@ -338,9 +354,9 @@ impl Replica {
             job.unread = (job.prompt - job.cached + u64::from(job.out)).max(1);
             unread = unread.saturating_add(job.unread);
             self.held = held;
-            self.waiting.remove(&ticket);
-            self.running.insert(ticket);
-            self.prefilling.insert(ticket);
+            self.waiting.remove(&place);
+            self.running.insert(place);
+            self.prefilling.push_back(ticket);
         }
     }
 

@@ -113,6 +113,33 @@ fn a_full_memory_puts_out_the_youngest_who_is_read_anew() {
     assert_eq!(tokens(&told, 1), [30, 40, 50, 60, 70, 125, 135, 145]);
 }
 
+fn ranked(job: Job, priority: i32) -> Job {
+    Job { request: Request { priority, ..job.request }, ..job }
+}
+
+#[test]
+fn by_priority_the_lowest_number_enters_first_and_is_put_out_last() {
+    let jobs = || (0..3).map(|k| offer(millis(k), ranked(job(k, 0, 2), [5, 0, -1][k as usize])));
+    let alone = batching("batch_max = 1");
+    assert_eq!([0, 1, 2].map(|k| tokens(&play_both(&alone, jobs()), k)[0]), [10, 30, 50]);
+    let alone = batching("batch_max = 1, scheduling = 'priority'");
+    assert_eq!([0, 1, 2].map(|k| tokens(&play_both(&alone, jobs()), k)[0]), [10, 50, 30]);
+
+    let memory = batching("batch_max = 4, per_1k_input = '1s', kv_tokens = 30, scheduling = 'priority'");
+    let told = play_both(&memory, (0..2).map(|k| offer(millis(0), ranked(job(k, 10, 8), 1 - k as i32))));
+    // As the youngest is put out of a full memory first come first served; here it is the other.
+    assert_eq!(tokens(&told, 1), [30, 40, 50, 60, 70, 80, 90, 100]);
+    assert_eq!(tokens(&told, 0), [30, 40, 50, 60, 70, 125, 135, 145]);
+}
+
+#[test]
+fn a_prompt_that_is_half_read_is_read_on_before_one_of_more_priority() {
+    let latency = batching("batch_max = 4, per_1k_input = '1s', step_tokens = 50, scheduling = 'priority'");
+    let told =
+        play_both(&latency, [offer(millis(0), job(0, 100, 1)), offer(millis(1), ranked(job(1, 50, 1), -1))]);
+    assert_eq!([tokens(&told, 0)[0], tokens(&told, 1)[0]], [120, 180]);
+}
+
 #[test]
 fn a_memory_that_is_reserved_lets_nobody_in_whose_longest_answer_does_not_fit() {
     let latency = batching("batch_max = 4, per_1k_input = '1s', kv_tokens = 30, kv_full = 'reserve'");

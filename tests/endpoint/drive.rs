@@ -54,6 +54,7 @@ pub fn job(request: u64, input_tokens: u32, answer_tokens: u32) -> Job {
     let request = Request {
         id,
         class: ClassId(0),
+        priority: 0,
         input_tokens,
         max_tokens: None,
         stream: true,

@@ -30,7 +30,7 @@ fn latencies() -> impl Strategy<Value = &'static str> {
 fn limits() -> impl Strategy<Value = Vec<&'static str>> {
     prop::sample::subsequence(
         vec![
-            "{ kind = 'concurrency', max = 2, queue_max = 3 }",
+            "{ kind = 'concurrency', max = 2, queue_max = 3, scheduling = 'priority' }",
             "{ kind = 'context', max = 1200 }",
             "{ kind = 'outage', random = { mean_up = '1s', mean_down = '100ms' }, break_streams = true }",
             "{ kind = 'outage', windows = [{ from = '100ms', for = '20ms' }] }",
@@ -59,6 +59,7 @@ fn jobs() -> impl Strategy<Value = Job> {
             request: Request {
                 id: RequestId(0),
                 class: ClassId(0),
+                priority: 0,
                 input_tokens,
                 max_tokens,
                 stream,

@@ -68,6 +68,23 @@ fn a_full_counter_refuses_and_a_queue_is_first_come_first_served() {
 }
 
 #[test]
+fn a_queue_by_priority_serves_the_lowest_number_first_and_of_one_number_who_came_first() {
+    for (scheduling, order) in [("fcfs", [0, 1, 2, 3, 4]), ("priority", [0, 3, 1, 4, 2])] {
+        let limit =
+            format!("{{ kind = 'concurrency', max = 1, queue_max = 4, scheduling = '{scheduling}' }}");
+        let mut endpoint = endpoint(&[&limit], "{ kind = 'fixed', ttft = '10ms' }", Detail::Stretches);
+        let ranked = |k: u64, priority| {
+            let job = job(k, 0, 1);
+            offer(millis(k), Job { request: Request { priority, ..job.request }, ..job })
+        };
+        let told =
+            play(&mut endpoint, (0..).zip([7, 0, 3, -2, 0]).map(|(k, priority)| ranked(k, priority)).take(5));
+        let finished = told.iter().filter(|(_, _, reply)| matches!(reply, Reply::Finished(_)));
+        assert_eq!(finished.map(|(_, id, _)| id.request.0).collect::<Vec<_>>(), order, "{scheduling}");
+    }
+}
+
+#[test]
 fn a_batch_and_a_concurrency_limit_bound_together() {
     let limits = ["{ kind = 'concurrency', max = 3 }"];
     let latency = "{ kind = 'continuous_batching', batch_max = 1, itl = '100ms' }";
@@ -201,7 +218,7 @@ fn a_late_wake_changes_no_instant_of_what_follows() {
 #[test]
 fn every_kind_is_read_and_written_back() {
     let limits = [
-        "{ kind = 'concurrency', max = 3, queue_max = 4 }",
+        "{ kind = 'concurrency', max = 3, queue_max = 4, scheduling = 'priority' }",
         "{ kind = 'context', max = 128_000 }",
         "{ kind = 'outage', windows = [{ from = '1s', for = '2s' }, { from = '5m' }], retryable = false, random = { mean_up = '1h', mean_down = '1m' }, status = 529, retry_after = '5s', break_streams = true }",
         "{ kind = 'ramp', counts = 'input', floor = 1_000_000, growth = 0.5, span = '15m', over = 'downgrade' }",

@@ -24,6 +24,7 @@ struct Rules {
     step_tokens: u64,
     kv_tokens: u64,
     is_reserved: bool,
+    is_by_priority: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ struct Asked {
     cached: u64,
     answer: u64,
     cap: u64,
+    priority: i32,
 }
 
 #[derive(Clone, Debug)]
@@ -105,20 +107,21 @@ impl Machine {
             false => inside.iter().filter(|sequence| sequence.unread == 0).count() as u64,
         };
         while held(rules, &self.inside) + growth(&self.inside) > rules.kv_tokens {
-            let youngest =
-                self.inside.iter().map(|sequence| sequence.number).max().expect("somebody holds it");
-            let place =
-                self.inside.iter().position(|sequence| sequence.number == youngest).expect("it is inside");
+            let all = self.inside.iter().enumerate();
+            let last = all.max_by_key(|(_, sequence)| order(rules, sequence));
+            let (place, _) = last.expect("somebody holds it");
             self.outside.push(self.inside.remove(place));
             self.outside.sort_by_key(|sequence| sequence.number);
         }
         let decoding: Vec<usize> = numbers(self.inside.iter().filter(|sequence| sequence.unread == 0));
         let room = rules.step_tokens.saturating_sub(decoding.len() as u64).max(1);
         let begins = if rules.is_alone { 1 } else { room };
-        while let Some(next) = self.outside.first() {
+        loop {
+            let there = self.outside.iter().enumerate();
+            let there = there.filter(|(_, sequence)| u128::from(sequence.ready) * 1000 <= self.at);
+            let Some((place, next)) = there.min_by_key(|(_, sequence)| order(rules, sequence)) else { break };
             let unread: u64 = self.inside.iter().map(|sequence| sequence.unread).sum();
-            let is_there = u128::from(next.ready) * 1000 <= self.at;
-            if !is_there || unread >= begins || self.inside.len() >= rules.batch_max {
+            if unread >= begins || self.inside.len() >= rules.batch_max {
                 break;
             }
             let mut next = next.clone();
@@ -127,10 +130,9 @@ impl Machine {
             if held(rules, &with) + growth(&self.inside) > rules.kv_tokens {
                 break;
             }
-            self.outside.remove(0);
+            self.outside.remove(place);
             self.inside = with;
         }
-        self.inside.sort_by_key(|sequence| sequence.number);
         let mut unread: Vec<&Sequence> = self.inside.iter().filter(|sequence| sequence.unread > 0).collect();
         let is_pause = rules.is_alone && !unread.is_empty();
         let (decoding, mut left) = if is_pause { (Vec::new(), rules.step_tokens) } else { (decoding, room) };
@@ -169,6 +171,11 @@ impl Machine {
     }
 }
 
+/// Who is before whom.
+fn order(rules: &Rules, sequence: &Sequence) -> (i32, usize) {
+    (if rules.is_by_priority { sequence.asked.priority } else { 0 }, sequence.number)
+}
+
 /// KV memory taken or reserved, in tokens: of a prompt under way, with room for the token it brings.
 fn held(rules: &Rules, inside: &[Sequence]) -> u64 {
     let of = |Sequence { asked, out, unread, .. }: &Sequence| match (rules.is_reserved, *unread > 0) {
@@ -189,7 +196,8 @@ fn nanos(picos: u128) -> u64 {
 fn rules() -> impl Strategy<Value = Rules> {
     let times = (0..3_000_000u64, 1..20_000_000u128, 0..900_000u128, 0..40_000_000u128, 0..300_000_000u128);
     let counts = (1..4usize, 1..9usize, prop_oneof![1..40u64, 200..9000u64], 1000..4000u64);
-    (times, counts, any::<bool>(), any::<bool>()).prop_map(|(times, counts, is_alone, is_reserved)| {
+    (times, counts, any::<[bool; 3]>()).prop_map(|(times, counts, flags)| {
+        let [is_alone, is_reserved, is_by_priority] = flags;
         let (overhead, itl, itl_per_sequence, per_1k_kv, per_1k_input) = times;
         let (instances, batch_max, step_tokens, kv_tokens) = counts;
         Rules {
@@ -204,18 +212,27 @@ fn rules() -> impl Strategy<Value = Rules> {
             step_tokens,
             kv_tokens,
             is_reserved,
+            is_by_priority,
         }
     })
 }
 
 fn jobs() -> impl Strategy<Value = Vec<Asked>> {
     let gap = prop_oneof![Just(0), 0..30_000_000u64];
-    let one = (gap, 0..800u64, 0..5u64, 1..90u64, 0..60u64);
+    let one = (gap, 0..800u64, 0..5u64, 1..90u64, 0..60u64, -1..2i32);
     prop::collection::vec(one, 1..40).prop_map(|jobs| {
-        let asked = |at: &mut u64, (gap, prompt, cached, answer, more): (u64, u64, u64, u64, u64)| {
-            *at += gap;
-            Some(Asked { at: *at, prompt, cached: prompt * cached / 4, answer, cap: answer + more })
-        };
+        let asked =
+            |at: &mut u64, (gap, prompt, cached, answer, more, priority): (u64, u64, u64, u64, u64, i32)| {
+                *at += gap;
+                Some(Asked {
+                    at: *at,
+                    prompt,
+                    cached: prompt * cached / 4,
+                    answer,
+                    cap: answer + more,
+                    priority,
+                })
+            };
         jobs.into_iter().scan(0, asked).collect()
     })
 }
@@ -225,20 +242,25 @@ proptest! {
 
     #[test]
     fn every_job_has_its_first_and_its_last_token_when_the_step_by_step_simulation_says(
-        rules in rules(), jobs in jobs(),
+        rules in rules(), mut jobs in jobs(),
     ) {
+        if rules.is_by_priority {
+            // Who has entered stays, so of jobs at one instant it matters which is told first.
+            jobs.iter_mut().zip(0..).for_each(|(asked, later)| asked.at += later);
+        }
         let (prefill, kv_full) =
             (["chunked", "alone"][usize::from(rules.is_alone)], ["preempt", "reserve"][usize::from(rules.is_reserved)]);
+        let scheduling = ["fcfs", "priority"][usize::from(rules.is_by_priority)];
         let Rules { instances, batch_max, step_tokens, kv_tokens, .. } = rules;
         let settings = format!(
             "{{ kind = 'continuous_batching', instances = {instances}, batch_max = {batch_max}, overhead = '{}ns', \
              itl = '{}ns', itl_per_sequence = '{}ns', per_1k_kv = '{}ns', per_1k_input = '{}ns', prefill = '{prefill}', \
-             step_tokens = {step_tokens}, kv_tokens = {kv_tokens}, kv_full = '{kv_full}' }}",
+             step_tokens = {step_tokens}, kv_tokens = {kv_tokens}, kv_full = '{kv_full}', scheduling = '{scheduling}' }}",
             rules.overhead, rules.itl, rules.itl_per_sequence, rules.per_1k_kv, rules.per_1k_input,
         );
         let offers = jobs.iter().enumerate().map(|(number, asked)| {
             let plain = job(number as u64, asked.prompt as u32, asked.answer as u32);
-            let request = Request { max_tokens: Some(asked.cap as u32), ..plain.request };
+            let request = Request { max_tokens: Some(asked.cap as u32), priority: asked.priority, ..plain.request };
             let cached = Cached { read: asked.cached as u32, ..Cached::NONE };
             offer(Instant::START + Duration::from_nanos(asked.at), Job { request, cached, ..plain })
         });

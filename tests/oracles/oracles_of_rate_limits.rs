@@ -35,6 +35,7 @@ fn job(input_tokens: u32, max_tokens: u32, answer_tokens: u32) -> Job {
     let request = Request {
         id,
         class,
+        priority: 0,
         input_tokens,
         max_tokens: Some(max_tokens),
         stream: true,

@@ -72,6 +72,7 @@ pub fn job(input_tokens: u32, max_tokens: u32, answer_tokens: u32) -> Job {
     let request = Request {
         id,
         class,
+        priority: 0,
         input_tokens,
         max_tokens: Some(max_tokens),
         stream: true,

@@ -110,6 +110,7 @@ pub fn job(id: u64) -> (AttemptId, Job) {
     let request = Request {
         id,
         class: ClassId(0),
+        priority: 0,
         input_tokens: 20,
         max_tokens: None,
         stream: true,

@@ -68,6 +68,7 @@ mod tests {
     const REQUEST: Request = Request {
         id: RequestId(0),
         class: ClassId(0),
+        priority: 0,
         input_tokens: 1000,
         max_tokens: Some(100),
         stream: true,

@@ -272,6 +272,7 @@ fn what_the_path_says_is_not_said_again() {
     let request = Request {
         id: RequestId(0),
         class: ClassId(0),
+        priority: 0,
         input_tokens: 5,
         max_tokens: None,
         stream: true,

@@ -36,6 +36,7 @@ pub fn read(body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         include_usage: include_usage.unwrap_or(false),
         tool: tool(&fields),
         service_tier: fields.string("service_tier")?.map(str::to_string),
+        priority: fields.priority()?,
         ..Generate::default()
     })
 }

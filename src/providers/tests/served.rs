@@ -8,7 +8,7 @@ use crate::dialects::Generate;
 use crate::providers::testing::{asked, finish, header, read, request, target, tokens, written_in};
 use crate::providers::{AnyProvider, Target};
 use crate::server::cloud::Spill;
-use crate::wire::{Finish, Kind, Reply, Tier, Usage};
+use crate::wire::{Finish, Kind, Reply, Request, Tier, Usage};
 
 /// What the client reads of the end of an answer that was served in `tier`, and whether it reads that it was passed on.
 fn heard(target: &Target, stream: bool, tier: Tier, passed_on: Option<(&str, &str)>) -> (Finish, bool) {
@@ -25,6 +25,23 @@ fn heard(target: &Target, stream: bool, tier: Tier, passed_on: Option<(&str, &st
     match replies.pop() {
         Some(Reply::Finished(finish)) => (finish, replies.contains(&Reply::PassedOn)),
         last => panic!("{}: {last:?}", name(target)),
+    }
+}
+
+#[test]
+fn a_priority_is_told_to_who_schedules_by_it_and_read() {
+    for dialect in ["openai_chat", "openai_completions"] {
+        let asking = |priority| Request { priority, ..request(true) };
+        let silent = target("self_hosted", dialect);
+        let telling = Target { tells_priority: true, ..silent.clone() };
+        let body = |target: &Target, priority| {
+            let body = target.encode(&asking(priority)).body.concat();
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap()["priority"].clone()
+        };
+        assert_eq!([body(&telling, 0), body(&silent, 7)], [serde_json::Value::Null, serde_json::Value::Null]);
+        assert_eq!(body(&telling, -7), -7);
+        let (_, read) = asked(&telling, &Credential::None, &asking(-7));
+        assert_eq!(read.priority, -7, "{dialect}");
     }
 }
 

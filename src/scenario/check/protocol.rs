@@ -147,6 +147,7 @@ fn refusal(spec: &EndpointSpec, class: &Class) -> Option<String> {
     let request = Request {
         id: RequestId(0),
         class: ClassId(0),
+        priority: 0,
         input_tokens: 1,
         max_tokens: class.max_tokens,
         stream: class.stream,

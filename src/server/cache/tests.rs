@@ -27,6 +27,7 @@ fn prompt(prefixes: &[Prefix]) -> Job {
     let request = Request {
         id: RequestId(0),
         class: ClassId(0),
+        priority: 0,
         input_tokens: prefixes.last().map_or(0, |longest| longest.tokens) + 100,
         max_tokens: None,
         stream: true,

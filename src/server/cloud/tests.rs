@@ -36,6 +36,7 @@ fn job(request: u64) -> (AttemptId, Job) {
     let asked = Request {
         id: RequestId(request),
         class: ClassId(0),
+        priority: 0,
         input_tokens: 100,
         max_tokens: None,
         stream: true,

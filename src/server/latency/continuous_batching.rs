@@ -30,7 +30,7 @@ use super::{Latency, Load, Pace, prefill};
 use crate::number::Span;
 use crate::rng::Draws;
 use crate::server::batch::Batch;
-use crate::server::limits::Slots;
+use crate::server::limits::{Scheduling, Slots};
 use crate::time::nanos;
 use crate::wire::Job;
 
@@ -72,6 +72,10 @@ pub struct ContinuousBatching {
     /// What keeps the KV memory from overflowing as answers grow.
     #[serde(default)]
     pub kv_full: KvFull,
+    /// Who of those that wait enters next, and who is put out last: first come first served, or by the `priority` of
+    /// classes.
+    #[serde(default, skip_serializing_if = "Scheduling::is_fcfs")]
+    pub scheduling: Scheduling,
 }
 
 /// How prompts come into steps.
@@ -89,7 +93,8 @@ pub enum Prefill {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KvFull {
-    /// The youngest sequence loses its memory, and is read anew before all that wait (vLLM).
+    /// The youngest sequence (by priority, where that schedules: of the last priority) loses its memory, and is read
+    /// anew before all that wait behind it (vLLM).
     #[default]
     Preempt,
     /// A job enters only with room for its prompt and `max_tokens` (its own answer, without a cap), so that memory
@@ -130,7 +135,11 @@ impl Latency for ContinuousBatching {
     /// All places of all machines: who waits, waits inside.
     fn slots(&self) -> Option<Slots> {
         let each = self.batch_max.get().saturating_add(self.queue_max);
-        Some(Slots { max: each.saturating_mul(self.instances.get()), queue_max: 0 })
+        Some(Slots {
+            max: each.saturating_mul(self.instances.get()),
+            queue_max: 0,
+            scheduling: Scheduling::Fcfs,
+        })
     }
 }
 

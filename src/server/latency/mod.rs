@@ -113,6 +113,7 @@ mod tests {
         let request = Request {
             id: RequestId(0),
             class: ClassId(0),
+            priority: 0,
             input_tokens,
             max_tokens: None,
             stream: true,

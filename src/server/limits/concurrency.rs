@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Limit, Slots, Verdict};
+use super::{Limit, Scheduling, Slots, Verdict};
 use crate::time::Instant;
 use crate::wire::Job;
 
@@ -15,9 +15,12 @@ use crate::wire::Job;
 pub struct Concurrency {
     /// Jobs served at once.
     pub max: NonZeroU32,
-    /// Jobs that may wait for a place, first come first served; beyond it they are refused.
+    /// Jobs that may wait for a place; beyond it they are refused.
     #[serde(default)]
     pub queue_max: u32,
+    /// Who of those that wait is next: first come first served, or by the `priority` of classes.
+    #[serde(default, skip_serializing_if = "Scheduling::is_fcfs")]
+    pub scheduling: Scheduling,
 }
 
 impl Limit for Concurrency {
@@ -26,6 +29,6 @@ impl Limit for Concurrency {
     }
 
     fn slots(&self) -> Option<Slots> {
-        Some(Slots { max: self.max.get(), queue_max: self.queue_max })
+        Some(Slots { max: self.max.get(), queue_max: self.queue_max, scheduling: self.scheduling })
     }
 }

@@ -157,6 +157,33 @@ pub struct Slots {
     pub max: u32,
     /// Jobs that may wait for a place; beyond it they are refused with 429.
     pub queue_max: u32,
+    /// Who of those that wait is next.
+    pub scheduling: Scheduling,
+}
+
+/// Whom a server serves next of those that wait.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheduling {
+    /// Who came first.
+    #[default]
+    Fcfs,
+    /// Whose class has the lowest `priority`, and of those who came first (vLLM's `--scheduling-policy priority`).
+    Priority,
+}
+
+impl Scheduling {
+    /// What a job is ordered by before its arrival; the least is served first.
+    pub fn rank(self, job: &Job) -> i32 {
+        match self {
+            Scheduling::Fcfs => 0,
+            Scheduling::Priority => job.request.priority,
+        }
+    }
+
+    pub fn is_fcfs(&self) -> bool {
+        *self == Scheduling::Fcfs
+    }
 }
 
 /// When every stream under way breaks, and how.
@@ -243,6 +270,7 @@ mod testing {
         let request = Request {
             id: RequestId(0),
             class: ClassId(0),
+            priority: 0,
             input_tokens,
             max_tokens: None,
             stream: true,

@@ -249,6 +249,7 @@ mod tests {
         request: Request {
             id: RequestId(0),
             class: ClassId(0),
+            priority: 0,
             input_tokens: 1,
             max_tokens: None,
             stream: true,

@@ -37,7 +37,7 @@ pub fn read(
     pieces: &mut dyn Iterator<Item = &[u8]>,
 ) -> Vec<Reply> {
     let request =
-        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: None, stream, beginnings: Beginnings::None, content: Default::default() };
+        Request { id: RequestId(1), class: ClassId(0), priority: 0, input_tokens: 9, max_tokens: None, stream, beginnings: Beginnings::None, content: Default::default() };
     let (mut decoder, mut replies) = (target.decoder(&request), Vec::new());
     decoder.on_head(status, headers);
     pieces.for_each(|piece| decoder.on_bytes(piece, &mut replies));

@@ -16,6 +16,7 @@ fn request(stream: bool) -> Request {
     Request {
         id: RequestId(0),
         class: ClassId(0),
+        priority: 0,
         input_tokens: 9,
         max_tokens: None,
         stream,

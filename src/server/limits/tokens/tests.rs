@@ -12,6 +12,7 @@ fn job(input_tokens: u32, max_tokens: Option<u32>) -> Job {
     let request = Request {
         id: RequestId(0),
         class: ClassId(0),
+        priority: 0,
         input_tokens,
         max_tokens,
         stream: true,

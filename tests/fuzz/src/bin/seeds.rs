@@ -31,7 +31,7 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
     let mut target = target(provider, dialect);
     target.project = Some("p".into());
     let request =
-        Request { id: RequestId(1), class: ClassId(0), input_tokens: 9, max_tokens: Some(100), stream, beginnings: Beginnings::None, content: Default::default() };
+        Request { id: RequestId(1), class: ClassId(0), priority: 0, input_tokens: 9, max_tokens: Some(100), stream, beginnings: Beginnings::None, content: Default::default() };
     let encoded = target.encode(&request);
     let headers = HeaderMap::from_iter(encoded.headers);
     let (path, query) = encoded.path.split_once('?').map_or((&*encoded.path, None), |(p, q)| (p, Some(q)));
