@@ -208,3 +208,26 @@ fn of_classes_that_wait_at_one_endpoint_the_one_of_the_lowest_priority_is_served
     assert_eq!(first("priority", 3), [1, 2, 1, 2, 1, 2, 1, 2]);
     assert_eq!(first("priority", -3), [2, 1, 2, 1, 2, 1, 2, 1]);
 }
+
+#[test]
+fn what_comes_over_time_is_told_of_each_class_where_there_are_several() {
+    let keys = |rate: u32| {
+        format!("arrivals = {{ kind = \"constant\", rate = {rate} }}\nslo = {{ e2e = \"{rate}s\" }}")
+    };
+    let (outcomes, _, sections) = play(&scenario("", &keys(1), &keys(4)));
+    let series = sections.iter().find(|section| section.name == "series").expect("there is one");
+    let points = |name: &str, class: &str| -> Vec<f64> {
+        let curve = series.curves.iter().find(|curve| curve.name == name && curve.series == class);
+        curve.expect("the class has a curve").points.iter().map(|point| point.1 * 0.5).collect()
+    };
+    assert_eq!(points("offered_by_class", "a")[..4], [1.0, 0.0, 1.0, 0.0]);
+    assert_eq!(points("offered_by_class", "b")[..4], [2.0; 4]);
+    // An answer comes after two seconds, which only one of the classes takes for good.
+    assert_eq!(points("good_by_class", "a").iter().sum::<f64>(), 0.0);
+    assert_eq!(points("good_by_class", "b").iter().sum::<f64>(), of(&outcomes, 1).len() as f64);
+    let mut one = scenario("", OWN, OWN);
+    one.classes.truncate(1);
+    let (_, _, alone) = play(&one);
+    let curves = alone.iter().flat_map(|section| &section.curves);
+    assert!(!curves.map(|curve| &*curve.name).any(|name| name.ends_with("_by_class")));
+}

@@ -11,6 +11,13 @@ pub struct Metric {
     pub unit: Unit,
 }
 
+impl Metric {
+    /// Whether each class has one of its own.
+    pub fn is_of_classes(&self) -> bool {
+        !matches!(self.section, "fidelity" | "series")
+    }
+}
+
 /// Every figure, by section.
 pub fn all() -> Vec<Metric> {
     let metric = |section, unit| move |name: &&str| Metric { name: name.to_string(), section, unit };
@@ -26,9 +33,14 @@ pub fn all() -> Vec<Metric> {
     all
 }
 
-/// The unit of the figure `name`, where there is one.
+/// The figure `name`, where there is one.
+pub fn named(name: &str) -> Option<Metric> {
+    all().into_iter().find(|metric| metric.name == name)
+}
+
+/// Its unit.
 pub fn unit_of(name: &str) -> Option<Unit> {
-    all().into_iter().find(|metric| metric.name == name).map(|metric| metric.unit)
+    named(name).map(|metric| metric.unit)
 }
 
 const PLAIN: &[(&str, Unit, &[&str])] = &[

@@ -9,6 +9,8 @@ use crate::wire::EndpointId;
 
 /// More buckets than this are merged in pairs, so that memory is bounded whatever the run's length.
 const BUCKETS_MAX: usize = 600;
+/// Of more classes the first so many have curves.
+const CLASSES_MAX: usize = 64;
 /// The narrowest bucket.
 const WIDTH_MIN: u64 = 500_000_000;
 
@@ -36,6 +38,16 @@ struct Bucket {
     output_tokens: u64,
     /// Metered by the attempt's end, by endpoint.
     cost: Vec<Money>,
+    /// By class, where there are several.
+    classes: Vec<OfClass>,
+}
+
+/// Events of a class.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfClass {
+    offered: u64,
+    good: u64,
+    refused: u64,
 }
 
 impl Series {
@@ -57,10 +69,15 @@ impl Series {
         }
         let index = index as usize;
         if self.buckets.len() <= index {
-            let empty = Bucket::new(self.setup.sheet.endpoints.len());
+            let empty = Bucket::new(self.setup.sheet.endpoints.len(), self.classes());
             self.buckets.resize(index + 1, empty);
         }
         &mut self.buckets[index]
+    }
+
+    /// The classes that have curves of their own.
+    fn classes(&self) -> usize {
+        if self.setup.classes.len() > 1 { self.setup.classes.len().min(CLASSES_MAX) } else { 0 }
     }
 
     fn widen(&mut self) {
@@ -99,7 +116,10 @@ impl Series {
 
 impl Collector for Series {
     fn collect(&mut self, outcome: &Outcome) {
-        self.bucket(outcome.intended).offered += 1;
+        let class = usize::from(outcome.request.class.0);
+        let bucket = self.bucket(outcome.intended);
+        bucket.offered += 1;
+        bucket.count(class, |of| &mut of.offered, 1);
         if let Some(first) = outcome.attempts.first() {
             self.bucket(first.sent).achieved += 1;
         }
@@ -113,13 +133,17 @@ impl Collector for Series {
             for line in &charge.lines {
                 bucket.cost[usize::from(line.endpoint.0)] += line.cost();
             }
-            bucket.refused += u64::from(matches!(attempt.ended, Ended::Rejected(_)));
+            let refused = u64::from(matches!(attempt.ended, Ended::Rejected(_)));
+            bucket.refused += refused;
+            bucket.count(class, |of| &mut of.refused, refused);
         }
         if let Some(answer) = outcome.answer() {
-            let slo = self.setup.classes[usize::from(outcome.request.class.0)].1;
+            let slo = self.setup.classes[class].1;
             let bucket = self.bucket(outcome.finished);
             bucket.done += 1;
-            bucket.good += u64::from(goodput::is_good(outcome, answer, &slo));
+            let good = u64::from(goodput::is_good(outcome, answer, &slo));
+            bucket.good += good;
+            bucket.count(class, |of| &mut of.good, good);
             bucket.output_tokens += answer.usage.generated();
         }
     }
@@ -149,6 +173,12 @@ impl Collector for Series {
             curve("throughput", "refused", self.rates(|bucket| bucket.refused)),
             curve("output_tokens_per_second", "all", self.rates(|bucket| bucket.output_tokens)),
         ];
+        for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.classes()) {
+            let points = |count: fn(&OfClass) -> u64| self.rates(|bucket| count(&bucket.classes[index]));
+            curves.push(curve("offered_by_class", class, points(|of| of.offered)));
+            curves.push(curve("good_by_class", class, points(|of| of.good)));
+            curves.push(curve("refused_by_class", class, points(|of| of.refused)));
+        }
         for (index, priced) in (0u16..).zip(&self.setup.sheet.endpoints) {
             if self.is_unpriced[usize::from(index)] {
                 continue;
@@ -162,9 +192,16 @@ impl Collector for Series {
 }
 
 impl Bucket {
-    fn new(endpoints: usize) -> Bucket {
-        let cost = vec![Money::ZERO; endpoints];
-        Bucket { offered: 0, achieved: 0, done: 0, good: 0, refused: 0, output_tokens: 0, cost }
+    fn new(endpoints: usize, classes: usize) -> Bucket {
+        let (cost, classes) = (vec![Money::ZERO; endpoints], vec![OfClass::default(); classes]);
+        Bucket { offered: 0, achieved: 0, done: 0, good: 0, refused: 0, output_tokens: 0, cost, classes }
+    }
+
+    /// Adds to one of a class's counts; nothing for a class without curves.
+    fn count(&mut self, class: usize, of: impl Fn(&mut OfClass) -> &mut u64, more: u64) {
+        if let Some(counts) = self.classes.get_mut(class) {
+            *of(counts) += more;
+        }
     }
 
     fn add(&mut self, other: &Bucket) {
@@ -175,5 +212,10 @@ impl Bucket {
         self.refused += other.refused;
         self.output_tokens += other.output_tokens;
         self.cost.iter_mut().zip(&other.cost).for_each(|(own, other)| *own += *other);
+        for (own, other) in self.classes.iter_mut().zip(&other.classes) {
+            own.offered += other.offered;
+            own.good += other.good;
+            own.refused += other.refused;
+        }
     }
 }

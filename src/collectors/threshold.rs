@@ -1,4 +1,4 @@
-//! What must hold of a run, as people write it: `ttft_p99 < 2s`, `throttled_share < 1%`, `cost_total < $4`.
+//! What must hold of a run or of one of its classes, as people write it: `ttft_p99 < 2s`, `chat: refused_share < 1%`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,12 +11,13 @@ use super::metric;
 use crate::error::nearest;
 use crate::number::{Share, Span};
 use crate::price::Money;
-use crate::section::{Judgement, Section, Unit, Value, Verdict};
+use crate::section::{Judgement, ScopeKind, Section, Unit, Value, Verdict};
 
-/// A bound on a figure of the whole run.
+/// A bound on a figure of the whole run, or of a class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
     text: String,
+    class: Option<String>,
     metric: String,
     comparison: Comparison,
     /// In the metric's unit.
@@ -32,9 +33,23 @@ enum Comparison {
 }
 
 impl Threshold {
+    /// The class it is about; none for one about the whole run.
+    pub fn class(&self) -> Option<&str> {
+        self.class.as_deref()
+    }
+
+    /// The figure that it bounds.
+    pub fn metric(&self) -> &str {
+        &self.metric
+    }
+
     pub fn judge(&self, sections: &[Section]) -> Judgement {
         let unit = metric::unit_of(&self.metric).unwrap_or(Unit::Count);
-        let value = sections.iter().find_map(|section| section.total(&self.metric));
+        let (kind, scope) = match &self.class {
+            Some(class) => (ScopeKind::Class, &**class),
+            None => (ScopeKind::Total, ""),
+        };
+        let value = sections.iter().find_map(|section| section.figure(kind, scope, &self.metric));
         let value = value.map_or(Value::None, |figure| figure.value.clone());
         let verdict = match value.as_f64() {
             None => Verdict::NoVerdict,
@@ -75,6 +90,9 @@ impl FromStr for Threshold {
         let (name, comparison, bound) = found.ok_or_else(|| {
             format!("'{text}' is not a threshold such as \"ttft_p99 < 2s\": it needs <, <=, > or >=")
         })?;
+        // A class's name may have colons of its own, a figure's has none.
+        let (class, name) =
+            name.rsplit_once(':').map_or((None, name), |(class, name)| (Some(class.trim()), name.trim()));
         let unit = metric::unit_of(name).ok_or_else(|| {
             let all = metric::all();
             let meant = nearest(name, all.iter().map(|metric| metric.name.as_str()));
@@ -82,7 +100,8 @@ impl FromStr for Threshold {
             format!("there is no figure '{name}'{meant} docs/metrics.md lists them all")
         })?;
         let bound = parse_bound(bound, unit).map_err(|why| format!("'{text}': {why}"))?;
-        Ok(Threshold { text: text.trim().into(), metric: name.into(), comparison, bound })
+        let class = class.map(String::from);
+        Ok(Threshold { text: text.trim().into(), class, metric: name.into(), comparison, bound })
     }
 }
 
@@ -127,7 +146,7 @@ impl JsonSchema for Threshold {
         "Threshold".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^ *[a-z0-9_]+ *(<|<=|>|>=) *.+$", "description": "Such as \"ttft_p99 < 2s\", \"throttled_share < 1%\" or \"cost_per_1k_requests < $4\"."})
+        json_schema!({"type": "string", "pattern": "^ *([^<>]*: *)?[a-z0-9_]+ *(<|<=|>|>=) *.+$", "description": "Such as \"ttft_p99 < 2s\", \"throttled_share < 1%\" or \"cost_per_1k_requests < $4\"; of one class, \"chat: ttft_p99 < 2s\"."})
     }
 }
 
@@ -154,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn a_class_is_judged_by_its_own_figure() {
+        let scope = |kind, name, value: f64| Scope::new(kind, name).with("ttft_p99", value, Unit::Seconds);
+        let scopes = vec![
+            scope(ScopeKind::Total, "", 3.0),
+            scope(ScopeKind::Endpoint, "chat", 9.0),
+            scope(ScopeKind::Class, "chat", 1.0),
+            scope(ScopeKind::Class, "eu: batch", 8.0),
+        ];
+        let section = [Section { scopes, ..Section::new("latency") }];
+        let verdict = |text: &str| text.parse::<Threshold>().unwrap().judge(&section).verdict;
+        assert_eq!(verdict("ttft_p99 < 2s"), Verdict::Fail);
+        assert_eq!(verdict("chat: ttft_p99 < 2s"), Verdict::Pass);
+        assert_eq!(verdict("eu: batch:ttft_p99<2s"), Verdict::Fail);
+        assert_eq!(verdict("mail: ttft_p99 < 2s"), Verdict::NoVerdict);
+    }
+
+    #[test]
     fn what_is_not_there_is_not_judged() {
         assert_eq!(
             judge("ttft_p99 < 2s", "ttft_p99", Value::TooFew { have: 3, needed: 299 }),
@@ -167,6 +203,7 @@ mod tests {
         for (text, why) in [
             ("ttft_p99", "it needs <"),
             ("ttft_99 < 2s", "did you mean 'ttft_p99'?"),
+            ("chat: ttft_99 < 2s", "did you mean 'ttft_p99'?"),
             ("ttft_p99 < 2", "'2' is not a length of time"),
             ("ttft_p99 < 1%", "not a length of time"),
             ("throttled_share < 5s", "not a share"),

@@ -36,6 +36,7 @@ pub fn all(summary: &Summary) -> Vec<Chart> {
         percentiles(summary, "e2e_percentiles", "End-to-end latency"),
         histogram(summary, "e2e_histogram", "End-to-end latency"),
         throughput(summary),
+        throughput_by_class(summary),
         bill::cost_by_endpoint(summary, title(summary, "Cost of 1,000 answers, by endpoint")),
         cost_over_time(summary),
         cost_vs_load(summary),
@@ -142,6 +143,29 @@ fn throughput(summary: &Summary) -> Chart {
         }],
         has_legend: true,
         note: String::new(),
+    }
+}
+
+/// Requests asked and answered well, by the second, a line for each of as many classes as there are colours.
+fn throughput_by_class(summary: &Summary) -> Chart {
+    let lines = |name| -> Vec<Series> {
+        let curves = curves(summary, name).take(ink::PALETTE.len()).enumerate();
+        curves.map(|(index, curve)| line(curve, &curve.series, Ink::line(index))).collect()
+    };
+    let panel = |heading: &str, series: Vec<Series>| {
+        let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
+        let y = Axis::from_zero("per second", most, 4, Affix::default());
+        Panel { heading: heading.into(), y, series, height: 230 }
+    };
+    let (offered, good) = (lines("offered_by_class"), lines("good_by_class"));
+    let left_out = curves(summary, "offered_by_class").count() - offered.len();
+    Chart {
+        name: "throughput_by_class",
+        title: title(summary, "Throughput by class: what was asked and what was answered well"),
+        x: Axis::clock(clock_label(summary), last(&offered).max(last(&good)).max(summary.duration_secs)),
+        panels: vec![panel("offered requests", offered), panel("good answers (SLO met)", good)],
+        has_legend: true,
+        note: if left_out > 0 { format!("{left_out} more classes are not shown.") } else { String::new() },
     }
 }
 

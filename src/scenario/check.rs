@@ -23,6 +23,7 @@ use super::{EndpointSpec, Scenario, secret, tree};
 use crate::client::lengths::AnyLength;
 use crate::client::retry::AnyRetry;
 use crate::client::workload::Class;
+use crate::collectors::metric;
 use crate::commitments::AMOUNT_MAX;
 use crate::number::Span;
 use crate::price::{Money, Price};
@@ -58,6 +59,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.policies(scenario);
     check.streams(scenario);
     check.calls(scenario);
+    check.thresholds(scenario);
     check.found
 }
 
@@ -96,6 +98,22 @@ impl Check<'_, '_> {
                 &format!("not shorter than the duration of {duration}"),
                 "make `warmup` shorter or `duration` longer",
             );
+        }
+    }
+
+    /// A threshold of a class names one, and a figure that classes have.
+    fn thresholds(&mut self, scenario: &Scenario) {
+        let classes: Vec<&str> = scenario.classes.iter().map(|class| class.name.as_str()).collect();
+        for (index, threshold) in scenario.thresholds.iter().enumerate() {
+            let (path, Some(class)) = (format!("thresholds.{index}"), threshold.class()) else { continue };
+            if !classes.contains(&class) {
+                self.unnamed(&path, "class", class, classes.clone(), "");
+            } else if metric::named(threshold.metric()).is_some_and(|metric| !metric.is_of_classes()) {
+                let message = format!("classes have no `{}` of their own", threshold.metric());
+                let help =
+                    format!("remove `{class}:`, or bound a figure that docs/metrics.md gives for classes");
+                self.say(&path, message, "a figure of the whole run", &help);
+            }
         }
     }
 
