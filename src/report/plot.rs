@@ -130,14 +130,13 @@ fn throughput(summary: &Summary) -> Chart {
         Some(line(curve, shown, Ink { colour, mark: Mark::Line { width, dash, marker } }))
     });
     let series: Vec<Series> = series.collect();
-    let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
     Chart {
         name: "throughput",
         title: title(summary, "Throughput: what was asked, sent, answered well and refused"),
         x: Axis::clock(clock_label(summary), last(&series).max(summary.duration_secs)),
         panels: vec![Panel {
             heading: String::new(),
-            y: Axis::from_zero("requests or attempts per second", most, 5, Affix::default()),
+            y: Axis::from_zero("requests or attempts per second", most(&series), 5, Affix::default()),
             series,
             height: 380,
         }],
@@ -153,8 +152,7 @@ fn throughput_by_class(summary: &Summary) -> Chart {
         curves.map(|(index, curve)| line(curve, &curve.series, Ink::line(index))).collect()
     };
     let panel = |heading: &str, series: Vec<Series>| {
-        let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
-        let y = Axis::from_zero("per second", most, 4, Affix::default());
+        let y = Axis::from_zero("per second", most(&series), 4, Affix::default());
         Panel { heading: heading.into(), y, series, height: 230 }
     };
     let (offered, good) = (lines("offered_by_class"), lines("good_by_class"));
@@ -172,14 +170,13 @@ fn throughput_by_class(summary: &Summary) -> Chart {
 /// Dollars spent so far, the endpoints stacked.
 fn cost_over_time(summary: &Summary) -> Chart {
     let series = stacked(&costliest(curves(summary, "cost_over_time").collect()));
-    let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
     Chart {
         name: "cost_over_time",
         title: title(summary, "Cost so far, endpoints stacked"),
         x: Axis::clock(clock_label(summary), last(&series).max(summary.duration_secs)),
         panels: vec![Panel {
             heading: String::new(),
-            y: Axis::from_zero("US dollars since the start", most, 5, DOLLARS),
+            y: Axis::from_zero("US dollars since the start", most(&series), 5, DOLLARS),
             series,
             height: 380,
         }],
@@ -200,9 +197,6 @@ fn cost_vs_load(summary: &Summary) -> Chart {
         series.name = "refused".into();
         series.ink = Ink { colour: ink::PALETTE[3], ..Ink::line(2) };
     }
-    let most = |series: &[Series]| {
-        series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max)
-    };
     let highest = last(&costs).max(last(&refused));
     let y = Axis::from_zero("US dollars per 1,000 requests", most(&costs), 5, DOLLARS);
     let mut panels = vec![Panel { heading: String::new(), y, series: costs, height: 340 }];
@@ -271,6 +265,11 @@ fn line(curve: &Curve, name: &str, ink: Ink) -> Series {
         points: curve.points.iter().filter(is_finite).copied().collect(),
         base: Vec::new(),
     }
+}
+
+/// The highest value of all.
+fn most(series: &[Series]) -> f64 {
+    series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max)
 }
 
 /// As many curves as there are colours: where there are more, those that end highest and the sum of the others.
