@@ -1,6 +1,16 @@
 //! Conversations of coding assistants, a JSON document each, with the agents that work beside them (kv-cache-tester).
 //!
-//! A document is held in memory whole. Its clock begins with the conversation, and that of an agent with the agent.
+//! A document is held in memory whole. Its clock begins with the conversation, and that of an agent with the agent. An
+//! agent stands where it *ended*, and says how long it worked:
+//!
+//! ```text
+//!   conversation  request ─► answer                                  ─► request
+//!   agent                       └─ work: request, answer, request, … ─┘
+//!                               t − duration_ms                      t
+//! ```
+//! Of all 18 agents in the traces at hand this is so: t − duration_ms lies 0.2 to 1.0 s after the answer before, those
+//! that one answer starts begin within 15 ms of each other, and the next request comes 3.6 to 51 s after the last of
+//! them. Taken from t on, the last of each such group would be at work still when the conversation goes on.
 
 use std::path::Path;
 
@@ -40,6 +50,8 @@ struct Step {
     /// Seconds between the answer before and this request.
     think_time: Option<f64>,
     requests: Option<Vec<Step>>,
+    /// Of an agent: milliseconds from its beginning to `t`.
+    duration_ms: Option<f64>,
 }
 
 /// What a conversation comes to, under the names by which the traces' publishers speak of it.
@@ -100,45 +112,59 @@ impl Conversation {
         Tally { last_t: last.unwrap_or_default(), ..tally }
     }
 
-    /// Its requests in order of time. An agent is a session of its own, as it does not wait for the conversation.
+    /// Its requests in order of time. An agent is a session whose parent is the conversation.
     fn records(&self) -> std::result::Result<Vec<Record>, String> {
         let (mut records, session) = (Vec::new(), hash(self.id.as_bytes()));
-        let mut agents = 0;
-        let mut is_first = true;
+        let (mut before, mut agents) = (None, 0);
         for step in &self.requests {
             let Some(requests) = &step.requests else {
-                records.push(self.record(step, 0.0, session, is_first)?);
-                is_first = false;
+                let mut record = self.record(step, 0, before.is_none())?;
+                let worked = before.map_or(0, |before: Answer| before.agents_end.saturating_sub(before.end));
+                record.thought = record.thought.map(|thought| thought.saturating_sub(worked));
+                record.session = Some(session);
+                before = Some(Answer::of(&record));
+                records.push(record);
                 continue;
             };
             agents += 1;
-            for (nth, request) in requests.iter().enumerate() {
-                if request.requests.is_some() {
-                    return Err(format!(
-                        "an agent at t = {} has an agent of its own, which is not read",
-                        step.t
-                    ));
-                }
-                records.push(self.record(request, step.t, mix(session ^ agents), nth == 0)?);
+            let answer = before.get_or_insert_default();
+            for mut record in self.agent(step, requests, *answer)? {
+                record.session = Some(mix(session ^ agents));
+                record.parent = Some(session);
+                answer.agents_end = answer.agents_end.max(Answer::of(&record).end);
+                records.push(record);
             }
         }
         records.sort_by_key(|record| record.at);
         Ok(records)
     }
 
-    fn record(
+    /// The requests of an agent that an answer started.
+    fn agent(
         &self,
         step: &Step,
-        start: f64,
-        session: u64,
-        is_first: bool,
-    ) -> std::result::Result<Record, String> {
-        let span = |what: &str, secs: f64| {
-            nanos(secs).ok_or_else(|| {
-                format!("{what} = {secs} of the request at t = {} is no number of seconds", step.t)
-            })
-        };
-        let at = span("t", start)? + span("t", step.t)?;
+        requests: &[Step],
+        started_by: Answer,
+    ) -> std::result::Result<Vec<Record>, String> {
+        if requests.iter().any(|request| request.requests.is_some()) {
+            return Err(format!("an agent at t = {} has an agent of its own, which is not read", step.t));
+        }
+        let worked = step.span("duration_ms", step.duration_ms.unwrap_or_default() / 1e3)?;
+        let start = step.span("t", step.t)?.saturating_sub(worked).max(started_by.start);
+        let records = requests.iter().enumerate();
+        let records = records.map(|(nth, request)| {
+            let mut record = self.record(request, start, nth == 0)?;
+            if nth == 0 {
+                record.thought = Some(start.saturating_sub(started_by.end));
+            }
+            Ok(record)
+        });
+        records.collect()
+    }
+
+    /// A request of a dialogue that began at `start`, in nanoseconds.
+    fn record(&self, step: &Step, start: u64, is_first: bool) -> std::result::Result<Record, String> {
+        let at = start.saturating_add(step.span("t", step.t)?);
         let thought = step.think_time.filter(|_| !is_first);
         // Ids that mean something here only are made different from those of other documents.
         let is_shared = self.hash_id_scope.as_deref().is_some_and(|scope| scope == "global");
@@ -148,14 +174,40 @@ impl Conversation {
             at: i64::try_from(at).ok(),
             input_tokens: step.input,
             output_tokens: step.output,
-            session: Some(session),
             tenant: (!step.model.is_empty()).then(|| hash(step.model.as_bytes())),
-            took: step.api_time.map(|secs| span("api_time", secs)).transpose()?,
-            thought: thought.map(|secs| span("think_time", secs)).transpose()?,
+            took: step.api_time.map(|secs| step.span("api_time", secs)).transpose()?,
+            thought: thought.map(|secs| step.span("think_time", secs)).transpose()?,
             blocks: step.hash_ids.iter().map(block).collect(),
             block_tokens: self.block_size,
             ..Record::default()
         })
+    }
+}
+
+impl Step {
+    /// Nanoseconds of so many seconds of the key `what`.
+    fn span(&self, what: &str, secs: f64) -> std::result::Result<u64, String> {
+        nanos(secs).ok_or_else(|| {
+            format!("{what} = {secs} of the request at t = {} is no number of seconds", self.t)
+        })
+    }
+}
+
+/// A request of the conversation's own, in nanoseconds of its clock.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answer {
+    start: u64,
+    /// When its answer was there, as far as it is told.
+    end: u64,
+    /// When the last of the agents had done that it started.
+    agents_end: u64,
+}
+
+impl Answer {
+    fn of(record: &Record) -> Answer {
+        let start = record.at.map_or(0, i64::unsigned_abs);
+        let end = start.saturating_add(record.took.unwrap_or_default());
+        Answer { start, end, agents_end: 0 }
     }
 }
 

@@ -54,7 +54,8 @@ pub struct Record {
     /// From the request to the whole answer, in nanoseconds.
     pub took: Option<u64>,
     /// From the end of the answer before it in its session to this request, in nanoseconds: the next turn waits for
-    /// the answer, however long it takes.
+    /// the answer, however long it takes. Where that answer started sub-agents, from the end of the last of them; and
+    /// of a sub-agent's first request, from the end of the answer that started it.
     pub thought: Option<u64>,
     /// Ids of the blocks its prompt consists of, from its beginning: prompts with the same leading ids begin with the
     /// same text.

@@ -44,25 +44,26 @@ struct Transcript {
     main: Side,
     /// Sub-agents by their session's id, each with the turns of the conversation before it.
     agents: BTreeMap<u64, (usize, Side)>,
+    /// When the last of the sub-agents had done that the last turn started, on the log's clock.
+    agents_end: Option<i64>,
 }
 
 impl Transcript {
     fn add(&mut self, record: &Record, agent: Option<u64>) {
-        let Some(agent) = agent else { return self.main.add(record, None) };
-        let (before, side) =
-            self.agents.entry(agent).or_insert_with(|| (self.main.ends.len(), Side::default()));
-        let started = before.checked_sub(1).and_then(|turn| self.main.ends[turn]);
-        side.add(record, started);
+        let (turns, answered) = (self.main.ends.len(), self.main.ends.last().copied().flatten());
+        let Some(agent) = agent else {
+            // It waited for its sub-agents and will wait for them again, so that is no pause of its own.
+            return self.main.add(record, answered.max(self.agents_end.take()));
+        };
+        let (before, side) = self.agents.entry(agent).or_insert_with(|| (turns, Side::default()));
+        let last = side.ends.last().copied();
+        side.add(record, last.unwrap_or(answered));
+        if *before == turns {
+            self.agents_end = self.agents_end.max(side.ends.last().copied().flatten());
+        }
     }
 
-    /// What the conversation waited for its sub-agents it will wait for them again, so it is no pause of its own.
-    fn end(mut self) -> Conversation {
-        for (turn, next) in (1..).zip(self.main.dialogue.turns.iter_mut().skip(1)) {
-            let start = self.main.ends[turn - 1];
-            let started = self.agents.values().filter(|(before, _)| *before == turn);
-            let took = started.filter_map(|(_, side)| Some(between(start?, side.ends.last().copied()??)));
-            next.think = next.think.saturating_sub(took.max().unwrap_or_default());
-        }
+    fn end(self) -> Conversation {
         let agent = |(before, side): (usize, Side)| Agent {
             after: before.saturating_sub(1) as u32,
             dialogue: side.dialogue,
@@ -84,9 +85,8 @@ struct Side {
 }
 
 impl Side {
-    /// The next turn, whose dialogue was started at `started` if it is the first.
-    fn add(&mut self, record: &Record, started: Option<i64>) {
-        let before = if self.ends.is_empty() { started } else { self.ends.last().copied().flatten() };
+    /// The next turn, that waited for what ended at `before`, if it is known.
+    fn add(&mut self, record: &Record, before: Option<i64>) {
         let told = record.thought.map(Duration::from_nanos);
         let think = told.or_else(|| Some(between(before?, record.at?))).unwrap_or_default();
         let took = record.took.unwrap_or(0);

@@ -9,7 +9,7 @@
 //! than it was recorded, and the turn after it with it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,10 +60,13 @@ const VOICES_MAX: u32 = 4096;
 /// A conversation: of one voice, in one round, the recording's own number.
 type Talk = (u32, u64, u64);
 
+/// Who speaks in a conversation: itself, or the sub-agent of this session.
+type Side = Option<u64>;
+
 /// A request that is to come.
 struct Row {
     arrival: Arrival,
-    talk: Option<Talk>,
+    talk: Option<(Talk, Side)>,
     /// From the answer before it.
     thought: Option<Duration>,
 }
@@ -71,8 +74,36 @@ struct Row {
 /// What is under way in a conversation, and what waits for it.
 #[derive(Default)]
 struct Turns {
-    under_way: u32,
-    waiting: VecDeque<Row>,
+    under_way: Vec<Side>,
+    /// In the order in which they were recorded.
+    waiting: VecDeque<(Row, Side)>,
+}
+
+impl Turns {
+    /// Whether a turn waits for any of those before it. One of the conversation's own waits for all, so for the
+    /// sub-agents, too; one of a sub-agent for its own and the conversation's.
+    fn waits(side: Side, mut before: impl Iterator<Item = Side>) -> bool {
+        before.any(|other| side.is_none() || other.is_none() || other == side)
+    }
+
+    /// Takes the turns that wait for nothing any more.
+    fn release(&mut self) -> Vec<Row> {
+        let (mut released, mut place) = (Vec::new(), 0);
+        let mut before: BTreeSet<Side> = self.under_way.iter().copied().collect();
+        while let Some(&(_, side)) = self.waiting.get(place) {
+            let is_free = !Turns::waits(side, before.iter().copied());
+            before.insert(side);
+            if is_free && let Some((row, _)) = self.waiting.remove(place) {
+                self.under_way.push(side);
+                released.push(row);
+            } else if side.is_none() {
+                break;
+            } else {
+                place += 1;
+            }
+        }
+        released
+    }
 }
 
 /// Plays a recording.
@@ -87,7 +118,7 @@ pub struct Player {
     turns: BTreeMap<Talk, Turns>,
     waiting: usize,
     /// The conversations of requests under way.
-    talks: BTreeMap<u64, Talk>,
+    talks: BTreeMap<u64, (Talk, Side)>,
     taken: u64,
     failure: Option<String>,
 }
@@ -133,23 +164,19 @@ impl Player {
         Some(Arrival { at, ..row.arrival })
     }
 
-    /// The `nth` request that was taken has ended: the turn after it comes when its user has thought.
+    /// The `nth` request that was taken has ended: what waited for it comes when its user has thought.
     pub fn on_finish(&mut self, now: Instant, nth: u64) {
-        let Some(talk) = self.talks.remove(&nth) else { return };
+        let Some((talk, side)) = self.talks.remove(&nth) else { return };
         let turns = self.turns.get_mut(&talk).expect("a conversation under way is known");
-        turns.under_way -= 1;
-        if turns.under_way > 0 {
-            return;
+        let ended = turns.under_way.iter().position(|other| *other == side);
+        turns.under_way.swap_remove(ended.expect("a turn under way is known to its conversation"));
+        let released = turns.release();
+        if turns.under_way.is_empty() {
+            self.turns.remove(&talk);
         }
-        match turns.waiting.pop_front() {
-            Some(row) => {
-                turns.under_way = 1;
-                self.waiting -= 1;
-                self.due.push(now + row.thought.unwrap_or_default(), row);
-            }
-            None => {
-                self.turns.remove(&talk);
-            }
+        self.waiting -= released.len();
+        for row in released {
+            self.due.push(now + row.thought.unwrap_or_default(), row);
         }
     }
 
@@ -191,7 +218,8 @@ impl Player {
         let voice = &self.voices[nth as usize];
         let (record, number) = (voice.record(), voice.number());
         // A conversation comes as a whole or not at all.
-        let key = record.session.map_or(number, |session| mix(session ^ mix(voice.round() + 1)));
+        let conversation = record.parent.or(record.session);
+        let key = conversation.map_or(number, |session| mix(session ^ mix(voice.round() + 1)));
         let level = self.pace.load(self.pace.time(voice.at())) - f64::from(nth);
         if level < 1.0 && rng.of(Purpose::Replay, key, nth).unit() >= level {
             return;
@@ -201,8 +229,9 @@ impl Player {
             tick => rng.of(Purpose::Tick, number, nth).below(tick),
         };
         let at = self.pace.time(voice.at().saturating_add(spread));
-        let talk = record.session.filter(|_| self.survey.has_thoughts);
-        let talk = talk.map(|session| (nth, voice.round(), session));
+        let talk = conversation.filter(|_| self.survey.has_thoughts);
+        let side = record.session.filter(|_| record.parent.is_some());
+        let talk = talk.map(|session| ((nth, voice.round(), session), side));
         let reader = mix(voice.round() ^ mix(u64::from(nth)));
         let beginnings =
             self.texts.beginnings(reader, &record.blocks, record.block_tokens, record.input_tokens);
@@ -220,15 +249,15 @@ impl Player {
 
     /// A turn waits where the one before it is under way or waits itself; the rest comes at its recorded time.
     fn plan(&mut self, at: Instant, row: Row) {
-        if let Some(talk) = row.talk {
-            let is_turn = row.thought.is_some() && self.turns.contains_key(&talk);
+        if let Some((talk, side)) = row.talk {
             let turns = self.turns.entry(talk).or_default();
-            if is_turn {
-                turns.waiting.push_back(row);
+            let waiting = turns.waiting.iter().map(|(_, side)| *side);
+            if row.thought.is_some() && Turns::waits(side, turns.under_way.iter().copied().chain(waiting)) {
+                turns.waiting.push_back((row, side));
                 self.waiting += 1;
                 return;
             }
-            turns.under_way += 1;
+            turns.under_way.push(side);
         }
         self.due.push(at, row);
     }

@@ -350,3 +350,39 @@ fn a_log_without_times_cannot_be_played() {
     let error = Log::new("num_prefill_tokens,num_decode_tokens\n1,2\n").try_load("").unwrap_err().to_string();
     assert!(error.contains("its layout (lengths) tells lengths and no times"), "{error}");
 }
+
+/// An answer at 1 s starts two agents, of which one asks twice; the conversation goes on 3 s after the later one.
+const WITH_AGENTS: &str = r#"{"id": "x", "block_size": 64, "requests": [
+    {"t": 0, "in": 10, "out": 5, "api_time": 1},
+    {"t": 5, "type": "subagent", "duration_ms": 3500, "requests": [{"t": 0, "in": 21, "out": 5, "api_time": 2}]},
+    {"t": 12, "type": "subagent", "duration_ms": 10500, "requests": [
+        {"t": 0, "in": 31, "out": 5, "api_time": 2}, {"t": 6, "in": 32, "out": 5, "api_time": 4, "think_time": 4}]},
+    {"t": 14.5, "in": 11, "out": 5, "api_time": 1, "think_time": 13.5}]}"#;
+
+#[test]
+fn a_conversation_waits_for_its_sub_agents_and_they_for_the_answer_that_starts_them() {
+    let log = Log::new(WITH_AGENTS);
+    let recorded = [(0.0, 10), (1.5, 21), (1.5, 31), (7.5, 32), (14.5, 11)];
+    assert_eq!(log.play("sessions = 'as_recorded'", FOREVER), recorded);
+    let (mut trace, rng) = (log.load(""), Rng::new(1));
+    let mut next = |ended: &[(f64, u64)]| {
+        ended.iter().for_each(|(at, nth)| trace.on_finish(Instant::from_secs_f64(*at), *nth, &rng));
+        trace.next(&rng).map(|arrival| (arrival.at.as_secs_f64(), arrival.lengths.unwrap().input))
+    };
+    assert_eq!([next(&[]), next(&[])], [Some((0.0, 10)), None]);
+    assert_eq!([next(&[(4.0, 0)]), next(&[]), next(&[])], [Some((4.5, 21)), Some((4.5, 31)), None]);
+    assert_eq!([next(&[(6.0, 2)]), next(&[])], [Some((10.0, 32)), None]);
+    assert_eq!(next(&[(30.0, 3)]), None, "one of the agents is at work");
+    assert_eq!(next(&[(40.0, 1)]), Some((43.0, 11)));
+    assert_eq!(next(&[(41.0, 4)]), None);
+}
+
+#[test]
+fn a_conversation_and_its_sub_agents_are_kept_or_left_out_together() {
+    let log = Log::new(WITH_AGENTS);
+    let kept = |factor: f64| {
+        let trace = log.load(&format!("sessions = 'as_recorded'\nrate_factor = {factor}"));
+        play(trace, FOREVER).len()
+    };
+    assert!((1..100).all(|hundredths| [0, 5].contains(&kept(f64::from(hundredths) / 100.0))));
+}
