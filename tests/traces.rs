@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tollgate::client::arrivals::{AnyArrivals, Arrival};
+use tollgate::client::sessions::{AnySession, Conversation, Dialogue};
 use tollgate::rng::Rng;
 use tollgate::scenario::Scenario;
 use tollgate::simulate::{Flow, simulate};
@@ -154,4 +155,97 @@ fn the_beginnings_of_the_mooncake_chat_share_what_its_blocks_share() {
     let share = stats["ideal_prefix_hit_token_fraction"].as_f64().expect("the share is a number");
     assert!((read as f64 / all as f64 - share).abs() < 1e-6, "{} and not {share}", read as f64 / all as f64);
     println!("at most {longest} beginnings of a prompt");
+}
+
+/// All conversations of the coding assistants, each played once with a cache that forgets nothing.
+fn assistants(folder: &Path) -> Scenario {
+    let text = "duration = '100h'\narrivals = { kind = 'closed', users = 76, think = '1000h' }\n[[classes]]\n\
+                name = 'assistant'\ntimeout = '1h'\nsession = { kind = 'recorded', file = 'kv_cache_tester' }\n\
+                [[endpoints]]\nname = 'e'\nprovider = 'openai'\nmodel = 'm'\nlatency = { kind = 'fixed', ttft = '1s' }\n\
+                price = { input = '1', cache_read = '0.1', output = '1' }\n\
+                cache = { min_tokens = 1, step = 1, ttl = '200h' }\n";
+    let mut scenario = Scenario::parse(text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let session = scenario.classes[0].session.as_mut().expect("it has conversations");
+    session.load(folder).unwrap_or_else(|error| panic!("{error}"));
+    scenario
+}
+
+/// What all 76 files come to, by their published figures.
+fn published(folder: &Path, figure: &str) -> u64 {
+    let files = std::fs::read_dir(folder.join("kv_cache_tester")).expect("the conversations are there");
+    let names = files.map(|file| file.expect("the folder is readable").file_name());
+    let names = names.map(|name| format!("kv_cache_tester/{}", name.to_string_lossy()));
+    names.map(|name| expected(folder, &name)[figure].as_u64().expect("the figure is a count")).sum()
+}
+
+#[test]
+fn recorded_conversations_have_the_published_turns_tokens_and_sub_agents() {
+    let Some(folder) = traces() else { return };
+    let scenario = assistants(&folder);
+    let Some(AnySession::Recorded(recorded)) = &scenario.classes[0].session else { unreachable!() };
+    let conversations: Vec<&Conversation> = recorded.conversations().iter().map(|held| &**held).collect();
+    assert_eq!(conversations.len(), 76);
+    let mains = || conversations.iter().map(|held| &held.main);
+    let agents = || conversations.iter().flat_map(|held| &held.agents);
+    let sum = |of: fn(&Dialogue) -> u64| mains().map(of).sum::<u64>();
+    assert_eq!(sum(|main| main.turns.len() as u64), published(&folder, "requests_top_level"));
+    assert_eq!(
+        sum(|main| main.turns.iter().map(|turn| u64::from(turn.input_tokens)).sum()),
+        published(&folder, "sum_in")
+    );
+    assert_eq!(
+        sum(|main| main.turns.iter().map(|turn| u64::from(turn.answer_tokens)).sum()),
+        published(&folder, "sum_out")
+    );
+    assert_eq!(agents().count() as u64, published(&folder, "subagents"));
+    let requests: usize = agents().map(|agent| agent.dialogue.turns.len()).sum();
+    assert_eq!((requests as u64, requests), (published(&folder, "subagent_requests"), 209));
+    // Each was started by an answer between 0.2 and 1.1 s before, and none by the conversation's last one.
+    let starts = agents().map(|agent| agent.dialogue.turns[0].think.as_secs_f64());
+    assert!(starts.map(|secs| secs > 0.2 && secs < 1.1).all(|is_so| is_so));
+    let pauses = conversations.iter().flat_map(|held| {
+        held.agents.iter().map(|agent| held.main.turns[agent.after as usize + 1].think.as_secs_f64())
+    });
+    let pauses: Vec<f64> = pauses.collect();
+    assert!(pauses.iter().all(|secs| (3.0..54.0).contains(secs)), "{pauses:?}");
+    let is_compacted = |pair: &[tollgate::client::sessions::Exchange]| {
+        pair[0].input_tokens.saturating_sub(pair[1].input_tokens) > 25_000
+    };
+    let compactions: usize =
+        mains().map(|main| main.turns.windows(2).filter(|pair| is_compacted(pair)).count()).sum();
+    assert_eq!(compactions, 21, "as counted in the files themselves");
+}
+
+#[test]
+fn a_cache_that_forgets_nothing_serves_of_recorded_conversations_what_their_blocks_share() {
+    let Some(folder) = traces() else { return };
+    let (mut requests, mut input, mut read, mut output) = (0u64, 0u64, 0u64, 0u64);
+    let played = simulate(&assistants(&folder), |outcome| {
+        let usage = outcome.answer().expect("nothing is refused").usage;
+        (requests, output) = (requests + 1, output + usage.generated());
+        (input, read) = (input + usage.prompt(), read + u64::from(usage.cache_read));
+        Flow::Continue
+    });
+    played.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(requests, published(&folder, "requests_top_level") + published(&folder, "subagent_requests"));
+    assert_eq!((input, output), (422_785_699, 1_787_670));
+    // Of leading blocks seen before in the same conversation or agent: 95.126 % of all prompt tokens.
+    let share = read as f64 / input as f64;
+    assert!((share - 0.951_262).abs() < 1e-4, "{share}");
+}
+
+#[test]
+fn conversations_on_clocks_of_their_own_are_not_replayed_as_one_log() {
+    let Some(folder) = traces() else { return };
+    let text = "duration = '1h'\narrivals = { kind = 'trace', file = 'kv_cache_tester' }\n[[classes]]\nname = 'c'\n\
+                [[endpoints]]\nname = 'e'\nprovider = 'openai'\nmodel = 'm'\n\
+                latency = { kind = 'fixed', ttft = '1s' }\nprice = { input = '1', output = '1' }\n";
+    let mut scenario = Scenario::parse(text, Path::new("x.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let error = scenario.arrivals.as_mut().expect("it has a trace").load(&folder).unwrap_err().to_string();
+    assert!(
+        error.contains("kv_cache_tester cannot be replayed: each of its 76 files is a conversation"),
+        "{error}"
+    );
+    assert!(error.contains("session = { kind = \"recorded\", file = … }"), "{error}");
+    assert!(!arrivals(replay(&folder, "kv_cache_tester/trace_0052.json", "").arrivals).is_empty());
 }

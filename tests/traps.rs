@@ -51,10 +51,10 @@ fn error_of(text: &str) -> String {
 const CONVERSATION: &str = r#"{
   "id": "trace_1", "block_size": 64, "hash_id_scope": "local", "requests": [
     {"t": 0.0, "type": "s", "model": "big", "in": 130, "out": 5, "hash_ids": [1, 2], "think_time": 0.0, "ttft": 2.5},
-    {"t": 30.5, "type": "subagent", "agent_id": "a", "requests": [
+    {"t": 30.5, "type": "subagent", "agent_id": "a", "duration_ms": 12000, "requests": [
       {"t": 0.0, "type": "n", "model": "small", "in": 70, "out": 1, "hash_ids": [9], "api_time": 2.0, "think_time": 0.0},
       {"t": 7.0, "type": "n", "model": "small", "in": 70, "out": 1, "hash_ids": [9], "api_time": 3.0, "think_time": 5.0}]},
-    {"t": 33.0, "type": "n", "model": "big", "in": 200, "out": 6, "hash_ids": [1, 2, 3], "api_time": 1.5, "think_time": 4.0}
+    {"t": 33.0, "type": "n", "model": "big", "in": 200, "out": 6, "hash_ids": [1, 2, 3], "api_time": 1.5, "think_time": 32.5}
   ]}"#;
 
 #[test]
@@ -111,21 +111,40 @@ fn block_ids_may_be_spaced_escaped_or_too_long_for_the_fast_reader() {
 }
 
 #[test]
-fn an_agents_clock_begins_with_the_agent_and_a_conversation_may_have_many_lines() {
+fn an_agents_clock_begins_with_the_agent_which_stands_where_it_ended() {
     let (layout, records) = read(CONVERSATION);
     assert_eq!(layout, "kv-cache-tester");
-    let secs: Vec<_> = records.iter().map(|record| record.at.unwrap() as f64 / 1e9).collect();
-    assert_eq!(secs, [0.0, 30.5, 33.0, 37.5]);
-    assert!(records[0].session == records[2].session && records[1].session == records[3].session);
-    assert_ne!(records[0].session, records[1].session, "an agent does not wait for the conversation");
-    let thought: Vec<_> = records.iter().map(|record| record.thought).collect();
-    assert_eq!(thought, [None, None, Some(4_000_000_000), Some(5_000_000_000)]);
+    let secs =
+        |records: &[Record]| records.iter().map(|record| record.at.unwrap() as f64 / 1e9).collect::<Vec<_>>();
+    assert_eq!(secs(&records), [0.0, 18.5, 25.5, 33.0], "it took 12 s");
+    let untold = CONVERSATION.replace(" \"duration_ms\": 12000,", "");
+    assert_eq!(secs(&read(&untold).1), [0.0, 20.5, 27.5, 33.0], "its requests take 10 s");
+    let sessions: Vec<_> = records.iter().map(|record| (record.session, record.parent)).collect();
+    let (main, agent) = (sessions[0].0, sessions[1].0);
+    assert_eq!(sessions, [(main, None), (agent, main), (agent, main), (main, None)]);
+    assert_ne!(main, agent);
+    // An agent's first request comes after the answer that starts it, which was there no later than 18.5 s; the
+    // conversation's next one 4 s after the last agent's end at 28.5 s.
+    let thought: Vec<_> =
+        records.iter().map(|record| record.thought.map(|nanos| nanos / 100_000_000)).collect();
+    assert_eq!(thought, [None, Some(185), Some(50), Some(40)]);
+}
+
+#[test]
+fn conversations_on_clocks_of_their_own_are_said_to_begin_at_once() {
+    let both = folder(&[("1.json", CONVERSATION), ("2.json", CONVERSATION)]);
+    let warnings = figures(both.path().into()).warnings;
+    assert!(
+        warnings[0].starts_with("each of its 2 files is a conversation on a clock of its own"),
+        "{warnings:?}"
+    );
+    assert!(!figures_of(CONVERSATION).warnings.concat().contains("clock"));
 }
 
 #[test]
 fn a_time_to_the_first_token_is_no_time_to_the_answer() {
     let (_, records) = read(CONVERSATION);
-    assert_eq!((records[0].took, records[2].took), (None, Some(1_500_000_000)));
+    assert_eq!((records[0].took, records[3].took), (None, Some(1_500_000_000)));
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let traces: Vec<Trace> =
         args.files.iter().map(|file| Trace::find(file, &mapping)).collect::<Result<_>>()?;
     let source = source(&args.files);
+    let parted: Vec<String> = traces.iter().filter_map(Trace::parted_clocks).collect();
+    output::warn(&parted.iter().map(|problem| format!("{source}: {problem}")).collect::<Vec<_>>());
     let log = Log::read(&traces)?;
     let Some(fit) = Fit::of(&log) else {
         return Err(Error::usage(format!("every request of {source} failed; there are no lengths to fit")));

@@ -29,7 +29,7 @@ pub struct Log {
     pub pairs: Vec<(u32, u32)>,
     /// Requests of each tenant.
     pub tenants: BTreeMap<u64, u64>,
-    /// Requests of each conversation.
+    /// Requests of each conversation, those of its sub-agents included.
     pub sessions: BTreeMap<u64, u64>,
     /// Seconds between an answer and the next request of its conversation.
     pub thoughts: Vec<f64>,
@@ -75,7 +75,7 @@ impl Log {
         if let Some(tenant) = record.tenant {
             *self.tenants.entry(tenant).or_default() += 1;
         }
-        if let Some(session) = record.session {
+        if let Some(session) = record.parent.or(record.session) {
             *self.sessions.entry(session).or_default() += 1;
         }
         if let Some(thought) = record.thought.filter(|_| self.thoughts.len() < SAMPLE) {

@@ -50,7 +50,7 @@ struct Step {
     /// Seconds between the answer before and this request.
     think_time: Option<f64>,
     requests: Option<Vec<Step>>,
-    /// Of an agent: milliseconds from its beginning to `t`.
+    /// Of an agent: milliseconds from its beginning to `t`; as long as its requests take where it is not told.
     duration_ms: Option<f64>,
 }
 
@@ -149,7 +149,10 @@ impl Conversation {
         if requests.iter().any(|request| request.requests.is_some()) {
             return Err(format!("an agent at t = {} has an agent of its own, which is not read", step.t));
         }
-        let worked = step.span("duration_ms", step.duration_ms.unwrap_or_default() / 1e3)?;
+        let end = |request: &Step| request.t + request.api_time.unwrap_or_default();
+        let own = || requests.iter().map(end).fold(0.0, f64::max);
+        let worked =
+            step.span("duration_ms / 1000", step.duration_ms.map_or_else(own, |millis| millis / 1e3))?;
         let start = step.span("t", step.t)?.saturating_sub(worked).max(started_by.start);
         let records = requests.iter().enumerate();
         let records = records.map(|(nth, request)| {

@@ -33,7 +33,7 @@ impl Figures {
         let trace = Trace::find(path, mapping)?;
         let is_sorted = trace.is_sorted()?;
         let stats = Stats::of(&mut *trace.in_time(is_sorted)?)?;
-        let warnings = stats.warnings();
+        let warnings = trace.parted_clocks().into_iter().chain(stats.warnings()).collect();
         let mut values = Map::new();
         match trace.layout().reading {
             Reading::Conversations => put(&mut values, &conversations(&trace)?),

@@ -106,6 +106,20 @@ impl Trace {
         &self.files
     }
 
+    /// What to mind where its files have no clock in common, so that it does not tell when requests came beside each
+    /// other.
+    pub fn parted_clocks(&self) -> Option<String> {
+        let files = self.files.len();
+        let is_parted = self.layout.reading == Reading::Conversations && files > 1;
+        is_parted.then(|| {
+            format!(
+                "each of its {files} files is a conversation on a clock of its own, so that all begin at once; a class \
+                 holds them as conversations with session = {{ kind = \"recorded\", file = … }}, and arrivals such as \
+                 {{ kind = \"poisson\", rate = 0.01 }} say when each begins"
+            )
+        })
+    }
+
     /// Its records in the file's order, and of a folder in order of the files' names.
     pub fn records(&self) -> Result<Box<dyn Records>> {
         match &self.files[..] {

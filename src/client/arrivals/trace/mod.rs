@@ -240,6 +240,9 @@ impl Arrivals for Trace {
     fn load(&mut self, folder: &Path) -> Result<()> {
         let path = folder.join(&self.file);
         let trace = traces::Trace::find(&path, &self.mapping())?;
+        if let Some(problem) = trace.parted_clocks() {
+            return Err(Error::usage(format!("{} cannot be replayed: {problem}", path.display())));
+        }
         let survey = Survey::of(trace, self)?;
         if self.repeat == Repeat::EndToEnd && survey.circle == 0 {
             return Err(Error::usage(
