@@ -68,7 +68,8 @@ const PROMPTS: &str = r#"{"prompt": "Say \"why\"\nis {prompt} the sky blue?", "i
 /// Class, prompt and answer tokens of each answer, by request and endpoint.
 type Answers = BTreeMap<(u64, String), (String, u64, u64)>;
 
-fn play(verb: &str, scenario: &Path) -> Answers {
+/// Plays a scenario, whose report says `what`.
+fn play(verb: &str, scenario: &Path, what: &str) -> Answers {
     let out = tempfile::tempdir().expect("there is room for results");
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
         .args([verb, &scenario.to_string_lossy(), "--no-sweep", "--quiet"])
@@ -81,10 +82,7 @@ fn play(verb: &str, scenario: &Path) -> Answers {
     // 3 is a run on a machine that was busy.
     assert!(matches!(output.status.code(), Some(0 | 3)), "{verb}: {:?} {said}", output.status.code());
     let summary = std::fs::read_to_string(out.path().join("summary.json")).expect("there is a summary");
-    assert!(
-        summary.contains("2 of 3 prompts in"),
-        "{verb}: which lengths are estimates is said in the report"
-    );
+    assert!(summary.contains(what), "{verb}: the report says {what}");
     let mut rows = csv::Reader::from_path(out.path().join("requests.csv")).expect("there is a log");
     let headers = rows.headers().expect("it has a head").clone();
     let column = |name: &str| headers.iter().position(|known| known == name).expect("the column is there");
@@ -107,7 +105,9 @@ fn simulate_and_run_count_the_same_tokens_for_prompts_of_files_and_for_images() 
     let path = folder.path().join("s.toml");
     std::fs::write(&path, SCENARIO).unwrap();
     std::fs::write(folder.path().join("prompts.jsonl"), PROMPTS).unwrap();
-    let simulated = play("simulate", &path);
+    // Which lengths are estimates.
+    let what = "2 of 3 prompts in";
+    let simulated = play("simulate", &path, what);
     assert_eq!(simulated.len(), 40 * 4);
     // 23 × 18 patches of 28 pixels; 85 and two tiles of 170; Gemini 3's default; the scenario's own.
     let each = BTreeMap::from([("claude", 414), ("gpt", 425), ("gemini", 1120), ("own", 77)]);
@@ -123,5 +123,42 @@ fn simulate_and_run_count_the_same_tokens_for_prompts_of_files_and_for_images() 
         }
     }
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
-    assert_eq!(play("run", &path), simulated);
+    assert_eq!(play("run", &path, what), simulated);
 }
+
+/// One request too small for its 20 images, and one without any.
+const MULTIMODAL: &str = "TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\n\
+    2024-10-15T12:00:00.000Z,1,949,12\n2024-10-15T12:00:00.100Z,0,78,5\n2024-10-15T12:00:00.200Z,16,4564,7\n\
+    2024-10-15T12:00:00.300Z,20,1172,3\n";
+
+#[test]
+fn images_of_a_replayed_log_are_sent_and_counted_once() {
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let path = folder.path().join("s.toml");
+    let (_, endpoints) = SCENARIO.split_once("[[endpoints]]").expect("it has endpoints");
+    let scenario = |images: &str| {
+        format!(
+            "duration = '1s'\nrouter = 'mirror'\narrivals = {{ kind = 'trace', file = 'log.csv' }}\n\
+             [[classes]]\nname = 'pictures'\nmax_tokens = 100\n{images}\n[[endpoints]]{endpoints}"
+        )
+    };
+    std::fs::write(folder.path().join("log.csv"), MULTIMODAL).unwrap();
+    std::fs::write(&path, scenario("images = { width = 640, height = 480, bytes = 3000 }")).unwrap();
+    let what = "in 1 of these they alone count more than the whole prompt recorded, at 77 tokens";
+    let simulated = play("simulate", &path, what);
+    // The recorded prompt where images count least, at 77 tokens each, and more where they count more.
+    let prompt = |place: usize, each: u64, nth: usize| {
+        let (images, text) = [(1, 949 - 77), (0, 78), (16, 4564 - 16 * 77), (20, 1)][nth];
+        let (_, input, _) = &simulated[&((4 * nth + place) as u64, ENDPOINTS[place].into())];
+        assert_eq!(*input, text + images * each, "{} of request {nth}", ENDPOINTS[place]);
+    };
+    for (place, each) in [414, 425, 1120, 77].into_iter().enumerate() {
+        (0..4).for_each(|nth| prompt(place, each, nth));
+    }
+    assert_eq!(play("run", &path, what), simulated);
+    std::fs::write(&path, scenario("")).unwrap();
+    let as_text = play("simulate", &path, "3 of 4 requests of its trace hold images, and are played as text");
+    assert!(as_text.values().all(|(_, input, _)| [949, 78, 4564, 1172].contains(input)));
+}
+
+const ENDPOINTS: [&str; 4] = ["claude", "gpt", "gemini", "own"];

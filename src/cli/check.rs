@@ -67,12 +67,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             output = answers.map_or(output, |answers| format!("{} tokens", mean(answers)));
         }
         if let Some(images) = &class.images {
-            input += &format!(
-                " and {:.1} images of {} × {} pixels",
-                images.count.mean(),
-                images.width,
-                images.height
-            );
+            let count = images.count.as_ref();
+            let count = count.map_or("recorded".into(), |count| format!("{:.1}", count.mean()));
+            let (width, height) = (images.width, images.height);
+            input += &format!(" and {count} images of {width} × {height} pixels");
         }
         let lengths = match &class.session {
             Some(session) => {

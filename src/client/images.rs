@@ -15,8 +15,10 @@ use crate::wire::Images;
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pictures {
-    /// How many a prompt holds, 3,600 at most: a distribution as for lengths, with `tokens` read as images.
-    pub count: AnyLength,
+    /// How many a prompt holds, 3,600 at most: a distribution as for lengths, with `tokens` read as images. Where it is
+    /// not given, as many as the log tells that is replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<AnyLength>,
     /// In pixels: what services count tokens by.
     #[serde(default = "default_width")]
     pub width: u16,
@@ -30,13 +32,31 @@ pub struct Pictures {
     /// The most tokens that an endpoint counts for one.
     #[serde(skip)]
     pub tokens_each: u32,
+    /// The fewest tokens that an endpoint counts for one.
+    #[serde(skip)]
+    pub tokens_least: u32,
 }
 
 impl Pictures {
-    /// The images of a request.
-    pub fn draw(&self, key: u64, rng: &Rng) -> Images {
-        let count = self.count.draw(&mut rng.of(Purpose::Images, key, 0)).min(COUNT_MAX) as u16;
+    /// The images of a request, of which the log that is replayed tells `recorded`.
+    pub fn draw(&self, recorded: u32, key: u64, rng: &Rng) -> Images {
+        let drawn = self.count.as_ref().map(|count| count.draw(&mut rng.of(Purpose::Images, key, 0)));
+        let count = drawn.unwrap_or(recorded).min(COUNT_MAX) as u16;
         Images { count, width: self.width, height: self.height, tokens_each: self.tokens_each }
+    }
+
+    /// Length of a prompt in tokens with its images, of which `input_tokens` are drawn or recorded. A recorded length
+    /// is what a service counted, its images included: so long a prompt is where images count least, unless they alone
+    /// count as much.
+    pub fn prompt_tokens(&self, input_tokens: u32, images: &Images) -> u32 {
+        let text = match self.count {
+            None if images.count > 0 => {
+                let within = self.tokens_least.saturating_mul(images.count.into());
+                input_tokens.saturating_sub(within).max(TEXT_MIN)
+            }
+            None | Some(_) => input_tokens,
+        };
+        text.saturating_add(images.tokens())
     }
 
     /// What is wrong with the settings, if anything.
@@ -48,10 +68,10 @@ impl Pictures {
                 "an image of {width} × {height} pixels; services take 1 to {SIDE_MAX} a side"
             ));
         }
-        if let Some(problem) = self.count.problem() {
+        if let Some(problem) = self.count.as_ref().and_then(|count| count.problem()) {
             return Some(problem);
         }
-        if self.count.mean() > f64::from(COUNT_MAX) {
+        if self.count.as_ref().is_some_and(|count| count.mean() > f64::from(COUNT_MAX)) {
             return Some(format!("more than {COUNT_MAX} images in a prompt; no service takes so many"));
         }
         let bytes = self.bytes?;
@@ -92,8 +112,11 @@ impl Pictures {
 /// An ancillary, private chunk, that readers skip.
 const FILLING: ChunkType = ChunkType(*b"fiLl");
 
+/// Tokens of text that stand before a prompt's images at least.
+pub const TEXT_MIN: u32 = 1;
+
 /// No service takes more in a request: Gemini's 3,600.
-const COUNT_MAX: u32 = 3_600;
+pub const COUNT_MAX: u32 = 3_600;
 
 /// Claude and others refuse larger ones: platform.claude.com, November 2026.
 const SIDE_MAX: u16 = 8_000;

@@ -17,7 +17,7 @@ use crate::number::{Correlation, Positive, Span};
 use crate::prompts::Prompts;
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
-use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Request, RequestId};
+use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Prefix, Request, RequestId};
 
 /// A kind of request, with what its users expect.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -307,7 +307,12 @@ impl Workload {
                 (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output))
             }),
         };
-        let images = class.images.as_ref().map_or(Images::default(), |images| images.draw(due.nth, rng));
+        let recorded = due.arrival.images;
+        let pictures =
+            class.images.as_ref().map(|pictures| (pictures, pictures.draw(recorded, due.nth, rng)));
+        let images = pictures.map_or(Images::default(), |(_, images)| images);
+        let prompt_tokens =
+            pictures.map_or(input_tokens, |(pictures, images)| pictures.prompt_tokens(input_tokens, &images));
         let reasoning = due.arrival.lengths.and_then(|lengths| lengths.reasoning);
         let reasoning_tokens = match &due.turn {
             Some(turn) => turn.reasoning_tokens,
@@ -316,14 +321,19 @@ impl Workload {
         let beginnings = match (&due.turn, &self.prefixes[usize::from(due.class.0)]) {
             (Some(turn), _) => Beginnings::from(turn.beginnings.clone()),
             (None, Some(groups)) => groups.draw(RequestId(due.nth), input_tokens, rng).into(),
-            (None, None) => Beginnings::from(due.arrival.beginnings.clone()),
+            (None, None) => {
+                let text = prompt_tokens.saturating_sub(images.tokens());
+                let told = due.arrival.beginnings.iter();
+                let told = told.map(|prefix| Prefix { tokens: prefix.tokens.min(text), ..*prefix });
+                Beginnings::from(told.collect::<Vec<_>>())
+            }
         };
         Job {
             request: Request {
                 id: RequestId(due.nth),
                 class: due.class,
                 priority: class.priority,
-                input_tokens: input_tokens.saturating_add(images.tokens()),
+                input_tokens: prompt_tokens,
                 max_tokens: own.and_then(|(_, entry)| entry.max_tokens).or(class.max_tokens),
                 stream: class.stream,
                 beginnings,

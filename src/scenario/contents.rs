@@ -5,6 +5,8 @@ use toml::de::DeTable;
 use super::diagnostic::Diagnostic;
 use super::{EndpointSpec, Scenario, tree};
 use crate::catalogue::name::sold;
+use crate::client::arrivals::{AnyArrivals, Pictures};
+use crate::client::images::COUNT_MAX;
 use crate::client::workload::Class;
 use crate::providers::ImageRule;
 
@@ -39,12 +41,56 @@ impl Scenario {
     }
 }
 
-/// Lets each class know the most that an image of its size counts anywhere.
+impl Scenario {
+    /// Of logs that tell of images: what is not played as it was recorded.
+    pub(super) fn pictures(&self) -> impl Iterator<Item = String> {
+        self.classes.iter().flat_map(|class| {
+            let Some(AnyArrivals::Trace(trace)) = self.arrivals_of(class) else { return Vec::new() };
+            let told = trace.pictures().map_or_else(Vec::new, |(told, rows)| about(class, told, rows));
+            told.into_iter().map(|what| format!("class '{}': {what}", class.name)).collect()
+        })
+    }
+}
+
+/// What to know of a class to which a log of `rows` requests brings images.
+fn about(class: &Class, told: &Pictures, rows: u64) -> Vec<String> {
+    let with = format!("{} of {rows} requests of its trace hold images", told.requests());
+    let Some(images) = &class.images else {
+        let what = format!(
+            "{with}, and are played as text of the length recorded; images = {{ width = 1024, height = 768 }} sends \
+             pictures"
+        );
+        return Vec::from_iter((told.requests() > 0).then_some(what));
+    };
+    if images.count.is_some() {
+        return Vec::new();
+    }
+    if told.requests() == 0 {
+        return vec!["its trace tells of no images, so none are sent; give `images` a `count`".into()];
+    }
+    let (each, long) = (images.tokens_least, told.too_many(images.tokens_least));
+    let too_long = (long > 0).then(|| {
+        let (width, height) = (images.width, images.height);
+        format!(
+            "{with}, and in {long} of these they alone count more than the whole prompt recorded, at {each} tokens an \
+             image of {width} × {height} pixels: these prompts get longer; take smaller pictures"
+        )
+    });
+    let most = told.most;
+    let too_many = (most > COUNT_MAX).then(|| {
+        format!("a request of its trace holds {most} images, and no more than {COUNT_MAX} are sent in one")
+    });
+    too_long.into_iter().chain(too_many).collect()
+}
+
+/// Lets each class know the most and the least that an image of its size counts anywhere.
 pub fn resolve(scenario: &mut Scenario) {
     for class in &mut scenario.classes {
-        let most = scenario.endpoints.iter().filter_map(|spec| spec.image_tokens(class)).max();
+        let counts: Vec<u32> =
+            scenario.endpoints.iter().filter_map(|spec| spec.image_tokens(class)).collect();
         if let Some(images) = &mut class.images {
-            images.tokens_each = most.unwrap_or_default();
+            images.tokens_each = counts.iter().copied().max().unwrap_or_default();
+            images.tokens_least = counts.iter().copied().min().unwrap_or_default();
         }
     }
 }

@@ -29,7 +29,8 @@ impl Scenario {
         });
         let units = self.stale_units().into_iter().chain(self.idle_units());
         let rest = unused.chain(units).chain(self.cache_doubts()).chain(self.doubled_quotas());
-        let rest = rest.chain(self.estimates()).chain(self.idle_priorities()).chain(self.barred_copies());
+        let rest = rest.chain(self.estimates()).chain(self.pictures()).chain(self.idle_priorities());
+        let rest = rest.chain(self.barred_copies());
         let rest = rest.chain(self.streams().flat_map(|(_, arrivals)| arrivals.warnings()));
         self.endpoints.iter().flat_map(warn).chain(rest).collect()
     }

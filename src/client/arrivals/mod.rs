@@ -26,7 +26,7 @@ pub use process::Gaps;
 pub use ramp::Ramp;
 pub use rate::{Bursts, Drift};
 pub use steps::Steps;
-pub use trace::Trace;
+pub use trace::{Pictures, Trace};
 
 use std::path::Path;
 use std::time::Duration;

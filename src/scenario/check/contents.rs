@@ -1,6 +1,7 @@
 //! The rules of prompts from files and of images: what goes together, and which endpoints can take them.
 
 use super::Check;
+use crate::client::arrivals::AnyArrivals;
 use crate::client::workload::Class;
 use crate::scenario::{EndpointSpec, Scenario};
 
@@ -11,6 +12,14 @@ impl Check<'_, '_> {
             if class.prompts.is_some() {
                 let arrivals = scenario.arrivals_of(class);
                 self.prompts(&path, class, arrivals.is_some_and(|arrivals| arrivals.brings_lengths()));
+            }
+            let untold = class.images.as_ref().filter(|images| images.count.is_none());
+            let is_replayed = matches!(scenario.arrivals_of(class), Some(AnyArrivals::Trace(_)));
+            if untold.is_some() && (!is_replayed || class.session.is_some()) {
+                let message = format!("class `{}` does not say how many images its prompts hold", class.name);
+                let help =
+                    "add such as count = { kind = \"fixed\", tokens = 1 }; only a trace tells it itself";
+                self.say(&format!("{path}.images"), message, "this needs `count`", help);
             }
             if let Some(problem) = class.images.as_ref().and_then(|images| images.problem()) {
                 let help = "write such as images = { count = { kind = \"fixed\", tokens = 1 }, width = 1024, height = 768 }";

@@ -6,6 +6,7 @@ mod survey;
 mod voice;
 
 pub use edge::Edge;
+pub use survey::Pictures;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -173,6 +174,11 @@ impl Trace {
         let bad = loads.into_iter().find(|load| !(LOAD_MIN..=LOAD_MAX).contains(load))?;
         let message = format!("a recording cannot be played with {bad} times its requests");
         Some(("rate_factor", message, "take a factor from 0.000001 to 256, growth included"))
+    }
+
+    /// The requests of the log that hold images, once it is loaded, and how many there are in all.
+    pub fn pictures(&self) -> Option<(&Pictures, u64)> {
+        self.survey.as_deref().map(|survey| (&survey.pictures, survey.rows))
     }
 
     fn mapping(&self) -> Mapping {

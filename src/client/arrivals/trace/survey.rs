@@ -1,9 +1,11 @@
 //! What must be known of a recording before it is played, gathered in one pass.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Growth;
 use super::Trace;
+use crate::client::images::TEXT_MIN;
 use crate::error::{Error, Result};
 use crate::time::nanos;
 use crate::traces::spacing::Spacing;
@@ -37,7 +39,37 @@ pub struct Survey {
     pub has_reasoning: bool,
     /// Whether requests wait for the answer before them.
     pub has_thoughts: bool,
+    pub pictures: Pictures,
     bins: Bins,
+}
+
+/// The requests to be played that hold images.
+#[derive(Clone, Debug, Default)]
+pub struct Pictures {
+    /// The most that one of them holds.
+    pub most: u32,
+    /// How many have room for so many tokens an image beside a token of text, larger rooms counted as the largest.
+    rooms: BTreeMap<u16, u64>,
+}
+
+impl Pictures {
+    fn add(&mut self, record: &Record) {
+        let Some(room) = record.input_tokens.saturating_sub(TEXT_MIN).checked_div(record.images) else {
+            return;
+        };
+        self.most = self.most.max(record.images);
+        *self.rooms.entry(u16::try_from(room).unwrap_or(u16::MAX)).or_default() += 1;
+    }
+
+    pub fn requests(&self) -> u64 {
+        self.rooms.values().sum()
+    }
+
+    /// Requests whose images count more than their whole prompt, at so many tokens each.
+    pub fn too_many(&self, tokens_each: u32) -> u64 {
+        let short = self.rooms.iter().take_while(|(room, _)| u32::from(**room) < tokens_each);
+        short.map(|(_, requests)| requests).sum()
+    }
 }
 
 impl Survey {
@@ -108,6 +140,7 @@ struct Gatherer {
     gaps: u64,
     has_reasoning: bool,
     has_thoughts: bool,
+    pictures: Pictures,
     bins: Bins,
 }
 
@@ -154,6 +187,7 @@ impl Gatherer {
         self.rows += 1;
         self.has_reasoning |= record.reasoning_tokens > 0;
         self.has_thoughts |= record.thought.is_some() && record.session.is_some();
+        self.pictures.add(record);
         self.bins.add(at.abs_diff(self.edges.0));
     }
 
@@ -181,6 +215,7 @@ impl Gatherer {
             zero_gaps: self.spacing.zero_fraction(),
             has_reasoning: self.has_reasoning,
             has_thoughts: self.has_thoughts && settings.sessions.is_waiting(),
+            pictures: self.pictures,
             bins: self.bins,
         })
     }
