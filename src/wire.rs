@@ -47,6 +47,8 @@ pub struct Request {
 pub struct Content {
     /// Its text is that of the class's file of prompts, by its number there.
     pub row: Option<u32>,
+    /// Of a conversation in that file: the question with which the prompt ends, from 0.
+    pub question: u32,
     pub images: Images,
 }
 
@@ -63,7 +65,7 @@ pub struct Images {
 
 impl Content {
     pub const TEXT: Content =
-        Content { row: None, images: Images { count: 0, width: 0, height: 0, tokens_each: 0 } };
+        Content { row: None, question: 0, images: Images { count: 0, width: 0, height: 0, tokens_each: 0 } };
 }
 
 impl Images {

@@ -1,5 +1,7 @@
 //! The plan: which request comes when, of which class, how long. The same for every policy that meets it.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use super::sessions::AnySession;
 use super::stream::{Due, Origin, Stream};
 use crate::index::Ring;
 use crate::number::{Correlation, Positive, Span};
-use crate::prompts::Prompts;
+use crate::prompts::{Prompts, Source};
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
 use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Prefix, Request, RequestId};
@@ -110,6 +112,12 @@ impl Class {
     /// Its part of shared arrivals.
     pub fn share(&self) -> f64 {
         self.share.map_or(1.0, Positive::get)
+    }
+
+    /// The file of texts of which its prompts are, once it is loaded.
+    pub fn source(&self) -> Option<&Arc<Source>> {
+        let of_prompts = || self.prompts.as_ref()?.source();
+        self.session.as_ref().map_or_else(of_prompts, AnySession::source)
     }
 
     /// Requests that one of its arrivals brings on average.
@@ -337,7 +345,11 @@ impl Workload {
                 max_tokens: own.and_then(|(_, entry)| entry.max_tokens).or(class.max_tokens),
                 stream: class.stream,
                 beginnings,
-                content: Content { row: own.map(|(row, _)| row), images },
+                content: Content {
+                    row: due.turn.as_ref().map_or(own.map(|(row, _)| row), |turn| turn.row),
+                    question: due.turn.as_ref().map_or(0, |turn| turn.id.nth),
+                    images,
+                },
             },
             answer_tokens,
             reasoning_tokens,

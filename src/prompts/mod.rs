@@ -2,6 +2,7 @@
 
 mod row;
 mod scan;
+mod talk;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::row::{Role, Row, Turn};
 use self::scan::Items;
+pub use self::talk::{Said, Talk};
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng, mix};
 use crate::wire::ClassId;
@@ -57,7 +59,7 @@ impl Order {
 impl Prompts {
     /// Finds and checks every prompt of the file, relative to the scenario's folder.
     pub fn load(&mut self, folder: &Path) -> Result<()> {
-        self.source = Some(Arc::new(Source::open(&folder.join(&self.file))?));
+        self.source = Some(Arc::new(Source::prompts(&folder.join(&self.file))?));
         Ok(())
     }
 
@@ -108,10 +110,30 @@ pub struct Source {
     estimated: u64,
     /// The line of the first prompt of which nothing says how long its answer is.
     unanswered: Option<u64>,
+    /// What is said in each conversation, where it is one of conversations and not of prompts.
+    talks: Option<Talks>,
+}
+
+/// The questions of conversations, one after the other.
+#[derive(Debug, Default)]
+struct Talks {
+    said: Vec<Said>,
+    /// Where those of each conversation end.
+    ends: Vec<usize>,
 }
 
 impl Source {
-    fn open(path: &Path) -> Result<Source> {
+    /// A file of which each row is asked once.
+    pub fn prompts(path: &Path) -> Result<Source> {
+        Source::open(path, None)
+    }
+
+    /// A file of which each row is a conversation to be held.
+    pub fn talks(path: &Path) -> Result<Source> {
+        Source::open(path, Some(Talks::default()))
+    }
+
+    fn open(path: &Path, mut talks: Option<Talks>) -> Result<Source> {
         let fail = |cause: std::io::Error| {
             Error::usage(format!("could not read the prompts in {}: {cause}", path.display()))
         };
@@ -125,28 +147,26 @@ impl Source {
         let mut items = Items::new(file.try_clone().map_err(fail)?, path)?;
         let (mut entries, mut estimated, mut unanswered) = (Vec::new(), 0, None);
         while let Some(item) = items.next()? {
-            let row = Row::parse(item.bytes)
-                .map_err(|problem| Error::usage(format!("{}:{}: {problem}", path.display(), item.line)))?;
+            let row = match &mut talks {
+                None => Lengths::of_prompt(item.bytes),
+                Some(talks) => talks.add(item.bytes),
+            };
+            let row =
+                row.map_err(|problem| Error::usage(format!("{}:{}: {problem}", path.display(), item.line)))?;
             if entries.len() == ROWS_MAX {
                 return Err(Error::usage(format!("{} has more than {ROWS_MAX} prompts", path.display())));
             }
-            estimated += u64::from(row.input_tokens.is_none());
-            if row.output_tokens.is_none() {
+            estimated += u64::from(row.is_estimated);
+            if row.is_unanswered {
                 unanswered.get_or_insert(item.line);
             }
-            entries.push(Entry {
-                offset: item.offset,
-                bytes: item.bytes.len() as u32,
-                input_tokens: row.input_tokens.unwrap_or_else(|| row.estimate()),
-                output_tokens: row.output_tokens,
-                max_tokens: row.max_tokens,
-            });
+            entries.push(Entry { offset: item.offset, bytes: item.bytes.len() as u32, ..row.entry });
         }
         if entries.is_empty() {
             let help = r#"write one such as {"prompt": "Why is the sky blue?"} on each line"#;
             return Err(Error::usage(format!("{} has no prompts; {help}", path.display())));
         }
-        Ok(Source { path: path.into(), file: Mutex::new(file), entries, estimated, unanswered })
+        Ok(Source { path: path.into(), file: Mutex::new(file), entries, estimated, unanswered, talks })
     }
 
     pub fn path(&self) -> &Path {
@@ -177,8 +197,21 @@ impl Source {
         (mean(input, self.entries.len() as u64).unwrap_or_default(), output)
     }
 
-    /// The prompt itself, read from the file anew.
-    pub fn read(&self, row: u32) -> std::result::Result<Row, String> {
+    /// What is asked in the conversation of this row, question after question.
+    pub fn said(&self, row: u32) -> &[Said] {
+        let Some(Talks { said, ends }) = &self.talks else { return &[] };
+        let end = |row: usize| ends.get(row).copied().unwrap_or_default();
+        let start = (row as usize).checked_sub(1).map_or(0, end);
+        said.get(start..end(row as usize)).unwrap_or_default()
+    }
+
+    /// Questions of all conversations.
+    pub fn questions(&self) -> usize {
+        self.talks.as_ref().map_or(0, |talks| talks.said.len())
+    }
+
+    /// The prompt itself, read from the file anew; of a conversation the one that ends with this question.
+    pub fn read(&self, row: u32, question: u32) -> std::result::Result<Vec<Turn>, String> {
         let lost = |cause: &dyn std::fmt::Display| {
             format!("could not read prompt {} of {} again: {cause}", u64::from(row) + 1, self.path.display())
         };
@@ -187,7 +220,50 @@ impl Source {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let read = file.seek(SeekFrom::Start(entry.offset)).and_then(|_| file.read_exact(&mut bytes));
         read.map_err(|cause| lost(&cause))?;
-        Row::parse(&bytes).map_err(|problem| lost(&problem))
+        let turns = match &self.talks {
+            None => Row::parse(&bytes).map(|row| Some(row.turns)),
+            Some(_) => Talk::parse(&bytes).map(|talk| talk.prompt(question)),
+        };
+        turns.map_err(|problem| lost(&problem))?.ok_or_else(|| lost(&"it has not so many questions"))
+    }
+}
+
+/// What a row says of its lengths.
+struct Lengths {
+    entry: Entry,
+    is_estimated: bool,
+    is_unanswered: bool,
+}
+
+impl Lengths {
+    fn of_prompt(bytes: &[u8]) -> std::result::Result<Lengths, String> {
+        let row = Row::parse(bytes)?;
+        let entry = Entry {
+            offset: 0,
+            bytes: 0,
+            input_tokens: row.input_tokens.unwrap_or_else(|| row.estimate()),
+            output_tokens: row.output_tokens,
+            max_tokens: row.max_tokens,
+        };
+        let (is_estimated, is_unanswered) = (row.input_tokens.is_none(), row.output_tokens.is_none());
+        Ok(Lengths { entry, is_estimated, is_unanswered })
+    }
+}
+
+impl Talks {
+    /// One more conversation, whose lengths are its first question's.
+    fn add(&mut self, bytes: &[u8]) -> std::result::Result<Lengths, String> {
+        let talk = Talk::parse(bytes)?;
+        let said = talk.said();
+        let Some(Said { input_tokens, output_tokens }) = said.first().copied() else {
+            return Err("no turn is the user's".into());
+        };
+        let is_unanswered = said.iter().any(|said| said.output_tokens.is_none());
+        let is_estimated = talk.input_tokens.is_none() || said.len() > 1;
+        self.said.extend(said);
+        self.ends.push(self.said.len());
+        let entry = Entry { offset: 0, bytes: 0, input_tokens, output_tokens, max_tokens: None };
+        Ok(Lengths { entry, is_estimated, is_unanswered })
     }
 }
 

@@ -35,14 +35,11 @@ impl Row {
     /// Reads a row; the error says what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Row, String> {
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| said(&error))?;
-        let (turns, answer) = match (raw.prompt, raw.messages, raw.conversations) {
-            (Some(text), None, None) => (vec![Turn { role: Role::User, text }], None),
-            (None, Some(messages), None) => conversation(&messages)?,
-            (None, None, Some(messages)) => first_question(&messages)?,
-            (None, None, None) => {
-                return Err("there is no `prompt`, no `messages` and no `conversations`".into());
-            }
-            _ => return Err("more than one of `prompt`, `messages` and `conversations`".into()),
+        let turns = raw.all_turns()?;
+        let (turns, answer) = match () {
+            () if raw.messages.is_some() => conversation(turns)?,
+            () if raw.conversations.is_some() => first_question(turns)?,
+            () => (turns, None),
         };
         let turns: Vec<Turn> = turns.into_iter().filter(|turn| !turn.text.is_empty()).collect();
         match turns.last() {
@@ -68,16 +65,31 @@ impl Row {
 /// A row as it is written. What else it holds, such as an id, is nobody's mistake.
 #[derive(Deserialize)]
 #[serde(expecting = "an object with a prompt")]
-struct Raw {
+pub struct Raw {
     prompt: Option<String>,
     messages: Option<Vec<Message>>,
     conversations: Option<Vec<Message>>,
     #[serde(alias = "prompt_tokens")]
-    input_tokens: Option<u32>,
+    pub input_tokens: Option<u32>,
     #[serde(alias = "completion_tokens")]
-    output_tokens: Option<u32>,
+    pub output_tokens: Option<u32>,
     #[serde(alias = "max_completion_tokens")]
     max_tokens: Option<u32>,
+}
+
+impl Raw {
+    /// What is said in it, in its order.
+    pub fn all_turns(&self) -> Result<Vec<Turn>, String> {
+        let messages = match (&self.prompt, &self.messages, &self.conversations) {
+            (Some(text), None, None) => return Ok(vec![Turn { role: Role::User, text: text.clone() }]),
+            (None, Some(messages), None) | (None, None, Some(messages)) => messages,
+            (None, None, None) => {
+                return Err("there is no `prompt`, no `messages` and no `conversations`".into());
+            }
+            _ => return Err("more than one of `prompt`, `messages` and `conversations`".into()),
+        };
+        messages.iter().map(Message::turn).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -124,8 +136,7 @@ type Asked = (Vec<Turn>, Option<String>);
 
 /// All turns to the last question, and the answer to it if it is there. Instructions go first, and what one side says
 /// in several messages becomes one: some services refuse it otherwise.
-fn conversation(messages: &[Message]) -> Result<Asked, String> {
-    let mut turns = messages.iter().map(Message::turn).collect::<Result<Vec<_>, _>>()?;
+fn conversation(mut turns: Vec<Turn>) -> Result<Asked, String> {
     let question = turns.iter().rposition(|turn| turn.role == Role::User);
     let question = question.ok_or("no message is the user's")?;
     let answer = turns.drain(question + 1..).find(|turn| turn.role == Role::Assistant);
@@ -144,8 +155,7 @@ fn conversation(messages: &[Message]) -> Result<Asked, String> {
 }
 
 /// The first question with the instructions before it, and the answer to it.
-fn first_question(messages: &[Message]) -> Result<Asked, String> {
-    let turns = messages.iter().map(Message::turn).collect::<Result<Vec<_>, _>>()?;
+fn first_question(turns: Vec<Turn>) -> Result<Asked, String> {
     let question = turns.iter().position(|turn| turn.role == Role::User).ok_or("no turn is the user's")?;
     let answer = turns[question + 1..].iter().find(|turn| turn.role == Role::Assistant);
     let answer = answer.map(|turn| turn.text.clone());
@@ -153,12 +163,12 @@ fn first_question(messages: &[Message]) -> Result<Asked, String> {
     Ok((asked.collect(), answer))
 }
 
-fn chars(text: &str) -> u64 {
+pub fn chars(text: &str) -> u64 {
     text.chars().count() as u64
 }
 
 /// What the JSON reader says, without the line that it counts within the row.
-fn said(error: &serde_json::Error) -> String {
+pub fn said(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
     let place = format!("{message} (column {})", error.column());

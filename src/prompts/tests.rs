@@ -10,7 +10,7 @@ fn open(content: &[u8]) -> std::result::Result<Source, String> {
     let path = folder.path().join("p.jsonl");
     std::fs::write(&path, content).unwrap();
     let place = folder.path().display().to_string() + "/";
-    Source::open(&path).map_err(|error| error.show(false).replace(&place, ""))
+    Source::prompts(&path).map_err(|error| error.show(false).replace(&place, ""))
 }
 
 fn loaded(content: &[u8]) -> Source {
@@ -24,9 +24,9 @@ fn texts(source: &Source) -> Vec<String> {
         Role::System => "s",
         Role::User => "u",
     };
-    let rows = (0..source.rows() as u32).map(|row| source.read(row).unwrap());
+    let rows = (0..source.rows() as u32).map(|row| source.read(row, 0).unwrap());
     let text =
-        |row: Row| row.turns.iter().map(|turn| format!("{}:{} ", letter(turn.role), turn.text)).collect();
+        |turns: Vec<Turn>| turns.iter().map(|turn| format!("{}:{} ", letter(turn.role), turn.text)).collect();
     rows.map(text).collect()
 }
 
@@ -189,9 +189,45 @@ fn a_file_that_has_changed_is_a_fault_and_no_panic() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p");
     std::fs::write(&path, "{\"prompt\": \"a\"}\n{\"prompt\": \"b\"}").unwrap();
-    let source = Source::open(&path).unwrap();
+    let source = Source::prompts(&path).unwrap();
     std::fs::write(&path, "{\"prompt\": \"a\"}\n{}").unwrap();
-    assert!(source.read(0).is_ok());
-    assert!(source.read(1).unwrap_err().starts_with("could not read prompt 2 of "));
-    assert!(source.read(2).unwrap_err().ends_with("there is none"));
+    assert!(source.read(0, 0).is_ok());
+    assert!(source.read(1, 0).unwrap_err().starts_with("could not read prompt 2 of "));
+    assert!(source.read(2, 0).unwrap_err().ends_with("there is none"));
+}
+
+#[test]
+fn a_conversation_goes_on_with_all_that_was_said_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.json");
+    let rows = [
+        r#"{"conversations": [{"from": "gpt", "value": "lost"}, {"from": "human", "value": "12345678"},
+            {"from": "gpt", "value": "123456789"}, {"from": "human", "value": "1"}, {"from": "human", "value": "2"},
+            {"from": "system", "value": "1234"}, {"from": "gpt", "value": ""}]}"#,
+        r#"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+            {"role": "user", "content": "c"}], "input_tokens": 100, "output_tokens": 9}"#,
+        r#"{"prompt": "one"}"#,
+    ];
+    std::fs::write(&path, format!("[{}]", rows.join(","))).unwrap();
+    let source = Source::talks(&path).unwrap();
+    let said =
+        |row| source.said(row).iter().map(|said| (said.input_tokens, said.output_tokens)).collect::<Vec<_>>();
+    // 4 + 8 characters; 9 of the answer and 4 of the two questions, put together, more.
+    assert_eq!(said(0), [(3, Some(3)), (7, None)]);
+    // What the file says of the first prompt, and a character each more, which with the first make one token still.
+    assert_eq!(said(1), [(100, Some(1)), (100, Some(9))]);
+    assert_eq!((said(2), said(3)), (vec![(1, None)], vec![]));
+    assert_eq!(
+        (source.rows(), source.questions(), source.estimated(), source.unanswered()),
+        (3, 5, 3, Some(1))
+    );
+    let texts = |row, question| {
+        let turns = source.read(row, question).unwrap();
+        turns.iter().map(|turn| turn.text.clone()).collect::<Vec<_>>().join("|")
+    };
+    assert_eq!((texts(0, 0), texts(0, 1)), ("1234|12345678".into(), "1234|12345678|123456789|1\n\n2".into()));
+    assert_eq!((texts(1, 1), texts(2, 0)), ("a|b|c".into(), "one".into()));
+    assert!(source.read(0, 2).unwrap_err().ends_with("it has not so many questions"));
+    std::fs::write(&path, r#"[{"conversations": [{"from": "gpt", "value": "alone"}]}]"#).unwrap();
+    assert!(Source::talks(&path).unwrap_err().to_string().ends_with("p.json:1: no turn is the user's"));
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::client::workload::Class;
 use crate::dialects::prompt;
-use crate::prompts::{Prompts, Role};
+use crate::prompts::{Role, Source};
 use crate::wire::{Fault, FaultKind, Request};
 
 /// The contents of every class, by its position.
@@ -15,7 +15,10 @@ pub struct Contents(Arc<[Matter]>);
 
 #[derive(Debug)]
 struct Matter {
-    prompts: Option<Prompts>,
+    /// The file of its prompts.
+    source: Option<Arc<Source>>,
+    /// A line that no other request has is put in front of them.
+    busts: bool,
     /// One image in base64; empty where there is none.
     image: Bytes,
 }
@@ -31,7 +34,8 @@ pub struct Texts {
 impl Contents {
     pub fn new(classes: &[Class]) -> Contents {
         let matter = classes.iter().map(|class| Matter {
-            prompts: class.prompts.clone(),
+            source: class.source().cloned(),
+            busts: class.prompts.as_ref().is_some_and(|prompts| prompts.bust),
             image: class.images.as_ref().map_or_else(Bytes::new, |images| images.payload()),
         });
         Contents(matter.collect())
@@ -46,12 +50,12 @@ impl Contents {
     pub fn texts(&self, request: &Request, takes_turns: bool) -> Result<Option<Texts>, Fault> {
         let Some(row) = request.content.row else { return Ok(None) };
         let lost = |why: String| Fault::new(FaultKind::Garbled, why);
-        let prompts = self.matter(request).and_then(|matter| matter.prompts.as_ref());
-        let (prompts, source) = prompts
-            .and_then(|prompts| Some((prompts, prompts.source()?)))
+        let (busts, source) = self
+            .matter(request)
+            .and_then(|matter| Some((matter.busts, matter.source.as_ref()?)))
             .ok_or_else(|| lost("the prompts are not loaded".into()))?;
-        let mut turns = source.read(row).map_err(lost)?.turns;
-        if prompts.bust {
+        let mut turns = source.read(row, request.content.question).map_err(lost)?;
+        if busts {
             turns[0].text.insert_str(0, &prompt::bust(request.id));
         }
         if !takes_turns {

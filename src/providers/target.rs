@@ -95,7 +95,7 @@ impl Target {
         if self.tells_priority && request.priority != 0 {
             body.insert("priority".into(), request.priority.into());
         }
-        let filling = Filling::new(request, texts, self.contents.image(request));
+        let filling = Filling::new(request, texts, !ask.marked.is_empty(), self.contents.image(request));
         join(&mut body, &self.body);
         let accept = provider.accepts(self.dialect.name(), request.stream);
         let mut headers = vec![
@@ -200,19 +200,26 @@ struct Filling {
     shared: std::vec::IntoIter<Vec<Bytes>>,
     /// The prompt's texts, each in pieces, in the order of their places.
     texts: std::vec::IntoIter<Vec<Bytes>>,
+    /// Whether what beginnings add stands before a text where it has no place of its own.
+    is_made_up: bool,
     image: Bytes,
     images: u16,
 }
 
 impl Filling {
-    fn new(request: &Request, texts: Option<Texts>, image: Bytes) -> Filling {
-        let texts = match texts {
-            Some(from_file) => from_file.texts.into_iter().map(|text| vec![text]).collect(),
-            None => vec![prompt::own(request)],
+    /// A text of a file whose beginning is marked stands where the beginning does: it is all of it.
+    fn new(request: &Request, texts: Option<Texts>, is_marked: bool, image: Bytes) -> Filling {
+        let is_made_up = texts.is_none();
+        let (shared, texts): (Vec<_>, Vec<_>) = match texts {
+            None => (prompt::shared(&request.beginnings).collect(), vec![prompt::own(request)]),
+            Some(from_file) => {
+                let mut texts: Vec<_> = from_file.texts.into_iter().map(|text| vec![text]).collect();
+                let last = is_marked.then(|| texts.pop()).flatten();
+                (last.into_iter().collect(), texts)
+            }
         };
-        let shared: Vec<_> = prompt::shared(&request.beginnings).collect();
         let images = request.content.images.count;
-        Filling { shared: shared.into_iter(), texts: texts.into_iter(), image, images }
+        Filling { shared: shared.into_iter(), texts: texts.into_iter(), is_made_up, image, images }
     }
 
     /// The body as text, everything in its place. What was put there is not looked through.
@@ -225,7 +232,9 @@ impl Filling {
             match place {
                 prompt::SHARED_PLACE => pieces.extend(self.shared.next().unwrap_or_default()),
                 prompt::PLACE => {
-                    pieces.extend(self.shared.by_ref().flatten());
+                    if self.is_made_up {
+                        pieces.extend(self.shared.by_ref().flatten());
+                    }
                     pieces.extend(self.texts.next().unwrap_or_default());
                 }
                 _ => {

@@ -28,7 +28,7 @@ impl Scenario {
     /// Which lengths of prompts are no more than estimates.
     pub(super) fn estimates(&self) -> impl Iterator<Item = String> {
         self.classes.iter().filter_map(|class| {
-            let source = class.prompts.as_ref()?.source().filter(|source| source.estimated() > 0)?;
+            let source = class.source().filter(|source| source.estimated() > 0)?;
             Some(format!(
                 "class '{}': {} of {} prompts in {} do not say how long they are, and a quarter of their characters is \
                  taken for their tokens; add `input_tokens` to them where that matters",
@@ -99,7 +99,7 @@ pub fn resolve(scenario: &mut Scenario) {
 pub fn unanswered(scenario: &Scenario, tree: &DeTable<'_>) -> Vec<Diagnostic> {
     let classes = scenario.classes.iter().enumerate().filter(|(_, class)| class.output.is_none());
     let found = classes.filter_map(|(index, class)| {
-        let source = class.prompts.as_ref()?.source()?;
+        let source = class.source()?;
         let message = format!("class `{}` does not say how long its answers are", class.name);
         let label = format!("{}:{} does not either", source.path().display(), source.unanswered()?);
         let span = tree::span_of(tree, &format!("classes.{index}.output"));

@@ -11,6 +11,8 @@ pub struct Conversation {
     pub agents: Vec<Agent>,
     /// The sub-agents that one turn starts work one after the other, and not at the same time.
     pub is_one_by_one: bool,
+    /// Its number in a file of texts, where its prompts are those of the file.
+    pub row: Option<u32>,
 }
 
 /// A dialogue of its own, of which the conversation waits for the end.

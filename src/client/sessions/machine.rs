@@ -36,20 +36,23 @@ pub struct Turn {
     /// What its prompt has in common with others: the system prompt, then the conversation so far, each within the
     /// next.
     pub beginnings: Vec<Prefix>,
+    /// The conversation's number in a file of texts, where its prompts are those of the file.
+    pub row: Option<u32>,
 }
 
 /// The conversations of one class. Every turn that was taken must be told to have ended.
 #[derive(Clone, Debug)]
 pub struct Sessions {
+    class: ClassId,
     session: AnySession,
     output: Option<AnyLength>,
     reasoning: Option<AnyLength>,
     max_tokens: u32,
     /// What conversations and what sub-agents begin with.
     systems: [Option<Groups>; 2],
-    /// Conversations under way.
     /// Conversations that have begun.
     started: u64,
+    /// Conversations under way.
     live: FxHashMap<u64, Live>,
     due: Timeline<TurnId>,
 }
@@ -58,8 +61,8 @@ pub struct Sessions {
 #[derive(Clone, Debug)]
 struct Live {
     conversation: Arc<Conversation>,
-    /// All its chance.
-    chance: Rng,
+    /// What its texts are known by: those of a file are the same whenever they are said.
+    texts: Rng,
     /// The turn of the main dialogue that came last.
     nth: u32,
     /// Sub-agents it still waits for.
@@ -74,6 +77,7 @@ impl Sessions {
         let main = manner.system.map(|system| Groups::new(id, system));
         let agents = manner.agent_system.map(|system| Groups::of_agents(id, system));
         Some(Sessions {
+            class: id,
             systems: [main, agents],
             output: class.output.clone(),
             reasoning: class.reasoning.clone(),
@@ -101,7 +105,10 @@ impl Sessions {
             return;
         }
         self.due.push(at, TurnId { session: nth, agent: 0, nth: 0 });
-        self.live.insert(nth, Live { conversation, chance, nth: 0, agents_left: 0 });
+        let of_row =
+            |row| rng.of(Purpose::Prompt, u64::from(self.class.0) << u32::BITS | u64::from(row), ROWS);
+        let texts = conversation.row.map_or(chance, |row| Rng::new(of_row(row).u64()));
+        self.live.insert(nth, Live { conversation, texts, nth: 0, agents_left: 0 });
     }
 
     /// When the next turn is due.
@@ -121,6 +128,7 @@ impl Sessions {
             answer_tokens: exchange.answer_tokens,
             reasoning_tokens: exchange.reasoning_tokens,
             beginnings: self.beginnings(id, live, exchange.input_tokens, rng),
+            row: live.conversation.row,
         })
     }
 
@@ -198,7 +206,7 @@ impl Sessions {
         let is_long = self.session.manner().ttl == Keep::Long;
         let text_id = |text: u32| {
             let key = u64::from(id.agent) << u32::BITS | u64::from(text);
-            live.chance.of(Purpose::Prefix, key, 0).u64()
+            live.texts.of(Purpose::Prefix, key, 0).u64()
         };
         let mut beginnings = Vec::from_iter(self.system(id.session, id.agent, rng));
         for part in live.conversation.dialogue(id.agent).beginnings(id.nth) {
@@ -218,3 +226,6 @@ impl Sessions {
         groups.draw(RequestId(key), u32::MAX, rng)
     }
 }
+
+/// Draws that are of a file's texts, and not of their order.
+const ROWS: u32 = 1;

@@ -11,6 +11,7 @@
 mod conversation;
 mod machine;
 mod recorded;
+mod scripted;
 mod synthetic;
 mod transcript;
 
@@ -23,11 +24,13 @@ use serde::{Deserialize, Serialize};
 pub use self::conversation::{Agent, Beginning, Conversation, Dialogue, Exchange};
 pub use self::machine::{Sessions, Turn, TurnId};
 pub use self::recorded::{Order, Recorded};
+pub use self::scripted::Scripted;
 pub use self::synthetic::{Agents, Compaction, Synthetic};
 use super::lengths::AnyLength;
 use super::prefix::{Keep, SharedPrefix};
 use crate::error::Result;
 use crate::kinds;
+use crate::prompts::Source;
 use crate::rng::Rng;
 
 /// Where the conversations of a class come from.
@@ -56,10 +59,21 @@ pub trait Session: Send {
     fn problem(&self) -> Option<(&'static str, String)>;
 }
 
+impl AnySession {
+    /// The file of texts of which its prompts are, once it is loaded.
+    pub fn source(&self) -> Option<&Arc<Source>> {
+        match self {
+            AnySession::Scripted(scripted) => scripted.source(),
+            AnySession::Recorded(_) | AnySession::Synthetic(_) => None,
+        }
+    }
+}
+
 kinds! {
     /// Where conversations come from.
     pub enum AnySession("session"): Session {
         Recorded = "recorded",
+        Scripted = "scripted",
         Synthetic = "synthetic",
     }
 }

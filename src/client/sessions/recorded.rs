@@ -52,7 +52,7 @@ pub struct Recorded {
     conversations: Arc<[Arc<Conversation>]>,
 }
 
-/// Which of the recorded conversations comes next.
+/// Which of a file's conversations comes next.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
@@ -64,8 +64,16 @@ pub enum Order {
 }
 
 impl Order {
-    fn is_recorded(&self) -> bool {
+    pub(super) fn is_recorded(&self) -> bool {
         *self == Order::Recorded
+    }
+
+    /// Which of `count` conversations the `nth` to begin is.
+    pub(super) fn pick(self, nth: u64, count: u64, chance: &Rng) -> u64 {
+        match self {
+            Order::Drawn => chance.of(Purpose::Turns, 0, 0).below(count),
+            Order::Recorded => nth % count.max(1),
+        }
     }
 }
 
@@ -78,11 +86,7 @@ impl Recorded {
 
 impl Session for Recorded {
     fn conversation(&self, nth: u64, chance: &Rng, _draft: &Draft<'_>) -> Arc<Conversation> {
-        let count = self.conversations.len() as u64;
-        let index = match self.order {
-            Order::Drawn => chance.of(Purpose::Turns, 0, 0).below(count),
-            Order::Recorded => nth % count.max(1),
-        };
+        let index = self.order.pick(nth, self.conversations.len() as u64, chance);
         self.conversations.get(index as usize).cloned().unwrap_or_default()
     }
 

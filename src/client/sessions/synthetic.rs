@@ -112,7 +112,7 @@ impl Session for Synthetic {
             }
         }
         let is_one_by_one = self.agents.as_ref().is_some_and(|agents| !agents.parallel);
-        Arc::new(Conversation { main, agents, is_one_by_one })
+        Arc::new(Conversation { main, agents, is_one_by_one, row: None })
     }
 
     fn manner(&self) -> Manner<'_> {

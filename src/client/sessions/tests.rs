@@ -2,6 +2,7 @@
 
 mod figures;
 mod recordings;
+mod scripts;
 
 use std::time::Duration;
 

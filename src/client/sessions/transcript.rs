@@ -70,7 +70,7 @@ impl Transcript {
         };
         let mut agents: Vec<Agent> = self.agents.into_values().map(agent).collect();
         agents.sort_by_key(|agent| agent.after);
-        Conversation { main: self.main.dialogue, agents, is_one_by_one: false }
+        Conversation { main: self.main.dialogue, agents, ..Conversation::default() }
     }
 }
 

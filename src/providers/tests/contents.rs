@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::{name, rows};
 use crate::client::workload::Class;
 use crate::credential::Credential;
+use crate::providers::target::MARKING;
 use crate::providers::testing::{MODEL, UNIX_SECS, request};
 use crate::providers::{Asked, Call, Contents, ImageRule, Served, Target};
 use crate::time::Instant;
-use crate::wire::{Content, Images, Request, RequestId};
+use crate::wire::{Beginnings, Content, Images, Prefix, Request, RequestId};
 
 /// Three prompts that would break a body if they were not escaped, or if places were looked for in them.
 const FILE: &str = r#"{"prompt": "a \"b\"\n{prompt}{image}{shared} né", "input_tokens": 30}
@@ -22,6 +23,9 @@ fn class(more: &str) -> Class {
     let mut class: Class = toml::from_str(&format!("name = 'c'\nmax_tokens = 100\n{more}")).unwrap();
     if let Some(prompts) = &mut class.prompts {
         prompts.load(folder.path()).unwrap();
+    }
+    if let Some(session) = &mut class.session {
+        session.load(folder.path()).unwrap();
     }
     class
 }
@@ -68,7 +72,12 @@ fn strings(value: &Value, found: &mut Vec<String>) {
 }
 
 fn asking(row: Option<u32>, images: Images, input_tokens: u32) -> Request {
-    Request { content: Content { row, images }, input_tokens, max_tokens: Some(100), ..request(true) }
+    Request {
+        content: Content { row, question: 0, images },
+        input_tokens,
+        max_tokens: Some(100),
+        ..request(true)
+    }
 }
 
 #[test]
@@ -94,6 +103,36 @@ fn texts_from_a_file_are_in_every_body_as_they_are() {
             assert_eq!(counted, chars.div_ceil(4) as u32, "{}", name(&target));
         }
     }
+}
+
+#[test]
+fn a_question_of_a_conversation_is_sent_behind_what_was_said_with_its_breakpoint() {
+    let class = class("session = { 'kind=scripted' = { file = 'p.jsonl', think = '1s' } }");
+    let (all, mut marked) = (["Be {image}.", "one", "two", "three"], 0);
+    for (plain, marks_prefix) in rows().into_iter().flat_map(|row| [(row.clone(), false), (row, true)]) {
+        let is_marking = marks_prefix && MARKING.contains(&plain.dialect.name());
+        let target = Target { marks_prefix: is_marking, ..target(plain, &class) };
+        for (question, texts) in [(0, &all[..2]), (1, &all[..])] {
+            let tokens = texts.concat().len().div_ceil(4) as u32;
+            let prefix = Prefix { id: 5, tokens, is_long: false, is_stored: true };
+            let content = Content { row: Some(1), question, ..Content::TEXT };
+            let beginnings = Beginnings::One(prefix);
+            let request = Request { content, beginnings, ..asking(None, Images::default(), tokens) };
+            let (body, counted) = sent(&target, &request);
+            let mut found = Vec::new();
+            strings(&body, &mut found);
+            let in_order: Vec<&String> = found.iter().filter(|text| texts.contains(&text.as_str())).collect();
+            let is_whole = found.contains(&texts.join("\n\n"));
+            assert!(is_whole || in_order == texts, "{} {body}", name(&target));
+            assert!(is_whole || counted == tokens, "{}: {counted} of {tokens}", name(&target));
+            let text = body.to_string();
+            let breakpoints = ["cache_control", "cachePoint", "prompt_cache_breakpoint"];
+            let has_one = breakpoints.iter().map(|word| text.matches(word).count()).sum::<usize>() > 0;
+            assert_eq!(has_one, is_marking, "{} {text}", name(&target));
+            marked += usize::from(has_one);
+        }
+    }
+    assert!(marked > 8, "{marked}");
 }
 
 #[test]

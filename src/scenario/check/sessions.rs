@@ -31,12 +31,18 @@ impl Check<'_, '_> {
 
     /// What the class says of its requests and its conversations say, too.
     fn told_twice(&mut self, path: &str, class: &Class, session: &AnySession) {
-        let is_recorded = session.brings_answers();
-        let own = if is_recorded { "the recording" } else { "`first_input` and `new_input` of the session" };
+        let is_recorded = matches!(session, AnySession::Recorded(_));
+        let own = match session {
+            AnySession::Recorded(_) => "the recording",
+            AnySession::Scripted(_) => "the session's own file",
+            AnySession::Synthetic(_) => "`first_input` and `new_input` of the session",
+        };
+        let system = if matches!(session, AnySession::Scripted(_)) { own } else { "`system` of the session" };
         let keys = [
             ("input", class.input.is_some(), own),
             ("output", class.output.is_some() && is_recorded, own),
-            ("prefix", class.prefix.is_some(), "`system` of the session"),
+            ("prefix", class.prefix.is_some(), system),
+            ("prompts", class.prompts.is_some(), own),
             ("reasoning", class.reasoning.is_some() && is_recorded, own),
         ];
         for (key, _, instead) in keys.into_iter().filter(|(_, is_told, _)| *is_told) {
