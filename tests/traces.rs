@@ -201,8 +201,8 @@ fn recorded_conversations_have_the_published_turns_tokens_and_sub_agents() {
     let requests: usize = agents().map(|agent| agent.dialogue.turns.len()).sum();
     assert_eq!((requests as u64, requests), (published(&folder, "subagent_requests"), 209));
     // Each was started by an answer between 0.2 and 1.1 s before, and none by the conversation's last one.
-    let starts = agents().map(|agent| agent.dialogue.turns[0].think.as_secs_f64());
-    assert!(starts.map(|secs| secs > 0.2 && secs < 1.1).all(|is_so| is_so));
+    let mut starts = agents().map(|agent| agent.dialogue.turns[0].think.as_secs_f64());
+    assert!(starts.all(|secs| secs > 0.2 && secs < 1.1));
     let pauses = conversations.iter().flat_map(|held| {
         held.agents.iter().map(|agent| held.main.turns[agent.after as usize + 1].think.as_secs_f64())
     });
