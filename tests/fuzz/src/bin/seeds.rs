@@ -6,6 +6,7 @@ use std::path::Path;
 use bytes::BytesMut;
 use http::Method;
 use http::{HeaderMap, HeaderValue};
+use tollgate::credential::Credential;
 use tollgate::providers::{Asked, Call, Encoder, PROVIDERS, Served};
 use tollgate::time::Instant;
 use tollgate::wire::{Beginnings, ClassId, Finish, Kind, Reply, Request, RequestId, Tokens, Usage};
@@ -38,8 +39,8 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
     let body = encoded.body.concat();
     let call = Call { method: &Method::POST, path, whole_path: path, query, headers: &headers, body: &body };
     let served =
-        Served { provider: target.provider, model: target.model.clone(), region: None, images: Default::default(), credentials: None };
-    let Ok(Asked::Generate(operation, asked)) = served.read(&call, Instant::START, 0) else {
+        Served { provider: target.provider, model: target.model.clone(), region: None, images: Default::default(), credentials: Some(vec![Credential::None]) };
+    let Ok(Asked::Generate(operation, asked)) = served.read(&call, Instant::START, 0)else {
         panic!("{provider} refuses its own {dialect}");
     };
     let tokens = |kind| Reply::Tokens(Tokens { kind, count: 2, steady: None });
@@ -49,7 +50,7 @@ fn answer(provider: &str, dialect: &str, stream: bool) -> Vec<u8> {
         true => vec![tokens(Kind::Reasoning), tokens(Kind::Text), tokens(Kind::Text), finish],
         false => vec![finish],
     };
-    let mut encoder = Encoder::new(target.provider, operation, asked, Instant::START);
+    let mut encoder = Encoder::new(target.provider, operation, asked, Default::default(), Instant::START);
     let head = encoder.head(&replies[0], &[], Instant::START, 0);
     let mut out = BytesMut::new();
     replies.iter().for_each(|reply| encoder.write(Instant::START, reply, &mut out));
