@@ -54,12 +54,14 @@ impl Watch {
         Watch { clock, day: *b"1970-01-01", midnight: 0 }
     }
 
-    /// Nanoseconds since 1970, or since wherever the log counts from, exactly; what is finer is cut.
+    /// Nanoseconds since 1970, or since wherever the log counts from, exactly; what is finer is cut. No log is older
+    /// than its clock, so none is below 0.
     pub fn read(&mut self, text: &[u8]) -> Option<i64> {
-        match self.clock.unit(text) {
+        let at = match self.clock.unit(text) {
             Some(unit) => decimal(text, unit),
             None => self.calendar(text),
-        }
+        };
+        at.filter(|at| *at >= 0)
     }
 
     /// `2023-11-16 18:15:46.6805900`, `2024-05-10 00:00:00+00:00`, `2024-10-15T12:00:00.269Z`.
@@ -103,15 +105,18 @@ fn offset(zone: &[u8]) -> Option<i64> {
         [h1, h2, m1, m2] | [h1, h2, b':', m1, m2] => (two(*h1, *h2)?, two(*m1, *m2)?),
         _ => return None,
     };
-    Some(sign * (hours * 3600 + minutes * 60))
+    (hours <= OFFSET_HOURS_MAX && minutes <= 59).then_some(sign * (hours * 3600 + minutes * 60))
 }
+
+/// No zone is further from UTC (Kiritimati, UTC+14).
+const OFFSET_HOURS_MAX: i64 = 14;
 
 fn two(tens: u8, ones: u8) -> Option<i64> {
     let is_number = tens.is_ascii_digit() && ones.is_ascii_digit();
     is_number.then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
 }
 
-/// A decimal number of so many nanoseconds each; a negative time no log has.
+/// A decimal number of so many nanoseconds each.
 fn decimal(text: &[u8], unit: i64) -> Option<i64> {
     let point = text.iter().position(|c| *c == b'.').unwrap_or(text.len());
     let part = text.get(point + 1..).unwrap_or_default();
@@ -160,7 +165,13 @@ mod tests {
         assert_eq!(nanos("2024-05-10 02:00:00+02"), base);
         let bad = ["", "yesterday", "2024-13-01 00:00:00", "2024-05-10 00:00:00.1x", "2024-05-10 00:00:00*"];
         let more = ["2024-05-10 24:00:00", "2024-05-10 0a:00:00", "2024-05-10", "2024-02-30 00:00:00"];
-        for bad in bad.into_iter().chain(more) {
+        let far = [
+            "1969-12-31 23:59:59",
+            "2263-01-01 00:00:00",
+            "2024-05-10 00:00:00+15",
+            "2024-05-10 00:00:00+0160",
+        ];
+        for bad in bad.into_iter().chain(more).chain(far) {
             assert_eq!(read(Clock::Calendar, bad), None, "{bad}");
         }
     }

@@ -19,6 +19,8 @@ pub struct Writer {
     watch: Watch,
     end: Watch,
     ended: Option<i64>,
+    /// A count of tokens that the line does not tell.
+    lacks: Option<Field>,
     block_tokens: u32,
     is_empty_failed: bool,
 }
@@ -29,6 +31,7 @@ impl Writer {
             watch: Watch::new(layout.clock),
             end: Watch::new(layout.clock),
             ended: None,
+            lacks: None,
             block_tokens: layout.block_tokens,
             is_empty_failed: layout.is_empty_failed,
         }
@@ -39,7 +42,12 @@ impl Writer {
         let mut blocks = std::mem::take(&mut record.blocks);
         blocks.clear();
         *record = Record { blocks, block_tokens: self.block_tokens, ..Record::default() };
-        self.ended = None;
+        (self.ended, self.lacks) = (None, None);
+    }
+
+    /// The line does not tell the tokens of its prompt or answer.
+    pub fn lack(&mut self, field: Field) {
+        self.lacks = self.lacks.or(Some(field));
     }
 
     /// Takes a field. The error says what it is not.
@@ -51,9 +59,10 @@ impl Writer {
             Field::Cached => record.cached_tokens = Some(tokens(value)?),
             Field::End if is_empty => {}
             Field::End => self.ended = Some(time(&mut self.end, value)?),
-            Field::Error => record.is_failed |= !is_empty,
+            Field::Error => record.is_failed |= !is_nothing(value),
             Field::Images if is_empty => {}
             Field::Images => record.images = tokens(value)?,
+            Field::Input | Field::Output if is_empty => self.lack(field),
             Field::Input => record.input_tokens = tokens(value)?,
             Field::Output => record.output_tokens = tokens(value)?,
             Field::Reasoning if is_empty => {}
@@ -70,23 +79,21 @@ impl Writer {
         Ok(())
     }
 
-    /// What follows from all fields of a line together.
-    pub fn end(&self, record: &mut Record) {
+    /// What follows from all fields of a line together. The error is what it lacks: what failed need not tell tokens.
+    pub fn end(&self, record: &mut Record) -> Result<(), Field> {
         if let (Some(at), Some(ended)) = (record.at, self.ended) {
             record.took = u64::try_from(ended.saturating_sub(at)).ok();
         }
         record.is_failed |= self.is_empty_failed && record.output_tokens == 0;
+        self.lacks.filter(|_| !record.is_failed).map_or(Ok(()), Err)
     }
 }
 
-/// A count of tokens; `12.0` is one, as some tables write it.
+/// A count of tokens.
 fn tokens(value: Value<'_>) -> Result<u32, &'static str> {
     let read = match value {
         Value::Number(number) => Some(number as u64).filter(|whole| *whole as f64 == number),
-        Value::Text(text) => {
-            let digits = text.strip_suffix(b".0").unwrap_or(text);
-            whole(digits).and_then(|whole| u64::try_from(whole).ok())
-        }
+        Value::Text(text) => whole(without_fraction(text)).and_then(|whole| u64::try_from(whole).ok()),
         Value::Whole(whole) => Some(whole),
     };
     read.and_then(|tokens| u32::try_from(tokens).ok()).ok_or("a token count")
@@ -140,13 +147,30 @@ fn is_success(value: Value<'_>) -> bool {
     match value {
         Value::Number(status) => status < 400.0,
         Value::Text(text) => {
-            let is_word = |word: &[u8]| text.eq_ignore_ascii_case(word);
-            text.is_empty()
-                || [&b"success"[..], b"ok", b"completed", b"succeeded"].into_iter().any(is_word)
-                || whole(text).is_some_and(|status| status < 400)
+            let is_word = |word: &&str| text.eq_ignore_ascii_case(word.as_bytes());
+            let words = ["", "success", "ok", "completed", "succeeded", "true", "unset"];
+            words.iter().any(is_word) || whole(without_fraction(text)).is_some_and(|status| status < 400)
         }
         Value::Whole(status) => status < 400,
     }
+}
+
+/// Whether it is how a log writes that there is no error.
+fn is_nothing(value: Value<'_>) -> bool {
+    match value {
+        Value::Number(code) => code == 0.0,
+        Value::Text(text) => {
+            let is_word = |word: &&str| text.eq_ignore_ascii_case(word.as_bytes());
+            ["", "false", "none", "null", "nan"].iter().any(is_word)
+                || whole(without_fraction(text)) == Some(0)
+        }
+        Value::Whole(code) => code == 0,
+    }
+}
+
+/// `12.0` is a whole number, as some tables write it.
+fn without_fraction(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b".0").unwrap_or(text)
 }
 
 /// A number's digits.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
+use super::shown;
 use crate::error::nearest;
 
 /// What a column or key tells.
@@ -18,7 +19,7 @@ pub enum Field {
     Cached,
     /// When the whole answer was there.
     End,
-    /// Why there is no answer; empty where there is one.
+    /// Why there is no answer; empty, `false`, `none`, `null` or 0 where there is one.
     Error,
     /// Pictures in the prompt.
     Images,
@@ -30,7 +31,7 @@ pub enum Field {
     Reasoning,
     /// The conversation it is part of.
     Session,
-    /// `success`, `ok`, `completed` or a status below 400 where there is an answer.
+    /// `success`, `ok`, `completed`, `true` or a status below 400 where there is an answer.
     Status,
     /// Who sent it.
     Tenant,
@@ -157,8 +158,14 @@ impl Mapping {
             }
         }
         let is_missing = |name: &&String| !has(name);
-        match self.columns.values().find(is_missing) {
-            Some(missing) => Err(no_such_column(missing, form, names)),
+        if let Some(missing) = self.columns.values().find(is_missing) {
+            return Err(no_such_column(missing, form, names));
+        }
+        let is_twice = |name: &&String| names.iter().filter(|other| other == name).count() > 1;
+        match layout.fields.iter().map(|(_, name)| name).find(is_twice) {
+            Some(twice) => {
+                Err(format!("there are two {}s '{twice}'; rename the one that is not meant", form.part()))
+            }
             None => Ok(layout),
         }
     }
@@ -167,7 +174,7 @@ impl Mapping {
 fn no_such_column(name: &str, form: Form, names: &[String]) -> String {
     let meant = nearest(name, names.iter().map(String::as_str));
     let meant = meant.map_or("; there".into(), |meant| format!("; did you mean '{meant}'? There"));
-    format!("there is no {} '{name}'{meant} are: {}", form.part(), names.join(", "))
+    format!("there is no {} '{name}'{meant} are: {}", form.part(), shown(names.join(", ").as_bytes()))
 }
 
 fn no_such_layout(name: &str, form: Form) -> String {
@@ -180,7 +187,7 @@ fn no_such_layout(name: &str, form: Form) -> String {
 /// What to say of columns or keys that are no known layout's.
 fn unknown(form: Form, names: &[String]) -> String {
     let known: Vec<_> = Layout::known(form).map(|(name, names)| format!("{names} ({name})")).collect();
-    let (part, names, known) = (form.part(), names.join(","), known.join("\n  "));
+    let (part, names, known) = (form.part(), shown(names.join(",").as_bytes()), known.join("\n  "));
     format!(
         "no known layout in the {part}s '{names}'; a trace has one of\n  {known}\nor the scenario says by `columns` \
          which {part} is what"

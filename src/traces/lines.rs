@@ -1,7 +1,7 @@
 //! Logs with a JSON object on each line: values are found by their keys, wherever they stand.
 
 use std::fmt;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -9,8 +9,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use super::field::{Value, Writer};
 use super::integers::{self, Cut};
 use super::layout::{Field, Layout};
-use super::source::{self, Source};
-use super::{Record, Records, at_line};
+use super::source::{self, LINE_MAX, Source};
+use super::{Record, Records, at_line, shown};
 use crate::error;
 
 /// The lines of a log that are not empty, counted.
@@ -31,17 +31,10 @@ impl Text {
         loop {
             self.line.clear();
             self.nth += 1;
-            let mut source = (&mut self.source).take(LINE_MAX);
-            let read = source.read_until(b'\n', &mut self.line);
-            match read.map_err(|cause| self.fail(cause.to_string()))? {
-                0 => return Ok(None),
-                read if read as u64 == LINE_MAX => {
-                    let most = LINE_MAX >> 20;
-                    return Err(self.fail(format!(
-                        "a line of more than {most} MiB; JSON lines have a line for each request"
-                    )));
-                }
-                _ => {}
+            self.source.get_mut().allow(LINE_MAX);
+            let read = self.source.read_until(b'\n', &mut self.line);
+            if read.map_err(|cause| self.fail(cause.to_string()))? == 0 {
+                return Ok(None);
             }
             if self.nth == 1 && self.line.starts_with(BOM) {
                 self.line.drain(..BOM.len());
@@ -65,9 +58,6 @@ impl Text {
 
 /// What some editors begin a text with.
 pub const BOM: &[u8] = b"\xef\xbb\xbf";
-
-/// The longest line there may be, in bytes: a prompt of some ten million tokens.
-const LINE_MAX: u64 = 64 << 20;
 
 /// The objects of a log.
 pub struct Lines {
@@ -101,14 +91,19 @@ impl Records for Lines {
         let walked = walk.deserialize(&mut json).and_then(|()| json.end());
         walked.map_err(|cause| text.fail(said(&cause, cut)))?;
         let is_needed = |field: &Field| [Field::Time, Field::Input, Field::Output].contains(field);
-        for (field, way) in fields.iter().filter(|(field, _)| is_needed(field)) {
-            let is_there =
-                fields.iter().zip(0..).any(|((other, _), nth)| other == field && seen & (1 << nth) != 0);
-            if !is_there {
-                return Err(text.fail(format!("there is no {way}")));
+        let lacks = |(field, _): &&(Field, String)| {
+            let mut same = fields.iter().zip(0..).filter(|((other, _), _)| other == field);
+            is_needed(field) && !same.any(|(_, nth)| seen & (1 << nth) != 0)
+        };
+        let fail = |way: &str| text.fail(format!("there is no {way}"));
+        for (field, way) in fields.iter().filter(lacks) {
+            match field {
+                Field::Time => return Err(fail(way)),
+                _ => writer.lack(*field),
             }
         }
-        writer.end(record);
+        let way = |lacks| fields.iter().find(|(field, _)| *field == lacks).map_or("", |(_, way)| way);
+        writer.end(record).map_err(|lacks| fail(way(lacks)))?;
         Ok(true)
     }
 }
@@ -266,7 +261,7 @@ impl Leaf<'_, '_> {
         written.map(|()| true).map_err(|what| {
             let text = match value {
                 Value::Number(number) => number.to_string(),
-                Value::Text(text) => format!("'{}'", String::from_utf8_lossy(text)),
+                Value::Text(text) => format!("'{}'", shown(text)),
                 Value::Whole(whole) => whole.to_string(),
             };
             E::custom(format!("{text} in {} is not {what}", way.whole))
@@ -333,5 +328,6 @@ fn said(cause: &serde_json::Error, cut: Option<Cut>) -> String {
     let said = cause.to_string();
     let end = said.rfind(" at line ").unwrap_or(said.len());
     let cut = cut.filter(|cut| cause.column() > cut.start).map_or(0, |cut| cut.length);
-    format!("{} (column {})", &said[..end], cause.column() + cut)
+    let hint = if cause.is_eof() { "; JSON lines have a whole object on each line" } else { "" };
+    format!("{} (column {}){hint}", &said[..end], cause.column() + cut)
 }

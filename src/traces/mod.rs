@@ -182,7 +182,16 @@ fn sniff(path: &Path) -> Result<Form> {
     let mut source = source::open(path)?;
     let bytes = source.fill_buf().map_err(|cause| at_line(path, 1, cause.to_string()))?;
     let text = bytes.strip_prefix(lines::BOM).unwrap_or(bytes).trim_ascii_start();
-    Ok(if text.starts_with(b"{") { Form::Json } else { Form::Table })
+    let wrong = match text {
+        [] => "it is empty; a log has a line for each request",
+        [b'[', ..] => "it is one JSON list; write a line for each object, such as with `jq -c '.[]'`",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            "it is UTF-16; write it in UTF-8, such as with `iconv -f utf-16`"
+        }
+        [b'{', ..] => return Ok(Form::Json),
+        _ => return Ok(Form::Table),
+    };
+    Err(at_line(path, 1, wrong.into()))
 }
 
 /// The ways to all values in the first object of a file, on one line or many.
@@ -198,6 +207,17 @@ fn first_keys(path: &Path) -> Result<Vec<String>> {
     lines::ways(&object.unwrap_or_default(), "", &mut |way| keys.push(way.into()));
     Ok(keys)
 }
+
+/// A log's own text as a message shows it: on one line, and not all of what is long.
+fn shown(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let end = if text.chars().nth(SHOWN_MAX).is_some() { "…" } else { "" };
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().take(SHOWN_MAX).map(plain).collect::<String>() + end
+}
+
+/// Characters of it.
+const SHOWN_MAX: usize = 300;
 
 /// A mistake in a line of a log.
 fn at_line(path: &Path, line: u64, what: String) -> Error {

@@ -1,20 +1,21 @@
 //! Logs with a line of column names: columns are found by name, in whatever order.
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
 
 use super::field::{Value, Writer};
 use super::layout::{Field, Layout};
-use super::source::{self, Source};
-use super::{Record, Records, at_line};
+use super::source::{self, LINE_MAX, Source};
+use super::{Record, Records, at_line, shown};
 use crate::error::Result;
 
 /// The names of a table's columns.
 pub fn names(path: &Path) -> Result<Vec<String>> {
     let mut reader = reader(path)?;
     let names = reader.byte_headers().map_err(|cause| at_line(path, 1, cause.to_string()))?;
-    let name = |name: &[u8]| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').to_string();
+    let name = |name: &[u8]| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_string();
     Ok(names.iter().map(name).collect())
 }
 
@@ -43,24 +44,33 @@ impl Rows {
 impl Records for Rows {
     fn read(&mut self, record: &mut Record) -> Result<bool> {
         let Rows { path, names, columns, writer, reader, row } = self;
+        reader.get_mut().get_mut().allow(LINE_MAX);
         let more = reader.read_byte_record(row);
         let line = |row: &ByteRecord| row.position().map_or(0, csv::Position::line);
         if !more.map_err(|cause| at_line(path, line(row), cause.to_string()))? {
             return Ok(false);
         }
         writer.begin(record);
-        for (field, column) in columns {
+        for (field, column) in columns.iter() {
             let text = row.get(*column).unwrap_or_default().trim_ascii();
             writer.write(record, *field, Value::Text(text)).map_err(|what| {
-                let text = String::from_utf8_lossy(text);
-                at_line(path, line(row), format!("'{text}' in {} is not {what}", names[*column]))
+                at_line(path, line(row), format!("'{}' in {} is not {what}", shown(text), names[*column]))
             })?;
         }
-        writer.end(record);
+        writer.end(record).map_err(|lacks| {
+            let column = columns.iter().find(|(field, _)| *field == lacks).map_or("", |(_, at)| &names[*at]);
+            at_line(path, line(row), format!("'' in {column} is not a token count"))
+        })?;
         Ok(true)
     }
 }
 
+/// Values have commas between, or where the line of names has none, semicolons or tabs.
 fn reader(path: &Path) -> Result<csv::Reader<Source>> {
-    Ok(csv::ReaderBuilder::new().flexible(true).from_reader(source::open(path)?))
+    let mut source = source::open(path)?;
+    source.get_mut().allow(LINE_MAX);
+    let bytes = source.fill_buf().map_err(|cause| at_line(path, 1, cause.to_string()))?;
+    let names = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let between = [b',', b';', b'\t'].into_iter().find(|byte| names.contains(byte)).unwrap_or(b',');
+    Ok(csv::ReaderBuilder::new().flexible(true).delimiter(between).from_reader(source))
 }

@@ -147,6 +147,21 @@ fn a_mistake_is_named_with_its_line_and_column() {
             "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": [1]}",
             ":1: a list in output_length is not a value",
         ),
+        ("", ":1: it is empty; a log has a line for each request"),
+        ("[{\"timestamp\": 1}]", ":1: it is one JSON list; write a line for each object"),
+        (
+            "{\n\"timestamp\": 1,\n\"input_length\": 1,\n\"output_length\": 1}",
+            ":1: EOF while parsing an object (column 0); JSON lines have a whole object on each line",
+        ),
+        (
+            "time_s,input_tokens,output_tokens,input_tokens\n0,1,2,3\n",
+            ":1: there are two columns 'input_tokens'; rename the one that is not meant",
+        ),
+        (
+            "TIMESTAMP,ContextTokens,GeneratedTokens\n1969-12-31 23:59:59,1,2\n",
+            ":2: '1969-12-31 23:59:59' in TIMESTAMP is not a time",
+        ),
+        ("\0\u{1b}[2J,b\n", ":1: no known layout in the columns '\u{fffd}\u{fffd}[2J,b'"),
     ] {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
@@ -188,5 +203,98 @@ fn a_mapping_that_does_not_fit_is_refused_with_what_there_is() {
     ] {
         let error = read_as(table, mapping).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_table_may_have_semicolons_or_tabs_between_and_spaces_around() {
+    for text in [
+        "time_s; input_tokens ;output_tokens\n0.5 ; 1;2\n",
+        " time_s\tinput_tokens\toutput_tokens\r\n0.5\t1\t2",
+    ] {
+        let (layout, records) = read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((&*layout, records[0].at, records[0].output_tokens), ("plain", Some(500_000_000), 2));
+    }
+}
+
+#[test]
+fn what_a_message_shows_of_a_log_has_a_bound() {
+    let error = |text: String| read(&text).unwrap_err().to_string();
+    let unclosed = error(format!("time_s,input_tokens,output_tokens\n\"0,1,2\n{}", "3,4,5\n".repeat(10_000)));
+    assert!(unclosed.contains(":2: '0,1,2\u{fffd}3,4,5") && unclosed.len() < 1000, "{unclosed}");
+    let (nameless, columns) = ("x".repeat(10_000), "time_s,".repeat(10_000));
+    assert!(error(nameless).len() < 1500 && error(columns).len() < 1500);
+    let long = "y".repeat(10_000);
+    let many = format!("{{\"timestamp\": 1, \"input_length\": \"{long}\", \"output_length\": 1}}");
+    assert!(error(many).len() < 1000);
+}
+
+#[test]
+fn a_row_that_never_ends_is_refused_before_it_fills_the_memory() {
+    use std::io::Write;
+    for begin in [
+        "time_s,input_tokens,output_tokens\n\"",
+        "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 1}\n{",
+    ] {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(begin.as_bytes()).unwrap();
+        (0..65).for_each(|_| packed.write_all(&vec![b' '; 1 << 20]).unwrap());
+        let (_folder, path) = write(&packed.finish().unwrap());
+        let mut records = Trace::find(&path, &Mapping::default()).unwrap().records().unwrap();
+        let mut record = Record::default();
+        let error = std::iter::repeat_with(|| records.read(&mut record)).find_map(Result::err).unwrap();
+        assert!(error.to_string().contains(":2: a request of more than 64 MiB"), "{error}");
+    }
+}
+
+#[test]
+fn gzip_that_ends_too_early_says_so() {
+    use std::io::Write;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(b"time_s,input_tokens,output_tokens\n0.5,1,2\n").unwrap();
+    let packed = packed.finish().unwrap();
+    for length in [2, packed.len() / 2, packed.len() - 4] {
+        let (_folder, path) = write(&packed[..length]);
+        let read = Trace::find(&path, &Mapping::default()).and_then(|trace| trace.is_sorted());
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains(": its gzip is damaged or ends too early"), "{length}: {error}");
+    }
+}
+
+#[test]
+fn requests_that_failed_need_not_tell_their_tokens() {
+    let spans = "{\"start_time\": 1760428436442742000, \"attributes\": {\"gen_ai.usage.input_tokens\": 5, \"gen_ai.usage.output_tokens\": 6}}\n\
+                 {\"start_time\": 1760428436442742000, \"attributes\": {\"error.type\": \"timeout\"}}\n";
+    let (_, records) = read(spans).unwrap();
+    assert_eq!((records[1].is_failed, records[1].input_tokens, records[0].input_tokens), (true, 0, 5));
+    let error = read(&spans.replace("error.type", "kind")).unwrap_err().to_string();
+    assert!(error.contains(":2: there is no attributes.gen_ai.usage.input_tokens"), "{error}");
+    let table = "startTime,prompt_tokens,completion_tokens,status\n1,5,6,success\n2,,,failure\n";
+    assert!(read(table).unwrap().1[1].is_failed);
+    let error = read(&table.replace("2,,,failure", "2,5,,success")).unwrap_err().to_string();
+    assert!(error.contains(":3: '' in completion_tokens is not a token count"), "{error}");
+}
+
+#[test]
+fn statuses_and_errors_are_read_as_logs_write_them() {
+    let is_failed = |columns: &str, value: &str| {
+        let mapping = format!("columns = {{ time = 't', input = 'i', output = 'o', {columns} = 'x' }}");
+        let json = read_as(&format!("{{\"t\": 1, \"i\": 1, \"o\": 1, \"x\": {value}}}"), &mapping).unwrap().1;
+        let cell = value.trim_matches('"');
+        let table = read_as(&format!("t,i,o,x\n1,1,1,{cell}\n"), &mapping).unwrap().1;
+        assert_eq!(json[0].is_failed, table[0].is_failed, "{columns} {value}");
+        json[0].is_failed
+    };
+    for fine in ["true", "200", "200.0", "\"OK\"", "\"200\"", "\"success\"", "\"UNSET\"", "\"\"", "399"] {
+        assert!(!is_failed("status", fine), "{fine}");
+    }
+    for bad in ["false", "400", "429.0", "\"failure\"", "\"500\""] {
+        assert!(is_failed("status", bad), "{bad}");
+    }
+    for fine in ["false", "0", "0.0", "\"\"", "\"None\"", "\"null\"", "\"NaN\""] {
+        assert!(!is_failed("error", fine), "{fine}");
+    }
+    for bad in ["true", "429", "-1", "\"timeout\""] {
+        assert!(is_failed("error", bad), "{bad}");
     }
 }
