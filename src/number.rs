@@ -79,6 +79,39 @@ impl JsonSchema for Variation {
     }
 }
 
+/// The shape of a Weibull distribution: from 0.1 to 10.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Shape(f64);
+
+impl Shape {
+    /// `None` outside 0.1..=10.
+    pub fn new(number: f64) -> Option<Shape> {
+        (0.1..=10.0).contains(&number).then_some(Shape(number))
+    }
+
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Shape, D::Error> {
+        let expected = "a number from 0.1 to 10";
+        let number = deserializer.deserialize_any(Number(expected))?;
+        Shape::new(number).ok_or_else(|| D::Error::invalid_value(Unexpected::Float(number), &expected))
+    }
+}
+
+impl JsonSchema for Shape {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Shape".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number", "minimum": 0.1, "maximum": 10})
+    }
+}
+
 /// A correlation: from -1 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]

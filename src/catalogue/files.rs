@@ -27,10 +27,16 @@ static EMBEDDED: &[(&str, &str)] = &[
     ("quotas/foundry.toml", include_str!("../../scenarios/catalogue/quotas/foundry.toml")),
     ("quotas/openai.toml", include_str!("../../scenarios/catalogue/quotas/openai.toml")),
     ("quotas/vertex.toml", include_str!("../../scenarios/catalogue/quotas/vertex.toml")),
+    ("workloads/chat.toml", include_str!("../../scenarios/catalogue/workloads/chat.toml")),
+    ("workloads/code.toml", include_str!("../../scenarios/catalogue/workloads/code.toml")),
+    ("workloads/services.toml", include_str!("../../scenarios/catalogue/workloads/services.toml")),
 ];
 
 /// The folder of quotas and capacities, below the one of prices.
 pub const QUOTAS: &str = "quotas";
+
+/// The folder of workloads, likewise.
+pub const WORKLOADS: &str = "workloads";
 
 /// A file larger than this is none of a catalogue's.
 const BYTES_MAX: u64 = 64 << 20;
@@ -44,9 +50,14 @@ pub struct File {
 }
 
 impl File {
-    /// Whether it holds quotas and not prices.
-    pub fn is_quota(&self) -> bool {
-        self.name.split_once('/').is_some_and(|(folder, _)| folder == QUOTAS)
+    /// Whether it holds prices.
+    pub fn is_prices(&self) -> bool {
+        !self.name.contains('/')
+    }
+
+    /// Whether it is in this folder below the one of prices.
+    pub fn is_in(&self, folder: &str) -> bool {
+        self.name.split_once('/').is_some_and(|(above, _)| above == folder)
     }
 
     /// What it says, or the error about its first mistake.
@@ -80,11 +91,13 @@ pub fn embedded() -> Vec<File> {
     EMBEDDED.iter().map(|(name, text)| File { name: (*name).into(), text: (*text).into() }).collect()
 }
 
-/// The `.toml` files of a folder and of its [`QUOTAS`], in the order of their names.
+/// The `.toml` files of a folder, of its [`QUOTAS`] and its [`WORKLOADS`], in the order of their names.
 pub fn read(folder: &Path) -> Result<Vec<File>> {
     let mut files = list(folder, "")?;
-    if folder.join(QUOTAS).is_dir() {
-        files.extend(list(&folder.join(QUOTAS), "quotas/")?);
+    for below in [QUOTAS, WORKLOADS].map(|name| (folder.join(name), name)) {
+        if below.0.is_dir() {
+            files.extend(list(&below.0, &format!("{}/", below.1))?);
+        }
     }
     if files.is_empty() {
         return Err(Error::usage(format!(
@@ -150,7 +163,7 @@ mod tests {
 
     #[test]
     fn only_what_is_in_the_folder_of_quotas_holds_quotas() {
-        let is_quota = |name: &str| File { name: name.into(), text: "".into() }.is_quota();
+        let is_quota = |name: &str| File { name: name.into(), text: "".into() }.is_in(QUOTAS);
         assert_eq!(
             [is_quota("quotas/azure.toml"), is_quota("quotas-of-ours.toml"), is_quota("quotas.toml")],
             [true, false, false]

@@ -13,6 +13,7 @@ pub mod quota;
 mod read;
 pub mod row;
 pub mod rule;
+pub mod workload;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,6 +27,7 @@ pub use self::model::{Availability, Model, Zone};
 pub use self::presets::Presets;
 use self::read::{Row, Rows};
 pub use self::row::{Offer, Term, UnitOffer};
+pub use self::workload::Workload;
 use crate::error::Result;
 
 /// Every price there is, and what is known of the models.
@@ -39,7 +41,9 @@ pub struct Catalogue {
     pub links: Vec<LinkOffer>,
     /// Quotas and capacities.
     pub presets: Arc<Presets>,
-    /// The files it is read from, those of quotas among them: ours, then the folder's.
+    /// Traffic that classes can take over, by name.
+    pub workloads: Vec<Workload>,
+    /// The files it is read from, those of quotas and workloads among them: ours, then the folder's.
     pub files: Vec<files::File>,
 }
 
@@ -64,6 +68,7 @@ impl Catalogue {
         replace(&mut all.links, theirs.links);
         all.files.extend(theirs.files);
         all.presets = Arc::new(Presets::of(&all.files)?);
+        all.workloads = Workload::all(&all.files)?;
         Ok(all)
     }
 
@@ -71,7 +76,8 @@ impl Catalogue {
     pub fn of(files: Vec<files::File>) -> Result<Catalogue> {
         let Rows { offers, units, models, zones, links } = read::rows(&files)?;
         let presets = Arc::new(Presets::of(&files)?);
-        Ok(Catalogue { offers, units, models, zones, links, presets, files })
+        let workloads = Workload::all(&files)?;
+        Ok(Catalogue { offers, units, models, zones, links, presets, workloads, files })
     }
 
     /// SHA-256 of its files, in hexadecimal.

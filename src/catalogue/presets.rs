@@ -30,7 +30,7 @@ impl Presets {
     /// What the quota files among these say. Of rows for the same model the last one counts.
     pub fn of(files: &[files::File]) -> Outcome<Presets> {
         let mut presets = Presets::default();
-        for file in files.iter().filter(|file| file.is_quota()) {
+        for file in files.iter().filter(|file| file.is_in(files::QUOTAS)) {
             let said: Said = file.parse()?;
             presets.rules.extend(said.rules);
             presets.quotas.extend(said.quota);

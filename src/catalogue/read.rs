@@ -45,10 +45,10 @@ pub trait Row {
     }
 }
 
-/// Every row of the files, those of quotas left out.
+/// Every row of the files of prices.
 pub fn rows(files: &[File]) -> Result<Rows> {
     let mut found = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for file in files.iter().filter(|file| !file.is_quota()) {
+    for file in files.iter().filter(|file| file.is_prices()) {
         let text: Text = file.parse()?;
         found.0.extend(checked(file, text.offer)?);
         found.1.extend(checked(file, text.unit)?);

@@ -97,10 +97,7 @@ impl Length for Empirical {
     }
 
     fn quantile(&self, share: f64) -> Option<u32> {
-        let (knots, at) = (self.points(), share.min(1.0 - f64::EPSILON));
-        let above = knots.partition_point(|(share, _)| *share <= at).clamp(1, knots.len().max(2) - 1);
-        let ((low_share, low), (high_share, high)) = (*knots.get(above - 1)?, *knots.get(above)?);
-        let tokens = low + (high - low) * (at - low_share) / (high_share - low_share);
+        let tokens = knots::at(self.points(), share)?;
         Some(whole(tokens).min(self.max.unwrap_or(u32::MAX)))
     }
 

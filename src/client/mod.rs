@@ -1,5 +1,6 @@
 //! The client half: what traffic comes, where each request is sent, and what is done when that fails.
 
+pub mod answer;
 pub mod arrivals;
 pub mod delays;
 pub mod dispatcher;

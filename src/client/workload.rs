@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::answer::{Answers, Portion};
 use super::arrivals::AnyArrivals;
 use super::images::Pictures;
 use super::lengths::AnyLength;
@@ -26,6 +27,13 @@ use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Prefix, Req
 #[serde(deny_unknown_fields)]
 pub struct Class {
     pub name: String,
+    /// Traffic of the catalogue by its name, such as `chat`: stands for every key that is not given here, and with a
+    /// `rate` for when its requests come. `tollgate init --presets` lists them.
+    #[serde(default, skip_serializing)]
+    pub preset: Option<String>,
+    /// Mean arrivals per second of the preset, over its day or week: requests, or conversations where it has such.
+    #[serde(default, skip_serializing)]
+    pub rate: Option<Positive>,
     /// When its requests come, apart from those of other classes; where it is not given, it has its share of the
     /// scenario's `arrivals`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,7 +57,8 @@ pub struct Class {
     /// Images in its prompts, beside the text whose length `input` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<Pictures>,
-    /// Visible answer length in tokens. Not needed where the arrivals bring lengths, or where the file of prompts does.
+    /// Visible answer length in tokens; with `reasoning_share`, the reasoning included. Not needed where the arrivals
+    /// bring lengths, or where the file of prompts does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<AnyLength>,
     /// The rank correlation (Spearman's) of prompt and answer lengths: above 0, long prompts have long answers. Both
@@ -59,6 +68,10 @@ pub struct Class {
     /// Reasoning tokens before the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<AnyLength>,
+    /// The part of `output` that is reasoning, in place of `reasoning`: such as 0.7, or quantiles of it. The visible
+    /// answer is what is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_share: Option<Portion>,
     /// Cap on generated tokens, sent with each request; quotas may count it up front.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
@@ -123,6 +136,16 @@ impl Class {
     /// Requests that one of its arrivals brings on average.
     pub fn requests_per_arrival(&self) -> f64 {
         self.session.as_ref().map_or(1.0, |session| session.requests_mean())
+    }
+
+    /// What its answers are made of.
+    pub fn answers(&self) -> Answers<'_> {
+        let Class { output, reasoning, reasoning_share, .. } = self;
+        Answers {
+            output: output.as_ref(),
+            reasoning: reasoning.as_ref(),
+            reasoning_share: reasoning_share.as_ref(),
+        }
     }
 
     /// Every length it gives, by its key.
@@ -299,21 +322,27 @@ impl Workload {
     /// copies of.
     fn job(&self, due: &Due, nth: u64, rng: &Rng) -> Job {
         let class = self.class(due.class);
-        let draw = |purpose, length: &Option<AnyLength>| {
-            length.as_ref().map_or(0, |length| length.draw(&mut rng.of(purpose, due.nth, 0)))
-        };
+        let (answers, key) = (class.answers(), due.nth);
         let prompts = class.prompts.as_ref().filter(|_| due.turn.is_none());
         let own = prompts.and_then(|prompts| prompts.pick(nth, due.class, rng));
-        let answer = || draw(Purpose::AnswerLength, &class.output);
-        let (input_tokens, answer_tokens) = match (&due.turn, due.arrival.lengths, &own) {
-            (Some(turn), ..) => (turn.input_tokens, turn.answer_tokens),
-            (None, Some(lengths), _) => (lengths.input, lengths.output),
-            (None, None, Some((_, entry))) => {
-                (entry.input_tokens, entry.output_tokens.unwrap_or_else(answer))
+        let input = || {
+            let draw = |length: &AnyLength| length.draw(&mut rng.of(Purpose::InputLength, key, 0));
+            class.input.as_ref().map_or(0, draw)
+        };
+        let (input_tokens, (answer_tokens, reasoning_tokens)) = match (&due.turn, due.arrival.lengths, &own) {
+            (Some(turn), ..) => (turn.input_tokens, (turn.answer_tokens, turn.reasoning_tokens)),
+            (None, Some(told), _) => {
+                let reasoning = told.reasoning.unwrap_or_else(|| answers.reasoning(key, rng));
+                (told.input, (told.output, reasoning))
             }
-            (None, None, None) => class.correlated(due.nth, rng).unwrap_or_else(|| {
-                (draw(Purpose::InputLength, &class.input), draw(Purpose::AnswerLength, &class.output))
-            }),
+            (None, None, Some((_, entry))) => {
+                let told = entry.output_tokens.map(|output| (output, answers.reasoning(key, rng)));
+                (entry.input_tokens, told.unwrap_or_else(|| answers.draw(key, rng)))
+            }
+            (None, None, None) => match class.correlated(key, rng) {
+                Some((input, output)) => (input, answers.split(output, key, rng)),
+                None => (input(), answers.draw(key, rng)),
+            },
         };
         let recorded = due.arrival.images;
         let pictures =
@@ -321,11 +350,6 @@ impl Workload {
         let images = pictures.map_or(Images::default(), |(_, images)| images);
         let prompt_tokens =
             pictures.map_or(input_tokens, |(pictures, images)| pictures.prompt_tokens(input_tokens, &images));
-        let reasoning = due.arrival.lengths.and_then(|lengths| lengths.reasoning);
-        let reasoning_tokens = match &due.turn {
-            Some(turn) => turn.reasoning_tokens,
-            None => reasoning.unwrap_or_else(|| draw(Purpose::Reasoning, &class.reasoning)),
-        };
         let beginnings = match (&due.turn, &self.prefixes[usize::from(due.class.0)]) {
             (Some(turn), _) => Beginnings::from(turn.beginnings.clone()),
             (None, Some(groups)) => groups.draw(RequestId(due.nth), input_tokens, rng).into(),

@@ -1,6 +1,5 @@
 //! The answers to calls of which nobody knows how long they will be.
 
-use crate::client::lengths::AnyLength;
 use crate::client::workload::Class;
 use crate::rng::{Purpose, Rng};
 use crate::wire::{ClassId, RequestId};
@@ -28,16 +27,12 @@ impl Lottery {
         let at = self.rng.of(Purpose::Class, request.0, 0).unit() * total;
         let index = self.shares.partition_point(|sum| *sum <= at).min(self.classes.len().saturating_sub(1));
         let class = self.classes.get(index);
-        let draw = |purpose, length: Option<&AnyLength>, without| {
-            length.map_or(without, |length| length.draw(&mut self.rng.of(purpose, request.0, 0)))
+        let answers = class.map(Class::answers).unwrap_or_default();
+        let (visible, reasoning) = match answers.output {
+            Some(_) => answers.draw(request.0, &self.rng),
+            None => (ANSWER_TOKENS, answers.reasoning(request.0, &self.rng)),
         };
-        let output = class.and_then(|class| class.output.as_ref());
-        let reasoning = class.and_then(|class| class.reasoning.as_ref());
-        (
-            ClassId(index as u16),
-            draw(Purpose::AnswerLength, output, ANSWER_TOKENS),
-            draw(Purpose::Reasoning, reasoning, 0),
-        )
+        (ClassId(index as u16), visible, reasoning)
     }
 }
 

@@ -17,6 +17,7 @@ mod tree;
 pub mod units;
 pub mod url;
 mod warnings;
+mod workloads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -241,24 +242,30 @@ impl Scenario {
     ) -> Result<Scenario> {
         let shown = path.display().to_string();
         let fail = |mistakes: Vec<Diagnostic>| diagnostic::error(&shown, text, &mistakes);
-        let tree = read::tree(text).map_err(fail)?;
+        let mut tree = read::tree(text).map_err(fail)?;
+        let own = tree.get_ref().get("catalogue").and_then(|own| own.get_ref().as_str());
+        let prices = match (catalogue, folder, own) {
+            (Some(catalogue), ..) => Arc::new(catalogue),
+            (None, Some(folder), Some(own)) => Arc::new(Catalogue::with(&folder.join(own)).map_err(|error| {
+                let at = tree::span_of(tree.get_ref(), "catalogue");
+                fail(vec![Diagnostic::new(at, error.to_string())])
+            })?),
+            _ => Catalogue::embedded(),
+        };
+        let unfit = workloads::fill(&mut tree, &prices.workloads);
+        let mut scenario = match (read::types(&tree), unfit.is_empty()) {
+            (Ok(scenario), true) => scenario,
+            (found, _) => return Err(fail([unfit, found.err().unwrap_or_default()].concat())),
+        };
         let at = |key: &str, error: Error| {
             fail(vec![Diagnostic::new(tree::span_of(tree.get_ref(), key), error.to_string())])
         };
-        let mut scenario = read::types(&tree).map_err(fail)?;
+        scenario.prices = prices.clone();
         if !tree.get_ref().contains_key("name") {
             scenario.name = name_of(path);
         }
         if !tree.get_ref().contains_key("cooling") && scenario.retry.is_sdk() {
             scenario.cooling = Cooling::never();
-        }
-        match (catalogue, folder, &scenario.catalogue) {
-            (Some(catalogue), ..) => scenario.prices = Arc::new(catalogue),
-            (None, Some(folder), Some(own)) => {
-                let own = Catalogue::with(&folder.join(own)).map_err(|error| at("catalogue", error))?;
-                scenario.prices = Arc::new(own);
-            }
-            _ => {}
         }
         for class in scenario.classes.iter_mut().filter(|class| class.arrivals.is_none()) {
             class.share = class.share.or(Positive::new(1.0));
@@ -276,6 +283,7 @@ impl Scenario {
             }
         }
         let date = *scenario.date.get_or_insert(scenario.prices.day());
+        workloads::begin(&mut scenario, tree.get_ref());
         let growths = scenario.streams_mut().filter_map(|(_, arrivals)| arrivals.growth_mut());
         growths.for_each(|growth| growth.start(date));
         let is_priced = folder.is_some() || scenario.catalogue.is_none();

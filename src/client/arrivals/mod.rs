@@ -31,6 +31,8 @@ pub use trace::{Pictures, Trace};
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use crate::error::Result;
 use crate::kinds;
 use crate::rng::Rng;
@@ -61,6 +63,10 @@ pub trait Arrivals: Send {
     fn growth_mut(&mut self) -> Option<&mut Growth> {
         None
     }
+
+    /// The run begins on this day: where the rates are those of a week, Monday 00:00 UTC first, it begins at that day
+    /// of them.
+    fn begin(&mut self, _date: Date) {}
 
     /// Reads what lies in files, relative to the scenario's folder.
     fn load(&mut self, _folder: &Path) -> Result<()> {

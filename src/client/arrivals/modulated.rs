@@ -3,6 +3,7 @@
 use std::mem::take;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +100,10 @@ impl Arrivals for Modulated {
         self.growth.as_mut()
     }
 
+    fn begin(&mut self, date: Date) {
+        self.from = self.rate().begin(date).unwrap_or(self.from);
+    }
+
     fn expected(&self, span: Duration) -> Option<f64> {
         self.rate().expected(span)
     }
@@ -147,6 +152,19 @@ mod tests {
             modulated(&format!("{curve}\nfrom = '15s'")).expected(Duration::from_secs(30)),
             Some(40.0)
         );
+    }
+
+    #[test]
+    fn a_curve_of_a_week_begins_at_the_day_of_the_run_and_others_where_they_do() {
+        let from = |text: &str| {
+            let mut arrivals = modulated(text);
+            arrivals.begin(jiff::civil::date(2026, 11, 25));
+            arrivals.from.get()
+        };
+        let days = "rates = [1, 2, 3, 4, 5, 6, 7]\nevery = '24h'";
+        assert_eq!(from(&format!("{days}\nrepeat = true")), Duration::from_secs(2 * 86_400), "a Wednesday");
+        assert_eq!(from(days), Duration::ZERO, "a week that does not come again is a recording");
+        assert_eq!(from("rates = [1, 2]\nevery = '12h'\nrepeat = true"), Duration::ZERO);
     }
 
     /// A drift of no size walks the same curve as none.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Arrival;
 use crate::kinds;
-use crate::number::Variation;
+use crate::number::{Shape, Variation};
 use crate::rng::{Purpose, Rng};
 use crate::time::Instant;
 
@@ -36,6 +36,7 @@ kinds! {
         Constant = "constant",
         Gamma = "gamma",
         Poisson = "poisson",
+        Weibull = "weibull",
     }
 }
 
@@ -87,6 +88,24 @@ pub struct Poisson {}
 impl Gap for Poisson {
     fn next(&self, nth: u64, before: f64, rng: &Rng) -> f64 {
         before + rng.of(Purpose::Arrival, nth, 0).exponential()
+    }
+}
+
+/// Weibull gaps, such as those inside the bursts of a service: below a shape of 1, short ones follow short ones for
+/// longer than gamma gaps of the same variation have it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weibull {
+    /// From 0.1, where a few gaps hold all the time; 1 is Poisson, above is more even.
+    pub shape: Shape,
+}
+
+impl Gap for Weibull {
+    /// (−ln u)^(1/k) / Γ(1 + 1/k), of mean 1.
+    fn next(&self, nth: u64, before: f64, rng: &Rng) -> f64 {
+        let inverse = 1.0 / self.shape.get();
+        let gap = libm::pow(rng.of(Purpose::Arrival, nth, 0).exponential(), inverse);
+        before + gap / libm::tgamma(1.0 + inverse)
     }
 }
 

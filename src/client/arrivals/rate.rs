@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,13 @@ impl Rate<'_> {
             is_never.then(|| "`on` is zero: there would be no burst".into())
         };
         problem.map(|problem| (problem, "write such as every = \"10s\", rates = [2, 5.5, 3]"))
+    }
+
+    /// Where the curve begins on this day if it is one of a week that comes again, Monday 00:00 UTC first.
+    pub fn begin(&self, date: Date) -> Option<Span> {
+        let whole = self.every.get().checked_mul(self.rates.len() as u32);
+        let days = date.weekday().to_monday_zero_offset() as u32;
+        (self.repeat && whole == Some(DAY * 7)).then_some(Span(DAY * days))
     }
 
     /// The curve from where the run begins.
@@ -219,6 +227,8 @@ impl Step {
 
 /// After so many stretches without a request, none comes any more.
 const STRETCHES_MAX: u32 = 10_000_000;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// A rate that drifts by more is most of the time as good as none.
 const SIGMA_MAX: f64 = 5.0;

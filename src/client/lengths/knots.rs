@@ -52,10 +52,23 @@ impl Knots {
         Knots::new(points).map_err(|problem| Error::usage(format!("{}: {problem}", path.display())))
     }
 
+    /// The value below which this share of all is.
+    pub fn at(&self, share: f64) -> f64 {
+        at(&self.0, share).expect("knots are at least two")
+    }
+
     /// (share, tokens), ascending in both.
     pub fn points(&self) -> &[(f64, f64)] {
         &self.0
     }
+}
+
+/// The value at this share on the straight lines that join the points; none on fewer than two.
+pub fn at(points: &[(f64, f64)], share: f64) -> Option<f64> {
+    let at = share.min(1.0 - f64::EPSILON);
+    let above = points.partition_point(|(share, _)| *share <= at).clamp(1, points.len().max(2) - 1);
+    let ((low_share, low), (high_share, high)) = (*points.get(above - 1)?, *points.get(above)?);
+    Some(low + (high - low) * (at - low_share) / (high_share - low_share))
 }
 
 impl<'de> Deserialize<'de> for Knots {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::{AnySession, Conversation, Draft, OnFailure};
+use crate::client::answer::{Answers, Portion};
 use crate::client::lengths::AnyLength;
 use crate::client::prefix::{Groups, Keep};
 use crate::client::workload::Class;
@@ -47,6 +48,7 @@ pub struct Sessions {
     session: AnySession,
     output: Option<AnyLength>,
     reasoning: Option<AnyLength>,
+    reasoning_share: Option<Portion>,
     max_tokens: u32,
     /// What conversations and what sub-agents begin with.
     systems: [Option<Groups>; 2],
@@ -81,6 +83,7 @@ impl Sessions {
             systems: [main, agents],
             output: class.output.clone(),
             reasoning: class.reasoning.clone(),
+            reasoning_share: class.reasoning_share.clone(),
             max_tokens: class.max_tokens.unwrap_or(u32::MAX),
             started: 0,
             live: FxHashMap::default(),
@@ -93,9 +96,13 @@ impl Sessions {
     pub fn start(&mut self, at: Instant, nth: u64, rng: &Rng) {
         let chance = Rng::new(rng.of(Purpose::Session, nth, 0).u64());
         let system_tokens = |agent| self.system(nth, agent, rng).map_or(0, |system| system.tokens);
-        let draft = Draft {
+        let answers = Answers {
             output: self.output.as_ref(),
             reasoning: self.reasoning.as_ref(),
+            reasoning_share: self.reasoning_share.as_ref(),
+        };
+        let draft = Draft {
+            answers,
             max_tokens: self.max_tokens,
             system_tokens: &system_tokens,
         };

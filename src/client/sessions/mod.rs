@@ -26,7 +26,7 @@ pub use self::machine::{Sessions, Turn, TurnId};
 pub use self::recorded::{Order, Recorded};
 pub use self::scripted::Scripted;
 pub use self::synthetic::{Agents, Compaction, Synthetic};
-use super::lengths::AnyLength;
+use super::answer::Answers;
 use super::prefix::{Keep, SharedPrefix};
 use crate::error::Result;
 use crate::kinds;
@@ -80,8 +80,7 @@ kinds! {
 
 /// What the class has to say of its conversations, and which system prompts they were given.
 pub struct Draft<'a> {
-    pub output: Option<&'a AnyLength>,
-    pub reasoning: Option<&'a AnyLength>,
+    pub answers: Answers<'a>,
     /// The cap on generated tokens.
     pub max_tokens: u32,
     /// Tokens of the system prompt of each dialogue, by its number.

@@ -193,8 +193,7 @@ impl Synthetic {
             if input_tokens > max {
                 break;
             }
-            let answer_tokens = draft.output.map_or(0, |output| draw(Purpose::AnswerLength, output));
-            let reasoning_tokens = draft.reasoning.map_or(0, |length| draw(Purpose::Reasoning, length));
+            let (answer_tokens, reasoning_tokens) = draft.answers.draw(key, chance);
             // `max_tokens` cuts the reasoning last.
             let reasoned = reasoning_tokens.min(draft.max_tokens);
             let answered = answer_tokens.min(draft.max_tokens - reasoned);

@@ -14,6 +14,7 @@ mod variations;
 use std::mem::take;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +187,10 @@ impl Arrivals for Clients {
 
     fn growth_mut(&mut self) -> Option<&mut Growth> {
         self.growth.as_mut()
+    }
+
+    fn begin(&mut self, date: Date) {
+        self.from = self.rate().begin(date).unwrap_or(self.from);
     }
 
     fn expected(&self, span: Duration) -> Option<f64> {

@@ -34,8 +34,7 @@ fn draw(class: &Class, conversations: u64) -> Drawn {
     let mut drawn = Drawn { conversations, requests: 0, input: 0, shared: 0, long_pauses: 0, compactions: 0 };
     let session = class.session.as_ref().unwrap();
     let draft = Draft {
-        output: class.output.as_ref(),
-        reasoning: None,
+        answers: class.answers(),
         max_tokens: u32::MAX,
         system_tokens: &|_| 15_000,
     };
@@ -83,8 +82,7 @@ fn context_grows_by_answers_and_new_input() {
          turns = { kind = 'fixed', tokens = 50 }\nfirst_input = { kind = 'uniform', min = 500, max = 1500 }\n\
          new_input = { kind = 'uniform', min = 0, max = 600 }",
     );
-    let draft =
-        Draft { output: class.output.as_ref(), reasoning: None, max_tokens: u32::MAX, system_tokens: &|_| 0 };
+    let draft = Draft { answers: class.answers(), max_tokens: u32::MAX, system_tokens: &|_| 0 };
     let last = |nth| {
         let conversation = class.session.as_ref().unwrap().conversation(nth, &Rng::new(nth), &draft);
         f64::from(conversation.main.turns[49].input_tokens)
@@ -106,7 +104,7 @@ fn requests_of_sub_agents_are_expected_as_they_are_drawn() {
     let session = class.session.as_ref().unwrap();
     // 21 turns; 20 answers, of which a quarter start 2 sub-agents of 4 turns.
     assert_eq!(session.requests_mean(), 21.0 + 20.0 * 0.25 * 2.0 * 4.0);
-    let draft = Draft { output: None, reasoning: None, max_tokens: u32::MAX, system_tokens: &|_| 0 };
+    let draft = Draft { answers: class.answers(), max_tokens: u32::MAX, system_tokens: &|_| 0 };
     let requests = |nth| session.conversation(nth, &Rng::new(nth), &draft).requests() as f64;
     let mean = (0..4000).map(requests).sum::<f64>() / 4000.0;
     // Each answer adds at most 18 with probability 1/4: a variance below 81 · 20.
