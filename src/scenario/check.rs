@@ -167,6 +167,15 @@ impl Check<'_, '_> {
             self.length(&format!("{path}.{key}"), length.as_ref());
         }
         self.length(&format!("{path}.reasoning"), class.reasoning.as_ref());
+        if class.reasoning_share.is_some() && (class.reasoning.is_some() || class.output.is_none()) {
+            let (path, name) = (format!("{path}.reasoning_share"), &class.name);
+            let help = "remove `reasoning_share`, or let `output` say how long answers are, with their reasoning";
+            let message = match class.reasoning {
+                Some(_) => format!("class `{name}` has both `reasoning` and `reasoning_share`"),
+                None => format!("class `{name}` has a `reasoning_share` and no `output`"),
+            };
+            self.say(&path, message, "a part of `output`", help);
+        }
         if let Some(problem) = class.correlation_problem() {
             let help = "use empirical or fixed lengths, or leave `length_correlation` out";
             self.say(&format!("{path}.length_correlation"), problem, "", help);

@@ -31,15 +31,15 @@ pub fn begin(scenario: &mut Scenario, tree: &DeTable<'_>) {
     let date = scenario.date.unwrap_or(scenario.prices.day());
     let prices = scenario.prices.clone();
     for (index, class) in scenario.classes.iter_mut().enumerate() {
-        let (Some(name), rate) = (class.preset.take(), class.rate.take()) else { continue };
+        let Some(name) = &class.preset else { continue };
         let place = |key: &str| tree::span_of(tree, &format!("classes.{index}.{key}"));
         let is_filled = |key: &str| place(key) == place("preset");
-        let Some(rate) = rate.filter(|_| is_filled("arrivals")) else { continue };
+        let Some(rate) = class.rate.filter(|_| is_filled("arrivals")) else { continue };
         if let Some(arrivals) = &mut class.arrivals {
             arrivals.scale(rate.get());
             arrivals.begin(date);
         }
-        let each = Workload::find(&prices.workloads, &name).ok().and_then(|workload| workload.groups_per_rate);
+        let each = Workload::find(&prices.workloads, name).ok().and_then(|workload| workload.groups_per_rate);
         if let (Some(each), Some(prefix), true) = (each, &mut class.prefix, is_filled("prefix")) {
             prefix.groups = libm::ceil(each.get() * rate.get()) as u32;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate::client::sessions::{Draft, Session as _};
+use tollgate::client::sessions::Draft;
 use tollgate::rng::Rng;
 use tollgate::scenario::Scenario;
 use tollgate::wire::Job;
@@ -96,22 +96,27 @@ fn long_context_chat_disperses_as_its_source() {
     assert!((found / truth - 1.0).abs() < bound, "{found} and not {truth} within {bound}");
 }
 
+/// The source's hour disperses by 13.2, 71.6 and 164 at 1 s, 10 s and 60 s, and is silent for 72 % of its time in 57
+/// silences: of so many an hour's dispersion has itself a relative standard error of √(2 / 57) = 0.19.
 #[test]
 fn code_completion_disperses_as_its_source() {
     // The first hour of a Monday has 0.8633 of the week's mean: as many as the source's hour, 2.57 a second.
     let scenario = preset("code-completion", "2.977", "date = \"2026-11-23\"", "");
-    let (mut squares, mut silent, mut all) = ([0.0; 3], 0.0, 0.0);
-    for seed in 0..300 {
+    let hours = 300;
+    let (mut found, mut silent) = ([0.0; 3], 0.0);
+    for seed in 0..hours {
         let times = times(&scenario, seed, 3600.0);
-        all += times.len() as f64;
         let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
-        silent += gaps.filter(|gap| *gap > 5.0).sum::<f64>() / 3600.0 / 300.0;
-        for (square, width) in squares.iter_mut().zip([1.0, 10.0, 60.0]) {
-            let counts = counts(&times, width, (3600.0 / width) as usize);
-            *square += dispersion(&counts) / 300.0;
+        silent += gaps.filter(|gap| *gap > 5.0).sum::<f64>() / 3600.0 / hours as f64;
+        for (found, width) in found.iter_mut().zip([1.0, 10.0, 60.0]) {
+            *found += dispersion(&counts(&times, width, (3600.0 / width) as usize)) / hours as f64;
         }
     }
-    panic!("{squares:?} {silent} {}", all / 300.0 / 3600.0);
+    for (found, truth) in found.iter().zip([13.2, 71.6, 164.0]) {
+        assert!((found / truth - 1.0).abs() < 0.25, "{found} and not {truth}");
+    }
+    // 57 pairs of a burst and a silence an hour: a standard error of 0.38 / √(57 · 300) · 1.4 = 0.004.
+    assert!((silent - 0.72).abs() < 0.02, "{silent}");
 }
 
 /// Hours of the curve over the week's mean; the source has 1.75 and 3.18 in its busiest ten minutes of the week, 0.45 and
@@ -166,6 +171,14 @@ fn a_question_about_images_holds_as_many_as_its_source_s() {
 }
 
 #[test]
+fn services_have_the_lengths_of_their_sources() {
+    let input = [(0.5, 601.0), (0.9, 2371.0), (0.95, 2404.0), (0.99, 5452.0)];
+    assert_lengths("api-tenants", &input, &[(0.5, 53.0), (0.9, 461.0), (0.95, 539.0), (0.99, 872.0)]);
+    let input = [(0.5, 40.0), (0.9, 322.0), (0.95, 573.0), (0.99, 1478.0)];
+    assert_lengths("batch", &input, &[(0.5, 3.0), (0.9, 44.0), (0.95, 71.0), (0.99, 142.0)]);
+}
+
+#[test]
 fn reasoning_is_its_part_of_what_is_generated() {
     let input = [(0.5, 208.0), (0.9, 2092.0), (0.95, 6714.0), (0.99, 23_423.0)];
     let output = [(0.5, 792.0), (0.9, 3432.0), (0.95, 5701.0), (0.99, 12_607.0)];
@@ -179,48 +192,88 @@ fn reasoning_is_its_part_of_what_is_generated() {
     assert!((mean - 0.70).abs() < 0.01, "{mean}");
 }
 
+/// Shares of the 1, 5, 10 and 20 largest clients: 8 points are what a lognormal law leaves to the measured shares at most.
 #[test]
-fn gaps_of_questions_about_images_vary_as_told() {
-    for (name, cv) in [("multimodal", 2.5), ("reasoning", 1.9)] {
-        let scenario = preset(name, "20", "", "");
-        // Within the first hour the curve is flat.
-        let times = times(&scenario, 1, 3600.0);
-        let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        let mean = mean(&gaps);
-        let found = (gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64).sqrt() / mean;
-        println!("{name} {found} {cv} {}", gaps.len());
-    }
-}
-
-#[test]
-fn reasoning_peaks() {
-    let mut peaks = 0.0;
-    for seed in 0..30 {
-        let scenario = preset("reasoning", "1", "", "");
-        let counts = counts(&times(&scenario, seed, 86_400.0), 600.0, 144);
-        let peak = counts.iter().copied().fold(0.0, f64::max) / mean(&counts);
-        peaks += peak / 30.0;
-    }
-    println!("{peaks}");
-}
-
-#[test]
-fn agents() {
-    let scenario = preset("coding-agent", "1", "", "");
-    let class = &scenario.classes[0];
-    let draft = Draft { answers: class.answers(), max_tokens: 32_000, system_tokens: &|_| 15_000 };
-    let (mut calls, mut all, mut hits, mut compactions) = (0u64, 0u64, 0u64, 0u64);
-    for nth in 0..3000 {
-        let conversation = class.session.as_ref().unwrap().conversation(nth, &Rng::new(nth), &draft);
-        let mut before = 15_000;
-        for (index, turn) in conversation.main.turns.iter().enumerate() {
-            calls += 1;
-            all += u64::from(turn.input_tokens);
-            let new_text = index > 0 && turn.beginning.text != conversation.main.turns[index - 1].beginning.text;
-            compactions += u64::from(new_text);
-            hits += u64::from(if new_text { 15_000 } else { before }.min(turn.input_tokens));
-            before = turn.input_tokens + turn.answer_tokens;
+fn a_few_clients_ask_most_as_at_their_sources() {
+    for (name, truth) in [
+        ("api-tenants", [0.16, 0.43, 0.63, 0.78]),
+        ("batch", [0.30, 0.77, 0.93, 0.99]),
+        ("multimodal", [0.14, 0.56, 0.83, 0.96]),
+        ("reasoning", [0.29, 0.53, 0.68, 0.86]),
+    ] {
+        let scenario = preset(name, "2", "", "");
+        let (mut arrivals, rng) = (scenario.classes[0].arrivals.clone().unwrap(), Rng::new(1));
+        let (mut volumes, requests) = (vec![0.0; 200], 100_000);
+        for _ in 0..requests {
+            let client = arrivals.next(&rng).and_then(|arrival| arrival.tenant);
+            volumes[client.expect("each request is a client's") as usize] += 1.0 / f64::from(requests);
+        }
+        volumes.sort_by(|a: &f64, b| b.total_cmp(a));
+        for (largest, truth) in [1, 5, 10, 20].into_iter().zip(truth) {
+            let share = volumes[..largest].iter().sum::<f64>();
+            assert!((share - truth).abs() < 0.09, "{name} {largest}: {share} and not {truth}");
         }
     }
-    println!("{} {} {}", calls as f64 / 3000.0, hits as f64 / all as f64, compactions as f64 / calls as f64 * 100.0);
 }
+
+/// The busiest ten minutes over the mean: 3.30 in the source's 14 days, 1.40 and 2.66 in its one day. Single runs vary by a
+/// tenth, so the means of some are within 15 %.
+#[test]
+fn services_peak_as_their_sources() {
+    for (name, rate, days, seeds, truth) in
+        [("batch", "0.5", 14, 2, 3.30), ("multimodal", "4", 1, 2, 1.40), ("reasoning", "0.5", 1, 16, 2.66)]
+    {
+        let scenario = preset(name, rate, "", "");
+        let peaks = (0..seeds).map(|seed| {
+            let counts = counts(&times(&scenario, seed, 86_400.0 * f64::from(days)), 600.0, 144 * days as usize);
+            counts.iter().copied().fold(0.0, f64::max) / mean(&counts)
+        });
+        let found = mean(&peaks.collect::<Vec<_>>());
+        assert!((found / truth - 1.0).abs() < 0.15, "{name}: {found} and not {truth}");
+    }
+}
+
+/// 710 conversations of 69 calls on average; later calls add 6,126 and 16,379 tokens at the 95th and 99th percentile; 96.3 %
+/// of prompt tokens were there before; 0.58 of 100 calls compact; 7.0 % of pauses are longer than five minutes.
+#[test]
+fn a_coding_agent_s_conversations_are_those_recorded() {
+    let scenario = preset("coding-agent", "1", "", "");
+    let class = &scenario.classes[0];
+    let session = class.session.as_ref().expect("an agent has conversations");
+    let draft = Draft { answers: class.answers(), max_tokens: 32_000, system_tokens: &|_| SYSTEM };
+    let (conversations, mut calls, mut all, mut hits) = (5_000, 0.0, 0.0, 0.0);
+    let (mut compactions, mut long, mut added) = (0.0, 0.0, Vec::new());
+    for nth in 0..conversations {
+        let turns = session.conversation(nth, &Rng::new(7919 * nth), &draft).main.turns.clone();
+        let mut before = None;
+        for turn in turns {
+            let known = match before {
+                Some((text, tokens)) if text == turn.beginning.text => {
+                    added.push(turn.input_tokens - tokens);
+                    tokens
+                }
+                Some(_) => {
+                    compactions += 1.0;
+                    SYSTEM
+                }
+                None => SYSTEM,
+            };
+            (calls, long) = (calls + 1.0, long + f64::from(u8::from(turn.think.as_secs() >= 300)));
+            (all, hits) = (all + f64::from(turn.input_tokens), hits + f64::from(known));
+            before = Some((turn.beginning.text, turn.input_tokens + turn.answer_tokens));
+        }
+    }
+    // Exponential turns vary by their mean.
+    assert!((calls / conversations as f64 - 69.0).abs() < 4.5 * 69.0 / (conversations as f64).sqrt(), "{calls}");
+    assert!((hits / all - 0.963).abs() < 0.03, "{}", hits / all);
+    assert!((100.0 * compactions / calls - 0.58).abs() < 0.06, "{}", compactions / calls);
+    assert!((long / calls - 0.070).abs() < 0.005, "{}", long / calls);
+    added.sort_unstable();
+    for (share, tokens) in [(0.95, 6_126.0), (0.99, 16_379.0)] {
+        let found = f64::from(added[(share * added.len() as f64) as usize]);
+        assert!((found / tokens - 1.0).abs() < 0.15, "{share}: {found} and not {tokens}");
+    }
+}
+
+/// Tools and system prompt of a coding agent.
+const SYSTEM: u32 = 15_000;

@@ -64,12 +64,19 @@ impl Check<'_, '_> {
 
     fn without_arrivals(&mut self, scenario: &Scenario) {
         let without = scenario.classes.iter().enumerate().filter(|(_, class)| class.arrivals.is_none());
-        if without.clone().count() == scenario.classes.len() {
+        let (presets, others): (Vec<_>, Vec<_>) = without.partition(|(_, class)| class.preset.is_some());
+        if presets.is_empty() && others.len() == scenario.classes.len() {
             let help = "add `arrivals = { kind = \"poisson\", rate = 10 }` at the top of the file, above the first \
                         [table]: when requests come";
             return self.say("arrivals", "`arrivals` is missing in the scenario", "", help);
         }
-        for (index, class) in without {
+        for (index, class) in presets {
+            let message = format!("nothing says how often requests of class `{}` come", class.name);
+            let help = "add such as rate = 4, the mean arrivals per second; or arrivals of your own, here or at the top \
+                        of the file";
+            self.say(&format!("classes.{index}"), message, "this needs a `rate`", help);
+        }
+        for (index, class) in others {
             self.say(
                 &format!("classes.{index}"),
                 format!("nothing says when requests of class `{}` come", class.name),
