@@ -51,7 +51,9 @@ impl Workload {
     /// The one of a name, or which there are.
     pub fn find<'a>(all: &'a [Workload], name: &str) -> Result<&'a Workload, String> {
         let names = || all.iter().map(|workload| workload.name.as_str()).collect::<Vec<_>>();
-        all.iter().find(|workload| workload.name == name).ok_or_else(|| kind::unnamed("preset", name, &names()))
+        all.iter()
+            .find(|workload| workload.name == name)
+            .ok_or_else(|| kind::unnamed("preset", name, &names()))
     }
 }
 

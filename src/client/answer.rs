@@ -67,7 +67,8 @@ impl<'de> Deserialize<'de> for Portion {
             }
 
             fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Portion, E> {
-                let problem = || E::custom(format!("{number} is no share; write a number from 0 to 1, such as 0.7"));
+                let problem =
+                    || E::custom(format!("{number} is no share; write a number from 0 to 1, such as 0.7"));
                 Share::new(number).map(always).ok_or_else(problem)
             }
 
@@ -98,7 +99,8 @@ impl JsonSchema for Portion {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let share = Share::json_schema(generator);
-        let pair = json_schema!({"type": "array", "prefixItems": [share, share], "minItems": 2, "maxItems": 2});
+        let pair =
+            json_schema!({"type": "array", "prefixItems": [share, share], "minItems": 2, "maxItems": 2});
         json_schema!({"anyOf": [share, {"type": "array", "items": pair, "minItems": 2}]})
     }
 }

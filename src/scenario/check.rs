@@ -169,7 +169,8 @@ impl Check<'_, '_> {
         self.length(&format!("{path}.reasoning"), class.reasoning.as_ref());
         if class.reasoning_share.is_some() && (class.reasoning.is_some() || class.output.is_none()) {
             let (path, name) = (format!("{path}.reasoning_share"), &class.name);
-            let help = "remove `reasoning_share`, or let `output` say how long answers are, with their reasoning";
+            let help =
+                "remove `reasoning_share`, or let `output` say how long answers are, with their reasoning";
             let message = match class.reasoning {
                 Some(_) => format!("class `{name}` has both `reasoning` and `reasoning_share`"),
                 None => format!("class `{name}` has a `reasoning_share` and no `output`"),

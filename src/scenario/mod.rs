@@ -246,10 +246,12 @@ impl Scenario {
         let own = tree.get_ref().get("catalogue").and_then(|own| own.get_ref().as_str());
         let prices = match (catalogue, folder, own) {
             (Some(catalogue), ..) => Arc::new(catalogue),
-            (None, Some(folder), Some(own)) => Arc::new(Catalogue::with(&folder.join(own)).map_err(|error| {
-                let at = tree::span_of(tree.get_ref(), "catalogue");
-                fail(vec![Diagnostic::new(at, error.to_string())])
-            })?),
+            (None, Some(folder), Some(own)) => {
+                Arc::new(Catalogue::with(&folder.join(own)).map_err(|error| {
+                    let at = tree::span_of(tree.get_ref(), "catalogue");
+                    fail(vec![Diagnostic::new(at, error.to_string())])
+                })?)
+            }
             _ => Catalogue::embedded(),
         };
         let unfit = workloads::fill(&mut tree, &prices.workloads);

@@ -5,9 +5,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Scenario;
 use super::diagnostic::Diagnostic;
 use super::tree::{self, Node};
-use super::Scenario;
 use crate::catalogue::Workload;
 use crate::error::nearest;
 use crate::kind;
@@ -78,7 +78,8 @@ fn fill_one<'i>(class: &mut DeTable<'i>, workloads: &'i [Workload]) -> Result<()
 
 /// Keys of a preset in whose place a class gives others.
 fn instead(class: &DeTable<'_>) -> Vec<&'static str> {
-    let kind = |key: &str| class.get(key).map(|value| kind::tagged(value.get_ref()).map_or("", |(kind, _)| kind));
+    let kind =
+        |key: &str| class.get(key).map(|value| kind::tagged(value.get_ref()).map_or("", |(kind, _)| kind));
     let mut keys = Vec::new();
     if let Some(kind) = kind("session") {
         keys.extend(["input", "length_correlation", "prefix"]);

@@ -101,11 +101,7 @@ impl Sessions {
             reasoning: self.reasoning.as_ref(),
             reasoning_share: self.reasoning_share.as_ref(),
         };
-        let draft = Draft {
-            answers,
-            max_tokens: self.max_tokens,
-            system_tokens: &system_tokens,
-        };
+        let draft = Draft { answers, max_tokens: self.max_tokens, system_tokens: &system_tokens };
         let conversation = self.session.conversation(self.started, &chance, &draft);
         self.started += 1;
         if conversation.main.turns.is_empty() {

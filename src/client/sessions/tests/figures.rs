@@ -33,11 +33,7 @@ struct Drawn {
 fn draw(class: &Class, conversations: u64) -> Drawn {
     let mut drawn = Drawn { conversations, requests: 0, input: 0, shared: 0, long_pauses: 0, compactions: 0 };
     let session = class.session.as_ref().unwrap();
-    let draft = Draft {
-        answers: class.answers(),
-        max_tokens: u32::MAX,
-        system_tokens: &|_| 15_000,
-    };
+    let draft = Draft { answers: class.answers(), max_tokens: u32::MAX, system_tokens: &|_| 15_000 };
     for nth in 0..conversations {
         let conversation = session.conversation(nth, &Rng::new(nth), &draft);
         let turns = &conversation.main.turns;
