@@ -22,7 +22,7 @@ pub fn fill<'i>(tree: &mut Spanned<DeTable<'i>>, workloads: &'i [Workload]) -> V
         DeValue::Table(table) => Some(table),
         _ => None,
     });
-    tables.filter_map(|class| fill_one(class, workloads).err()).collect()
+    tables.filter_map(|class| fill_one(class, workloads)).collect()
 }
 
 /// Has the presets' arrivals come at the rates of their classes, from the scenario's date on, and as many beginnings
@@ -46,41 +46,47 @@ pub fn begin(scenario: &mut Scenario, tree: &DeTable<'_>) {
     }
 }
 
-fn fill_one<'i>(class: &mut DeTable<'i>, workloads: &'i [Workload]) -> Result<(), Diagnostic> {
+/// What is wrong with the preset of a class, if anything; else it is filled in.
+fn fill_one<'i>(class: &mut DeTable<'i>, workloads: &'i [Workload]) -> Option<Diagnostic> {
     let Some(preset) = class.get("preset") else { return without_preset(class) };
-    let (Some(name), at) = (preset.get_ref().as_str(), preset.span()) else { return Ok(()) };
-    let workload = match Workload::find(workloads, name) {
-        Ok(workload) => workload,
-        Err(_) => return Err(unknown(name, at, workloads)),
-    };
-    if let Some(rate) = class.get("rate") {
-        let others = [("arrivals", "remove `rate`, which is of the preset's own arrivals"), ("share", SHARE)];
-        if let Some((key, other, help)) =
-            others.into_iter().find_map(|(key, help)| Some((key, class.get(key)?, help)))
-        {
-            let message = format!("class {} has both `rate` and `{key}`", called(class));
-            let diagnostic = Diagnostic::new(Some(rate.span()), message).label("arrivals of the preset");
-            return Err(diagnostic.also(other.span(), "and others").help(help));
-        }
+    let (name, at) = (preset.get_ref().as_str()?, preset.span());
+    let Ok(workload) = Workload::find(workloads, name) else { return Some(unknown(name, at, workloads)) };
+    if let Some(problem) = twice(class) {
+        return Some(problem);
     }
     let mut parsed = DeTable::parse(&workload.class).expect("the catalogue has written it").into_inner();
     kind::tag(&mut parsed);
     let left_out = instead(class);
     for (key, value) in parsed {
-        let is_given = class.contains_key(&**key.get_ref()) || left_out.contains(&&**key.get_ref());
-        let is_idle = &**key.get_ref() == "arrivals" && !class.contains_key("rate");
-        if !is_given && !is_idle {
-            class.insert(Spanned::new(at.clone(), key.into_inner()), moved(value, &at));
+        let key = key.into_inner();
+        if !class.contains_key(&*key) && !left_out.contains(&&*key) {
+            class.insert(Spanned::new(at.clone(), key), moved(value, &at));
         }
     }
-    Ok(())
+    None
 }
 
-/// Keys of a preset in whose place a class gives others.
+/// Two things that say when the requests of a class come.
+fn twice(class: &DeTable<'_>) -> Option<Diagnostic> {
+    let rate = class.get("rate")?;
+    let help = [
+        ("arrivals", "remove `rate`, which is of the preset's own arrivals"),
+        ("share", "remove `share`, or `rate` to have it come by the scenario's `arrivals`"),
+    ];
+    let (key, other, help) = help.into_iter().find_map(|(key, help)| Some((key, class.get(key)?, help)))?;
+    let message = format!("class {} has both `rate` and `{key}`", called(class));
+    let diagnostic = Diagnostic::new(Some(rate.span()), message).label("arrivals of the preset");
+    Some(diagnostic.also(other.span(), "and others").help(help))
+}
+
+/// Keys of a preset in whose place a class gives others, or none.
 fn instead(class: &DeTable<'_>) -> Vec<&'static str> {
     let kind =
         |key: &str| class.get(key).map(|value| kind::tagged(value.get_ref()).map_or("", |(kind, _)| kind));
     let mut keys = Vec::new();
+    if !class.contains_key("rate") {
+        keys.push("arrivals");
+    }
     if let Some(kind) = kind("session") {
         keys.extend(["input", "length_correlation", "prefix"]);
         if kind == "recorded" {
@@ -102,11 +108,11 @@ fn instead(class: &DeTable<'_>) -> Vec<&'static str> {
     keys
 }
 
-fn without_preset(class: &DeTable<'_>) -> Result<(), Diagnostic> {
-    let Some(rate) = class.get("rate") else { return Ok(()) };
+fn without_preset(class: &DeTable<'_>) -> Option<Diagnostic> {
+    let rate = class.get("rate")?;
     let message = format!("class {} has a `rate` and no preset", called(class));
     let help = "add such as preset = \"chat\", or write arrivals = { kind = \"poisson\", rate = … }";
-    Err(Diagnostic::new(Some(rate.span()), message).label("the rate of what?").help(help))
+    Some(Diagnostic::new(Some(rate.span()), message).label("the rate of what?").help(help))
 }
 
 fn unknown(name: &str, at: Range<usize>, workloads: &[Workload]) -> Diagnostic {
@@ -138,5 +144,3 @@ fn moved<'i>(entry: Node<'i>, at: &Range<usize>) -> Node<'i> {
     };
     Spanned::new(at.clone(), value)
 }
-
-const SHARE: &str = "remove `share`, or `rate` to have it come by the scenario's `arrivals`";

@@ -99,7 +99,6 @@ fn a_catalogue_of_one_s_own_adds_workloads_and_takes_the_places_of_ours() {
         )
     };
     std::fs::write(workloads.join("own.toml"), row("chat") + &row("support")).unwrap();
-    std::fs::write(folder.path().join("prices/prices.toml"), "").unwrap();
     let load = |name: &str| {
         let head = "catalogue = \"prices\"\nduration = \"10s\"";
         let path = folder.path().join("x.toml");
