@@ -74,6 +74,7 @@ fn a_bad_command_line_or_scenario_exits_2_and_says_why() {
             "lower --scale or shorten --duration",
         ),
         (&["simulate", "nowhere.toml"], "tollgate init"),
+        (&["init", "--preset", "caht"], "did you mean 'chat'?"),
         (&["simulate", &first_light(), "--duration", "soon"], "is not a length of time"),
         (&["simulate", &first_light(), "--duration", "1s"], "the warm-up of 5s leaves nothing"),
         (&["simulate", &first_light(), "--scale", "0"], "a number above 0"),
@@ -210,6 +211,20 @@ fn a_failed_threshold_exits_99_and_too_few_samples_exit_3() {
 }
 
 #[test]
+fn presets_are_listed_and_a_scenario_of_one_plays_as_it_is() {
+    let listed = text(&tollgate(&["init", "--presets"]).stdout);
+    assert!(
+        listed.contains("long-context-chat") && listed.contains("Mooncake") && listed.contains("CC-BY 4.0")
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml").display().to_string();
+    assert_eq!(code(&tollgate(&["init", "--preset", "reasoning", &path])), 0);
+    let out = folder.path().join("out").display().to_string();
+    let output = tollgate(&["simulate", &path, "--duration", "2m", "--no-sweep", "--out", &out]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_scenario_from_init_checks_and_plays_as_it_is() {
     let folder = tempfile::tempdir().expect("there is room for files");
     let path = folder.path().join("mine.toml").to_string_lossy().into_owned();
@@ -241,7 +256,7 @@ fn the_schema_is_json_and_knows_every_kind() {
         kinds("AnyLimit"),
         ["concurrency", "context", "outage", "ramp", "requests", "shared_capacity", "tokens"]
     );
-    assert_eq!(kinds("AnyArrivals").len(), 9);
+    assert_eq!(kinds("AnyArrivals").len(), 10);
 }
 
 #[test]

@@ -9,8 +9,7 @@ use super::output;
 
 /// Write a commented scenario to start from
 #[derive(clap::Args)]
-#[command(after_help = "Examples: tollgate init my-traffic.toml && tollgate simulate my-traffic.toml
-          tollgate init --preset chat chat.toml")]
+#[command(after_help = "Example: tollgate init --preset chat chat.toml && tollgate simulate chat.toml")]
 pub struct Args {
     /// The file to write
     #[arg(default_value = "tollgate.toml")]
