@@ -210,6 +210,23 @@ mod tests {
         }
     }
 
+    /// A Weibull gap exceeds x times its mean with the probability exp(−(x·Γ(1 + 1/k))^k).
+    #[test]
+    fn weibull_gaps_have_their_mean_and_their_tail() {
+        let text = "kind = \"modulated\"\nrates = [10]\nevery = \"1h\"\nrepeat = true\n\
+                    gaps = { kind = \"weibull\", shape = 0.45 }";
+        let times = times(arrivals(text), 10_000.0);
+        let gaps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) * 10.0).collect();
+        let n = gaps.len() as f64;
+        // Γ(1 + 2/k) / Γ(1 + 1/k)² − 1 = 6.79 is a gap's variance at k = 0.45.
+        assert!((n / 1e5 - 1.0).abs() < 4.5 * (6.79f64 / 1e5).sqrt(), "{n}");
+        for x in [0.01, 0.1, 1.0, 10.0] {
+            let truth = (-(x * libm::tgamma(1.0 + 1.0 / 0.45)).powf(0.45)).exp();
+            let found = gaps.iter().filter(|gap| **gap > x).count() as f64 / n;
+            assert!((found - truth).abs() < 4.5 * (truth * (1.0 - truth) / n).sqrt() + 1e-3, "{x}: {found}");
+        }
+    }
+
     #[test]
     fn a_ramp_brings_what_the_area_under_it_says() {
         let ramp = "kind = \"ramp\"\nfrom = 0\nto = 100\nover = \"100s\"";
