@@ -50,16 +50,13 @@ impl Session for Scripted {
         let Some(source) = &self.source else { return Arc::default() };
         let row = self.order.pick(nth, source.rows() as u64, chance) as u32;
         let turns = (0..).zip(source.said(row)).map(|(nth, said)| {
-            let draw = |length: &crate::client::lengths::AnyLength, purpose| {
-                length.draw(&mut chance.of(purpose, nth, 0))
-            };
-            let told = said.output_tokens;
-            let drawn = || draft.output.map_or(0, |output| draw(output, Purpose::AnswerLength));
+            let told = said.output_tokens.map(|output| (output, draft.answers.reasoning(nth, chance)));
+            let (answer_tokens, reasoning_tokens) = told.unwrap_or_else(|| draft.answers.draw(nth, chance));
             Exchange {
                 think: self.think.0.draw(&mut chance.of(Purpose::Think, nth, 0)),
                 input_tokens: said.input_tokens,
-                answer_tokens: told.unwrap_or_else(drawn),
-                reasoning_tokens: draft.reasoning.map_or(0, |length| draw(length, Purpose::Reasoning)),
+                answer_tokens,
+                reasoning_tokens,
                 beginning: Beginning { text: 0, tokens: said.input_tokens },
             }
         });
