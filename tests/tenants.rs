@@ -231,3 +231,13 @@ fn what_comes_over_time_is_told_of_each_class_where_there_are_several() {
     let curves = alone.iter().flat_map(|section| &section.curves);
     assert!(!curves.map(|curve| &*curve.name).any(|name| name.ends_with("_by_class")));
 }
+
+#[test]
+fn of_requests_due_at_one_instant_those_of_the_lowest_priority_go_first() {
+    for (priority, order) in [(0, [0, 1, 0, 1]), (-1, [1, 0, 1, 0]), (1, [0, 1, 0, 1])] {
+        let (mut outcomes, ..) = play(&scenario("", OWN, &format!("{OWN}\npriority = {priority}")));
+        outcomes.sort_by_key(|outcome| outcome.request.id);
+        let classes: Vec<u16> = outcomes.iter().map(|outcome| outcome.request.class.0).take(4).collect();
+        assert_eq!(classes, order, "{priority}");
+    }
+}

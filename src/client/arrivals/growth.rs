@@ -80,9 +80,8 @@ impl Growth {
         if width <= 0.0 {
             return (f64::INFINITY, self.at(secs));
         }
+        // Days in 4,096 parts are exact, and so are their multiples: a step's end lies in the next.
         let step = (secs / width) as usize;
-        // The quotient of a step's end may lie below its number.
-        let step = if (step + 1) as f64 * width <= secs { step + 1 } else { step };
         match step < STEPS {
             true => ((step + 1) as f64 * width, self.level(step)),
             false => (f64::INFINITY, self.factor.get()),
@@ -206,6 +205,19 @@ mod tests {
             );
             assert!((growth.mean(30.0 * DAY) * 60.0 * DAY / whole - 1.0).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn every_step_ends_after_it_begins_where_the_next_does() {
+        let growth = growth(3.0);
+        let mut at = 0.0;
+        for step in 0..STEPS {
+            let (end, level) = growth.stretch(at);
+            assert!((end - (step + 1) as f64 * 30.0 * DAY / STEPS as f64).abs() < 1e-9);
+            assert!(growth.at(at) < level && level < growth.at(end) + 1e-12, "{step}");
+            at = end;
+        }
+        assert_eq!(growth.stretch(at), (f64::INFINITY, 3.0));
     }
 
     #[test]
