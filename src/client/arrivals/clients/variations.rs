@@ -80,8 +80,11 @@ impl<'de> Deserialize<'de> for Variations {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Variations, A::Error> {
                 let mut knots = Vec::new();
-                while let Some(knot) = seq.next_element()? {
-                    knots.push(knot);
+                while let Some(knot) = seq.next_element::<Vec<f64>>()? {
+                    let [share, cv] = knot[..] else {
+                        return Err(A::Error::custom(format!("{knot:?} is no knot; write {EXPECTED}")));
+                    };
+                    knots.push((share, cv));
                 }
                 Variations::new(knots).map_err(A::Error::custom)
             }
