@@ -173,7 +173,7 @@ pub trait Provider: Send + Sync {
         true
     }
 
-    /// Whether a call may say in its body where it stands among those that wait.
+    /// Whether a body may say where a call stands among those that wait.
     fn takes_priority(&self) -> bool {
         false
     }
