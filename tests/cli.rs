@@ -106,6 +106,7 @@ fn a_simulation_writes_every_file_and_says_its_verdict_first() {
         "e2e_histogram",
         "e2e_percentiles",
         "throughput",
+        "throughput_by_class",
         "ttft_histogram",
         "ttft_percentiles",
     ];
