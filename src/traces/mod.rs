@@ -184,7 +184,10 @@ fn sniff(path: &Path) -> Result<Form> {
     let text = bytes.strip_prefix(lines::BOM).unwrap_or(bytes).trim_ascii_start();
     let wrong = match text {
         [] => "it is empty; a log has a line for each request",
-        [b'[', ..] => "it is one JSON list; write a line for each object, such as with `jq -c '.[]'`",
+        [b'[', ..] => {
+            "it is one JSON list; write a line for each object, such as with `jq -c '.[]'`, or where it holds the texts of \
+             conversations, name it in a class's session = { kind = \"scripted\", file = …, think = … }"
+        }
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             "it is UTF-16; write it in UTF-8, such as with `iconv -f utf-16`"
         }
