@@ -172,6 +172,11 @@ fn every_prompt_comes_once_before_any_comes_again() {
         }
         assert_eq!(shuffled, picks(Order::Shuffled, 1));
     }
+    let mut prompts = Prompts { file: "p".into(), order: Order::Shuffled, bust: false, source: None };
+    prompts.load(folder.path()).unwrap();
+    let of =
+        |class| (0..100).map(|nth| prompts.pick(nth, class, &Rng::new(1)).unwrap().0).collect::<Vec<_>>();
+    assert_ne!(of(ClassId(0)), of(ClassId(1)), "each class has an order of its own");
 }
 
 #[test]

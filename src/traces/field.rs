@@ -21,6 +21,8 @@ pub struct Writer {
     ended: Option<i64>,
     /// A count of tokens that the line does not tell.
     lacks: Option<Field>,
+    /// Which of several fields told who sent it.
+    tenant_rank: usize,
     block_tokens: u32,
     is_empty_failed: bool,
 }
@@ -32,6 +34,7 @@ impl Writer {
             end: Watch::new(layout.clock),
             ended: None,
             lacks: None,
+            tenant_rank: usize::MAX,
             block_tokens: layout.block_tokens,
             is_empty_failed: layout.is_empty_failed,
         }
@@ -42,7 +45,7 @@ impl Writer {
         let mut blocks = std::mem::take(&mut record.blocks);
         blocks.clear();
         *record = Record { blocks, block_tokens: self.block_tokens, ..Record::default() };
-        (self.ended, self.lacks) = (None, None);
+        (self.ended, self.lacks, self.tenant_rank) = (None, None, usize::MAX);
     }
 
     /// The line does not tell the tokens of its prompt or answer.
@@ -50,8 +53,14 @@ impl Writer {
         self.lacks = self.lacks.or(Some(field));
     }
 
-    /// Takes a field. The error says what it is not.
-    pub fn write(&mut self, record: &mut Record, field: Field, value: Value<'_>) -> Result<(), &'static str> {
+    /// Takes the layout's field of this rank: of several that tell who sent a request the first counts, wherever it
+    /// stands in the line. The error says what the value is not.
+    pub fn write(
+        &mut self,
+        record: &mut Record,
+        (rank, field): (usize, Field),
+        value: Value<'_>,
+    ) -> Result<(), &'static str> {
         let is_empty = matches!(value, Value::Text(b""));
         match field {
             Field::Blocks => return Err("a list of block ids"),
@@ -69,7 +78,11 @@ impl Writer {
             Field::Reasoning => record.reasoning_tokens = tokens(value)?,
             Field::Session => record.session = name(value),
             Field::Status => record.is_failed |= !is_success(value),
-            Field::Tenant => record.tenant = record.tenant.or(name(value)),
+            Field::Tenant => {
+                if let Some(tenant) = name(value).filter(|_| rank < self.tenant_rank) {
+                    (record.tenant, self.tenant_rank) = (Some(tenant), rank);
+                }
+            }
             Field::Thought if is_empty => {}
             Field::Thought => record.thought = Some(seconds(value)?),
             Field::Time => record.at = Some(time(&mut self.watch, value)?),

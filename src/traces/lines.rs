@@ -257,7 +257,7 @@ struct Leaf<'a, 'b> {
 impl Leaf<'_, '_> {
     fn write<E: serde::de::Error>(self, value: Value<'_>) -> Result<bool, E> {
         let Leaf { writer, record, way } = self;
-        let written = writer.write(record, way.field, value);
+        let written = writer.write(record, (way.nth, way.field), value);
         written.map(|()| true).map_err(|what| {
             let text = match value {
                 Value::Number(number) => number.to_string(),

@@ -163,5 +163,7 @@ mod tests {
         let short: Vec<i64> = [1; 100].into_iter().chain([59]).collect();
         assert_eq!(gaps(&short).holes, 0, "shorter than a minute");
         assert_eq!(gaps(&[60, 70, 80, 90]).holes, 0, "as all gaps are long");
+        let with = |longest: i64| gaps(&[[4; 999].to_vec(), vec![longest]].concat()).holes;
+        assert_eq!((with(81), with(82)), (0, 1), "twenty times the mean, which is 4.077 s and 4.078 s");
     }
 }

@@ -51,9 +51,9 @@ impl Records for Rows {
             return Ok(false);
         }
         writer.begin(record);
-        for (field, column) in columns.iter() {
+        for (rank, (field, column)) in columns.iter().enumerate() {
             let text = row.get(*column).unwrap_or_default().trim_ascii();
-            writer.write(record, *field, Value::Text(text)).map_err(|what| {
+            writer.write(record, (rank, *field), Value::Text(text)).map_err(|what| {
                 at_line(path, line(row), format!("'{}' in {} is not {what}", shown(text), names[*column]))
             })?;
         }

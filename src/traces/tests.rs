@@ -298,3 +298,20 @@ fn statuses_and_errors_are_read_as_logs_write_them() {
         assert!(is_failed("error", bad), "{bad}");
     }
 }
+
+#[test]
+fn of_several_names_of_who_sent_a_request_the_first_counts_in_whatever_order() {
+    let tenants = |text: &str| read(text).unwrap().1.iter().map(|record| record.tenant).collect::<Vec<_>>();
+    let line = |keys: &str| {
+        format!("{{\"startTime\": 1, \"prompt_tokens\": 1, \"completion_tokens\": 1, {keys}}}\n")
+    };
+    let json = tenants(
+        &(line("\"team_id\": \"red\"")
+            + &line("\"user\": \"ann\", \"team_id\": \"red\"")
+            + &line("\"api_key\": \"k\", \"user\": \"ann\", \"team_id\": null")),
+    );
+    let table = tenants(
+        "api_key,user,team_id,startTime,prompt_tokens,completion_tokens\n,,red,1,1,1\n,ann,red,1,1,1\nk,ann,,1,1,1\n",
+    );
+    assert!(json == table && json[0] == json[1] && json[1] != json[2], "{json:?} {table:?}");
+}

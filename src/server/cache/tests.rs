@@ -99,6 +99,20 @@ fn a_long_prefix_lives_for_hours_and_is_written_apart() {
     assert_eq!(play(&mut short, at(5 * MINUTE + NANO), long), write(2000));
 }
 
+#[test]
+fn what_is_kept_for_hours_stays_so_where_a_longer_text_is_kept_for_minutes() {
+    let mut cache = cache("'anthropic'");
+    play(&mut cache, at(Duration::ZERO), Prefix { is_long: true, ..prefix(1, 2000) });
+    let grown = Cached { read: 2000, write: 1000, ..Cached::NONE };
+    assert_eq!(play(&mut cache, at(MINUTE), prefix(1, 3000)), grown);
+    assert_eq!(play(&mut cache, at(50 * MINUTE), prefix(1, 2000)), read(2000));
+    assert_eq!(
+        play(&mut cache, at(110 * MINUTE), prefix(1, 2000)),
+        read(2000),
+        "each read begins the hour anew"
+    );
+}
+
 /// OpenAI's guide: from 1024 tokens on, in steps of 128, and writes cost nothing.
 #[test]
 fn openai_reads_in_steps_and_counts_no_writes() {

@@ -176,6 +176,8 @@ fn growth_reaches_its_factor_on_the_day_and_stays() {
     let expected = log.load(settings).expected(Duration::from_secs(10 * 86_400)).unwrap();
     // 144 · 10 · (3 − 1) / ln 3, of which one part in two is chance at most.
     assert!((expected - 1440.0 * 2.0 / 3f64.ln()).abs() < 5.0, "{expected}");
+    let longer = log.load(settings).expected(Duration::from_secs(30 * 86_400)).unwrap();
+    assert!((longer - expected - 20.0 * 3.0 * 144.0).abs() < 1e-6, "{longer}");
     assert!((days(0.0, 10.0) - expected).abs() < 4.5 * (expected / 4.0).sqrt(), "{}", days(0.0, 10.0));
 }
 
@@ -194,6 +196,11 @@ fn ticks_are_kept_with_a_warning_or_spread_within_themselves() {
     assert!(offsets.iter().all(|offset| (0.0..3.0).contains(offset)));
     let mean = offsets.iter().sum::<f64>() / 3000.0;
     assert!((mean - 1.5).abs() < 4.5 * 3.0 / (12.0f64 * 3000.0).sqrt(), "{mean}");
+    let fast = log.play("ticks = 'spread'\nspeed = 3", FOREVER);
+    assert!(fast.iter().all(|(at, input)| *at as u32 == (input - 1) / 10), "the tick shrinks with the rest");
+    let again = log.play("ticks = 'keep'\nrepeat = 'end_to_end'", 904.0);
+    assert_eq!(again[3000..].len(), 20, "the round ends with its last tick");
+    assert_eq!(again[3000], (900.0, 1));
 }
 
 #[test]
@@ -323,6 +330,34 @@ fn a_turn_waits_for_the_answer_before_it_and_for_its_user_to_think() {
     fast.on_finish(secs(0.25), 0, &rng);
     assert_eq!(fast.next(&rng).unwrap().at, secs(0.5));
     assert_eq!(fast.next(&rng).unwrap().at, secs(2.25), "think times shrink with the rest");
+}
+
+#[test]
+fn a_turn_waits_for_all_that_is_under_way_in_its_conversation() {
+    let log = conversations(&[(0.0, "a", None), (1.0, "a", None), (10.0, "a", Some(5.0))]);
+    let (mut trace, rng, secs) = (log.load(""), Rng::new(1), Instant::from_secs_f64);
+    assert_eq!(
+        [trace.next(&rng), trace.next(&rng)].map(|arrival| arrival.unwrap().at),
+        [secs(0.0), secs(1.0)]
+    );
+    trace.on_finish(secs(12.0), 0, &rng);
+    assert_eq!(trace.peek(&rng), None);
+    trace.on_finish(secs(20.0), 1, &rng);
+    assert_eq!(trace.peek(&rng), Some(secs(25.0)));
+}
+
+#[test]
+fn thinned_each_round_keeps_whole_conversations_and_other_ones() {
+    let rows: Vec<_> = (0..400).map(|nth| (f64::from(nth), format!("s{}", nth % 200))).collect();
+    let rows: Vec<_> = rows.iter().map(|(at, session)| (*at, &**session, None)).collect();
+    let played = conversations(&rows).play("rate_factor = 0.5\nrepeat = 'end_to_end'\nuntil = '400s'", 800.0);
+    let kept = |from: f64| {
+        let within = played.iter().map(|(at, _)| at - from).filter(|at| (0.0..200.0).contains(at));
+        within.collect::<Vec<f64>>()
+    };
+    assert_eq!(kept(0.0), kept(200.0), "both requests of a conversation or none");
+    assert_eq!(kept(400.0), kept(600.0));
+    assert_ne!(kept(0.0), kept(400.0), "chance is another in each round");
 }
 
 #[test]
