@@ -451,6 +451,9 @@ mod tests {
         assert_eq!(many.longest(), Some(&prefix(3, 7)));
         many.shorten();
         assert!(many.as_slice().iter().all(|prefix| !prefix.is_long));
+        let mut one = Beginnings::One(prefix(1, 9));
+        one.shorten();
+        assert!(!one.as_slice()[0].is_long);
     }
 
     #[test]

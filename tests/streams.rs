@@ -7,6 +7,7 @@ use tollgate::machines;
 use tollgate::scenario::Scenario;
 use tollgate::simulate::{Flow, simulate};
 use tollgate::time::Instant;
+use tollgate::wire::ClassId;
 
 const LENGTHS: &str = "input = { kind = \"uniform\", min = 1, max = 3000 }\n\
                        output = { kind = \"uniform\", min = 1, max = 200 }\n\
@@ -115,4 +116,37 @@ fn the_load_is_that_of_all_streams_and_scales_as_one() {
     assert_eq!(scenario.expected(minute), Some(60.0 * (5.0 + 3.0 + 8.0)));
     scenario.scale(0.5);
     assert_eq!(scenario.expected(minute), Some(30.0 * (5.0 + 3.0 + 8.0)));
+}
+
+/// Requests of each class up to a time, from where the plan stands.
+fn counts(workload: &mut Workload, until_secs: f64) -> Vec<u32> {
+    let (end, mut counts) = (Instant::from_secs_f64(until_secs), vec![0; workload.classes().len()]);
+    while workload.peek().is_some_and(|at| at < end) {
+        let (_, job) = workload.take().expect("an announced request is there");
+        counts[usize::from(job.request.class.0)] += 1;
+    }
+    counts
+}
+
+#[test]
+fn classes_come_by_their_shares_of_the_arrivals_they_have_in_common() {
+    let classes = [("a", "share = 1"), ("b", "share = 5"), ("c", "share = 2")];
+    let arrivals = "arrivals = { kind = \"constant\", rate = 100 }";
+    let found = counts(&mut machines::workload(&scenario(arrivals, &classes)), 80.0);
+    // Binomial of 8,000: 4.5 standard deviations are 133, 195 and 174.
+    let is_near = |nth: usize, mean: u32, bound: u32| found[nth].abs_diff(mean) < bound;
+    assert!(is_near(0, 1000, 133) && is_near(1, 5000, 195) && is_near(2, 2000, 174), "{found:?}");
+}
+
+#[test]
+fn a_class_that_is_not_wanted_ends_its_own_stream_and_a_shared_one_with_its_last() {
+    let scenario = scenario(SHARED, &[("a", ""), CHAT, ("b", "")]);
+    let mut workload = machines::workload(&scenario);
+    workload.stop(ClassId(1));
+    let first = counts(&mut workload, 60.0);
+    assert!(first[0] > 0 && first[1] == 0 && first[2] > 0, "{first:?}");
+    workload.stop(ClassId(0));
+    assert!(counts(&mut workload, 120.0)[2] > 0, "one of two that share arrivals is still wanted");
+    workload.stop(ClassId(2));
+    assert_eq!(workload.peek(), None);
 }

@@ -23,7 +23,7 @@ pub enum Field {
     Cached,
     /// When the whole answer was there.
     End,
-    /// Why there is no answer; empty, `false`, `none`, `null` or 0 where there is one.
+    /// Why there is no answer; empty, `false`, `none`, `null`, `nan` or 0 where there is one.
     Error,
     /// Pictures in the prompt.
     Images,
@@ -35,7 +35,7 @@ pub enum Field {
     Reasoning,
     /// The conversation it is part of.
     Session,
-    /// `success`, `ok`, `completed`, `true` or a status below 400 where there is an answer.
+    /// `success`, `succeeded`, `ok`, `completed`, `true`, `unset` or a status below 400 where there is an answer.
     Status,
     /// Who sent it.
     Tenant,
