@@ -1,10 +1,13 @@
 //! Workloads as they were measured: what comes, when and how long, for a class of a scenario to take over.
 
 use jiff::civil::Date;
+use serde::Deserialize;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
 use super::files;
+use crate::client::workload::Class;
 use crate::error::Result as Outcome;
 use crate::kind;
 use crate::number::Positive;
@@ -40,12 +43,27 @@ impl Workload {
         for file in files.iter().filter(|file| file.is_in(files::WORKLOADS)) {
             let said: Said = file.parse()?;
             for new in said.workload {
+                let (at, new) = (new.span().start, new.into_inner());
+                if let Some(problem) = new.problem() {
+                    return Err(file.error(at, &format!("the class of workload {}: {problem}", new.name)));
+                }
                 all.retain(|known| known.name != new.name);
                 all.push(new);
             }
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
+    }
+
+    /// Why its keys are none of a class, if so.
+    fn problem(&self) -> Option<String> {
+        let named = format!("name = \"c\"\n{}", self.class);
+        let table = DeTable::parse(&named).map(|mut table| {
+            kind::tag(table.get_mut());
+            table
+        });
+        let read = table.and_then(|table| Class::deserialize(Deserializer::from(table)));
+        read.err().map(|error| error.message().trim_end().to_string())
     }
 
     /// The one of a name, or which there are.
@@ -62,10 +80,10 @@ impl Workload {
 #[serde(deny_unknown_fields)]
 struct Said {
     #[serde(default)]
-    workload: Vec<Workload>,
+    workload: Vec<Spanned<Workload>>,
 }
 
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     toml::to_string(&toml::Table::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
@@ -98,6 +116,17 @@ mod tests {
         assert_eq!(all.iter().map(|workload| workload.about.as_str()).collect::<Vec<_>>(), ["theirs"]);
         assert_eq!(all[0].class, "max_tokens = 7\n");
         assert!(Workload::all(&[file("quotas/a.toml", "none")]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_workload_that_is_no_class_is_named_with_its_line() {
+        let text = "# Ours.\n\n[[workload]]\nname = \"w\"\nabout = \"a\"\nsource = \"s\"\ndated = \"2026-11-21\"\n\
+                    licence = \"l\"\nnotes = []\nclass = { inptu = { kind = \"fixed\", tokens = 5 } }";
+        let file = files::File { name: "workloads/a.toml".into(), text: text.into() };
+        let problem = Workload::all(&[file]).unwrap_err().to_string();
+        let start =
+            "workloads/a.toml of the catalogue, line 3: the class of workload w: unknown field `inptu`";
+        assert!(problem.starts_with(start), "{problem}");
     }
 
     #[test]
