@@ -52,6 +52,9 @@ struct Step {
     requests: Option<Vec<Step>>,
     /// Of an agent: milliseconds from its beginning to `t`; as long as its requests take where it is not told.
     duration_ms: Option<f64>,
+    /// What its prompt brings: `tool_result`, `text`.
+    #[serde(default)]
+    input_types: Vec<String>,
 }
 
 /// What a conversation comes to, under the names by which the traces' publishers speak of it.
@@ -180,6 +183,8 @@ impl Conversation {
             tenant: (!step.model.is_empty()).then(|| hash(step.model.as_bytes())),
             took: step.api_time.map(|secs| step.span("api_time", secs)).transpose()?,
             thought: thought.map(|secs| step.span("think_time", secs)).transpose()?,
+            follows_tool: (!step.input_types.is_empty())
+                .then(|| step.input_types.iter().any(|kind| kind == "tool_result")),
             blocks: step.hash_ids.iter().map(block).collect(),
             block_tokens: self.block_size,
             ..Record::default()

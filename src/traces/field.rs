@@ -1,5 +1,7 @@
 //! A record put together from the fields of a line.
 
+use rustc_hash::FxHashMap;
+
 use super::Record;
 use super::clock::{Watch, whole};
 use super::layout::{Field, Layout};
@@ -23,6 +25,10 @@ pub struct Writer {
     lacks: Option<Field>,
     /// Which of several fields told who sent it.
     tenant_rank: usize,
+    /// The request that the line's goes on from.
+    parent: Option<u64>,
+    /// The first request of the conversation of each that goes on from another.
+    roots: FxHashMap<u64, u64>,
     block_tokens: u32,
     is_empty_failed: bool,
 }
@@ -35,6 +41,8 @@ impl Writer {
             ended: None,
             lacks: None,
             tenant_rank: usize::MAX,
+            parent: None,
+            roots: FxHashMap::default(),
             block_tokens: layout.block_tokens,
             is_empty_failed: layout.is_empty_failed,
         }
@@ -45,7 +53,7 @@ impl Writer {
         let mut blocks = std::mem::take(&mut record.blocks);
         blocks.clear();
         *record = Record { blocks, block_tokens: self.block_tokens, ..Record::default() };
-        (self.ended, self.lacks, self.tenant_rank) = (None, None, usize::MAX);
+        (self.ended, self.lacks, self.parent, self.tenant_rank) = (None, None, None, usize::MAX);
     }
 
     /// The line does not tell the tokens of its prompt or answer.
@@ -74,6 +82,10 @@ impl Writer {
             Field::Input | Field::Output if is_empty => self.lack(field),
             Field::Input => record.input_tokens = tokens(value)?,
             Field::Output => record.output_tokens = tokens(value)?,
+            // Numbers below zero stand for none.
+            Field::Parent => {
+                self.parent = name(value).filter(|_| !matches!(value, Value::Number(id) if id < 0.0))
+            }
             Field::Reasoning if is_empty => {}
             Field::Reasoning => record.reasoning_tokens = tokens(value)?,
             Field::Session => record.session = name(value),
@@ -93,7 +105,12 @@ impl Writer {
     }
 
     /// What follows from all fields of a line together. The error is what it lacks: what failed need not tell tokens.
-    pub fn end(&self, record: &mut Record) -> Result<(), Field> {
+    pub fn end(&mut self, record: &mut Record) -> Result<(), Field> {
+        if let (Some(own), Some(parent)) = (record.session, self.parent) {
+            let root = self.roots.get(&parent).copied().unwrap_or(parent);
+            self.roots.insert(own, root);
+            record.session = Some(root);
+        }
         if let (Some(at), Some(ended)) = (record.at, self.ended) {
             record.took = u64::try_from(ended.saturating_sub(at)).ok();
         }

@@ -12,7 +12,7 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
         return Ok(vec![path.into()]);
     }
     let fail =
-        |cause: std::io::Error| Error::usage(format!("could not open the trace {}: {cause}", path.display()));
+        |cause: std::io::Error| Error::usage(format!("could not open the log {}: {cause}", path.display()));
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(path).map_err(fail)? {
         let entry = entry.map_err(fail)?;

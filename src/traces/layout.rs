@@ -31,6 +31,9 @@ pub enum Field {
     Input,
     /// Generated tokens.
     Output,
+    /// The request that it goes on from, in a log where `session` is each request's own id: both are of one
+    /// conversation. -1 is none.
+    Parent,
     /// The generated tokens that were reasoning.
     Reasoning,
     /// The conversation it is part of.

@@ -57,6 +57,9 @@ pub struct Record {
     /// the answer, however long it takes. Where that answer started sub-agents, from the end of the last of them; and
     /// of a sub-agent's first request, from the end of the answer that started it.
     pub thought: Option<u64>,
+    /// Whether it brings the result of a tool that the answer before it called, and no user's message; none where the
+    /// log does not tell.
+    pub follows_tool: Option<bool>,
     /// Ids of the blocks its prompt consists of, from its beginning: prompts with the same leading ids begin with the
     /// same text.
     pub blocks: Vec<u64>,

@@ -129,11 +129,13 @@ fn store(file: &mut impl Write, record: &Record) -> io::Result<()> {
         took,
         thought,
         parent,
+        follows_tool,
         block_tokens,
         ref blocks,
     } = *record;
     let there = [at.is_some(), cached_tokens.is_some(), session.is_some(), tenant.is_some(), took.is_some()];
     let there = there.into_iter().chain([thought.is_some(), is_failed, parent.is_some()]);
+    let there = there.chain([follows_tool.is_some(), follows_tool == Some(true)]);
     let flags = there.enumerate().map(|(bit, is_there)| u64::from(is_there) << bit).sum();
     let pair = |high: u32, low: u32| u64::from(high) << u32::BITS | u64::from(low);
     let words = [
@@ -183,6 +185,7 @@ fn restore(file: &mut impl Read, record: &mut Record) -> io::Result<()> {
         is_failed: has(6),
         took: has(4).then_some(took),
         thought: has(5).then_some(thought),
+        follows_tool: has(8).then(|| has(9)),
         blocks,
         block_tokens,
     };
@@ -224,6 +227,7 @@ mod tests {
             is_failed: nth.is_multiple_of(5),
             took,
             thought,
+            follows_tool: took.map(|word| word % 2 == 0),
             blocks: (0..u64::from(nth % 4)).map(|block| u64::MAX - block).collect(),
             block_tokens: 512,
         }

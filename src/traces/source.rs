@@ -56,8 +56,10 @@ pub const DOCUMENT_MAX: u64 = 1 << 30;
 /// Opens a log. Gzip is known by its first two bytes, whatever the name says.
 pub fn open(path: &Path) -> Result<Source> {
     let fail = |cause: io::Error| {
-        let hint = "a path in a scenario is relative to the scenario's folder";
-        Error::usage(format!("could not open the trace {}: {cause}; {hint}", path.display()))
+        Error::usage(format!(
+            "could not open the log {}: {cause}; name a file or folder that is there",
+            path.display()
+        ))
     };
     let file = File::open(path).map_err(fail)?;
     let mut file = BufReader::with_capacity(BUFFER, file);

@@ -73,6 +73,20 @@ fn mooncake_counts_milliseconds_and_bailian_seconds() {
 }
 
 #[test]
+fn requests_that_name_the_one_they_go_on_from_are_of_one_conversation() {
+    let line = |own: i32, parent: i32| {
+        format!(
+            "{{\"chat_id\": {own}, \"parent_chat_id\": {parent}, \"timestamp\": {own}, \"input_length\": 5, \
+             \"output_length\": 1, \"type\": \"text\"}}\n"
+        )
+    };
+    let text: String =
+        [(1, -1), (2, -1), (3, 1), (4, 3), (5, 2), (7, 6)].map(|(own, parent)| line(own, parent)).concat();
+    let sessions: Vec<_> = read(&text).unwrap().1.iter().map(|record| record.session).collect();
+    assert_eq!(sessions, [1, 2, 1, 1, 2, 6].map(Some), "6 was before the log");
+}
+
+#[test]
 fn gateways_logs_are_read_whether_keys_are_nested_or_have_dots_in_them() {
     let spend = "{\"request_id\": \"a\", \"startTime\": \"2026-11-01T10:00:00.500Z\", \"endTime\": \"2026-11-01T10:00:02Z\", \
                  \"prompt_tokens\": 12, \"completion_tokens\": 7, \"user\": \"\", \"team_id\": \"red\", \"status\": \"failure\", \

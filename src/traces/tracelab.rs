@@ -38,7 +38,7 @@ struct Event {
 impl Event {
     /// Whether it is part of the prompt, and no part of the answer.
     fn is_input(&self) -> bool {
-        ["tool_result", "user_message"].contains(&&*self.event_type)
+        [TOOL_RESULT, "user_message"].contains(&&*self.event_type)
     }
 }
 
@@ -120,8 +120,11 @@ impl Records for Rounds {
             tenant: (!round.model.is_empty()).then(|| hash(round.model.as_bytes())),
             took: between(sent, end),
             thought: before.and_then(|before| between(before, sent)),
+            follows_tool: Some(round.timing_events.iter().any(|event| event.event_type == TOOL_RESULT)),
             ..Record::default()
         };
         Ok(true)
     }
 }
+
+const TOOL_RESULT: &str = "tool_result";

@@ -1,7 +1,7 @@
 //! The layouts that are known by their columns or keys.
 
 use super::Field::{
-    self, Blocks, Cached, End, Error, Images, Input, Output, Reasoning, Session, Status, Tenant, Thought,
+    self, Blocks, Cached, End, Error, Images, Input, Output, Parent, Reasoning, Session, Status, Tenant, Thought,
     Time, Took,
 };
 use super::{Form, Layout, Reading};
@@ -127,7 +127,7 @@ const KNOWN: [Known; 13] = [
         name: "qwen-bailian",
         form: Form::Json,
         needed: &[(Time, "timestamp"), (Input, "input_length"), (Output, "output_length"), (Tenant, "type")],
-        optional: &[(Blocks, "hash_ids"), (Session, "chat_id")],
+        optional: &[(Blocks, "hash_ids"), (Session, "chat_id"), (Parent, "parent_chat_id")],
         block_tokens: 16,
         ..PLAIN
     },
