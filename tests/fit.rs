@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tollgate::fit::Fit;
-use tollgate::fit::comparison::Comparison;
+use tollgate::fit::comparison::{Comparison, Shape};
 use tollgate::fit::log::Log;
+use tollgate::fit::played::Played;
+use tollgate::fit::rate::Rate;
+use tollgate::fit::report::markdown;
 use tollgate::machines;
 use tollgate::scenario::Scenario;
 use tollgate::time::Instant;
@@ -33,6 +36,11 @@ fn fit(log: &Log) -> (Fit, Scenario) {
     let text = fit.scenario(log, "a test");
     let scenario = Scenario::parse(&text, Path::new("fitted.toml")).unwrap_or_else(|error| panic!("{error}"));
     (fit, scenario)
+}
+
+fn rate(log: &Log) -> Rate {
+    let single = fit(log).0.single.expect("requests are of no conversation");
+    single.rate.expect("the log has times")
 }
 
 /// The log that a scenario with these arrivals and lengths would leave.
@@ -74,7 +82,7 @@ fn what_is_generated_from_a_published_trace_is_like_it_over_twenty_seeds() {
     ] {
         let log = read(&folder.join(file));
         let (_, scenario) = fit(&log);
-        let comparison = Comparison::of(&log, &scenario, 20);
+        let comparison = Comparison::of(&log, &scenario, 20).expect("generated traffic is in order of time");
         let (real, ours) = (comparison.real.figures(), comparison.generated.figures());
         let misses = comparison.misses();
         assert!(misses.is_empty(), "{file}: {misses:?}\nrecorded {real:#?}\ngenerated {ours:#?}");
@@ -87,7 +95,7 @@ fn ticks_of_a_coarse_clock_are_spread_and_told() {
     let log = read(&folder.join("mooncake_fast25/conversation_trace.first40min.jsonl"));
     let tick = log.tick_secs.expect("its clock is coarse");
     assert!((tick - 3.0).abs() < 0.001, "{tick}");
-    assert_eq!(log.seconds.iter().map(|count| u64::from(*count)).sum::<u64>(), 7851);
+    assert_eq!(log.all.seconds.iter().map(|count| u64::from(*count)).sum::<u64>(), 7851);
 }
 
 /// 20,000 arrivals: what is left of 1-s counts has a relative standard error of about √(2/2000) = 3 %, and the gaps'
@@ -95,7 +103,7 @@ fn ticks_of_a_coarse_clock_are_spread_and_told() {
 #[test]
 fn poisson_arrivals_are_fitted_with_the_variation_of_poisson_gaps() {
     let log = generated("kind = 'poisson'\nrate = 10", LENGTHS, 2000);
-    let rate = fit(&log).0.rate.expect("the log has times");
+    let rate = rate(&log);
     assert!((rate.gap_cv - 1.0).abs() < 0.1, "{}", rate.gap_cv);
     let (least, most) = rate
         .rates
@@ -107,7 +115,7 @@ fn poisson_arrivals_are_fitted_with_the_variation_of_poisson_gaps() {
 #[test]
 fn bursty_gaps_are_fitted_with_their_variation() {
     let log = generated("kind = 'gamma'\nrate = 20\ncv = 3", LENGTHS, 4000);
-    let rate = fit(&log).0.rate.expect("the log has times");
+    let rate = rate(&log);
     // The curve takes a part of the slow variance that gaps of this kind cause as well.
     assert!((rate.gap_cv / 3.0 - 1.0).abs() < 0.25, "{}", rate.gap_cv);
 }
@@ -119,7 +127,7 @@ fn a_drift_is_found_with_its_memory_and_its_size() {
     let drift = "drift = [{ every = '60s', phi = 0.8, sigma = 0.4 }]";
     let arrivals = format!("kind = 'modulated'\nrates = [1]\nevery = '1h'\nrepeat = true\n{drift}");
     let log = generated(&arrivals, LENGTHS, 8 * 86_400);
-    let rate = fit(&log).0.rate.expect("the log has times");
+    let rate = rate(&log);
     let (every, phi, sigma) = rate.drift.expect("a drift is found");
     assert_eq!(every, 60.0);
     assert!((phi - 0.8).abs() < 0.05, "{phi}");
@@ -133,7 +141,7 @@ fn bursts_are_found_with_their_lengths() {
     let bursts = "bursts = { on = '100s', off = '300s' }";
     let arrivals = format!("kind = 'modulated'\nrates = [0.5]\nevery = '1h'\nrepeat = true\n{bursts}");
     let log = generated(&arrivals, LENGTHS, 8 * 86_400);
-    let rate = fit(&log).0.rate.expect("the log has times");
+    let rate = rate(&log);
     let (on, off) = rate.bursts.expect("bursts are found");
     assert!((on / 100.0 - 1.0).abs() < 0.25 && (off / 300.0 - 1.0).abs() < 0.25, "{on} on, {off} off");
 }
@@ -144,11 +152,117 @@ fn lengths_keep_their_quantiles_and_their_correlation() {
                    [classes.output]\nkind = 'empirical'\ntable = 'azure23-conv-output'";
     let log = generated("kind = 'poisson'\nrate = 10", lengths, 2000);
     let (fit, scenario) = fit(&log);
-    let correlation = fit.correlation.expect("lengths go together");
+    let correlation = fit.single.and_then(|single| single.correlation).expect("lengths go together");
     // Ties at the lump make the ranks' correlation a little weaker; its standard error is 1 / √20,000 = 0.7 %.
     assert!((-0.53..-0.46).contains(&correlation), "{correlation}");
-    let comparison = Comparison::of(&log, &scenario, 3);
-    assert!((comparison.generated.correlation - comparison.real.correlation).abs() < 0.03);
-    assert!(comparison.distances[0] < 0.03 && comparison.distances[1] < 0.03, "{:?}", comparison.distances);
-    assert_eq!(comparison.generated.input[1], 1000.0, "the lump at the cap");
+    let comparison = Comparison::of(&log, &scenario, 3).expect("generated traffic is in order of time");
+    let of = |shape: &Shape, name| shape.get(name).expect("both have it");
+    let both = [&comparison.generated, &comparison.real].map(|shape| of(shape, "rank correlation"));
+    assert!((both[0] - both[1]).abs() < 0.03);
+    assert!(
+        comparison.distances[..2].iter().all(|(_, distance)| *distance < 0.03),
+        "{:?}",
+        comparison.distances
+    );
+    assert_eq!(of(&comparison.generated, "prompt tokens p95"), 1000.0, "the lump at the cap");
+}
+
+/// Traffic of conversations for so many seconds, whose answers take no time.
+fn played(classes: &str, secs: usize) -> Log {
+    let text = format!(
+        "duration = '{secs}s'\n[arrivals]\nkind = 'poisson'\nrate = 1\n{classes}\n[[endpoints]]\nname = 'e'\n\
+         provider = 'openai'\nmodel = 'm'\nlatency = {{ kind = 'fixed', ttft = '1s', itl = '10ms' }}\n\
+         price = {{ input = '1', output = '1' }}\n"
+    );
+    let scenario = Scenario::parse(&text, Path::new("played.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let mut like = Log::default();
+    (like.first, like.all.seconds) = (Some(0), vec![0; secs]);
+    Log::generated(&mut Played::new(&scenario, &like), secs).expect("it is in order of time")
+}
+
+const TALK: &str = "[[classes]]\nname = 'talk'\noutput = { kind = 'fixed', tokens = 50 }\n[classes.session]\n\
+                    kind = 'synthetic'\nturns = { kind = 'fixed', tokens = 5 }\nthink = '10s'\n\
+                    first_input = { kind = 'uniform', min = 1000, max = 3000 }\n\
+                    new_input = { kind = 'fixed', tokens = 100 }\nsystem = { tokens = 300 }\n";
+
+#[test]
+fn conversations_are_found_with_their_turns_pauses_and_system_prompt() {
+    let log = played(TALK, 3000);
+    let (fit, scenario) = fit(&log);
+    assert!(fit.single.is_none(), "each request is a turn");
+    let [part] = &fit.sessions.as_ref().expect("there are conversations").parts[..] else {
+        panic!("all conversations have five turns: {fit:?}")
+    };
+    let figures = &part.figures;
+    assert_eq!((part.name, figures.turns.quantiles(&[0.0, 1.0])), ("conversations", vec![5, 5]));
+    assert_eq!(figures.new_input.quantiles(&[0.0, 1.0]), [100, 100]);
+    assert_eq!(figures.pauses().quantiles(&[0.0, 1.0]), [10_000, 10_000]);
+    let system = part.system.expect("they share a beginning");
+    assert_eq!((system.tokens, system.groups, part.compaction), (300, 1, None));
+    // 3,000 conversations that begin as a Poisson process does: of 240 bins drawn in towards their mean, and of gaps.
+    let rate = fit.sessions.and_then(|sessions| sessions.rate).expect("the log has times");
+    assert!((rate.gap_cv - 1.0).abs() < 0.25, "{}", rate.gap_cv);
+    let mean = rate.rates.iter().sum::<f64>() / rate.rates.len() as f64;
+    assert!((mean - 1.0).abs() < 0.06, "three standard errors of 1 / √3,000: {mean}");
+    let comparison = Comparison::of(&log, &scenario, 5).expect("it is in order of time");
+    assert_eq!(comparison.misses(), [""; 0], "{:#?}\n{:#?}", comparison.real, comparison.generated);
+}
+
+#[test]
+fn requests_of_no_conversation_are_a_class_of_their_own() {
+    let alone = "[[classes]]\nname = 'alone'\narrivals = { kind = 'poisson', rate = 4 }\n\
+                 input = { kind = 'fixed', tokens = 9000 }\noutput = { kind = 'fixed', tokens = 7 }\n";
+    let log = played(&format!("{TALK}{alone}"), 2000);
+    let (fit, scenario) = fit(&log);
+    let single = fit.single.expect("some are of no conversation");
+    assert_eq!(single.input.points(), [(0.0, 9000.0), (1.0, 9000.0)]);
+    let names: Vec<_> =
+        scenario.classes.iter().map(|class| (&*class.name, class.arrivals.is_some())).collect();
+    assert_eq!(names, [("conversations", false), ("without-conversation", true)]);
+    let comparison = Comparison::of(&log, &scenario, 5).expect("it is in order of time");
+    assert_eq!(comparison.misses(), [""; 0], "{:#?}\n{:#?}", comparison.real, comparison.generated);
+}
+
+#[test]
+fn conversations_whose_prompts_do_not_carry_what_was_said_are_fitted_as_single_requests() {
+    let mut csv = String::from("time_s,input_tokens,output_tokens,session\n");
+    for nth in 0..600 {
+        writeln!(csv, "{nth},{},5,{}", if nth % 2 == 0 { 900 } else { 100 }, nth / 7)
+            .expect("a String takes all");
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file can be made");
+    std::fs::write(file.path(), csv).expect("the file can be written");
+    let log = read(file.path());
+    let (fit, scenario) = fit(&log);
+    assert!(fit.sessions.is_none() && scenario.classes.len() == 1);
+    let comparison = Comparison::of(&log, &scenario, 1).expect("it is in order of time");
+    let told = markdown(&fit, &log, &comparison, "a test", &[]);
+    assert!(told.contains("conversations are not fitted as such: 50 % of their later prompts"), "{told}");
+}
+
+/// Long prompts of few users with a larger context stay long: one limit for all cuts their tail, and is too high for
+/// the others. All else holds: what prompts share, their mean, turns, pauses.
+#[test]
+fn coding_conversations_resist_in_the_tail_of_their_prompts_and_in_nothing_else() {
+    let Some(folder) = traces() else { return };
+    let log = read(&folder.join("kv_cache_tester"));
+    let (fit, scenario) = fit(&log);
+    let comparison = Comparison::of(&log, &scenario, 20).expect("generated traffic is in order of time");
+    let resists = ["prompt tokens p95", "prompt tokens p99", "rank correlation"];
+    assert_eq!(comparison.misses(), resists, "{:#?}\n{:#?}", comparison.real, comparison.generated);
+    let told = markdown(&fit, &log, &comparison, "the log", &[]);
+    assert!(
+        told.contains("resists the fit in: prompt tokens p95; prompt tokens p99; rank correlation."),
+        "{told}"
+    );
+    let of = |shape: &Shape, name| shape.get(name).expect("both have it");
+    let both = |name| (of(&comparison.real, name), of(&comparison.generated, name));
+    let (real, ours) = both("shared part of prompts");
+    assert!((real - 0.952).abs() < 0.001 && (ours - real).abs() < 0.015, "{real} {ours}");
+    let mean = |log: &Log| log.all.input.sum() as f64 / log.all.input.total() as f64;
+    assert!((mean(&comparison.sample) / mean(&log) - 1.0).abs() < 0.1, "what is paid for");
+    assert!(
+        fit.sessions.expect("it has conversations").rate.is_none(),
+        "each conversation has its own clock"
+    );
 }

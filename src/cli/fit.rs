@@ -29,7 +29,7 @@ pub struct Args {
     /// The scenario to write, instead of printing it
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// A new folder for the report: fit.md, and plots of the log beside generated traffic
+    /// A new folder for the report: fit.md, and plots of the log beside generated traffic, conversations included
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// The log's layout, such as litellm-spend-log, instead of what its columns look like
@@ -76,17 +76,17 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         Some(path) => write(path, text.as_bytes(), args.force)?,
         None => output::say(&text)?,
     }
-    if log.rows < ROWS_MIN {
+    if log.all.rows < ROWS_MIN {
         output::warn(&[format!(
             "{source} has {} requests; a fit to fewer than {ROWS_MIN} tells little",
-            log.rows
+            log.all.rows
         )]);
     }
     if args.output.is_none() && args.report.is_none() {
         return Ok(ExitCode::Fine);
     }
-    let seeds = args.seeds.unwrap_or((GENERATED_MAX / log.rows).clamp(1, 20) as u32);
-    let comparison = Comparison::of(&log, &scenario, seeds);
+    let seeds = args.seeds.unwrap_or((GENERATED_MAX / log.all.rows).clamp(1, 20) as u32);
+    let comparison = Comparison::of(&log, &scenario, seeds)?;
     if let Some(folder) = &args.report {
         std::fs::create_dir_all(folder).map_err(|cause| Error::file("make", folder, cause))?;
         for (name, content) in report::write(&fit, &log, &comparison, &source)? {
@@ -135,5 +135,6 @@ const ROWS_MIN: u64 = 300;
 const GENERATED_MAX: u64 = 4_000_000;
 
 const EXAMPLES: &str = "Example: tollgate fit requests.csv.gz -o traffic.toml --report fit-report
+Conversations:      sessions and blocks in the log become classes with a `session`: turns, pauses, growing prompts
 Figures only:       tollgate fit --stats requests.csv.gz conversations/
 A log of your own:  tollgate fit log.jsonl --column time=ts --column input=usage.in --column output=usage.out -o traffic.toml";

@@ -13,7 +13,7 @@ use super::lengths::AnyLength;
 use super::prefix::{Groups, SharedPrefix};
 use super::purse::Budget;
 use super::routers::AnyRouter;
-use super::sessions::AnySession;
+use super::sessions::{AnySession, TurnId};
 use super::stream::{Due, Origin, Stream};
 use crate::index::Ring;
 use crate::number::{Correlation, Positive, Span};
@@ -270,6 +270,11 @@ impl Workload {
         self.origins.insert(self.next_id, planned.origin);
         self.next_id += 1;
         Some((planned.at, planned.job))
+    }
+
+    /// The turn of a conversation that a request which was taken and has not ended is.
+    pub fn turn(&self, id: RequestId) -> Option<TurnId> {
+        self.origins.get(id.0)?.turn
     }
 
     /// A request that was taken has ended, with a whole answer or without. A conversation of which each turn is asked

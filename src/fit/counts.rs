@@ -28,6 +28,27 @@ pub struct Noise {
     pub sixty: f64,
 }
 
+/// How requests come together, where the rate is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Bunching {
+    /// The part of requests that gaps place; each brings others after it.
+    pub by_gaps: f64,
+    /// The dispersions were these gaps Poisson ones.
+    pub noise: Noise,
+}
+
+impl Bunching {
+    /// Gaps place all requests.
+    pub const NONE: Bunching = Bunching { by_gaps: 1.0, noise: Noise::POISSON };
+
+    /// The dispersions with gaps that by themselves cause `gaps`.
+    pub fn with(&self, gaps: Noise) -> Noise {
+        let of = |noise: f64, gaps: f64| noise + self.by_gaps * (gaps - 1.0);
+        let Noise { one, ten, sixty } = self.noise;
+        Noise { one: of(one, gaps.one), ten: of(ten, gaps.ten), sixty: of(sixty, gaps.sixty) }
+    }
+}
+
 impl Noise {
     pub const POISSON: Noise = Noise { one: 1.0, ten: 1.0, sixty: 1.0 };
 

@@ -26,6 +26,25 @@ impl Histogram {
         self.counts.iter().map(|(tokens, count)| u64::from(*tokens) * count).sum()
     }
 
+    /// Tokens of all together, each cut to so many.
+    pub fn sum_cut(&self, most: u32) -> u64 {
+        self.counts.iter().map(|(tokens, count)| u64::from(*tokens.min(&most)) * count).sum()
+    }
+
+    /// In tokens; 0 of none.
+    pub fn mean(&self) -> f64 {
+        self.sum() as f64 / self.total.max(1) as f64
+    }
+
+    /// Those of both.
+    pub fn with(&self, other: &Histogram) -> Histogram {
+        let mut both = self.clone();
+        for (tokens, count) in &other.counts {
+            *both.counts.entry(*tokens).or_default() += count;
+        }
+        Histogram { total: self.total + other.total, ..both }
+    }
+
     /// The least lengths below or at which these shares of all are; `shares` ascend.
     pub fn quantiles(&self, shares: &[f64]) -> Vec<u32> {
         let (mut lengths, mut below) = (self.counts.iter(), 0);
@@ -42,10 +61,15 @@ impl Histogram {
         quantiles
     }
 
-    /// Knots at every percent, above 90 % at every half, closer still at the end; those on the line of their neighbours are left out.
+    /// Knots at every percent, above 90 % at every half, above 99 % at every tenth; those on the line of their neighbours
+    /// are left out. None where there are no lengths.
     pub fn knots(&self) -> Option<Knots> {
-        let percents = (0..90).map(f64::from).chain((180..=199).map(|half| f64::from(half) / 2.0));
-        let shares: Vec<f64> = percents.map(|percent| percent / 100.0).chain([0.998, 0.999, 1.0]).collect();
+        if self.total == 0 {
+            return None;
+        }
+        let halves = (180..198).map(|half| half * 5);
+        let mills = (0..90).map(|percent| percent * 10).chain(halves).chain(990..=1000);
+        let shares: Vec<f64> = mills.map(|mill| f64::from(mill) / 1000.0).collect();
         let tokens = self.quantiles(&shares);
         let all: Vec<(f64, f64)> = shares.into_iter().zip(tokens.into_iter().map(f64::from)).collect();
         let mut kept: Vec<(f64, f64)> = all.first().copied().into_iter().collect();

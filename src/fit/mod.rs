@@ -1,29 +1,43 @@
 //! From a log to a scenario whose traffic is like the log's, and how like it is.
 //!
 //! ```text
-//!   log ─► Log (counts per second, lengths, what is shared) ─► Fit (rate, gaps, knots, groups) ─► scenario.toml
+//!   log ─► Log (counts per second, lengths, conversations) ─► Fit (rate, gaps, knots, sessions) ─► scenario.toml
 //!           │                                                                                         │
 //!           └─────────────────────────► Comparison ◄── traffic generated from it over many seeds ─────┘
 //! ```
 
 pub mod comparison;
+pub mod conversations;
 pub mod counts;
 pub mod length;
 pub mod log;
+pub mod played;
 pub mod prefix;
 pub mod rate;
 pub mod report;
+pub mod sessions;
+pub mod tenants;
 mod told;
 
+use self::counts::Bunching;
 use self::length::rank_correlation;
-use self::log::Log;
+use self::log::{Log, Requests};
 use self::prefix::Shared;
 use self::rate::Rate;
+use self::sessions::Sessions;
 use crate::client::lengths::{Empirical, Knots};
 
 /// What a log's traffic is like.
 #[derive(Clone, Debug)]
 pub struct Fit {
+    /// Requests that come one by one.
+    pub single: Option<Single>,
+    pub sessions: Option<Sessions>,
+}
+
+/// Requests that are of no conversation, or are fitted as such.
+#[derive(Clone, Debug)]
+pub struct Single {
     /// None for a log without times.
     pub rate: Option<Rate>,
     pub input: Knots,
@@ -36,16 +50,9 @@ pub struct Fit {
 impl Fit {
     /// None for a log in which every request failed.
     pub fn of(log: &Log) -> Option<Fit> {
-        let input = log.input.knots()?;
-        let correlation =
-            rank_correlation(&log.pairs).filter(|correlation| correlation.abs() >= CORRELATION_MIN);
-        Some(Fit {
-            rate: log.first.map(|_| Rate::fit(log)),
-            shared: Shared::fit(log, &Empirical::of(input.clone())),
-            input,
-            output: log.output.knots()?,
-            correlation: correlation.map(|correlation| libm::round(correlation * 100.0) / 100.0),
-        })
+        let sessions = Sessions::fit(log);
+        let single = Single::fit(if sessions.is_some() { &log.alone } else { &log.all }, log.first);
+        (single.is_some() || sessions.is_some()).then_some(Fit { single, sessions })
     }
 
     /// A scenario with this traffic, that `check` accepts; `log` and `source` are told in its comments. The endpoint
@@ -53,6 +60,26 @@ impl Fit {
     pub fn scenario(&self, log: &Log, source: &str) -> String {
         told::scenario(self, log, source)
     }
+}
+
+impl Single {
+    /// None where no request was answered.
+    fn fit(requests: &Requests, first: Option<i64>) -> Option<Single> {
+        let input = requests.input.knots()?;
+        Some(Single {
+            rate: first.map(|first| Rate::fit(&requests.seconds, first, Bunching::NONE)),
+            shared: Shared::fit(requests, &Empirical::of(input.clone())),
+            input,
+            output: requests.output.knots()?,
+            correlation: correlation(&requests.pairs),
+        })
+    }
+}
+
+/// The rank correlation of lengths, rounded; none where it is as good as none.
+fn correlation(pairs: &[(u32, u32)]) -> Option<f64> {
+    let found = rank_correlation(pairs).filter(|found| found.abs() >= CORRELATION_MIN);
+    found.map(|found| libm::round(found * 100.0) / 100.0)
 }
 
 /// Lengths with a weaker correlation are drawn one without the other.

@@ -1,6 +1,6 @@
 //! What prompts share, as a class's prefix: how many groups there are, and which part of each prompt is theirs.
 
-use super::log::Log;
+use super::log::Requests;
 use crate::client::lengths::{Empirical, Length};
 use crate::rng::{Purpose, Rng};
 
@@ -14,13 +14,13 @@ pub struct Shared {
 impl Shared {
     /// With as many groups as the log has beginnings, or fewer where prompts then could not share so much. None
     /// where the log does not tell what is shared, or nothing is.
-    pub fn fit(log: &Log, input: &Empirical) -> Option<Shared> {
-        let wanted = log.shared_share()?;
+    pub fn fit(requests: &Requests, input: &Empirical) -> Option<Shared> {
+        let wanted = requests.shared_share()?;
         if wanted < 0.001 {
             return None;
         }
-        let prompts = log.input.total();
-        let mut groups = log.roots.clamp(1, u64::from(GROUPS_MAX)) as u32;
+        let prompts = requests.input.total();
+        let mut groups = requests.roots.clamp(1, u64::from(GROUPS_MAX)) as u32;
         loop {
             let share = wanted / reused(groups, prompts, input);
             if share <= SHARE_MAX || groups == 1 {
@@ -28,13 +28,6 @@ impl Shared {
             }
             groups = (groups * 3 / 4).max(1);
         }
-    }
-}
-
-impl Log {
-    /// The part of all prompt tokens that was seen before; none where the log does not tell.
-    pub fn shared_share(&self) -> Option<f64> {
-        Some(self.shared_tokens? as f64 / self.input.sum().max(1) as f64)
     }
 }
 

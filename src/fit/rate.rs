@@ -7,8 +7,7 @@
 //! have the dispersion s²·D + N = D. N is 1 for Poisson gaps; for others it is measured on arrivals generated with
 //! them, and their variation is the one with which the counts of single seconds disperse as recorded.
 
-use super::counts::{Noise, Spread, bins, dispersion, moments};
-use super::log::Log;
+use super::counts::{Bunching, Noise, Spread, bins, dispersion, moments};
 use crate::client::arrivals::{Bursts, Drift, Gaps, Modulated};
 use crate::number::{NonNegative, Share, Span, Variation};
 use crate::time::span_from_secs;
@@ -30,16 +29,21 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Fits the arrivals of a log with times.
-    pub fn fit(log: &Log) -> Rate {
-        let span = log.span_secs();
+    /// Fits arrivals to the counts of seconds, the first of which begins at `first` nanoseconds on the log's clock.
+    pub fn fit(seconds: &[u32], first: i64, bunching: Bunching) -> Rate {
+        let span = seconds.len() as f64;
         match span {
-            _ if span <= CLOSE_SECS => Rate::recorded(log),
+            _ if span <= CLOSE_SECS => Rate::recorded(seconds, bunching),
             _ if span < WEEK_SECS => {
-                Rate::around(log, minutes(log, if span <= FINE_SECS { 60.0 } else { 600.0 }), None)
+                Rate::around(seconds, minutes(seconds, if span <= FINE_SECS { 60.0 } else { 600.0 }), None)
             }
-            _ => Rate::weekly(log),
+            _ => Rate::weekly(seconds, first),
         }
+    }
+
+    /// Whether its curve is of tens of seconds as they were recorded.
+    pub fn is_recorded(&self) -> bool {
+        self.every_secs == TEN
     }
 
     /// The kind of arrivals that it is in a scenario. Rates that no scenario can say are zero.
@@ -61,31 +65,32 @@ impl Rate {
     }
 
     /// A curve of tens of seconds, as recorded.
-    fn recorded(log: &Log) -> Rate {
-        let (target, mut noise, mut cv) = (Spread::of(&log.seconds), Noise::POISSON, 1.0);
+    fn recorded(seconds: &[u32], bunching: Bunching) -> Rate {
+        let (target, mut noise, mut cv) = (Spread::of(seconds), Noise::POISSON, 1.0);
         let mut rates = Vec::new();
         for _ in 0..ROUNDS {
-            rates = drawn_in(&log.seconds, noise);
-            noise = Noise::measure(&rates, TEN, &gaps(cv));
-            let wanted = (target.one - dispersion(&rates)).max(0.01);
-            cv = (cv * libm::sqrt(wanted / noise.one)).clamp(CV_MIN, CV_MAX);
+            rates = drawn_in(seconds, bunching.with(noise));
+            let gapped: Vec<f64> = rates.iter().map(|rate| rate * bunching.by_gaps).collect();
+            noise = Noise::measure(&gapped, TEN, &gaps(cv));
+            let wanted = 1.0 + (target.one - dispersion(&rates) - bunching.noise.one) / bunching.by_gaps;
+            cv = (cv * libm::sqrt(wanted.max(0.01) / noise.one)).clamp(CV_MIN, CV_MAX);
         }
         Rate { rates, every_secs: TEN, week_from_secs: None, drift: None, bursts: None, gap_cv: rounded(cv) }
     }
 
     /// The hours of a week, each the mean of all such hours.
-    fn weekly(log: &Log) -> Rate {
+    fn weekly(counts: &[u32], first: i64) -> Rate {
         // 1970 began on a Thursday.
-        let first = log.first.unwrap_or_default().div_euclid(1_000_000_000) + 3 * 86_400;
+        let first = first.div_euclid(1_000_000_000) + 3 * 86_400;
         let from = first.rem_euclid(WEEK_SECS as i64) as usize;
         let (mut sums, mut seconds) = ([0.0; 168], [0.0; 168]);
-        for (nth, count) in log.seconds.iter().enumerate() {
+        for (nth, count) in counts.iter().enumerate() {
             let hour = (from + nth) / 3600 % 168;
             sums[hour] += f64::from(*count);
             seconds[hour] += 1.0;
         }
         let rates = sums.iter().zip(seconds).map(|(sum, secs)| if secs > 0.0 { sum / secs } else { 0.0 });
-        Rate::around(log, (rates.collect(), 3600.0), Some(from as f64))
+        Rate::around(counts, (rates.collect(), 3600.0), Some(from as f64))
     }
 
     /// What drifts or bursts around a curve, minute by minute, and the gaps with which seconds disperse as recorded.
@@ -93,10 +98,10 @@ impl Rate {
     /// With y the counts of minutes over what the curve expects, the covariances of neighbours and of next neighbours
     /// hold no chance of single arrivals. A drift has the covariances exp(phi^k·sigma²) − 1; bursts that are on for
     /// the share p of the time have φ^k·(1 − p)/p with φ = exp(−step·(1/on + 1/off)).
-    fn around(log: &Log, (rates, every_secs): (Vec<f64>, f64), week_from_secs: Option<f64>) -> Rate {
+    fn around(counts: &[u32], (rates, every_secs): (Vec<f64>, f64), week_from_secs: Option<f64>) -> Rate {
         let from = week_from_secs.unwrap_or(0.0);
         let step = if every_secs > 60.0 { 60.0 } else { TEN };
-        let whole = bins(&log.seconds, step as usize);
+        let whole = bins(counts, step as usize);
         let expected = |nth: usize| {
             let bin = (from + nth as f64 * step) / every_secs;
             rates.get(bin as usize % rates.len().max(1)).copied().unwrap_or(0.0) * step
@@ -119,17 +124,17 @@ impl Rate {
                 rate.drift = Some((step, phi, libm::sqrt(libm::log(1.0 + first) / phi)));
             }
         }
-        rate.gap_cv = rate.gaps_of(log);
+        rate.gap_cv = rate.gaps_of(counts);
         rate
     }
 
     /// The variation of gaps that, with the curve and what is around it, disperses single seconds as recorded.
-    fn gaps_of(&self, log: &Log) -> f64 {
-        let mean = log.rows as f64 / log.span_secs();
+    fn gaps_of(&self, counts: &[u32]) -> f64 {
+        let mean = mean(counts);
         let curve = dispersion(&self.rates) / mean.max(1e-9) + 1.0;
         let drift = self.drift.map_or(1.0, |(_, _, sigma)| libm::exp(sigma * sigma));
         let bursts = self.bursts.map_or(1.0, |(on, off)| (on + off) / on);
-        let wanted = (Spread::of(&log.seconds).one - mean * (curve * drift * bursts - 1.0)).max(0.01);
+        let wanted = (Spread::of(counts).one - mean * (curve * drift * bursts - 1.0)).max(0.01);
         let (flat, mut cv) = (vec![mean; 360], 1.0);
         for _ in 0..ROUNDS {
             let noise = Noise::measure(&flat, TEN, &gaps(cv));
@@ -186,13 +191,18 @@ fn partial_bins(seconds: &[u32], width: usize) -> Vec<(f64, f64)> {
 }
 
 /// A curve of bins as wide as given, drawn towards its mean as Poisson counts are.
-fn minutes(log: &Log, every_secs: f64) -> (Vec<f64>, f64) {
-    let mean = log.rows as f64 / log.span_secs();
-    let bins = partial_bins(&log.seconds, every_secs as usize);
+fn minutes(counts: &[u32], every_secs: f64) -> (Vec<f64>, f64) {
+    let mean = mean(counts);
+    let bins = partial_bins(counts, every_secs as usize);
     let variance =
         bins.iter().map(|(count, secs)| (count - mean * secs).powi(2)).sum::<f64>() / bins.len() as f64;
     let kept = libm::sqrt((1.0 - mean * every_secs / variance.max(1e-9)).max(0.0));
     (bins.iter().map(|(count, secs)| mean + kept * (count / secs - mean)).collect(), every_secs)
+}
+
+/// Requests per second.
+fn mean(counts: &[u32]) -> f64 {
+    counts.iter().map(|count| f64::from(*count)).sum::<f64>() / counts.len().max(1) as f64
 }
 
 fn gaps(cv: f64) -> Gaps {

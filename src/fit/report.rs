@@ -2,19 +2,21 @@
 
 use std::fmt::Write as _;
 
-use super::comparison::Comparison;
+use super::comparison::{Comparison, bound};
+use super::conversations::Figures;
 use super::length::Histogram;
 use super::log::Log;
+use super::rate::Rate;
+use super::sessions::{Part, why_not};
+use super::tenants::Tenants;
 use super::{Fit, counts};
 use crate::error::Result;
 use crate::report::fit::{Side, files};
 
 /// The report's files: paths within its folder, and what is in them.
 pub fn write(fit: &Fit, log: &Log, comparison: &Comparison, source: &str) -> Result<Vec<(String, Vec<u8>)>> {
-    let real = side(&log.seconds, &log.input, &log.output);
-    let sample = &comparison.sample;
-    let generated = side(&sample.seconds, &sample.input, &sample.output);
-    let mut all = files(source, &real, &generated)?;
+    let has_sessions = fit.sessions.is_some();
+    let mut all = files(source, &side(log, has_sessions), &side(&comparison.sample, has_sessions))?;
     let plots: Vec<&str> = all.iter().filter_map(|(name, _)| name.strip_suffix(".svg")).collect();
     let text = markdown(fit, log, comparison, source, &plots);
     all.push(("fit.md".into(), text.into_bytes()));
@@ -25,45 +27,42 @@ pub fn write(fit: &Fit, log: &Log, comparison: &Comparison, source: &str) -> Res
 pub fn markdown(fit: &Fit, log: &Log, comparison: &Comparison, source: &str, plots: &[&str]) -> String {
     let mut text = format!("# How well the fit fits {source}\n\n");
     let misses = comparison.misses();
+    let seeds = comparison.seeds;
     let verdict = if misses.is_empty() {
-        format!(
-            "Traffic generated from the fit (mean over {} seeds) is within every bound.",
-            comparison.seeds
-        )
+        format!("Traffic generated from the fit (mean over {seeds} seeds) is within every bound.")
     } else {
-        format!("This log resists the fit in: {}.", misses.join(", "))
+        format!("This log resists the fit in: {}.", misses.join("; "))
     };
     put(
         &mut text,
         format_args!("{verdict}\n\n| figure | recorded | generated | difference |\n|---|---:|---:|---:|\n"),
     );
-    for ((name, real), (_, generated)) in
-        comparison.real.figures().into_iter().zip(comparison.generated.figures())
-    {
-        if is_told(name, log) {
-            put(
-                &mut text,
-                format_args!(
-                    "| {name} | {} | {} | {} |\n",
-                    number(real),
-                    number(generated),
-                    difference(name, real, generated)
-                ),
-            );
-        }
+    for (name, real) in comparison.real.figures() {
+        let generated = comparison.generated.get(name).unwrap_or_default();
+        let mark = if (real - generated).abs() > bound(name, *real) { " (!)" } else { "" };
+        put(
+            &mut text,
+            format_args!(
+                "| {name} | {} | {} | {}{mark} |\n",
+                number(*real),
+                number(generated),
+                difference(name, *real, generated)
+            ),
+        );
     }
-    let [input, output, tens] = comparison.distances;
-    put(
-        &mut text,
-        format_args!(
-            "\n| Kolmogorov-Smirnov distance (one seed) | |\n|---|---:|\n| prompt tokens | {input:.4} |\n| answer tokens | {output:.4} |\n"
-        ),
+    text.push_str("\n| Kolmogorov-Smirnov distance (one seed) | |\n|---|---:|\n");
+    for (name, distance) in &comparison.distances {
+        put(&mut text, format_args!("| {name} | {distance:.4} |\n"));
+    }
+    text.push_str(
+        "\nBounds: percentiles of all prompts and answers 5 %, the shared part 3 points (within 5 min: 5 points), the rank correlation 0.05, \
+         all else 15 %; (!) is beyond.\n\n## The fit\n\n",
     );
-    if !log.seconds.is_empty() {
-        put(&mut text, format_args!("| requests in 10 s | {tens:.4} |\n"));
-    }
-    text.push_str("\nBounds: dispersions and the peak minute 15 %, percentiles of lengths 5 %, the shared part 3 points.\n\n## The fit\n\n");
     parameters(&mut text, fit, log);
+    if fit.sessions.is_some() {
+        percentiles_table(&mut text, log, &comparison.sample);
+    }
+    tenants(&mut text, log);
     for plot in plots {
         put(&mut text, format_args!("\n![{plot}]({plot}.svg)\n"));
     }
@@ -71,29 +70,22 @@ pub fn markdown(fit: &Fit, log: &Log, comparison: &Comparison, source: &str, plo
 }
 
 fn parameters(text: &mut String, fit: &Fit, log: &Log) {
-    match &fit.rate {
-        None => text.push_str("- The log has no times: its rate is not fitted.\n"),
-        Some(rate) => {
-            put(text, format_args!("- Rate: a curve of {} bins of {} s", rate.rates.len(), rate.every_secs));
-            put(
-                text,
-                format_args!(
-                    "; gaps with a coefficient of variation of {}, the rate taken out.\n",
-                    rate.gap_cv
-                ),
+    if let Some(sessions) = &fit.sessions {
+        told_rate(text, sessions.rate.as_ref(), "conversations");
+        put(text, format_args!("- Conversations: {}, ", log.conversations.count()));
+        text.push_str(match log.conversations.are_named() {
+            true => "as the log names them.\n",
+            false => "told by prompts that begin with all whole blocks of an earlier one.\n",
+        });
+        let all = sessions.parts.iter().map(|part| part.count).sum();
+        sessions.parts.iter().for_each(|part| told_part(text, part, all));
+        if log.conversations.are_pauses_from_start() {
+            text.push_str(
+                "- Pauses are from start to start: the log does not tell when answers were there.\n",
             );
-            if let Some((every, phi, sigma)) = rate.drift {
-                put(
-                    text,
-                    format_args!(
-                        "- Drift of the log-rate: AR(1) in steps of {every} s, phi {phi:.3}, sigma {sigma:.3}.\n"
-                    ),
-                );
-            }
-            if let Some((on, off)) = rate.bursts {
-                put(text, format_args!("- Bursts of {on:.1} s on average, silences of {off:.1} s.\n"));
-            }
         }
+    } else if let Some(reason) = why_not(&log.conversations).filter(|_| log.conversations.requests > 0) {
+        put(text, format_args!("- Its conversations are not fitted as such: {reason}.\n"));
     }
     if let Some(tick) = log.tick_secs {
         put(
@@ -103,20 +95,26 @@ fn parameters(text: &mut String, fit: &Fit, log: &Log) {
             ),
         );
     }
-    if log.failed > 0 {
+    if log.all.failed > 0 {
+        let failed = log.all.failed;
         put(
             text,
-            format_args!("- {} requests failed: they count as arrivals, their lengths do not.\n", log.failed),
+            format_args!("- {failed} requests failed: they count as arrivals, their lengths do not.\n"),
         );
     }
-    match fit.correlation {
+    let Some(single) = &fit.single else { return };
+    if fit.sessions.is_some() {
+        put(text, format_args!("- Requests of no conversation: {}, a class of their own.\n", log.alone.rows));
+    }
+    told_rate(text, single.rate.as_ref(), "requests");
+    match single.correlation {
         Some(correlation) => put(
             text,
             format_args!("- Prompt and answer lengths are drawn together, rank correlation {correlation}.\n"),
         ),
         None => text.push_str("- Prompt and answer lengths are drawn independently.\n"),
     }
-    if let Some(shared) = fit.shared {
+    if let Some(shared) = single.shared {
         put(
             text,
             format_args!(
@@ -126,56 +124,120 @@ fn parameters(text: &mut String, fit: &Fit, log: &Log) {
             ),
         );
     }
-    if log.tenants.len() > 1 {
-        let mut volumes: Vec<u64> = log.tenants.values().copied().collect();
-        volumes.sort_unstable_by(|a, b| b.cmp(a));
-        let all: u64 = volumes.iter().sum();
-        let top = |count: usize| 100.0 * volumes.iter().take(count).sum::<u64>() as f64 / all as f64;
+}
+
+fn told_rate(text: &mut String, rate: Option<&Rate>, what: &str) {
+    let Some(rate) = rate else {
+        return put(
+            text,
+            format_args!("- The log does not tell when {what} begin: their rate is not fitted.\n"),
+        );
+    };
+    put(
+        text,
+        format_args!(
+            "- Rate of {what}: a curve of {} bins of {} s; gaps with a coefficient of variation of {}, the rate taken out.\n",
+            rate.rates.len(),
+            rate.every_secs,
+            rate.gap_cv
+        ),
+    );
+    if let Some((every, phi, sigma)) = rate.drift {
         put(
             text,
             format_args!(
-                "- Tenants: {}; the largest sends {:.1} %, the largest five {:.1} %, the largest twenty {:.1} %. The scenario has one class for all.\n",
-                volumes.len(),
-                top(1),
-                top(5),
-                top(20)
+                "- Drift of the log-rate: AR(1) in steps of {every} s, phi {phi:.3}, sigma {sigma:.3}.\n"
             ),
         );
     }
-    if !log.sessions.is_empty() {
-        let requests: u64 = log.sessions.values().sum();
-        put(
-            text,
-            format_args!(
-                "- Conversations: {}, with {:.1} requests on average",
-                log.sessions.len(),
-                requests as f64 / log.sessions.len() as f64
-            ),
-        );
-        let mut thoughts = log.thoughts.clone();
-        thoughts.sort_by(f64::total_cmp);
-        match (thoughts.get(thoughts.len() / 2), thoughts.get(thoughts.len() * 9 / 10)) {
-            (Some(p50), Some(p90)) => {
-                put(text, format_args!("; think time p50 {p50:.1} s, p90 {p90:.1} s.\n"))
-            }
-            _ => text.push_str(".\n"),
-        }
+    if let Some((on, off)) = rate.bursts {
+        put(text, format_args!("- Bursts of {on:.1} s on average, silences of {off:.1} s.\n"));
     }
 }
 
-/// Whether the log tells the figure at all.
-fn is_told(name: &str, log: &Log) -> bool {
-    match name {
-        "shared part of prompts" => log.shared_tokens.is_some(),
-        "rank correlation" | "requests" => true,
-        _ if name.starts_with("prompt") || name.starts_with("answer") => true,
-        _ => !log.seconds.is_empty(),
+fn told_part(text: &mut String, part: &Part, all: u64) {
+    let (figures, share) = (&part.figures, 100.0 * part.count as f64 / all as f64);
+    put(text, format_args!("- Class {}: {share:.1} % of them", part.name));
+    if !part.is_single() {
+        put(text, format_args!(", {:.1} turns on average", figures.turns.mean()));
     }
+    if figures.tool_pauses.total() > 0 {
+        put(
+            text,
+            format_args!(", {:.1} % of later turns bring a tool's result", figures.tool_share() * 100.0),
+        );
+    }
+    if let Some(system) = part.system {
+        put(
+            text,
+            format_args!("; {} tokens of system prompt, groups of them: {}", system.tokens, system.groups),
+        );
+    }
+    if let Some(compaction) = part.compaction {
+        let restarts = 100.0 * figures.restarts.total() as f64 / figures.later().max(1) as f64;
+        put(
+            text,
+            format_args!(
+                "; {restarts:.2} % of later prompts begin anew: above {} tokens to {}",
+                compaction.above, compaction.to
+            ),
+        );
+    }
+    text.push_str(".\n");
+}
+
+/// What conversations are like, recorded and generated from the first seed.
+fn percentiles_table(text: &mut String, log: &Log, sample: &Log) {
+    text.push_str(
+        "\n| of conversations, recorded → generated (one seed) | p10 | p50 | p90 | p99 |\n|---|---:|---:|---:|---:|\n",
+    );
+    let [real, ours] = [log, sample].map(|log| Figures::of(log.conversations.all()));
+    let rows = [
+        ("turns", &real.turns, &ours.turns, 1.0),
+        ("first prompt, tokens", &real.first_input, &ours.first_input, 1.0),
+        ("new tokens of a later turn", &real.new_input, &ours.new_input, 1.0),
+        ("pause before a later turn, s", &real.pauses(), &ours.pauses(), 1000.0),
+    ];
+    let shares = [0.1, 0.5, 0.9, 0.99];
+    for (name, real, ours, unit) in rows {
+        put(text, format_args!("| {name} |"));
+        for (real, ours) in real.quantiles(&shares).into_iter().zip(ours.quantiles(&shares)) {
+            put(text, format_args!(" {} → {} |", f64::from(real) / unit, f64::from(ours) / unit));
+        }
+        text.push('\n');
+    }
+    let [user, tool] = [&real.user_pauses, &real.tool_pauses].map(|pauses| pauses.quantiles(&[0.5, 0.9]));
+    if real.tool_pauses.total() > 0 {
+        let secs = |millis: u32| f64::from(millis) / 1000.0;
+        put(
+            text,
+            format_args!(
+                "\nRecorded pauses after a user's turn: p50 {} s, p90 {} s; for a tool: p50 {} s, p90 {} s.\n",
+                secs(user[0]),
+                secs(user[1]),
+                secs(tool[0]),
+                secs(tool[1])
+            ),
+        );
+    }
+}
+
+fn tenants(text: &mut String, log: &Log) {
+    let Some(tenants) = Tenants::of(&log.tenants) else { return };
+    let [one, five, twenty] = tenants.top.map(|share| share * 100.0);
+    put(
+        text,
+        format_args!(
+            "\n| tenants | largest | largest 5 | largest 20 | sigma of the logarithm of their requests |\n|---:|---:|---:|---:|---:|\n\
+             | {} | {one:.1} % | {five:.1} % | {twenty:.1} % | {:.2} |\n",
+            tenants.count, tenants.sigma
+        ),
+    );
 }
 
 fn difference(name: &str, real: f64, generated: f64) -> String {
     match name {
-        "shared part of prompts" => format!("{:+.1} points", (generated - real) * 100.0),
+        _ if name.starts_with("shared part") => format!("{:+.1} points", (generated - real) * 100.0),
         "rank correlation" => format!("{:+.3}", generated - real),
         _ if real > 0.0 => format!("{:+.1} %", (generated / real - 1.0) * 100.0),
         _ => String::new(),
@@ -187,17 +249,24 @@ fn number(number: f64) -> String {
     format!("{number:.decimals$}")
 }
 
-fn side(seconds: &[u32], input: &Histogram, output: &Histogram) -> Side {
+fn side(log: &Log, has_sessions: bool) -> Side {
+    let seconds = &log.all.seconds;
     let width = (seconds.len() / POINTS).max(1).next_multiple_of(10);
     let rate = counts::bins(seconds, width).into_iter().enumerate();
     let rate = rate.map(|(nth, count)| ((nth as f64 + 0.5) * width as f64, count / width as f64));
     let mut tens = Histogram::default();
     seconds.chunks_exact(10).for_each(|ten| tens.add(ten.iter().sum()));
+    let talk = Figures::of(log.conversations.all().filter(|_| has_sessions));
+    let secs =
+        |points: Vec<(f64, f64)>| points.into_iter().map(|(at, millis)| (at, millis / 1000.0)).collect();
     Side {
         rate: rate.collect(),
         counts: percentiles(&tens),
-        input: percentiles(input),
-        output: percentiles(output),
+        input: percentiles(&log.all.input),
+        output: percentiles(&log.all.output),
+        turns: percentiles(&talk.turns),
+        new_input: percentiles(&talk.new_input),
+        pauses: secs(percentiles(&talk.pauses())),
     }
 }
 

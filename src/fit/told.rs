@@ -2,43 +2,158 @@
 
 use std::fmt::Write as _;
 
-use super::Fit;
+use super::length::Histogram;
 use super::log::Log;
 use super::rate::Rate;
+use super::sessions::{Part, Sessions};
+use super::tenants::Tenants;
+use super::{Fit, Single};
 use crate::client::lengths::Knots;
 
 pub fn scenario(fit: &Fit, log: &Log, source: &str) -> String {
     let mut text = format!(
         "# What does traffic like that of {source} cost, and how is it served?\n\n\
          # Fitted by `tollgate fit` to {} requests ({} of them failed) in {} s.\n\n",
-        log.rows,
-        log.failed,
-        log.seconds.len()
+        log.all.rows,
+        log.all.failed,
+        log.all.seconds.len()
     );
-    let secs = if log.seconds.is_empty() { 3600 } else { log.seconds.len() };
+    let secs = if log.first.is_none() { 3600 } else { log.all.seconds.len() };
     put(&mut text, format_args!("duration = \"{secs}s\"\n\n"));
-    match &fit.rate {
-        Some(rate) => arrivals(&mut text, rate),
-        None => text.push_str("# The log has no times: put the rate at which requests come.\n[arrivals]\nkind = \"poisson\"\nrate = 1\n\n"),
-    }
-    text.push_str("[[classes]]\nname = \"fitted\"\n");
-    if let Some(correlation) = fit.correlation {
-        put(&mut text, format_args!("length_correlation = {correlation}\n"));
-    }
-    if let Some(shared) = fit.shared {
+    if let Some(tenants) = Tenants::of(&log.tenants) {
         put(
             &mut text,
-            format_args!("prefix = {{ share = {:.4}, groups = {} }}\n", shared.share, shared.groups),
+            format_args!(
+                "# The log tells {} tenants apart: the largest sends {:.1} % of all requests, the standard deviation of the\n\
+                 # logarithm of what they send is {:.2}. Here they come as one.\n",
+                tenants.count,
+                tenants.top[0] * 100.0,
+                tenants.sigma
+            ),
         );
     }
-    lengths(&mut text, "input", &fit.input);
-    lengths(&mut text, "output", &fit.output);
+    if let Some(sessions) = &fit.sessions {
+        conversations(&mut text, sessions, log);
+    }
+    if let Some(requests) = &fit.single {
+        single(&mut text, requests, fit.sessions.is_some());
+    }
     text.push_str(ENDPOINT);
     text
 }
 
-fn arrivals(text: &mut String, rate: &Rate) {
-    put(text, format_args!("[arrivals]\nkind = \"modulated\"\nevery = \"{}s\"\n", rate.every_secs));
+/// Requests one by one: the only class, or one beside conversations with arrivals of its own.
+fn single(text: &mut String, single: &Single, is_beside: bool) {
+    if !is_beside {
+        arrivals(text, "arrivals", single.rate.as_ref(), "requests come");
+    }
+    let name = if is_beside { "without-conversation" } else { "fitted" };
+    put(text, format_args!("[[classes]]\nname = \"{name}\"\n"));
+    if let Some(correlation) = single.correlation {
+        put(text, format_args!("length_correlation = {correlation}\n"));
+    }
+    if let Some(shared) = single.shared {
+        put(text, format_args!("prefix = {{ share = {:.4}, groups = {} }}\n", shared.share, shared.groups));
+    }
+    lengths(text, "classes.input", &single.input);
+    lengths(text, "classes.output", &single.output);
+    if is_beside {
+        text.push('\n');
+        arrivals(text, "classes.arrivals", single.rate.as_ref(), "such requests come");
+    }
+}
+
+/// A class for each part of the conversations, by shares of the arrivals at which conversations begin.
+fn conversations(text: &mut String, sessions: &Sessions, log: &Log) {
+    text.push_str("# Each arrival begins a conversation; those of one turn are plain requests.\n");
+    if log.conversations.are_pauses_from_start() {
+        text.push_str(
+            "# The log does not tell when answers were there: pauses are from one request's start to the next one's, so\n\
+             # conversations last longer here by the time that answers take.\n",
+        );
+    }
+    arrivals(text, "arrivals", sessions.rate.as_ref(), "conversations begin");
+    for part in &sessions.parts {
+        put(text, format_args!("[[classes]]\nname = \"{}\"\nshare = {}\n", part.name, part.count));
+        if part.is_single() {
+            requests(text, part)
+        } else {
+            session(text, part)
+        }
+        text.push('\n');
+    }
+}
+
+fn requests(text: &mut String, part: &Part) {
+    if let Some(correlation) = part.correlation {
+        put(text, format_args!("length_correlation = {correlation}\n"));
+    }
+    if let Some(system) = part.system {
+        put(text, format_args!("prefix = {{ tokens = {}, groups = {} }}\n", system.tokens, system.groups));
+    }
+    lengths(text, "classes.input", &part.input);
+    lengths(text, "classes.output", &part.output);
+}
+
+fn session(text: &mut String, part: &Part) {
+    let figures = &part.figures;
+    text.push_str("[classes.session]\nkind = \"synthetic\"\n");
+    if let Some(system) = part.system {
+        put(text, format_args!("system = {{ tokens = {}, groups = {} }}\n", system.tokens, system.groups));
+    }
+    if let Some(compaction) = part.compaction {
+        put(text, format_args!("compaction = {{ above = {}, to = {} }}\n", compaction.above, compaction.to));
+    }
+    let has_tools = figures.tool_pauses.total() > 0;
+    if has_tools {
+        put(text, format_args!("tool_share = {}\n", digits(figures.tool_share())));
+    }
+    // Where every later turn follows a tool, none of them tells how long a user thinks.
+    let users = if figures.user_pauses.total() > 0 { &figures.user_pauses } else { &figures.tool_pauses };
+    if users.total() == 0 {
+        text.push_str("# The log has no times: put how long passes before the next turn.\nthink = \"30s\"\n");
+    }
+    let knots = [("turns", &figures.turns), ("new_input", &figures.new_input)];
+    lengths(text, "classes.session.first_input", &part.input);
+    for (key, histogram) in knots {
+        // A conversation of which every later prompt begins anew adds nothing.
+        match histogram.knots() {
+            Some(knots) => lengths(text, &format!("classes.session.{key}"), &knots),
+            None => put(text, format_args!("[classes.session.{key}]\nkind = \"fixed\"\ntokens = 0\n")),
+        }
+    }
+    if users.total() > 0 {
+        pauses(text, "think", users);
+    }
+    if has_tools {
+        pauses(text, "think_after_tool", &figures.tool_pauses);
+    }
+    lengths(text, "classes.output", &part.output);
+}
+
+fn pauses(text: &mut String, key: &str, millis: &Histogram) {
+    put(text, format_args!("[classes.session.{key}]\nkind = \"empirical\"\n"));
+    let quantiles = PAUSES.iter().zip(millis.quantiles(&PAUSES));
+    list(text, "quantiles", quantiles.map(|(share, millis)| format!("[{share}, \"{}\"]", span(millis))));
+}
+
+/// Seconds where they are whole or many, else milliseconds.
+fn span(millis: u32) -> String {
+    if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
+}
+
+/// The table `key`; `what` it is that happens then.
+fn arrivals(text: &mut String, key: &str, rate: Option<&Rate>, what: &str) {
+    let Some(rate) = rate else {
+        put(
+            text,
+            format_args!(
+                "# The log does not tell when {what}: put the rate.\n[{key}]\nkind = \"poisson\"\nrate = 1\n\n"
+            ),
+        );
+        return;
+    };
+    put(text, format_args!("[{key}]\nkind = \"modulated\"\nevery = \"{}s\"\n", rate.every_secs));
     if let Some(from) = rate.week_from_secs {
         put(
             text,
@@ -60,8 +175,8 @@ fn arrivals(text: &mut String, rate: &Rate) {
     text.push('\n');
 }
 
-fn lengths(text: &mut String, key: &str, knots: &Knots) {
-    put(text, format_args!("[classes.{key}]\nkind = \"empirical\"\n"));
+fn lengths(text: &mut String, table: &str, knots: &Knots) {
+    put(text, format_args!("[{table}]\nkind = \"empirical\"\n"));
     list(text, "knots", knots.points().iter().map(|(share, tokens)| format!("[{share}, {tokens}]")));
 }
 
@@ -93,6 +208,10 @@ fn put(text: &mut String, what: std::fmt::Arguments) {
 
 const WIDTH: usize = 110;
 
+/// Shares at which pauses are told.
+const PAUSES: [f64; 18] =
+    [0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0];
+
 const ENDPOINT: &str = r#"
 # Stands in for your own: who serves it, what is allowed there, how fast it answers and what it charges.
 [[endpoints]]
@@ -100,6 +219,7 @@ name = "first-choice"
 provider = "openai"
 model = "gpt-6-sol"
 url = "mock"
+cache = "openai"
 latency = { kind = "lognormal", ttft_median = "450ms", ttft_sigma = 0.4, per_1k_input = "30ms", itl = "12ms" }
 price = { input = "2", cache_read = "0.20", output = "10" }
 "#;

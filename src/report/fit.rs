@@ -17,6 +17,12 @@ pub struct Side {
     pub input: Vec<(f64, f64)>,
     /// (Percentile, tokens).
     pub output: Vec<(f64, f64)>,
+    /// (Percentile of conversations, turns).
+    pub turns: Vec<(f64, f64)>,
+    /// (Percentile of later turns, tokens that they add).
+    pub new_input: Vec<(f64, f64)>,
+    /// (Percentile of later turns, seconds before them).
+    pub pauses: Vec<(f64, f64)>,
 }
 
 /// The plots' files, PNG and SVG: paths within the report's folder, and what is in them.
@@ -46,6 +52,11 @@ fn charts(source: &str, real: &Side, generated: &Side) -> Vec<Chart> {
         panel("Prompts", "tokens", &real.input, &generated.input, 260),
         panel("Answers", "tokens", &real.output, &generated.output, 260),
     ];
+    let talk = vec![
+        panel("Turns of a conversation", "turns", &real.turns, &generated.turns, 220),
+        panel("New in a later prompt", "tokens", &real.new_input, &generated.new_input, 220),
+        panel("Pause before a later turn", "seconds", &real.pauses, &generated.pauses, 220),
+    ];
     let rate = panel("", "requests per second", &real.rate, &generated.rate, 380);
     vec![
         chart(
@@ -56,6 +67,7 @@ fn charts(source: &str, real: &Side, generated: &Side) -> Vec<Chart> {
         ),
         chart("counts", "Requests in 10 s", percentile("stretches of 10 s"), vec![counts]),
         chart("lengths", "Lengths by percentile", percentile("requests"), lengths),
+        chart("conversations", "Conversations by percentile", percentile("conversations and turns"), talk),
     ]
 }
 
