@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tollgate::catalogue::UnitOffer;
 use tollgate::catalogue::machine::Machine;
 use tollgate::client::lengths::AnyLength;
+use tollgate::client::workload::Class;
 use tollgate::commitments::AnyCommitment;
 #[cfg(feature = "net")]
 use tollgate::error::Error;
@@ -40,7 +41,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let duration = scenario.duration;
     let expected = scenario.expected(duration.get());
     let expected = expected.map_or("as many as the answers allow".into(), |n| {
-        format!("about {} requests", show::count_of(n.round() as u64))
+        let has_turns = scenario.classes.iter().any(|class| class.session.is_some());
+        let turns = if has_turns { ", with turns that would come after its end" } else { "" };
+        format!("about {} requests{turns}", show::count_of(n.round() as u64))
     });
     let mut streams: Vec<_> = scenario.streams().map(|(_, arrivals)| arrivals.kind()).collect();
     streams.dedup();
@@ -83,12 +86,13 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             None => format!("in {input}, out {output} on average"),
         };
         let own = class.arrivals.as_ref().map(|arrivals| {
-            let expected = arrivals.expected(duration.get()).map(|n| n * class.requests_per_arrival());
-            let expected = expected.map(|n| format!(", about {} requests", show::count_of(n.round() as u64)));
+            let what = if class.session.is_some() { "conversations" } else { "requests" };
+            let expected = arrivals.expected(duration.get());
+            let expected = expected.map(|n| format!(", about {} {what}", show::count_of(n.round() as u64)));
             format!("; {} arrivals{}", arrivals.kind(), expected.unwrap_or_default())
         });
         let router = class.router.as_ref().map(|router| format!("; router {}", router.kind()));
-        let own: String = own.into_iter().chain(router).collect();
+        let own: String = own.into_iter().chain(named(&scenario, class)).chain(router).collect();
         text += &format!("  class      {:<width$} {lengths}{own}\n", class.name);
     }
     let is_nowhere = scenario.application.is_none() && scenario.links.is_empty();
@@ -141,6 +145,13 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     }
     output::say("OK\n")?;
     Ok(ExitCode::Fine)
+}
+
+/// Of a preset's own arrivals: whose they are, and where in their day or week they begin.
+fn named(scenario: &Scenario, class: &Class) -> Option<String> {
+    let (preset, rate, date) = (class.preset.as_ref()?, class.rate?, scenario.date?);
+    let from = date.strftime("%A %Y-%m-%d");
+    Some(format!("; preset {preset}, {} arrivals a second in the mean, from {from} 00:00 UTC", rate.get()))
 }
 
 /// Says where each endpoint's credential is. An error, after all of them, where one is missing.

@@ -96,8 +96,8 @@ impl FromStr for Threshold {
         let unit = metric::unit_of(name).ok_or_else(|| {
             let all = metric::all();
             let meant = nearest(name, all.iter().map(|metric| metric.name.as_str()));
-            let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
-            format!("there is no figure '{name}'{meant} docs/metrics.md lists them all")
+            let meant = meant.map_or(String::new(), |meant| format!("did you mean '{meant}'? "));
+            format!("there is no figure '{name}'; {meant}docs/metrics.md lists them all")
         })?;
         let bound = parse_bound(bound, unit).map_err(|why| format!("'{text}': {why}"))?;
         let class = class.map(String::from);

@@ -247,6 +247,7 @@ fn people_say(expected: &str) -> &str {
         "a sequence" => "a list",
         "a string" => "text in quotes",
         "f64" => "a number",
+        "i32" => "a whole number from -2147483648 to 2147483647",
         "u16" => "a whole number from 0 to 65535",
         "u32" => "a whole number from 0 to 4294967295",
         "u64" | "usize" => "a whole number, 0 or above",

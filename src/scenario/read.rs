@@ -77,11 +77,13 @@ fn line_start(text: &str, at: usize) -> usize {
 ///
 /// The type reader stops at the first mistake. So the entry that is wrong is noted, taken out of the
 /// tree, and what is left is read again, until nothing is wrong any more. A key then missing because it
-/// was taken out, or misspelt, is no new mistake. Every round makes the tree smaller.
+/// was taken out, or misspelt, is no new mistake, nor is what a list lacks without an item that was taken out of it.
+/// Every round makes the tree smaller.
 pub fn types(table: &Spanned<DeTable<'_>>) -> Found<Scenario> {
     let mut table = table.clone();
     let mut found = Vec::new();
     let mut settled: Vec<(Range<usize>, String)> = Vec::new();
+    let mut shortened: Vec<Range<usize>> = Vec::new();
     while found.len() <= SHOWN_MAX {
         let error = match Scenario::deserialize(Deserializer::from(table.clone())) {
             Ok(scenario) if found.is_empty() => return Ok(scenario),
@@ -91,13 +93,17 @@ pub fn types(table: &Spanned<DeTable<'_>>) -> Found<Scenario> {
         let span = error.span().unwrap_or_default();
         let path = tree::find(table.get_ref(), &span).unwrap_or_default();
         let is_settled = |key: &str| settled.iter().any(|(at, gone)| *at == span && gone == key);
-        found.extend(explain::shape(&error, table.get_ref(), &path, is_settled));
+        if !shortened.contains(&span) {
+            found.extend(explain::shape(&error, table.get_ref(), &path, is_settled));
+        }
         let is_untagged =
             error.message().starts_with("unknown field `kind=") && tree::untag(&mut table, &path);
         if !is_untagged {
             if let Some((around, key)) = entry(table.get_ref(), &path) {
                 settled.extend(explain::meant(&error).map(|meant| (around.clone(), meant.into())));
                 settled.push((around, key));
+            } else if let Some((Step::Index(_), list)) = path.split_last() {
+                shortened.extend(tree::get(table.get_ref(), list).map(Spanned::span));
             }
             if !tree::remove(&mut table, &path) {
                 break;

@@ -96,7 +96,8 @@ fn example(node: &Value, path: &[Step]) -> String {
     });
     let by_key = EXAMPLES.iter().find(|(name, _)| key == Some(name)).map(|(_, example)| *example);
     let by_type = || match (reference(node), node["type"].as_str()) {
-        (Some("NonNegative" | "Positive"), _) | (_, Some("integer" | "number")) => "1",
+        (Some("Correlation" | "NonNegative" | "Positive" | "Shape" | "Variation"), _)
+        | (_, Some("integer" | "number")) => "1",
         (Some("Money" | "Rate"), _) => "\"2.50\"",
         (Some("Share"), _) => "\"5%\"",
         (Some("Span"), _) => "\"1s\"",

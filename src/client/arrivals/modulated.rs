@@ -250,4 +250,19 @@ mod tests {
         );
         assert_eq!(problem("rates = [1, 0]\nevery = '1s'"), "");
     }
+
+    #[test]
+    fn a_rate_that_changes_too_often_to_be_walked_along_is_said() {
+        let problem = |text: &str| {
+            let text = format!("every = '1h'\nrepeat = true\n{text}");
+            modulated(&text).problem().map_or_else(String::new, |(problem, _)| problem)
+        };
+        let drift =
+            |rate: f64| format!("rates = [{rate}, 0]\ndrift = [{{ every = '1ms', phi = 0.5, sigma = 0.5 }}]");
+        assert_eq!(problem(&drift(0.02)), "");
+        assert_eq!(problem(&drift(0.01)), "chance changes the rate 2.0e5 times between two requests");
+        let bursts = |on: &str| format!("rates = [1]\nbursts = {{ on = '{on}', off = '1us' }}");
+        assert_eq!(problem(&bursts("21us")), "");
+        assert!(problem(&bursts("18us")).starts_with("chance changes the rate"));
+    }
 }

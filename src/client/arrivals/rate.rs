@@ -63,7 +63,22 @@ impl Rate<'_> {
             let is_never = self.bursts.is_some_and(|bursts| is_still(bursts.on));
             is_never.then(|| "`on` is zero: there would be no burst".into())
         };
-        problem.map(|problem| (problem, "write such as every = \"10s\", rates = [2, 5.5, 3]"))
+        let problem = problem.map(|problem| (problem, "write such as every = \"10s\", rates = [2, 5.5, 3]"));
+        problem.or_else(|| self.restlessness())
+    }
+
+    /// That chance changes it far more often than requests come, if so: walking from one to the next would not end.
+    fn restlessness(&self) -> Option<(String, &'static str)> {
+        let drifts = self.drift.iter().map(|drift| 1.0 / drift.every.as_secs_f64());
+        let bursts = self.bursts.map(|bursts| 2.0 / (bursts.on.as_secs_f64() + bursts.off.as_secs_f64()));
+        let changes: f64 = drifts.chain(bursts).sum();
+        let mean =
+            self.level * self.rates.iter().map(|rate| rate.get()).sum::<f64>() / self.rates.len() as f64;
+        (changes / mean > CHANGES_MAX).then(|| {
+            let problem =
+                format!("chance changes the rate {:.1e} times between two requests", changes / mean);
+            (problem, "write longer times in `drift` and `bursts`, or a higher rate")
+        })
     }
 
     /// Where the curve begins on this day if it is one of a week that comes again, Monday 00:00 UTC first.
@@ -227,6 +242,9 @@ impl Step {
 
 /// After so many stretches without a request, none comes any more.
 const STRETCHES_MAX: u32 = 10_000_000;
+
+/// Changes of the rate by chance between two requests on average, far fewer than are walked along at most.
+const CHANGES_MAX: f64 = 100_000.0;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
