@@ -209,6 +209,48 @@ fn of_classes_that_wait_at_one_endpoint_the_one_of_the_lowest_priority_is_served
     assert_eq!(first("priority", -3), [2, 1, 2, 1, 2, 1, 2, 1]);
 }
 
+/// Cobham's queue: at one place, with Poisson arrivals of 0.2 and 0.3 a second and exponential answers of a second on
+/// average, those who go before wait 0.5 / (1 − 0.2) = 0.625 s and the others 0.5 / ((1 − 0.2)(1 − 0.5)) = 1.25 s; first
+/// come first served all wait 1 s. The mean of n waits of such a queue has a variance of about 29 / n (Daley 1968, at a
+/// load of a half); the others' is larger by less than four.
+#[test]
+fn those_of_a_lower_priority_wait_as_long_as_the_theory_of_queues_says() {
+    let class = |name, rate, priority| {
+        format!(
+            "[[classes]]\nname = \"{name}\"\npriority = {priority}\narrivals = {{ kind = \"poisson\", rate = {rate} }}\n\
+             input = {{ kind = \"fixed\", tokens = 9 }}\noutput = {{ kind = \"exponential\", mean = 10_000 }}\n"
+        )
+    };
+    let mean_waits = |scheduling: &str| {
+        let endpoint = format!(
+            "[[endpoints]]\nname = \"own\"\nprovider = \"self_hosted\"\nmodel = \"m\"\n\
+             price = {{ input = \"0\", output = \"0\" }}\nlatency = {{ kind = \"fixed\", ttft = \"100us\", itl = \"100us\" }}\n\
+             limits = [{{ kind = \"concurrency\", max = 1, queue_max = 1000, scheduling = \"{scheduling}\" }}]\n"
+        );
+        let text = format!(
+            "duration = \"40000s\"\n{}{}{endpoint}",
+            class("first", 0.2, -1),
+            class("others", 0.3, 0)
+        );
+        let scenario = Scenario::parse(&text, Path::new("queue.toml")).unwrap_or_else(|e| panic!("{e}"));
+        let (outcomes, ..) = play(&scenario);
+        [0, 1].map(|class| {
+            let of_class = of(&outcomes, class);
+            // Of an answer of k tokens the first comes after its wait and 0.1 ms.
+            let first = |outcome: &Outcome| outcome.answer().and_then(|answer| answer.first_token);
+            let waits = of_class.iter().map(|outcome| {
+                first(outcome).expect("all are answered").since(outcome.intended).as_secs_f64()
+            });
+            waits.sum::<f64>() / of_class.len() as f64
+        })
+    };
+    let bound = |n: f64, more: f64| 4.5 * (more * 29.0 / n).sqrt();
+    let ([first, others], fcfs) = (mean_waits("priority"), mean_waits("fcfs"));
+    assert!((first - 0.625).abs() < bound(8_000.0, 1.0), "{first}");
+    assert!((others - 1.25).abs() < bound(12_000.0, 4.0), "{others}");
+    assert!(fcfs.iter().all(|wait| (wait - 1.0).abs() < bound(8_000.0, 1.0)), "{fcfs:?}");
+}
+
 #[test]
 fn what_comes_over_time_is_told_of_each_class_where_there_are_several() {
     let keys = |rate: u32| {

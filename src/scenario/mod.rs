@@ -59,8 +59,8 @@ pub struct Scenario {
     /// Root of all chance.
     #[serde(default = "default_seed")]
     pub seed: u32,
-    /// The first day of the run, in UTC, such as `2026-11-21`: decides which prices and models there are. The
-    /// catalogue's own day where it is not given.
+    /// The first day of the run, in UTC, such as `2026-11-21`: decides which prices and models there are, and
+    /// where in its week a preset begins. The catalogue's own day where it is not given.
     #[serde(default, deserialize_with = "day", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub date: Option<Date>,
