@@ -226,6 +226,22 @@ fn presets_are_listed_and_a_scenario_of_one_plays_as_it_is() {
 }
 
 #[test]
+fn check_says_where_in_its_week_a_preset_begins_and_counts_its_conversations() {
+    let folder = tempfile::tempdir().unwrap();
+    let checked = |preset: &str| {
+        let path = folder.path().join(preset).display().to_string();
+        assert_eq!(code(&tollgate(&["init", "--preset", preset, &path])), 0);
+        text(&tollgate(&["check", &path]).stdout)
+    };
+    let chat = checked("chat");
+    let begins = "preset chat, 4 arrivals a second in the mean, from Monday 2026-11-23 00:00 UTC";
+    assert!(chat.contains("about 15,123 requests;") && chat.contains(begins), "{chat}");
+    let agent = checked("coding-agent");
+    let all = "about 19,874 requests, with turns that would come after its end";
+    assert!(agent.contains(all) && agent.contains("about 288 conversations;"), "{agent}");
+}
+
+#[test]
 fn a_scenario_from_init_checks_and_plays_as_it_is() {
     let folder = tempfile::tempdir().expect("there is room for files");
     let path = folder.path().join("mine.toml").to_string_lossy().into_owned();
