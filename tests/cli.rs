@@ -234,7 +234,7 @@ fn check_says_where_in_its_week_a_preset_begins_and_counts_its_conversations() {
         text(&tollgate(&["check", &path]).stdout)
     };
     let chat = checked("chat");
-    let begins = "preset chat, 4 arrivals a second in the mean, from Monday 2026-11-23 00:00 UTC";
+    let begins = "preset chat, 4 a second in the mean, from Monday 2026-11-23 00:00 UTC";
     assert!(chat.contains("about 15,123 requests;") && chat.contains(begins), "{chat}");
     let agent = checked("coding-agent");
     let all = "about 19,874 requests, with turns that would come after its end";

@@ -151,7 +151,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 fn named(scenario: &Scenario, class: &Class) -> Option<String> {
     let (preset, rate, date) = (class.preset.as_ref()?, class.rate?, scenario.date?);
     let from = date.strftime("%A %Y-%m-%d");
-    Some(format!("; preset {preset}, {} arrivals a second in the mean, from {from} 00:00 UTC", rate.get()))
+    Some(format!("; preset {preset}, {} a second in the mean, from {from} 00:00 UTC", rate.get()))
 }
 
 /// Says where each endpoint's credential is. An error, after all of them, where one is missing.
