@@ -227,6 +227,8 @@ fn servegens_clients_have_no_names_of_columns_and_windows_without_family() {
     assert!(found.warnings[0].contains("1 of 3 windows have no requests"), "{:?}", found.warnings);
     let error = Trace::find(&files.path().join("chunk-7-trace.csv"), &Mapping::default()).unwrap_err();
     assert!(error.to_string().contains("rates and no requests"), "{error}");
+    let error = Trace::find(files.path(), &Mapping::default()).unwrap_err().to_string();
+    assert!(error.contains("chunk-7-trace.csv:1: ServeGen's clients are rates and no requests"), "{error}");
 }
 
 #[test]

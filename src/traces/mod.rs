@@ -84,6 +84,9 @@ impl Trace {
     /// Finds out which layout a file or folder has, as far as `mapping` does not tell.
     pub fn find(path: &Path, mapping: &Mapping) -> Result<Trace> {
         let files = folder::files(path)?;
+        if let Some(file) = servegen::Client::files(path)?.first() {
+            return Err(at_line(file, 1, CLIENTS.into()));
+        }
         let mut found: Option<Layout> = None;
         for file in &files {
             let layout = find_layout(file, mapping)?;
@@ -174,11 +177,15 @@ fn find_layout(file: &Path, mapping: &Mapping) -> Result<Layout> {
         Form::Table => table::names(file)?,
     };
     if form == Form::Table && servegen::is_client(&names) {
-        let hint = "ServeGen's clients are rates and no requests; `tollgate fit` makes a scenario of them";
-        return Err(at_line(file, 1, hint.into()));
+        return Err(at_line(file, 1, CLIENTS.into()));
     }
     mapping.layout(form, &names).map_err(|what| at_line(file, 1, what))
 }
+
+/// What a log of ServeGen's is instead of one of requests.
+const CLIENTS: &str = "ServeGen's clients are rates and no requests, so there is nothing to replay or to fit; \
+                       `tollgate fit --stats` prints their figures, and arrivals = { kind = \"clients\", … } are of many \
+                       such clients";
 
 /// The form of a file: what begins as an object is JSON.
 fn sniff(path: &Path) -> Result<Form> {
