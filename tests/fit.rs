@@ -225,19 +225,84 @@ fn requests_of_no_conversation_are_a_class_of_their_own() {
 
 #[test]
 fn conversations_whose_prompts_do_not_carry_what_was_said_are_fitted_as_single_requests() {
-    let mut csv = String::from("time_s,input_tokens,output_tokens,session\n");
-    for nth in 0..600 {
-        writeln!(csv, "{nth},{},5,{}", if nth % 2 == 0 { 900 } else { 100 }, nth / 7)
-            .expect("a String takes all");
-    }
-    let file = tempfile::NamedTempFile::new().expect("a file can be made");
-    std::fs::write(file.path(), csv).expect("the file can be written");
-    let log = read(file.path());
+    let turns = (0..600).map(|nth| format!("{nth},{},5,{}", if nth % 2 == 0 { 900 } else { 100 }, nth / 7));
+    let log = rows("time_s,input_tokens,output_tokens,session", turns);
     let (fit, scenario) = fit(&log);
     assert!(fit.sessions.is_none() && scenario.classes.len() == 1);
     let comparison = Comparison::of(&log, &scenario, 1).expect("it is in order of time");
     let told = markdown(&fit, &log, &comparison, "a test", &[]);
     assert!(told.contains("conversations are not fitted as such: 50 % of their later prompts"), "{told}");
+}
+
+/// The log that these rows leave.
+fn rows(columns: &str, rows: impl Iterator<Item = String>) -> Log {
+    let csv: String = std::iter::once(columns.into()).chain(rows).map(|row| row + "\n").collect();
+    let file = tempfile::NamedTempFile::new().expect("a file can be made");
+    std::fs::write(file.path(), csv).expect("the file can be written");
+    read(file.path())
+}
+
+#[test]
+fn conversations_whose_answers_do_not_come_back_are_fitted_as_single_requests() {
+    // Of 1,000 tokens of answer, 900 are reasoning that no later prompt has; each turn brings 50 new ones.
+    let turns = (0..600).map(|nth| format!("{nth},{},1000,{}", 400 + nth % 7 * 150, nth / 7));
+    let log = rows("time_s,input_tokens,output_tokens,session", turns);
+    let (fit, scenario) = fit(&log);
+    assert!(fit.sessions.is_none() && scenario.classes.len() == 1);
+    let comparison = Comparison::of(&log, &scenario, 1).expect("it is in order of time");
+    let told = markdown(&fit, &log, &comparison, "a test", &[]);
+    // Each later prompt lacks 850 tokens of the answer before it.
+    assert!(
+        told.contains("not fitted as such: 85 % of the tokens of answers come back in no later"),
+        "{told}"
+    );
+    assert!(comparison.misses().iter().all(|name| !name.starts_with("prompt")), "{:?}", comparison.misses());
+}
+
+#[test]
+fn a_seed_in_which_nothing_comes_tells_no_lengths() {
+    let log = rows("time_s,input_tokens,output_tokens", ["0,100,20".to_string()].into_iter());
+    assert_eq!(rate(&log).gap_cv, 1.0, "one request tells nothing of gaps");
+    let comparison = Comparison::of(&log, &fit(&log).1, 20).expect("it is in order of time");
+    let generated = |name| comparison.generated.get(name);
+    assert_eq!(
+        (generated("prompt tokens p50"), generated("answer tokens p99")),
+        (Some(100.0), Some(20.0)),
+        "the mean of what came"
+    );
+    let requests = generated("requests").expect("each seed has so many");
+    assert!((0.33..1.67).contains(&requests), "1 ± 3 / √20: {requests}");
+    assert_eq!(generated("rank correlation"), None);
+}
+
+#[test]
+fn gaps_are_fitted_where_arrivals_are_enough_to_tell_them() {
+    let even = |count: u32| (0..count).map(|nth| format!("{nth}.5,100,20"));
+    let cv = |count| rate(&rows("time_s,input_tokens,output_tokens", even(count))).gap_cv;
+    assert_eq!(cv(99), 1.0);
+    assert!(cv(101) < 0.1, "even gaps: {}", cv(101));
+    let within_a_minute = (0..590).map(|nth| format!("{:.1},100,20", f64::from(nth) / 10.0));
+    assert_eq!(rate(&rows("time_s,input_tokens,output_tokens", within_a_minute)).gap_cv, 1.0);
+}
+
+#[test]
+fn silences_are_fitted_and_told() {
+    let hole = (0..600).map(|nth| format!("{},100,20", if nth < 300 { nth } else { nth + 500 }));
+    let log = rows("time_s,input_tokens,output_tokens", hole);
+    let (fit, scenario) = fit(&log);
+    let comparison = Comparison::of(&log, &scenario, 1).expect("it is in order of time");
+    let told = markdown(&fit, &log, &comparison, "a test", &[]);
+    assert!(
+        told.contains("gaps of a minute or more: 1, 501 s together, the longest 501 s at 299 s"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_log_without_times_is_no_log_of_zero_seconds() {
+    let log = rows("num_prefill_tokens,num_decode_tokens", (1..400).map(|nth| format!("{nth},7")));
+    let text = fit(&log).0.scenario(&log, "a test");
+    assert!(text.contains("to 399 requests (0 of them failed) of no common clock.\n"), "{text}");
 }
 
 /// Long prompts of few users with a larger context stay long: one limit for all cuts their tail, and is too high for

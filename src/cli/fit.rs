@@ -64,8 +64,6 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let traces: Vec<Trace> =
         args.files.iter().map(|file| Trace::find(file, &mapping)).collect::<Result<_>>()?;
     let source = source(&args.files);
-    let parted: Vec<String> = traces.iter().filter_map(Trace::parted_clocks).collect();
-    output::warn(&parted.iter().map(|problem| format!("{source}: {problem}")).collect::<Vec<_>>());
     let log = Log::read(&traces)?;
     let Some(fit) = Fit::of(&log) else {
         return Err(Error::usage(format!("every request of {source} failed; there are no lengths to fit")));
@@ -76,9 +74,20 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         Some(path) => write(path, text.as_bytes(), args.force)?,
         None => output::say(&text)?,
     }
+    if log.first.is_none() {
+        output::warn(&[format!(
+            "{source} does not tell when {}: the scenario's rate of 1 per second and its duration of an hour stand in for \
+             your own",
+            if fit.sessions.is_some() {
+                "its conversations begin beside each other"
+            } else {
+                "its requests came"
+            }
+        )]);
+    }
     if log.all.rows < ROWS_MIN {
         output::warn(&[format!(
-            "{source} has {} requests; a fit to fewer than {ROWS_MIN} tells little",
+            "{source}: a fit to fewer requests than {ROWS_MIN} tells little; it has {}",
             log.all.rows
         )]);
     }

@@ -1,5 +1,7 @@
 //! A log beside traffic generated from its fit: how far they are from each other, over many seeds.
 
+use std::collections::BTreeMap;
+
 use super::conversations::Figures;
 use super::counts::{Spread, peak_minute};
 use super::length::{Histogram, rank_correlation};
@@ -8,15 +10,15 @@ use super::played::Played;
 use crate::error::Result;
 use crate::scenario::Scenario;
 
-/// The figures in which a log and generated traffic are compared, by name.
+/// The figures in which a log and generated traffic are compared, by name, and of how many logs each is the mean.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Shape(Vec<(&'static str, f64)>);
+pub struct Shape(Vec<(&'static str, f64)>, BTreeMap<&'static str, u32>);
 
 /// A log and what its fit gives.
 #[derive(Clone, Debug)]
 pub struct Comparison {
     pub real: Shape,
-    /// The mean over all seeds, of the figures that both have.
+    /// The mean over the seeds that tell it, of each figure that both have.
     pub generated: Shape,
     pub seeds: u32,
     /// Kolmogorov-Smirnov distances for the first seed, of what both have.
@@ -35,7 +37,7 @@ impl Comparison {
             let mut played = Played::new(&scenario, log);
             let mut traffic = Log::generated(&mut played, log.all.seconds.len())?;
             traffic.recent_tokens = Some(played.recent_tokens());
-            generated.add(&Shape::of(&traffic), f64::from(seeds));
+            generated.add(&Shape::of(&traffic));
             sample.get_or_insert(traffic);
         }
         let (sample, mut real) = (sample.unwrap_or_default(), Shape::of(log));
@@ -71,7 +73,7 @@ impl Shape {
     /// The figures that a log tells.
     pub fn of(log: &Log) -> Shape {
         let all = &log.all;
-        let mut shape = Shape(vec![("requests", all.rows as f64)]);
+        let mut shape = Shape(vec![("requests", all.rows as f64)], BTreeMap::new());
         if !all.seconds.is_empty() {
             let spread = Spread::of(&all.seconds);
             shape.0.extend([
@@ -82,25 +84,31 @@ impl Shape {
             ]);
         }
         let of = |lengths: &Histogram, share| f64::from(lengths.quantiles(&[share])[0]);
-        shape.0.extend([
-            ("prompt tokens p50", of(&all.input, 0.5)),
-            ("prompt tokens p95", of(&all.input, 0.95)),
-            ("prompt tokens p99", of(&all.input, 0.99)),
-            ("answer tokens p50", of(&all.output, 0.5)),
-            ("answer tokens p95", of(&all.output, 0.95)),
-            ("answer tokens p99", of(&all.output, 0.99)),
-            ("rank correlation", rank_correlation(&all.pairs).unwrap_or(0.0)),
-        ]);
+        if all.input.total() > 0 {
+            shape.0.extend([
+                ("prompt tokens p50", of(&all.input, 0.5)),
+                ("prompt tokens p95", of(&all.input, 0.95)),
+                ("prompt tokens p99", of(&all.input, 0.99)),
+                ("answer tokens p50", of(&all.output, 0.5)),
+                ("answer tokens p95", of(&all.output, 0.95)),
+                ("answer tokens p99", of(&all.output, 0.99)),
+            ]);
+        }
+        shape.0.extend(rank_correlation(&all.pairs).map(|found| ("rank correlation", found)));
         shape.0.extend(all.shared_share().map(|share| ("shared part of prompts", share)));
         let recent = log.recent_tokens.map(|tokens| tokens as f64 / all.input.sum().max(1) as f64);
         shape.0.extend(recent.map(|share| (RECENT_SHARE, share)));
         let talk = Figures::of(log.conversations.all());
-        if talk.later() > 0 {
-            let pauses = talk.pauses();
+        if talk.turns.total() > 0 {
             shape.0.extend([
                 ("turns of a conversation, mean", talk.turns.mean()),
                 ("turns of a conversation p95", of(&talk.turns, 0.95)),
                 ("first prompt tokens p50", of(&talk.first_input, 0.5)),
+            ]);
+        }
+        if talk.later() > 0 {
+            let pauses = talk.pauses();
+            shape.0.extend([
                 ("new tokens of a later turn, mean", talk.new_input.mean()),
                 ("new tokens of a later turn p95", of(&talk.new_input, 0.95)),
                 ("pause before a later turn p50, s", of(&pauses, 0.5) / 1000.0),
@@ -119,12 +127,15 @@ impl Shape {
         self.0.iter().find(|(other, _)| *other == name).map(|(_, figure)| *figure)
     }
 
-    /// Takes the figures of one of so many seeds.
-    fn add(&mut self, other: &Shape, seeds: f64) {
+    /// Takes the figures of one more log into the means. What a log does not tell, such as lengths where nothing came,
+    /// counts for nothing.
+    fn add(&mut self, other: &Shape) {
         for (name, figure) in &other.0 {
+            let count = self.1.entry(name).or_default();
+            *count += 1;
             match self.0.iter_mut().find(|(known, _)| known == name) {
-                Some((_, sum)) => *sum += figure / seeds,
-                None => self.0.push((name, figure / seeds)),
+                Some((_, mean)) => *mean += (figure - *mean) / f64::from(*count),
+                None => self.0.push((name, *figure)),
             }
         }
     }

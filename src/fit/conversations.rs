@@ -192,6 +192,9 @@ pub struct Figures {
     pub user_pauses: Histogram,
     /// Lengths of prompts that begin anew, shorter than three quarters of the one before: a compaction, or no context.
     pub restarts: Histogram,
+    /// Tokens of the answers before later prompts that do not begin anew, and those that no later prompt made up.
+    pub answered: u64,
+    pub dropped: u64,
     /// The longest prompt of each conversation.
     pub longest: Histogram,
     /// Prompt tokens of first turns that were seen before, and first turns of which none was.
@@ -233,22 +236,25 @@ impl Figures {
         }
         turns.iter().for_each(|turn| self.output.add(turn.output_tokens));
         // What a prompt lacks of the one before and its answer, such as reasoning that is dropped, later ones make up.
-        let mut lacking = 0;
+        let mut lacking = 0_i64;
         for pair in turns.windows(2) {
             let (before, turn) = (pair[0], pair[1]);
             let tokens = |turn: Turn| i64::from(turn.input_tokens);
             if tokens(turn) * 4 < tokens(before) * 3 {
                 self.restarts.add(turn.input_tokens);
+                self.dropped += lacking.unsigned_abs();
                 lacking = 0;
             } else {
                 let more = tokens(turn) - tokens(before) - i64::from(before.output_tokens) - lacking;
                 self.new_input.add(u32::try_from(more.max(0)).unwrap_or(u32::MAX));
+                self.answered += u64::from(before.output_tokens);
                 lacking = (-more).max(0);
             }
             let pauses =
                 if turn.follows_tool == Some(true) { &mut self.tool_pauses } else { &mut self.user_pauses };
             turn.pause_ms.into_iter().for_each(|pause| pauses.add(pause));
         }
+        self.dropped += lacking.unsigned_abs();
     }
 }
 

@@ -10,7 +10,7 @@ use super::length::Histogram;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
 use crate::traces::layout::Reading;
-use crate::traces::spacing::Spacing;
+use crate::traces::spacing::{Gaps, Spacing};
 use crate::traces::{Record, Records, Trace};
 
 /// A log as gathered.
@@ -89,6 +89,11 @@ impl Log {
     /// From the first to the last request, in whole seconds, at least one.
     pub fn span_secs(&self) -> f64 {
         self.all.seconds.len().max(1) as f64
+    }
+
+    /// What is odd about the gaps between its requests; of a log without a common clock nothing.
+    pub fn gaps(&self) -> Gaps {
+        self.spacing.gaps()
     }
 
     /// Requests of conversations in each second.

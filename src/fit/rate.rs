@@ -70,6 +70,9 @@ impl Rate {
         let mut rates = Vec::new();
         for _ in 0..ROUNDS {
             rates = drawn_in(seconds, bunching.with(noise));
+            if !tells_gaps(seconds, bunching) {
+                break;
+            }
             let gapped: Vec<f64> = rates.iter().map(|rate| rate * bunching.by_gaps).collect();
             noise = Noise::measure(&gapped, TEN, &gaps(cv));
             let wanted = 1.0 + (target.one - dispersion(&rates) - bunching.noise.one) / bunching.by_gaps;
@@ -130,6 +133,9 @@ impl Rate {
 
     /// The variation of gaps that, with the curve and what is around it, disperses single seconds as recorded.
     fn gaps_of(&self, counts: &[u32]) -> f64 {
+        if !tells_gaps(counts, Bunching::NONE) {
+            return 1.0;
+        }
         let mean = mean(counts);
         let curve = dispersion(&self.rates) / mean.max(1e-9) + 1.0;
         let drift = self.drift.map_or(1.0, |(_, _, sigma)| libm::exp(sigma * sigma));
@@ -200,6 +206,11 @@ fn minutes(counts: &[u32], every_secs: f64) -> (Vec<f64>, f64) {
     (bins.iter().map(|(count, secs)| mean + kept * (count / secs - mean)).collect(), every_secs)
 }
 
+/// Whether the dispersion of single seconds tells of the gaps, and not of chance.
+fn tells_gaps(seconds: &[u32], bunching: Bunching) -> bool {
+    seconds.len() >= SECONDS_MIN && mean(seconds) * seconds.len() as f64 * bunching.by_gaps >= PLACED_MIN
+}
+
 /// Requests per second.
 fn mean(counts: &[u32]) -> f64 {
     counts.iter().map(|count| f64::from(*count)).sum::<f64>() / counts.len().max(1) as f64
@@ -230,5 +241,9 @@ const FINE_SECS: f64 = 172_800.0;
 /// Rounds of drawing the curve in, measuring what gaps cause and choosing gaps.
 const ROUNDS: usize = 8;
 const CV_MIN: f64 = 0.05;
+
+/// Of fewer seconds than these, or fewer arrivals that gaps place, gaps are taken to be Poisson ones.
+const SECONDS_MIN: usize = 60;
+const PLACED_MIN: f64 = 100.0;
 const CV_MAX: f64 = 50.0;
 const PHI_MAX: f64 = 0.999_9;

@@ -50,7 +50,9 @@ pub fn markdown(fit: &Fit, log: &Log, comparison: &Comparison, source: &str, plo
             ),
         );
     }
-    text.push_str("\n| Kolmogorov-Smirnov distance (one seed) | |\n|---|---:|\n");
+    if !comparison.distances.is_empty() {
+        text.push_str("\n| Kolmogorov-Smirnov distance (one seed) | |\n|---|---:|\n");
+    }
     for (name, distance) in &comparison.distances {
         put(&mut text, format_args!("| {name} | {distance:.4} |\n"));
     }
@@ -94,6 +96,9 @@ fn parameters(text: &mut String, fit: &Fit, log: &Log) {
                 "- The log's clock steps by {tick} s; requests were spread within each step, so what happens within it is not known.\n"
             ),
         );
+    }
+    if let Some(holes) = log.gaps().hole_warning() {
+        put(text, format_args!("- Silences are fitted as such; {holes}.\n"));
     }
     if log.all.failed > 0 {
         let failed = log.all.failed;

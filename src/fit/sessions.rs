@@ -198,6 +198,10 @@ pub fn why_not(conversations: &Conversations) -> Option<String> {
              what was said",
             restarts * 100.0
         )),
+        _ if figures.dropped as f64 > DROPPED_SHARE_MAX * figures.answered as f64 => Some(format!(
+            "{:.0} % of the tokens of answers come back in no later prompt, so prompts do not carry what was said",
+            100.0 * figures.dropped as f64 / figures.answered as f64
+        )),
         _ if !conversations.are_named() && (later as f64) < CHAINED_MIN * figures.output.total() as f64 => {
             Some("hardly any prompt goes on from one before".into())
         }
@@ -333,6 +337,10 @@ const GROUPS_MAX: u64 = 1_000_000;
 const RESTARTS_MIN: u64 = 3;
 const RESTARTS_SHARE_MIN: f64 = 0.001;
 const RESTARTS_SHARE_MAX: f64 = 0.05;
+
+/// Where more of what answers say comes back in no later prompt, as where answers are mostly reasoning, prompts that
+/// grow by whole answers would be too long.
+const DROPPED_SHARE_MAX: f64 = 0.5;
 
 /// Where the log names no conversations, so many requests at least go on from others.
 const CHAINED_MIN: f64 = 0.05;

@@ -13,10 +13,14 @@ use crate::client::lengths::Knots;
 pub fn scenario(fit: &Fit, log: &Log, source: &str) -> String {
     let mut text = format!(
         "# What does traffic like that of {source} cost, and how is it served?\n\n\
-         # Fitted by `tollgate fit` to {} requests ({} of them failed) in {} s.\n\n",
+         # Fitted by `tollgate fit` to {} requests ({} of them failed) {}.\n\n",
         log.all.rows,
         log.all.failed,
-        log.all.seconds.len()
+        if log.first.is_none() {
+            "of no common clock".into()
+        } else {
+            format!("in {} s", log.all.seconds.len())
+        }
     );
     let secs = if log.first.is_none() { 3600 } else { log.all.seconds.len() };
     put(&mut text, format_args!("duration = \"{secs}s\"\n\n"));

@@ -28,14 +28,19 @@ impl Gaps {
                  those of the requests"
             ));
         }
-        if self.holes > 0 {
-            let Gaps { longest_gap_s, longest_gap_at_s, holes, holes_s, .. } = self;
-            warnings.push(format!(
+        warnings.extend(self.hole_warning());
+        warnings
+    }
+
+    /// What to mind of its holes, where it has some.
+    pub fn hole_warning(&self) -> Option<String> {
+        let Gaps { longest_gap_s, longest_gap_at_s, holes, holes_s, .. } = self;
+        (*holes > 0).then(|| {
+            format!(
                 "gaps of a minute or more: {holes}, {holes_s:.0} s together, the longest {longest_gap_s:.0} s at \
                  {longest_gap_at_s:.0} s: if nothing was recorded there, the true rate is higher"
-            ));
-        }
-        warnings
+            )
+        })
     }
 }
 
