@@ -258,6 +258,33 @@ fn a_scenario_from_init_checks_and_plays_as_it_is() {
 }
 
 #[test]
+fn a_log_without_times_is_fitted_and_said_to_need_a_rate_and_its_conversations_are_checked() {
+    let folder = tempfile::tempdir().expect("there is room for files");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let turns =
+        |nth: u32| format!("{{\"t\": {nth}, \"type\": \"n\", \"in\": {}, \"out\": 5}}", 100 + nth * 50);
+    let requests = (0..4).map(turns).collect::<Vec<_>>().join(",");
+    std::fs::create_dir(path("log")).expect("there is room for files");
+    for name in ["1", "2"] {
+        let text = format!("{{\"id\": \"{name}\", \"block_size\": 64, \"requests\": [{requests}]}}");
+        std::fs::write(path(&format!("log/{name}.json")), text).expect("there is room for files");
+    }
+    let (log, scenario) = (path("log"), path("fitted.toml"));
+    let fitted = tollgate(&["fit", &log, "-o", &scenario, "--seeds", "1"]);
+    let said = text(&fitted.stderr);
+    assert!(
+        code(&fitted) == 0 && said.contains("does not tell when its conversations begin beside"),
+        "{said}"
+    );
+    assert!(!said.contains("recorded"), "what was fitted needs no other kind of session: {said}");
+    let checked = text(&tollgate(&["check", &scenario]).stdout);
+    assert!(
+        checked.contains("about 14,400 requests, all turns of conversations that begin counted\n"),
+        "{checked}"
+    );
+}
+
+#[test]
 fn the_schema_is_json_and_knows_every_kind() {
     let schema: serde_json::Value =
         serde_json::from_slice(&tollgate(&["schema"]).stdout).expect("the schema is JSON");

@@ -246,6 +246,7 @@ fn what_is_wrong_in_a_document_is_named_with_its_place() {
         (CONVERSATION.replace("33.0", "-33.0"), "t = -33 of the request at t = -33 is no number of seconds"),
         (CONVERSATION.replace("\"in\": 200", "\"in\": -2"), ":7: invalid value: integer `-2`"),
         ("[{\"conversations\": []}]".into(), ":1: it is one JSON list"),
+        ("{\"messages\": []}".into(), "holds the texts of conversations, name it in a class's session = { kind = \"scripted\""),
         ("{\"id\": 1,".into(), ":1: EOF while parsing"),
         ("0,1,1,Gamma,1,1\n0,1,1,Gamma,1,1\n".into(), ":2: the window does not begin after the one before it"),
         ("0,1,1,Gamma,1,1\n600,1,1,Pareto,1,1\n".into(), ":2: 'Pareto' is no family of gaps; there are: Gamma, Weibull"),

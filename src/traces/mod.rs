@@ -179,8 +179,19 @@ fn find_layout(file: &Path, mapping: &Mapping) -> Result<Layout> {
     if form == Form::Table && servegen::is_client(&names) {
         return Err(at_line(file, 1, CLIENTS.into()));
     }
-    mapping.layout(form, &names).map_err(|what| at_line(file, 1, what))
+    let what = match mapping.layout(form, &names) {
+        Ok(layout) => return Ok(layout),
+        Err(what) => what,
+    };
+    let has_texts = TEXTS.iter().any(|key| names.iter().any(|name| name == key));
+    Err(at_line(file, 1, if has_texts { format!("{what}; {SCRIPTED}") } else { what }))
 }
+
+/// Keys of files of texts.
+const TEXTS: [&str; 3] = ["conversations", "messages", "prompt"];
+
+const SCRIPTED: &str = "where it holds the texts of conversations, name it in a class's \
+                        session = { kind = \"scripted\", file = …, think = … }";
 
 /// What a log of ServeGen's is instead of one of requests.
 const CLIENTS: &str = "ServeGen's clients are rates and no requests, so there is nothing to replay or to fit; \
@@ -195,8 +206,8 @@ fn sniff(path: &Path) -> Result<Form> {
     let wrong = match text {
         [] => "it is empty; a log has a line for each request",
         [b'[', ..] => {
-            "it is one JSON list; write a line for each object, such as with `jq -c '.[]'`, or where it holds the texts of \
-             conversations, name it in a class's session = { kind = \"scripted\", file = …, think = … }"
+            let what = "it is one JSON list; write a line for each object, such as with `jq -c '.[]'`";
+            return Err(at_line(path, 1, format!("{what}; {SCRIPTED}")));
         }
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             "it is UTF-16; write it in UTF-8, such as with `iconv -f utf-16`"
