@@ -279,7 +279,7 @@ fn a_log_without_times_is_fitted_and_said_to_need_a_rate_and_its_conversations_a
     assert!(!said.contains("recorded"), "what was fitted needs no other kind of session: {said}");
     let checked = text(&tollgate(&["check", &scenario]).stdout);
     assert!(
-        checked.contains("about 14,400 requests, all turns of conversations that begin counted\n"),
+        checked.contains("about 14,400 requests, with turns that would come after its end\n"),
         "{checked}"
     );
 }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use tollgate::error::{Error, ExitCode, Result};
+use tollgate::fit::Fit;
 use tollgate::fit::comparison::Comparison;
 use tollgate::fit::log::Log;
-use tollgate::fit::{Fit, report};
+use tollgate::fit::report::{self, ROWS_MIN};
 use tollgate::scenario::Scenario;
 use tollgate::traces::Trace;
 use tollgate::traces::layout::{Field, Mapping};
@@ -38,6 +39,9 @@ pub struct Args {
     /// Which column is what, such as --column input=prompt_tokens; once for each
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = column)]
     column: Vec<(Field, String)>,
+    /// Make classes of the so many tenants that send most, each with its own arrivals and lengths, and one of all others
+    #[arg(long, value_name = "COUNT", conflicts_with = "stats", value_parser = clap::value_parser!(u8).range(1..=20))]
+    tenants: Option<u8>,
     /// How often traffic is generated to compare it with the log: 20, or less for a log of more than 200,000 requests
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: Option<u32>,
@@ -64,7 +68,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let traces: Vec<Trace> =
         args.files.iter().map(|file| Trace::find(file, &mapping)).collect::<Result<_>>()?;
     let source = source(&args.files);
-    let log = Log::read(&traces)?;
+    let mut log = Log::read(&traces)?;
+    if let Some(most) = args.tenants {
+        part(&mut log, &traces, most, &source)?;
+    }
     let Some(fit) = Fit::of(&log) else {
         return Err(Error::usage(format!("every request of {source} failed; there are no lengths to fit")));
     };
@@ -78,19 +85,14 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         output::warn(&[format!(
             "{source} does not tell when {}: the scenario's rate of 1 per second and its duration of an hour stand in for \
              your own",
-            if fit.sessions.is_some() {
+            if fit.has_sessions() {
                 "its conversations begin beside each other"
             } else {
                 "its requests came"
             }
         )]);
     }
-    if log.all.rows < ROWS_MIN {
-        output::warn(&[format!(
-            "{source}: a fit to fewer requests than {ROWS_MIN} tells little; it has {}",
-            log.all.rows
-        )]);
-    }
+    output::warn(&scarce(&log, &source));
     if args.output.is_none() && args.report.is_none() {
         return Ok(ExitCode::Fine);
     }
@@ -110,6 +112,33 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::Fine)
+}
+
+/// Parts the log by its tenants, and says what that cannot do.
+fn part(log: &mut Log, traces: &[Trace], most: u8, source: &str) -> Result<()> {
+    if log.tenants.is_empty() {
+        return Err(Error::usage(format!(
+            "{source} does not tell who sent its requests; name the column that does with --column tenant=COLUMN, or leave \
+             out --tenants"
+        )));
+    }
+    log.part(traces, most.into())?;
+    let told = log.tenants.len();
+    if told < most.into() {
+        output::warn(&[format!("{source} tells {told} tenants apart, not {most}: each has a class")]);
+    }
+    Ok(())
+}
+
+/// What has too few requests.
+fn scarce(log: &Log, source: &str) -> Vec<String> {
+    let few = |rows: u64| rows < ROWS_MIN;
+    let told =
+        |who: &str, rows| format!("{who} has {rows} requests; a fit to fewer than {ROWS_MIN} tells little");
+    let whole = few(log.all.rows).then(|| told(source, log.all.rows));
+    let parts = log.parts.0.iter().filter(|part| whole.is_none() && few(part.log.all.rows));
+    let parts = parts.map(|part| told(&format!("{source}: the class '{}'", part.name), part.log.all.rows));
+    whole.iter().cloned().chain(parts).collect()
 }
 
 /// The log by its files' names.
@@ -137,13 +166,11 @@ fn column(text: &str) -> std::result::Result<(Field, String), String> {
     Ok((field, column.trim().into()))
 }
 
-/// Fewer requests than this show neither a rate nor a percentile.
-const ROWS_MIN: u64 = 300;
-
 /// Requests that are generated without being asked for by `--seeds`, about.
 const GENERATED_MAX: u64 = 4_000_000;
 
 const EXAMPLES: &str = "Example: tollgate fit requests.csv.gz -o traffic.toml --report fit-report
 Conversations:      sessions and blocks in the log become classes with a `session`: turns, pauses, growing prompts
+Large customers:    tollgate fit spend-log.jsonl --tenants 5 -o traffic.toml (who sent what, by --column tenant=api_key)
 Figures only:       tollgate fit --stats requests.csv.gz conversations/
 A log of your own:  tollgate fit log.jsonl --column time=ts --column input=usage.in --column output=usage.out -o traffic.toml";

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::conversations::Figures;
 use super::counts::{Spread, peak_minute};
 use super::length::{Histogram, rank_correlation};
-use super::log::Log;
+use super::log::{Log, Requests};
+use super::parts::Part;
 use super::played::Played;
 use crate::error::Result;
 use crate::scenario::Scenario;
@@ -25,6 +26,23 @@ pub struct Comparison {
     pub distances: Vec<(&'static str, f64)>,
     /// The traffic of the first seed.
     pub sample: Log,
+    /// The parts of a log that is parted by its tenants.
+    pub parts: Vec<Apart>,
+}
+
+/// A part of a log, and what its classes give: the mean over all seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Apart {
+    pub name: String,
+    pub real: Shape,
+    pub generated: Shape,
+}
+
+impl Apart {
+    /// Figures that miss their bounds, by name; see [`bound`].
+    pub fn misses(&self) -> Vec<&'static str> {
+        misses(&self.real, &self.generated)
+    }
 }
 
 impl Comparison {
@@ -32,28 +50,44 @@ impl Comparison {
     pub fn of(log: &Log, scenario: &Scenario, seeds: u32) -> Result<Comparison> {
         let (mut scenario, seeds) = (scenario.clone(), seeds.max(1));
         let (mut generated, mut sample) = (Shape::default(), None);
+        let apart =
+            |(part, real): (&Part, Shape)| Apart { name: part.name.clone(), real, ..Apart::default() };
+        let mut parts: Vec<Apart> = log.parts.0.iter().zip(Shape::of_parts(log)).map(apart).collect();
         for seed in 1..=seeds {
             scenario.seed = seed;
             let mut played = Played::new(&scenario, log);
-            let mut traffic = Log::generated(&mut played, log.all.seconds.len())?;
+            let mut traffic = Log::generated_in(&mut played, log.all.seconds.len(), parts.len())?;
             traffic.recent_tokens = Some(played.recent_tokens());
             generated.add(&Shape::of(&traffic));
+            for (part, shape) in parts.iter_mut().zip(Shape::of_parts(&traffic)) {
+                part.generated.add(&shape);
+            }
             sample.get_or_insert(traffic);
         }
         let (sample, mut real) = (sample.unwrap_or_default(), Shape::of(log));
-        real.0.retain(|(name, _)| generated.get(name).is_some());
-        generated.0.retain(|(name, _)| real.get(name).is_some());
+        retain_common(&mut real, &mut generated);
+        parts.iter_mut().for_each(|part| retain_common(&mut part.real, &mut part.generated));
         let distances = distances(log, &sample);
-        Ok(Comparison { real, generated, seeds, distances, sample })
+        Ok(Comparison { real, generated, seeds, distances, sample, parts })
     }
 
     /// Figures that miss their bounds, by name; see [`bound`].
     pub fn misses(&self) -> Vec<&'static str> {
-        let pairs = self.real.figures().iter().zip(self.generated.figures());
-        let missed =
-            pairs.filter(|((name, real), (_, generated))| (real - generated).abs() > bound(name, *real));
-        missed.map(|((name, _), _)| *name).collect()
+        misses(&self.real, &self.generated)
     }
+}
+
+fn misses(real: &Shape, generated: &Shape) -> Vec<&'static str> {
+    let is_missed = |(name, real): &&(&'static str, f64)| {
+        generated.get(name).is_some_and(|generated| (real - generated).abs() > bound(name, *real))
+    };
+    real.figures().iter().filter(is_missed).map(|(name, _)| *name).collect()
+}
+
+/// Figures that one of them lacks are not compared.
+fn retain_common(real: &mut Shape, generated: &mut Shape) {
+    real.0.retain(|(name, _)| generated.get(name).is_some());
+    generated.0.retain(|(name, _)| real.get(name).is_some());
 }
 
 /// By how much a figure may miss what was recorded: percentiles of the lengths of all requests by 5 % (and a token),
@@ -116,6 +150,21 @@ impl Shape {
             ]);
         }
         shape
+    }
+
+    /// The figures that each part of a log tells, with its share of the whole.
+    fn of_parts(log: &Log) -> impl Iterator<Item = Shape> {
+        let tokens = |of: &Requests| (of.input.sum() + of.output.sum()) as f64;
+        let (rows, all_tokens) = (log.all.rows.max(1) as f64, tokens(&log.all).max(1.0));
+        log.parts.0.iter().map(move |part| {
+            let (all, mut shape) = (&part.log.all, Shape::of(&part.log));
+            let shares = [
+                ("share of all requests", all.rows as f64 / rows),
+                ("share of all tokens", tokens(all) / all_tokens),
+            ];
+            shape.0.splice(1..1, shares);
+            shape
+        })
     }
 
     /// Every figure with its name.

@@ -7,6 +7,8 @@ use rustc_hash::FxHashMap;
 
 use super::conversations::Conversations;
 use super::length::Histogram;
+use super::parts::Parts;
+use super::tenants::Sent;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
 use crate::traces::layout::Reading;
@@ -29,8 +31,10 @@ pub struct Log {
     /// Conversations that begin in each second from the first request on.
     pub begun: Vec<u32>,
     pub conversations: Conversations,
-    /// Requests of each tenant.
-    pub tenants: BTreeMap<u64, u64>,
+    /// What each tenant sent.
+    pub tenants: BTreeMap<u64, Sent>,
+    /// The same requests, parted by who sent them; empty where they are one.
+    pub parts: Parts,
     /// Prompt tokens that were seen in the [`RECENT`] time before; none where the log does not tell.
     pub recent_tokens: Option<u64>,
     /// Milliseconds from requests to their whole answers.
@@ -80,10 +84,21 @@ impl Log {
 
     /// Traffic that was generated, so many seconds of it counted from the first.
     pub fn generated(records: &mut dyn Records, seconds: usize) -> Result<Log> {
+        Log::generated_in(records, seconds, 0)
+    }
+
+    /// Generated traffic of so many parts: a request's tenant is the place of its part.
+    pub fn generated_in(records: &mut dyn Records, seconds: usize, parts: usize) -> Result<Log> {
         let mut log = Log { first: (seconds > 0).then_some(0), is_unaligned: seconds == 0, ..Log::default() };
+        log.parts = Parts::numbered(&log, parts);
         log.take(records)?;
         log.end(seconds);
         Ok(log)
+    }
+
+    /// A log on the same clock without requests.
+    pub(super) fn empty(&self) -> Log {
+        Log { first: self.first, is_unaligned: self.is_unaligned, ..Log::default() }
     }
 
     /// From the first to the last request, in whole seconds, at least one.
@@ -101,6 +116,22 @@ impl Log {
         self.all.seconds.iter().zip(&self.alone.seconds).map(|(all, alone)| all - alone).collect()
     }
 
+    /// Parts the log by its tenants: the so many that sent most, and all others together. Reads it once more.
+    pub fn part(&mut self, traces: &[Trace], most: usize) -> Result<()> {
+        let mut parts = Parts::largest(self, most);
+        let mut record = Record::default();
+        for trace in traces {
+            let mut records = trace.sorted()?;
+            while records.read(&mut record)? {
+                parts.add(&record)?;
+            }
+        }
+        parts.name(traces)?;
+        parts.end(self);
+        self.parts = parts;
+        Ok(())
+    }
+
     fn take(&mut self, records: &mut dyn Records) -> Result<()> {
         let mut record = Record::default();
         while records.read(&mut record)? {
@@ -109,10 +140,11 @@ impl Log {
         Ok(())
     }
 
-    fn add(&mut self, record: &Record) -> Result<()> {
+    /// Takes a request that comes after those before it.
+    pub(super) fn add(&mut self, record: &Record) -> Result<()> {
         let second = record.at.filter(|_| !self.is_unaligned).map(|at| self.clock(at)).transpose()?;
         if let Some(tenant) = record.tenant {
-            *self.tenants.entry(tenant).or_default() += 1;
+            self.tenants.entry(tenant).or_default().add(record);
         }
         let (shared, leading) = self.share(record);
         if let Some(took) = record.took.filter(|_| !record.is_failed) {
@@ -130,7 +162,7 @@ impl Log {
         if !record.is_failed {
             self.see(record);
         }
-        Ok(())
+        self.parts.add(record)
     }
 
     /// The second in which a request comes, counted from the first.
@@ -192,12 +224,30 @@ impl Log {
         for counts in [&mut self.all.seconds, &mut self.alone.seconds, &mut self.begun] {
             counts.resize(seconds, 0);
         }
+        self.parts.0.iter_mut().for_each(|part| part.log.end(seconds));
+    }
+
+    /// All requests of a part of `whole` are there: it lasts as long, and its ticks are spread as widely.
+    pub(super) fn end_within(&mut self, whole: &Log) {
+        self.seen = FxHashMap::default();
+        self.end(0);
+        whole.tick_secs.into_iter().for_each(|step| self.spread_by(step));
+        let seconds = whole.all.seconds.len();
+        for counts in [&mut self.all.seconds, &mut self.alone.seconds, &mut self.begun] {
+            let beyond: u32 = counts.drain(seconds.min(counts.len())..).sum();
+            counts.resize(seconds, 0);
+            counts.last_mut().into_iter().for_each(|last| *last += beyond);
+        }
     }
 
     /// Where most requests share their time with another and all times are steps of several seconds, each is put
     /// anywhere within its step.
     fn spread(&mut self) {
-        let Some(step) = self.spacing.gaps().tick_s.filter(|tick| *tick >= COARSE_SECS) else { return };
+        let step = self.spacing.gaps().tick_s.filter(|tick| *tick >= COARSE_SECS);
+        step.into_iter().for_each(|step| self.spread_by(step));
+    }
+
+    fn spread_by(&mut self, step: f64) {
         let turns = spread(&self.turns(), step, 0);
         self.alone.seconds = spread(&self.alone.seconds, step, 1);
         self.begun = spread(&self.begun, step, 2);

@@ -11,6 +11,7 @@ pub mod conversations;
 pub mod counts;
 pub mod length;
 pub mod log;
+pub mod parts;
 pub mod played;
 pub mod prefix;
 pub mod rate;
@@ -33,6 +34,8 @@ pub struct Fit {
     /// Requests that come one by one.
     pub single: Option<Single>,
     pub sessions: Option<Sessions>,
+    /// In place of both, what the traffic of each of the log's parts is like.
+    pub parts: Vec<Fit>,
 }
 
 /// Requests that are of no conversation, or are fitted as such.
@@ -50,15 +53,23 @@ pub struct Single {
 impl Fit {
     /// None for a log in which every request failed.
     pub fn of(log: &Log) -> Option<Fit> {
-        let sessions = Sessions::fit(log);
-        let single = Single::fit(if sessions.is_some() { &log.alone } else { &log.all }, log.first);
-        (single.is_some() || sessions.is_some()).then_some(Fit { single, sessions })
+        if log.parts.0.is_empty() {
+            return Fit::whole(log, Sessions::fit(log));
+        }
+        let one = |log: &Log| Fit::whole(log, Sessions::fit_as_one(log));
+        let parts = log.parts.0.iter().map(|part| one(&part.log)).collect::<Option<_>>()?;
+        Some(Fit { single: None, sessions: None, parts })
     }
 
     /// A scenario with this traffic, that `check` accepts; `log` and `source` are told in its comments. The endpoint
     /// stands in until the user's own is written there.
     pub fn scenario(&self, log: &Log, source: &str) -> String {
         told::scenario(self, log, source)
+    }
+
+    fn whole(log: &Log, sessions: Option<Sessions>) -> Option<Fit> {
+        let single = Single::fit(if sessions.is_some() { &log.alone } else { &log.all }, log.first);
+        (single.is_some() || sessions.is_some()).then_some(Fit { single, sessions, parts: Vec::new() })
     }
 }
 

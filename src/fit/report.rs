@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::comparison::{Comparison, bound};
+use super::comparison::{Comparison, Shape, bound};
 use super::conversations::Figures;
 use super::length::Histogram;
 use super::log::Log;
@@ -26,30 +26,9 @@ pub fn write(fit: &Fit, log: &Log, comparison: &Comparison, source: &str) -> Res
 /// What the fit is, and how near generated traffic comes to the log.
 pub fn markdown(fit: &Fit, log: &Log, comparison: &Comparison, source: &str, plots: &[&str]) -> String {
     let mut text = format!("# How well the fit fits {source}\n\n");
-    let misses = comparison.misses();
-    let seeds = comparison.seeds;
-    let verdict = if misses.is_empty() {
-        format!("Traffic generated from the fit (mean over {seeds} seeds) is within every bound.")
-    } else {
-        format!("This log resists the fit in: {}.", misses.join("; "))
-    };
-    put(
-        &mut text,
-        format_args!("{verdict}\n\n| figure | recorded | generated | difference |\n|---|---:|---:|---:|\n"),
-    );
-    for (name, real) in comparison.real.figures() {
-        let generated = comparison.generated.get(name).unwrap_or_default();
-        let mark = if (real - generated).abs() > bound(name, *real) { " (!)" } else { "" };
-        put(
-            &mut text,
-            format_args!(
-                "| {name} | {} | {} | {}{mark} |\n",
-                number(*real),
-                number(generated),
-                difference(name, *real, generated)
-            ),
-        );
-    }
+    let verdict = verdict(comparison);
+    put(&mut text, format_args!("{verdict}\n"));
+    figures(&mut text, &comparison.real, &comparison.generated);
     if !comparison.distances.is_empty() {
         text.push_str("\n| Kolmogorov-Smirnov distance (one seed) | |\n|---|---:|\n");
     }
@@ -60,7 +39,8 @@ pub fn markdown(fit: &Fit, log: &Log, comparison: &Comparison, source: &str, plo
         "\nBounds: percentiles of all prompts and answers 5 %, the shared part 3 points (within 5 min: 5 points), the rank correlation 0.05, \
          all else 15 %; (!) is beyond.\n\n## The fit\n\n",
     );
-    parameters(&mut text, fit, log);
+    parameters(&mut text, fit, log, None);
+    apart(&mut text, fit, log, comparison);
     if fit.sessions.is_some() {
         percentiles_table(&mut text, log, &comparison.sample);
     }
@@ -71,7 +51,78 @@ pub fn markdown(fit: &Fit, log: &Log, comparison: &Comparison, source: &str, plo
     text
 }
 
-fn parameters(text: &mut String, fit: &Fit, log: &Log) {
+fn verdict(comparison: &Comparison) -> String {
+    let (misses, seeds) = (comparison.misses(), comparison.seeds);
+    let missing = comparison.parts.iter().filter(|part| !part.misses().is_empty());
+    let missing: Vec<&str> = missing.map(|part| &*part.name).collect();
+    let whole = match &misses[..] {
+        [] if missing.is_empty() => {
+            return format!(
+                "Traffic generated from the fit (mean over {seeds} seeds) is within every bound."
+            );
+        }
+        [] => format!("All traffic generated from the fit (mean over {seeds} seeds) is within every bound"),
+        misses => format!("This log resists the fit in: {}", misses.join("; ")),
+    };
+    match &missing[..] {
+        [] => format!("{whole}."),
+        missing => {
+            format!("{whole}. Of its classes, these miss a bound (see below): {}.", missing.join("; "))
+        }
+    }
+}
+
+/// The figures of both sides, a line each.
+fn figures(text: &mut String, real: &Shape, generated: &Shape) {
+    text.push_str("\n| figure | recorded | generated | difference |\n|---|---:|---:|---:|\n");
+    for (name, real) in real.figures() {
+        let generated = generated.get(name).unwrap_or_default();
+        let mark = if (real - generated).abs() > bound(name, *real) { " (!)" } else { "" };
+        put(
+            text,
+            format_args!(
+                "| {name} | {} | {} | {}{mark} |\n",
+                number(*real),
+                number(generated),
+                difference(name, *real, generated)
+            ),
+        );
+    }
+}
+
+/// Each part of a log that is parted by its tenants: its fit, and how near its classes come.
+fn apart(text: &mut String, fit: &Fit, log: &Log, comparison: &Comparison) {
+    let parts = log.parts.0.iter().zip(&fit.parts).zip(&comparison.parts);
+    let apart: u64 = log.parts.0.iter().map(|part| part.log.all.rows).sum();
+    if apart > 0 && apart < log.all.rows {
+        let rest = log.all.rows - apart;
+        put(
+            text,
+            format_args!("- {rest} requests of others, none of which was answered, are in no class.\n"),
+        );
+    }
+    for ((part, fit), compared) in parts {
+        put(text, format_args!("\n### {}\n\n", part.name));
+        if part.log.all.rows < ROWS_MIN {
+            put(
+                text,
+                format_args!(
+                    "- {} requests tell little; fewer `--tenants` leave them to the others.\n",
+                    part.log.all.rows
+                ),
+            );
+        }
+        parameters(text, fit, &part.log, Some(&part.name));
+        let misses = compared.misses();
+        if !misses.is_empty() {
+            put(text, format_args!("- Resists the fit in: {}.\n", misses.join("; ")));
+        }
+        figures(text, &compared.real, &compared.generated);
+    }
+}
+
+/// What the fit is; `class` is what its conversations are called where they are one class by another name.
+fn parameters(text: &mut String, fit: &Fit, log: &Log, class: Option<&str>) {
     if let Some(sessions) = &fit.sessions {
         told_rate(text, sessions.rate.as_ref(), "conversations");
         put(text, format_args!("- Conversations: {}, ", log.conversations.count()));
@@ -80,7 +131,7 @@ fn parameters(text: &mut String, fit: &Fit, log: &Log) {
             false => "told by prompts that begin with all whole blocks of an earlier one.\n",
         });
         let all = sessions.parts.iter().map(|part| part.count).sum();
-        sessions.parts.iter().for_each(|part| told_part(text, part, all));
+        sessions.parts.iter().for_each(|part| told_part(text, class.unwrap_or(part.name), part, all));
         if log.conversations.are_pauses_from_start() {
             text.push_str(
                 "- Pauses are from start to start: the log does not tell when answers were there.\n",
@@ -160,9 +211,9 @@ fn told_rate(text: &mut String, rate: Option<&Rate>, what: &str) {
     }
 }
 
-fn told_part(text: &mut String, part: &Part, all: u64) {
+fn told_part(text: &mut String, name: &str, part: &Part, all: u64) {
     let (figures, share) = (&part.figures, 100.0 * part.count as f64 / all as f64);
-    put(text, format_args!("- Class {}: {share:.1} % of them", part.name));
+    put(text, format_args!("- Class {name}: {share:.1} % of them"));
     if !part.is_single() {
         put(text, format_args!(", {:.1} turns on average", figures.turns.mean()));
     }
@@ -238,6 +289,9 @@ fn tenants(text: &mut String, log: &Log) {
             tenants.count, tenants.sigma
         ),
     );
+    if log.parts.0.is_empty() {
+        text.push_str("\nHere they come as one; `--tenants 5` makes classes of the five largest, the others together.\n");
+    }
 }
 
 fn difference(name: &str, real: f64, generated: f64) -> String {
@@ -289,6 +343,9 @@ fn percentiles(lengths: &Histogram) -> Vec<(f64, f64)> {
 fn put(text: &mut String, what: std::fmt::Arguments) {
     text.write_fmt(what).expect("a String takes all that is written");
 }
+
+/// Fewer requests than this show neither a rate nor a percentile.
+pub const ROWS_MIN: u64 = 300;
 
 /// Points of the rate's line, about.
 const POINTS: usize = 300;

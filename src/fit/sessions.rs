@@ -57,22 +57,26 @@ pub struct Compaction {
 impl Sessions {
     /// None where the log has no conversations of several turns, or their prompts do not carry what was said.
     pub fn fit(log: &Log) -> Option<Sessions> {
-        let conversations = &log.conversations;
-        if why_not(conversations).is_some() {
-            return None;
-        }
-        let mut all: Vec<&Talk> = conversations.all().collect();
-        all.sort_by_key(|talk| talk.turns.len());
+        let all = in_order(&log.conversations)?;
         let (single, several) = all.split_at(all.partition_point(|talk| talk.turns.len() == 1));
         let until = until(&all, log.all.seconds.len());
         let short_turns = middle(several.iter().filter(|talk| talk.is_early(until)));
         let (short, long) = several.split_at(several.partition_point(|talk| talk.turns.len() <= short_turns));
         let long_name = if short.is_empty() { "conversations" } else { "long-conversations" };
         let parts = [("one-turn", single), ("short-conversations", short), (long_name, long)];
-        let parts: Vec<Part> =
-            parts.into_iter().filter_map(|(name, of)| Part::fit(name, of, until)).collect();
+        Some(Sessions::of(log, &parts, until))
+    }
+
+    /// The same in one class, those of one turn included.
+    pub fn fit_as_one(log: &Log) -> Option<Sessions> {
+        let all = in_order(&log.conversations)?;
+        Some(Sessions::of(log, &[("conversations", &all)], until(&all, log.all.seconds.len())))
+    }
+
+    fn of(log: &Log, parts: &[(&'static str, &[&Talk])], until: usize) -> Sessions {
+        let parts: Vec<Part> = parts.iter().filter_map(|(name, of)| Part::fit(name, of, until)).collect();
         let rate = log.first.map(|first| begin(log, first, &parts));
-        Some(Sessions { rate, parts })
+        Sessions { rate, parts }
     }
 }
 
@@ -184,6 +188,16 @@ fn mean_prompt(conversations: &[Vec<(u32, u32)>], compaction: Compaction) -> f64
         }
     }
     sum / prompts.max(1) as f64
+}
+
+/// Conversations by their turns; none where they are not fitted as such.
+fn in_order(conversations: &Conversations) -> Option<Vec<&Talk>> {
+    if why_not(conversations).is_some() {
+        return None;
+    }
+    let mut all: Vec<&Talk> = conversations.all().collect();
+    all.sort_by_key(|talk| talk.turns.len());
+    Some(all)
 }
 
 /// Why the requests of a log's conversations are fitted one by one, where there are conversations.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::traces::Record;
+
 /// The skew of tenants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tenants {
@@ -12,13 +14,28 @@ pub struct Tenants {
     pub sigma: f64,
 }
 
+/// What one of them sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sent {
+    /// Failed ones included.
+    pub requests: u64,
+    pub answered: u64,
+}
+
+impl Sent {
+    pub fn add(&mut self, record: &Record) {
+        self.requests += 1;
+        self.answered += u64::from(!record.is_failed);
+    }
+}
+
 impl Tenants {
-    /// Of the requests of each; none where there are not several.
-    pub fn of(requests: &BTreeMap<u64, u64>) -> Option<Tenants> {
-        if requests.len() < 2 {
+    /// Of what each sent; none where there are not several.
+    pub fn of(sent: &BTreeMap<u64, Sent>) -> Option<Tenants> {
+        if sent.len() < 2 {
             return None;
         }
-        let mut volumes: Vec<u64> = requests.values().copied().collect();
+        let mut volumes: Vec<u64> = sent.values().map(|sent| sent.requests).collect();
         volumes.sort_unstable_by(|a, b| b.cmp(a));
         let all: u64 = volumes.iter().sum();
         let top = |count| volumes.iter().take(count).sum::<u64>() as f64 / all as f64;
@@ -35,11 +52,11 @@ mod tests {
 
     #[test]
     fn the_largest_come_first_and_the_spread_is_of_logarithms() {
-        let requests = BTreeMap::from([(7, 1), (3, 100), (9, 10)]);
-        let found = Tenants::of(&requests).unwrap();
+        let sent = |requests| Sent { requests, answered: 0 };
+        let found = Tenants::of(&BTreeMap::from([(7, sent(1)), (3, sent(100)), (9, sent(10))])).unwrap();
         assert_eq!((found.count, found.top), (3, [100.0 / 111.0, 1.0, 1.0]));
         // ln 1, ln 10, ln 100: ln 10 apart, so the variance is ln²10 · 2/3.
         assert!((found.sigma - 10f64.ln() * (2.0f64 / 3.0).sqrt()).abs() < 1e-12, "{}", found.sigma);
-        assert_eq!(Tenants::of(&BTreeMap::from([(7, 5)])), None);
+        assert_eq!(Tenants::of(&BTreeMap::from([(7, sent(5))])), None);
     }
 }

@@ -7,7 +7,7 @@ use super::log::Log;
 use super::rate::Rate;
 use super::sessions::{Part, Sessions};
 use super::tenants::Tenants;
-use super::{Fit, Single};
+use super::{Fit, Single, parts};
 use crate::client::lengths::Knots;
 
 pub fn scenario(fit: &Fit, log: &Log, source: &str) -> String {
@@ -29,10 +29,11 @@ pub fn scenario(fit: &Fit, log: &Log, source: &str) -> String {
             &mut text,
             format_args!(
                 "# The log tells {} tenants apart: the largest sends {:.1} % of all requests, the standard deviation of the\n\
-                 # logarithm of what they send is {:.2}. Here they come as one.\n",
+                 # logarithm of what they send is {:.2}. {}\n",
                 tenants.count,
                 tenants.top[0] * 100.0,
-                tenants.sigma
+                tenants.sigma,
+                if fit.parts.is_empty() { AS_ONE } else { APART }
             ),
         );
     }
@@ -40,19 +41,38 @@ pub fn scenario(fit: &Fit, log: &Log, source: &str) -> String {
         conversations(&mut text, sessions, log);
     }
     if let Some(requests) = &fit.single {
-        single(&mut text, requests, fit.sessions.is_some());
+        let is_beside = fit.sessions.is_some();
+        if !is_beside {
+            arrivals(&mut text, "arrivals", requests.rate.as_ref(), "requests come");
+        }
+        single(&mut text, if is_beside { "without-conversation" } else { "fitted" }, requests, is_beside);
+    }
+    for (part, fit) in log.parts.0.iter().zip(&fit.parts) {
+        apart(&mut text, part, fit);
     }
     text.push_str(ENDPOINT);
     text
 }
 
-/// Requests one by one: the only class, or one beside conversations with arrivals of its own.
-fn single(text: &mut String, single: &Single, is_beside: bool) {
-    if !is_beside {
-        arrivals(text, "arrivals", single.rate.as_ref(), "requests come");
+/// The classes of one part of a log, each with arrivals of its own.
+fn apart(text: &mut String, part: &parts::Part, fit: &Fit) {
+    for conversations in fit.sessions.iter().flat_map(|sessions| &sessions.parts) {
+        start_to_start(text, &part.log);
+        put(text, format_args!("[[classes]]\nname = {}\n", quoted(&part.name)));
+        session(text, conversations);
+        let rate = fit.sessions.as_ref().and_then(|sessions| sessions.rate.as_ref());
+        text.push('\n');
+        arrivals(text, "classes.arrivals", rate, "conversations begin");
     }
-    let name = if is_beside { "without-conversation" } else { "fitted" };
-    put(text, format_args!("[[classes]]\nname = \"{name}\"\n"));
+    if let Some(requests) = &fit.single {
+        let name = if fit.sessions.is_some() { part.alone() } else { part.name.clone() };
+        single(text, &name, requests, true);
+    }
+}
+
+/// Requests one by one, with arrivals of their own or the scenario's.
+fn single(text: &mut String, name: &str, single: &Single, has_arrivals: bool) {
+    put(text, format_args!("[[classes]]\nname = {}\n", quoted(name)));
     if let Some(correlation) = single.correlation {
         put(text, format_args!("length_correlation = {correlation}\n"));
     }
@@ -61,7 +81,7 @@ fn single(text: &mut String, single: &Single, is_beside: bool) {
     }
     lengths(text, "classes.input", &single.input);
     lengths(text, "classes.output", &single.output);
-    if is_beside {
+    if has_arrivals {
         text.push('\n');
         arrivals(text, "classes.arrivals", single.rate.as_ref(), "such requests come");
     }
@@ -70,12 +90,7 @@ fn single(text: &mut String, single: &Single, is_beside: bool) {
 /// A class for each part of the conversations, by shares of the arrivals at which conversations begin.
 fn conversations(text: &mut String, sessions: &Sessions, log: &Log) {
     text.push_str("# Each arrival begins a conversation; those of one turn are plain requests.\n");
-    if log.conversations.are_pauses_from_start() {
-        text.push_str(
-            "# The log does not tell when answers were there: pauses are from one request's start to the next one's, so\n\
-             # conversations last longer here by the time that answers take.\n",
-        );
-    }
+    start_to_start(text, log);
     arrivals(text, "arrivals", sessions.rate.as_ref(), "conversations begin");
     for part in &sessions.parts {
         put(text, format_args!("[[classes]]\nname = \"{}\"\nshare = {}\n", part.name, part.count));
@@ -85,6 +100,15 @@ fn conversations(text: &mut String, sessions: &Sessions, log: &Log) {
             session(text, part)
         }
         text.push('\n');
+    }
+}
+
+fn start_to_start(text: &mut String, log: &Log) {
+    if log.conversations.are_pauses_from_start() {
+        text.push_str(
+            "# The log does not tell when answers were there: pauses are from one request's start to the next one's, so\n\
+             # conversations last longer here by the time that answers take.\n",
+        );
     }
 }
 
@@ -210,7 +234,15 @@ fn put(text: &mut String, what: std::fmt::Arguments) {
     text.write_fmt(what).expect("a String takes all that is written");
 }
 
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 const WIDTH: usize = 110;
+
+const AS_ONE: &str = "Here they come as one; `--tenants 5` makes classes of the\n# five largest.";
+const APART: &str = "Those that send most are\n# classes of their own, with arrivals of their own.";
 
 /// Shares at which pauses are told.
 const PAUSES: [f64; 18] =

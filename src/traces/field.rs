@@ -23,8 +23,9 @@ pub struct Writer {
     ended: Option<i64>,
     /// A count of tokens that the line does not tell.
     lacks: Option<Field>,
-    /// Which of several fields told who sent it.
+    /// Which of several fields told who sent it, and how it is written there.
     tenant_rank: usize,
+    tenant: Vec<u8>,
     /// The request that the line's goes on from.
     parent: Option<u64>,
     /// The first request of the conversation of each that goes on from another.
@@ -41,6 +42,7 @@ impl Writer {
             ended: None,
             lacks: None,
             tenant_rank: usize::MAX,
+            tenant: Vec::new(),
             parent: None,
             roots: FxHashMap::default(),
             block_tokens: layout.block_tokens,
@@ -93,6 +95,7 @@ impl Writer {
             Field::Tenant => {
                 if let Some(tenant) = name(value).filter(|_| rank < self.tenant_rank) {
                     (record.tenant, self.tenant_rank) = (Some(tenant), rank);
+                    self.tell_tenant(value);
                 }
             }
             Field::Thought if is_empty => {}
@@ -102,6 +105,20 @@ impl Writer {
             Field::Took => record.took = Some(seconds(value)?),
         }
         Ok(())
+    }
+
+    /// How the sender of the line's request is written there; none where it does not tell.
+    pub fn tenant_name(&self) -> Option<&[u8]> {
+        (self.tenant_rank < usize::MAX).then_some(&self.tenant)
+    }
+
+    fn tell_tenant(&mut self, value: Value<'_>) {
+        self.tenant.clear();
+        match value {
+            Value::Number(number) => self.tenant.extend_from_slice(number.to_string().as_bytes()),
+            Value::Text(text) => self.tenant.extend_from_slice(text),
+            Value::Whole(whole) => self.tenant.extend_from_slice(decimal(whole, &mut [0; 20])),
+        }
     }
 
     /// What follows from all fields of a line together. The error is what it lacks: what failed need not tell tokens.

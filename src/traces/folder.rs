@@ -61,4 +61,8 @@ impl Records for Chain {
             self.current = Some(open(&file, &self.layout)?);
         }
     }
+
+    fn tenant_name(&self) -> Option<&[u8]> {
+        self.current.as_ref()?.tenant_name()
+    }
 }

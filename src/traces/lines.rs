@@ -106,6 +106,10 @@ impl Records for Lines {
         writer.end(record).map_err(|lacks| fail(way(lacks)))?;
         Ok(true)
     }
+
+    fn tenant_name(&self) -> Option<&[u8]> {
+        self.writer.tenant_name()
+    }
 }
 
 /// Calls `found` with the ways to all values of an object, with dots between their keys.

@@ -23,6 +23,7 @@ pub mod stats;
 mod table;
 pub mod tracelab;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,12 @@ pub struct Record {
 pub trait Records: Send {
     /// Reads the next record into `record`, whose memory it uses again; false where there is none.
     fn read(&mut self, record: &mut Record) -> Result<bool>;
+
+    /// How the log writes who sent the request that was read last; none where it does not tell, or only which are of
+    /// one sender.
+    fn tenant_name(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// A log whose layout is known: a file, or all files of a folder. It can be read again and again.
@@ -132,6 +139,17 @@ impl Trace {
             [file] => open(file, &self.layout),
             files => Ok(Box::new(folder::Chain::open(files.to_vec(), &self.layout))),
         }
+    }
+
+    /// How the log writes these tenants, of those that it tells by name. Reads until all are found.
+    pub fn tenant_names(&self, wanted: &BTreeSet<u64>) -> Result<BTreeMap<u64, String>> {
+        let (mut records, mut record, mut names) = (self.records()?, Record::default(), BTreeMap::new());
+        while names.len() < wanted.len() && records.read(&mut record)? {
+            let Some(tenant) = record.tenant.filter(|tenant| wanted.contains(tenant)) else { continue };
+            let Some(name) = records.tenant_name() else { break };
+            names.entry(tenant).or_insert_with(|| shown(name));
+        }
+        Ok(names)
     }
 
     /// Its records in order of time, those of one time in the file's order. A file that is not in order is sorted, in

@@ -63,6 +63,10 @@ impl Records for Rows {
         })?;
         Ok(true)
     }
+
+    fn tenant_name(&self) -> Option<&[u8]> {
+        self.writer.tenant_name()
+    }
 }
 
 /// Values have commas between, or where the line of names has none, semicolons or tabs.
