@@ -125,7 +125,9 @@ fn part(log: &mut Log, traces: &[Trace], most: u8, source: &str) -> Result<()> {
     log.part(traces, most.into())?;
     let told = log.tenants.len();
     if told < most.into() {
-        output::warn(&[format!("{source} tells {told} tenants apart, not {most}: each has a class")]);
+        output::warn(&[format!(
+            "{source} tells only {told} tenants apart, so there are no {most} to make classes of"
+        )]);
     }
     Ok(())
 }

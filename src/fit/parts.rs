@@ -117,3 +117,25 @@ const ALONE: &str = ", without conversation";
 /// Characters of a name that is told whole, and of the beginning of a longer one.
 const NAME_MAX: usize = 40;
 const KEY_SHOWN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_may_be_a_key_is_told_by_its_beginning() {
+        assert_eq!(short("sk-0123456789"), "sk-01234…");
+        assert_eq!(short(&"é".repeat(41)), format!("{}…", "é".repeat(8)));
+        assert_eq!(short(&"é".repeat(40)), "é".repeat(40));
+    }
+
+    #[test]
+    fn names_and_those_of_requests_beside_conversations_differ() {
+        let taken = ["a", "a, without conversation"].map(String::from);
+        assert_eq!(unlike(&taken, "a".into()), "a (2)");
+        assert_eq!(unlike(&taken, "b".into()), "b");
+        assert_eq!(unlike(&taken[..1], "a, without conversation".into()), "a, without conversation");
+        let alone = ["b, without conversation".to_string()];
+        assert_eq!(unlike(&alone, "b".into()), "b (2)", "its second class would have the other's name");
+    }
+}

@@ -103,12 +103,12 @@ fn apart(text: &mut String, fit: &Fit, log: &Log, comparison: &Comparison) {
     }
     for ((part, fit), compared) in parts {
         put(text, format_args!("\n### {}\n\n", part.name));
-        if part.log.all.rows < ROWS_MIN {
+        let rows = part.log.all.rows;
+        if rows < ROWS_MIN {
             put(
                 text,
                 format_args!(
-                    "- {} requests tell little; fewer `--tenants` leave them to the others.\n",
-                    part.log.all.rows
+                    "- Its requests are few ({rows}, less than {ROWS_MIN}), so the fit tells little.\n"
                 ),
             );
         }

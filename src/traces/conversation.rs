@@ -12,6 +12,7 @@
 //! that one answer starts begin within 15 ms of each other, and the next request comes 3.6 to 51 s after the last of
 //! them. Taken from t on, the last of each such group would be at work still when the conversation goes on.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -220,20 +221,35 @@ impl Answer {
 }
 
 /// The requests of a conversation, one after the other.
-pub struct Steps(std::vec::IntoIter<Record>);
+pub struct Steps {
+    records: std::vec::IntoIter<Record>,
+    models: BTreeMap<u64, String>,
+    /// Of the request that was read last.
+    model: Option<u64>,
+}
 
 impl Steps {
     pub fn open(path: &Path) -> Result<Steps> {
-        let records = Conversation::read(path)?.records().map_err(|what| at_line(path, 1, what))?;
-        Ok(Steps(records.into_iter()))
+        let conversation = Conversation::read(path)?;
+        let records = conversation.records().map_err(|what| at_line(path, 1, what))?.into_iter();
+        let steps = conversation.requests.into_iter();
+        let steps =
+            steps.flat_map(|mut step| step.requests.take().unwrap_or_default().into_iter().chain([step]));
+        let models = steps.map(|step| (hash(step.model.as_bytes()), step.model)).collect();
+        Ok(Steps { records, models, model: None })
     }
 }
 
 impl Records for Steps {
     fn read(&mut self, record: &mut Record) -> Result<bool> {
-        let next = self.0.next();
+        let next = self.records.next();
         let is_one = next.is_some();
         *record = next.unwrap_or_default();
+        self.model = record.tenant;
         Ok(is_one)
+    }
+
+    fn tenant_name(&self) -> Option<&[u8]> {
+        self.model.and_then(|model| self.models.get(&model)).map(String::as_bytes)
     }
 }

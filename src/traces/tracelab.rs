@@ -69,13 +69,20 @@ impl Tally {
 pub struct Rounds {
     text: Text,
     watch: Watch,
+    /// Who answered the call that was read last.
+    model: String,
     /// When each session's last answer was there.
     ends: BTreeMap<u64, i64>,
 }
 
 impl Rounds {
     pub fn open(path: &Path) -> Result<Rounds> {
-        Ok(Rounds { text: Text::open(path)?, watch: Watch::new(Clock::Any), ends: BTreeMap::new() })
+        Ok(Rounds {
+            text: Text::open(path)?,
+            watch: Watch::new(Clock::Any),
+            model: String::new(),
+            ends: BTreeMap::new(),
+        })
     }
 
     /// When a call was sent, with the last of its input, and when its answer was there.
@@ -123,7 +130,12 @@ impl Records for Rounds {
             follows_tool: Some(round.timing_events.iter().any(|event| event.event_type == TOOL_RESULT)),
             ..Record::default()
         };
+        self.model = round.model;
         Ok(true)
+    }
+
+    fn tenant_name(&self) -> Option<&[u8]> {
+        Some(self.model.as_bytes())
     }
 }
 
