@@ -39,7 +39,7 @@ pub struct Args {
     /// Which column is what, such as --column input=prompt_tokens; once for each
     #[arg(long, value_name = "FIELD=COLUMN", value_parser = column)]
     column: Vec<(Field, String)>,
-    /// Make classes of the so many tenants that send most, each with its own arrivals and lengths, and one of all others
+    /// Make classes of the so many tenants (keys, users, models) that send most, each with its own arrivals, lengths and conversations, and one of all others; without it all are one, and the report tells their shares
     #[arg(long, value_name = "COUNT", conflicts_with = "stats", value_parser = clap::value_parser!(u8).range(1..=20))]
     tenants: Option<u8>,
     /// How often traffic is generated to compare it with the log: 20, or less for a log of more than 200,000 requests
