@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use tollgate::client::arrivals::AnyArrivals;
 use tollgate::fit::Fit;
 use tollgate::fit::comparison::{Apart, Comparison};
 use tollgate::fit::log::Log;
@@ -211,6 +212,16 @@ fn parts_without_a_common_clock_have_their_own_counts_of_conversations() {
     let (log, _, scenario) = parted(&folder, 2);
     assert!(names(&log)[0].starts_with("claude") && names(&log).len() == 3, "{:?}", names(&log));
     let comparison = Comparison::of(&log, &scenario, 1).expect("it is in order of time");
+    let rates = scenario.classes.iter().map(|class| match &class.arrivals {
+        Some(AnyArrivals::Poisson(arrivals)) => arrivals.rate.get(),
+        other => panic!("{other:?}"),
+    });
+    let rates: Vec<f64> = rates.collect();
+    let all: usize = log.parts.0.iter().map(|part| part.log.conversations.count()).sum();
+    for (rate, part) in rates.iter().zip(&log.parts.0) {
+        let share = part.log.conversations.count() as f64 / all as f64;
+        assert!((rate - share).abs() < 0.0005, "{}: {rate} {share}", part.name);
+    }
     for (real, ours) in log.parts.0.iter().zip(&comparison.sample.parts.0) {
         let [real, ours] = [real, ours].map(|part| part.log.conversations.count() as f64);
         assert!((ours - real).abs() < 5.0 * real.sqrt(), "five standard deviations: {real} {ours}");

@@ -43,35 +43,60 @@ pub fn scenario(fit: &Fit, log: &Log, source: &str) -> String {
     if let Some(requests) = &fit.single {
         let is_beside = fit.sessions.is_some();
         if !is_beside {
-            arrivals(&mut text, "arrivals", requests.rate.as_ref(), "requests come");
+            arrivals(&mut text, "arrivals", requests.rate.as_ref(), 1.0, "requests come");
         }
-        single(&mut text, if is_beside { "without-conversation" } else { "fitted" }, requests, is_beside);
+        single(
+            &mut text,
+            if is_beside { "without-conversation" } else { "fitted" },
+            requests,
+            is_beside.then_some(1.0),
+        );
     }
-    for (part, fit) in log.parts.0.iter().zip(&fit.parts) {
-        apart(&mut text, part, fit);
+    let parts = || log.parts.0.iter().zip(&fit.parts);
+    let all = parts().map(|(part, fit)| begun(&part.log, fit)).map(|(talks, alone)| talks + alone).sum();
+    for (part, fit) in parts() {
+        apart(&mut text, part, fit, all);
     }
     text.push_str(ENDPOINT);
     text
 }
 
-/// The classes of one part of a log, each with arrivals of its own.
-fn apart(text: &mut String, part: &parts::Part, fit: &Fit) {
-    for conversations in fit.sessions.iter().flat_map(|sessions| &sessions.parts) {
-        start_to_start(text, &part.log);
-        put(text, format_args!("[[classes]]\nname = {}\n", quoted(&part.name)));
-        session(text, conversations);
-        let rate = fit.sessions.as_ref().and_then(|sessions| sessions.rate.as_ref());
-        text.push('\n');
-        arrivals(text, "classes.arrivals", rate, "conversations begin");
+/// The classes of one part of a log, each with arrivals of its own; `all` is how often any part's requests and
+/// conversations begin.
+fn apart(text: &mut String, part: &parts::Part, fit: &Fit, all: u64) {
+    let (conversations, alone) = begun(&part.log, fit);
+    let share = |count: u64| count as f64 / all.max(1) as f64;
+    if let Some(sessions) = &fit.sessions {
+        for conversations_of in &sessions.parts {
+            start_to_start(text, &part.log);
+            put(text, format_args!("[[classes]]\nname = {}\n", quoted(&part.name)));
+            session(text, conversations_of);
+            text.push('\n');
+            arrivals(
+                text,
+                "classes.arrivals",
+                sessions.rate.as_ref(),
+                share(conversations),
+                "conversations begin",
+            );
+        }
     }
     if let Some(requests) = &fit.single {
         let name = if fit.sessions.is_some() { part.alone() } else { part.name.clone() };
-        single(text, &name, requests, true);
+        single(text, &name, requests, Some(share(alone)));
     }
 }
 
-/// Requests one by one, with arrivals of their own or the scenario's.
-fn single(text: &mut String, name: &str, single: &Single, has_arrivals: bool) {
+/// How many conversations a log has, and how many requests beside them, as they are fitted.
+fn begun(log: &Log, fit: &Fit) -> (u64, u64) {
+    match fit.sessions {
+        Some(_) => (log.conversations.count() as u64, log.alone.rows),
+        None => (0, log.all.rows),
+    }
+}
+
+/// Requests one by one: with arrivals of their own, which are a share of all, or the scenario's.
+fn single(text: &mut String, name: &str, single: &Single, share: Option<f64>) {
     put(text, format_args!("[[classes]]\nname = {}\n", quoted(name)));
     if let Some(correlation) = single.correlation {
         put(text, format_args!("length_correlation = {correlation}\n"));
@@ -81,9 +106,9 @@ fn single(text: &mut String, name: &str, single: &Single, has_arrivals: bool) {
     }
     lengths(text, "classes.input", &single.input);
     lengths(text, "classes.output", &single.output);
-    if has_arrivals {
+    if let Some(share) = share {
         text.push('\n');
-        arrivals(text, "classes.arrivals", single.rate.as_ref(), "such requests come");
+        arrivals(text, "classes.arrivals", single.rate.as_ref(), share, "such requests come");
     }
 }
 
@@ -91,7 +116,7 @@ fn single(text: &mut String, name: &str, single: &Single, has_arrivals: bool) {
 fn conversations(text: &mut String, sessions: &Sessions, log: &Log) {
     text.push_str("# Each arrival begins a conversation; those of one turn are plain requests.\n");
     start_to_start(text, log);
-    arrivals(text, "arrivals", sessions.rate.as_ref(), "conversations begin");
+    arrivals(text, "arrivals", sessions.rate.as_ref(), 1.0, "conversations begin");
     for part in &sessions.parts {
         put(text, format_args!("[[classes]]\nname = \"{}\"\nshare = {}\n", part.name, part.count));
         if part.is_single() {
@@ -170,16 +195,17 @@ fn span(millis: u32) -> String {
     if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") }
 }
 
-/// The table `key`; `what` it is that happens then.
-fn arrivals(text: &mut String, key: &str, rate: Option<&Rate>, what: &str) {
+/// The table `key`; `what` it is that happens then. A log that does not tell when tells its `share` of one a second.
+fn arrivals(text: &mut String, key: &str, rate: Option<&Rate>, share: f64, what: &str) {
     let Some(rate) = rate else {
-        put(
+        let hint = if share < 1.0 { "; here all classes together have 1 a second" } else { "" };
+        return put(
             text,
             format_args!(
-                "# The log does not tell when {what}: put the rate.\n[{key}]\nkind = \"poisson\"\nrate = 1\n\n"
+                "# The log does not tell when {what}: put the rate{hint}.\n[{key}]\nkind = \"poisson\"\nrate = {}\n\n",
+                digits(share)
             ),
         );
-        return;
     };
     put(text, format_args!("[{key}]\nkind = \"modulated\"\nevery = \"{}s\"\n", rate.every_secs));
     if let Some(from) = rate.week_from_secs {
