@@ -251,6 +251,19 @@ fn tollgate(args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
+fn a_log_too_long_for_so_many_parts_says_how_many_it_has_room_for() {
+    let last = 360.0 * 86_400.0;
+    let tenants = ["a", "b", "c", "d"].map(|tenant| (0.0, 5, 5, tenant.to_string(), String::new()));
+    let rows = tenants.into_iter().chain([(last, 5, 5, "a".into(), String::new())]);
+    let file = file(&plain(rows.collect()));
+    let traces = traces(file.path());
+    let mut log = Log::read(&traces).unwrap_or_else(|error| panic!("{error}"));
+    let said = log.part(&traces, 3).expect_err("three and the others are too many").to_string();
+    assert!(said.contains("a log of 360 days has room for 2 tenants apart, not 3"), "{said}");
+    log.part(&traces, 2).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
 fn a_log_that_tells_no_tenants_or_few_of_them_says_so() {
     let none = file("time_s,input_tokens,output_tokens\n0,5,5\n1,6,6\n");
     let (code, said) = tollgate(&["fit", "--tenants", "2", &none.path().display().to_string()]);

@@ -118,6 +118,14 @@ impl Log {
 
     /// Parts the log by its tenants: the so many that sent most, and all others together. Reads it once more.
     pub fn part(&mut self, traces: &[Trace], most: usize) -> Result<()> {
+        let (seconds, tenants) = (self.all.seconds.len().max(1), most.min(self.tenants.len()));
+        let tenants_max = (PARTED_SECONDS_MAX / seconds).saturating_sub(1);
+        if tenants > tenants_max {
+            return Err(Error::usage(format!(
+                "a log of {} days has room for {tenants_max} tenants apart, not {tenants}; part fewer, or cut the log",
+                seconds / 86_400
+            )));
+        }
         let mut parts = Parts::largest(self, most);
         let mut record = Record::default();
         for trace in traces {
@@ -331,6 +339,9 @@ const SECOND: u64 = 1_000_000_000;
 
 /// 400 days: counts of more seconds than these are not kept.
 const SECONDS_MAX: usize = 400 * 86_400;
+
+/// Seconds of all parts of a log together: each takes 12 bytes in the log, and as many in generated traffic.
+const PARTED_SECONDS_MAX: usize = 100_000_000;
 
 /// Pairs of lengths that are kept.
 const SAMPLE: usize = 50_000;

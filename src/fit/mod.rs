@@ -61,6 +61,11 @@ impl Fit {
         Some(Fit { single: None, sessions: None, parts })
     }
 
+    /// Whether conversations are fitted as such.
+    pub fn has_sessions(&self) -> bool {
+        self.sessions.is_some() || self.parts.iter().any(Fit::has_sessions)
+    }
+
     /// A scenario with this traffic, that `check` accepts; `log` and `source` are told in its comments. The endpoint
     /// stands in until the user's own is written there.
     pub fn scenario(&self, log: &Log, source: &str) -> String {

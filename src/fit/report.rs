@@ -15,7 +15,7 @@ use crate::report::fit::{Side, files};
 
 /// The report's files: paths within its folder, and what is in them.
 pub fn write(fit: &Fit, log: &Log, comparison: &Comparison, source: &str) -> Result<Vec<(String, Vec<u8>)>> {
-    let has_sessions = fit.sessions.is_some();
+    let has_sessions = fit.has_sessions();
     let mut all = files(source, &side(log, has_sessions), &side(&comparison.sample, has_sessions))?;
     let plots: Vec<&str> = all.iter().filter_map(|(name, _)| name.strip_suffix(".svg")).collect();
     let text = markdown(fit, log, comparison, source, &plots);
@@ -39,12 +39,15 @@ pub fn markdown(fit: &Fit, log: &Log, comparison: &Comparison, source: &str, plo
         "\nBounds: percentiles of all prompts and answers 5 %, the shared part 3 points (within 5 min: 5 points), the rank correlation 0.05, \
          all else 15 %; (!) is beyond.\n\n## The fit\n\n",
     );
+    if !fit.parts.is_empty() {
+        text.push_str("- Those that send most are classes of their own, each fitted by itself: see below.\n");
+    }
     parameters(&mut text, fit, log, None);
-    apart(&mut text, fit, log, comparison);
-    if fit.sessions.is_some() {
+    if fit.has_sessions() {
         percentiles_table(&mut text, log, &comparison.sample);
     }
     tenants(&mut text, log);
+    apart(&mut text, fit, log, comparison);
     for plot in plots {
         put(&mut text, format_args!("\n![{plot}]({plot}.svg)\n"));
     }
@@ -98,7 +101,7 @@ fn apart(text: &mut String, fit: &Fit, log: &Log, comparison: &Comparison) {
         let rest = log.all.rows - apart;
         put(
             text,
-            format_args!("- {rest} requests of others, none of which was answered, are in no class.\n"),
+            format_args!("\n{rest} requests of others, none of which was answered, are in no class.\n"),
         );
     }
     for ((part, fit), compared) in parts {
