@@ -1,8 +1,8 @@
 //! The layouts that are known by their columns or keys.
 
 use super::Field::{
-    self, Blocks, Cached, End, Error, Images, Input, Output, Parent, Reasoning, Session, Status, Tenant, Thought,
-    Time, Took,
+    self, Blocks, Cached, End, Error, Images, Input, Output, Parent, Reasoning, Session, Status, Tenant,
+    Thought, Time, Took,
 };
 use super::{Form, Layout, Reading};
 use crate::traces::clock::Clock;
