@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use tollgate::collectors::{Collector, Collectors};
+use tollgate::bill::Charge;
+use tollgate::collectors::{Collector, Collectors, Facts};
 use tollgate::machines;
-use tollgate::outcome::Outcome;
 use tollgate::scenario::Scenario;
 use tollgate::simulate::{Flow, simulate};
 
@@ -21,22 +21,26 @@ fn benches(criterion: &mut Criterion) {
     let new = || Collectors::new(&machines::setup(&scenario, true));
     let mut group = criterion.benchmark_group("collectors");
     group.throughput(Throughput::Elements(outcomes.len() as u64));
-    let mut bench = |name: &str, collect: fn(&mut Collectors, &Outcome)| {
+    let setup = machines::setup(&scenario, true);
+    let mut room: Vec<Vec<Charge>> = vec![Vec::new(); outcomes.len()];
+    let facts = outcomes.iter().zip(&mut room).map(|(outcome, room)| Facts::of(outcome, &setup, room));
+    let facts: Vec<Facts<'_>> = facts.collect();
+    let mut bench = |name: &str, collect: fn(&mut Collectors, &Facts<'_>)| {
         group.bench_function(name, |bencher| {
             let all = |mut collectors: Collectors| {
-                outcomes.iter().for_each(|outcome| collect(&mut collectors, outcome));
+                facts.iter().for_each(|facts| collect(&mut collectors, facts));
                 collectors
             };
             bencher.iter_batched(new, all, BatchSize::LargeInput);
         });
     };
-    bench("all", Collectors::collect);
-    bench("cost", |collectors, outcome| collectors.cost.collect(outcome));
-    bench("fidelity", |collectors, outcome| collectors.fidelity.collect(outcome));
-    bench("goodput", |collectors, outcome| collectors.goodput.collect(outcome));
-    bench("latency", |collectors, outcome| collectors.latency.collect(outcome));
-    bench("refusals", |collectors, outcome| collectors.refusals.collect(outcome));
-    bench("series", |collectors, outcome| collectors.series.collect(outcome));
+    bench("all", |collectors, facts| collectors.collect(facts.outcome));
+    bench("cost", |collectors, facts| collectors.cost.collect(facts));
+    bench("fidelity", |collectors, facts| collectors.fidelity.collect(facts));
+    bench("goodput", |collectors, facts| collectors.goodput.collect(facts));
+    bench("latency", |collectors, facts| collectors.latency.collect(facts));
+    bench("refusals", |collectors, facts| collectors.refusals.collect(facts));
+    bench("series", |collectors, facts| collectors.series.collect(facts));
     group.finish();
 }
 

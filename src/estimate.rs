@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::bill::Sheet;
-use crate::collectors::Collector;
-use crate::collectors::cost::Cost;
+use crate::collectors::Collectors;
 use crate::error::Result;
 use crate::machines;
 use crate::number::Span;
@@ -47,15 +46,15 @@ pub fn estimate(scenario: &Scenario) -> Result<Estimate> {
         spec.latency.get_or_insert_with(stand_in);
     }
     let setup = machines::setup(&scenario, true);
-    let mut cost = Cost::new(&setup);
+    let mut collectors = Collectors::new(&setup);
     let mut simulated = 0u64;
     let played = simulate(&scenario, |outcome| {
-        cost.collect(&outcome);
+        collectors.collect(&outcome);
         simulated += 1;
         if simulated < SIMULATED_MAX { Flow::Continue } else { Flow::Stop }
     })?;
     let mut spent = vec![Money::ZERO; setup.sheet.endpoints.len()];
-    for row in cost.bill(Instant::START).rows {
+    for row in collectors.cost.bill(Instant::START).rows {
         if let Some(endpoint) = row.endpoint {
             spent[usize::from(endpoint.0)] += row.cost();
         }

@@ -73,11 +73,13 @@ impl Price {
     pub fn metered(&self, usage: &Usage) -> Result<Parts, &'static str> {
         let prompt = usage.prompt();
         let mut parts = Parts::default();
-        for class in TokenClass::ALL {
-            let tokens = class.of(usage);
+        for (class, tokens) in TokenClass::ALL.map(|class| (class, class.of(usage))) {
+            if tokens == 0 {
+                continue;
+            }
             let rate = match self.rate(class, prompt) {
                 Some(rate) => rate,
-                None if tokens == 0 || self.includes_tokens() => Rate::default(),
+                None if self.includes_tokens() => Rate::default(),
                 None => return Err(class.name()),
             };
             parts.set(class, Part { tokens, rate });
@@ -87,23 +89,28 @@ impl Price {
 
     /// The rate of a token class in a request whose prompt has `prompt` tokens, cached ones included.
     pub fn rate(&self, class: TokenClass, prompt: u64) -> Option<Rate> {
-        let long = self.long_context.iter().rfind(|long| prompt > u64::from(long.above));
-        let either = |long: Option<Option<Rate>>, short: Option<Rate>| long.flatten().or(short);
-        let output = either(long.map(|long| long.output), self.output);
-        let cache_write = either(long.map(|long| long.cache_write), self.cache_write);
-        match class {
-            TokenClass::CacheRead => either(long.map(|long| long.cache_read), self.cache_read),
-            TokenClass::CacheWrite => cache_write,
+        let short = match class {
+            TokenClass::CacheRead => self.cache_read,
+            TokenClass::CacheWrite => self.cache_write,
+            TokenClass::CacheWriteLong => self.cache_write_long.or(self.cache_write),
+            TokenClass::Input => self.input,
+            TokenClass::Output => self.output,
+            TokenClass::Reasoning => self.reasoning.or(self.output),
+        };
+        let Some(long) = self.long_context.iter().rfind(|long| prompt > u64::from(long.above)) else {
+            return short;
+        };
+        let long = match class {
+            TokenClass::CacheRead => long.cache_read,
+            TokenClass::CacheWrite => long.cache_write,
             TokenClass::CacheWriteLong => {
-                either(long.map(|long| long.cache_write_long), self.cache_write_long).or(cache_write)
+                long.cache_write_long.or(self.cache_write_long).or(long.cache_write)
             }
-            TokenClass::Input => either(long.map(|long| long.input), self.input),
-            TokenClass::Output => output,
-            TokenClass::Reasoning => match long {
-                Some(long) if long.reasoning.or(long.output).is_some() => long.reasoning.or(long.output),
-                _ => self.reasoning.or(output),
-            },
-        }
+            TokenClass::Input => long.input,
+            TokenClass::Output => long.output,
+            TokenClass::Reasoning => long.reasoning.or(long.output),
+        };
+        long.or(short)
     }
 
     /// Whether no token class has a rate.

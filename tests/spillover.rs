@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tollgate::collectors::{Collector, cost::Cost, refusals::Refusals};
+use tollgate::collectors::{Collector, Collectors};
 use tollgate::http::client::{Remote, Transport};
 use tollgate::http::clock::Clock;
 use tollgate::login::keyring::Keyring;
@@ -95,16 +95,16 @@ fn ran(scenario: &Scenario) -> Vec<Outcome> {
     outcomes
 }
 
-fn learn<C: Collector>(mut collector: C, outcomes: &[Outcome]) -> Section {
-    outcomes.iter().for_each(|outcome| collector.collect(outcome));
-    collector.finish(Instant::MAX)
+/// What collectors say of refusals and of the cost.
+fn learn(scenario: &Scenario, outcomes: &[Outcome]) -> [Section; 2] {
+    let mut collectors = Collectors::new(&machines::setup(scenario, true));
+    outcomes.iter().for_each(|outcome| collectors.collect(outcome));
+    [collectors.refusals.finish(Instant::MAX), collectors.cost.finish(Instant::MAX)]
 }
 
 /// What the first endpoint passed on, its share, and what the second bills for it.
 fn figures(scenario: &Scenario, outcomes: &[Outcome]) -> [f64; 3] {
-    let setup = machines::setup(scenario, true);
-    let refusals = learn(Refusals::new(&setup), outcomes);
-    let cost = learn(Cost::new(&setup), outcomes);
+    let [refusals, cost] = learn(scenario, outcomes);
     let of = |section: &Section, endpoint: &str, name: &str| {
         let scope =
             section.scopes.iter().find(|scope| scope.kind == ScopeKind::Endpoint && scope.name == endpoint);

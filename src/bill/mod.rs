@@ -88,7 +88,7 @@ impl Row {
 }
 
 /// How something is charged.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum ChargeKind {
     /// By the byte.
     Egress,
@@ -118,7 +118,7 @@ impl ChargeKind {
 }
 
 /// What is charged.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Item {
     /// Estimated bytes between clouds.
     Bytes,
@@ -142,7 +142,7 @@ impl Item {
 }
 
 /// Why an attempt's cost bought nothing.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Waste {
     /// It ended before its answer did, and nothing was asked again after it.
     Cut,

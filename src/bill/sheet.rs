@@ -1,5 +1,7 @@
 //! The one place where an attempt gets its price.
 
+use smallvec::SmallVec;
+
 use crate::commitments::Contract;
 use crate::number::Share;
 use crate::outcome::Attempt;
@@ -32,7 +34,9 @@ pub struct Charge {
     /// The endpoint that bills its tokens.
     pub biller: EndpointId,
     pub tier: Tier,
-    pub lines: Vec<Line>,
+    pub lines: SmallVec<[Line; 4]>,
+    /// A token class that it has, and that has no price.
+    pub unpriced: Option<&'static str>,
 }
 
 /// A part of a charge.
@@ -48,9 +52,14 @@ pub struct Line {
 }
 
 impl Charge {
-    /// What is really paid.
+    /// What is really paid, as far as it has a price.
     pub fn total(&self) -> Money {
         self.lines.iter().map(Line::cost).sum()
+    }
+
+    /// What is really paid; `None` where that is not known.
+    pub fn known(&self) -> Option<Money> {
+        self.unpriced.is_none().then(|| self.total())
     }
 }
 
@@ -70,18 +79,19 @@ impl Sheet {
 
     /// What an attempt is charged: its tokens at the price of when it was sent and of the tier that served it, and its
     /// bytes, on the way to the endpoint that was asked. What capacity serves that is paid for costs no tokens; what was
-    /// spilled is billed by the endpoint it was spilled to. An error is the charge without prices, and the name of the token class that has none.
-    pub fn charge(&self, attempt: &Attempt) -> Result<Charge, (Charge, &'static str)> {
+    /// spilled is billed by the endpoint it was spilled to. Where a token class has no price, none of the tokens have.
+    pub fn charge(&self, attempt: &Attempt) -> Charge {
         let biller = self.biller(attempt);
         let Priced { tariff, tier, .. } = &self.endpoints[usize::from(biller.0)];
         let terms = self.contract.terms(biller);
         // What an endpoint spilled to itself left its capacity.
         let has_left = attempt.is_spilled && biller == attempt.endpoint;
         let is_included = !has_left && terms.includes(attempt.tier.unwrap_or(*tier));
-        let mut charge = Charge { biller, tier: tariff.tier(attempt.tier), lines: Vec::new() };
+        let tier = tariff.tier(attempt.tier);
+        let mut charge = Charge { biller, tier, lines: SmallVec::new(), unpriced: None };
         let usage = &attempt.usage;
         if usage.prompt() + usage.generated() == 0 {
-            return Ok(charge);
+            return charge;
         }
         let passage = self.contract.terms(attempt.endpoint).passage.as_ref();
         let bytes = passage.map(|passage| passage.bytes(usage.prompt(), usage.generated()));
@@ -98,19 +108,17 @@ impl Sheet {
         }
         if is_included {
             charge.lines.extend(free(biller, usage, ChargeKind::Included));
-            return Ok(charge);
+            return charge;
         }
         let price = tariff.price(attempt.sent, attempt.tier);
         match price.map_or(Err("any"), |price| price.metered(usage)) {
-            Ok(parts) => {
-                charge.lines.extend(metered(biller, &parts, terms.discount));
-                Ok(charge)
-            }
+            Ok(parts) => charge.lines.extend(metered(biller, &parts, terms.discount)),
             Err(class) => {
                 charge.lines.extend(free(biller, usage, ChargeKind::Unknown));
-                Err((charge, class))
+                charge.unpriced = Some(class);
             }
         }
+        charge
     }
 }
 

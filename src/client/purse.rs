@@ -87,7 +87,7 @@ impl Purses {
         if self.of(request).next().is_none() {
             return;
         }
-        let cost = self.sheet.charge(attempt).ok().map(|charge| charge.total());
+        let cost = self.sheet.charge(attempt).known();
         let most = self.most(request, 1);
         self.of(request).for_each(|purse| purse.spend(cost, most));
     }

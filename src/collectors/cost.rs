@@ -2,9 +2,8 @@
 //! rows of the bill.
 
 use super::ledger::{About, Ledger};
-use super::{Collector, Scoped, Setup};
+use super::{Collector, Facts, Scoped, Setup};
 use crate::bill::{Bill, ChargeKind, Item, Row, Waste};
-use crate::outcome::Outcome;
 use crate::price::{Money, TokenClass};
 use crate::section::{Scope, ScopeKind, Section, Unit, Value};
 use crate::time::Instant;
@@ -99,16 +98,16 @@ impl Cost {
 }
 
 impl Collector for Cost {
-    fn collect(&mut self, outcome: &Outcome) {
-        for (nth, attempt) in outcome.attempts.iter().enumerate() {
-            let charge = self.setup.sheet.charge(attempt).unwrap_or_else(|(charge, class)| {
+    fn collect(&mut self, facts: &Facts<'_>) {
+        let outcome = facts.outcome;
+        for (nth, (attempt, charge)) in facts.charged().enumerate() {
+            if let Some(class) = charge.unpriced {
                 self.unpriced[usize::from(charge.biller.0)].get_or_insert((class, 0)).1 += 1;
-                charge
-            });
+            }
             let waste = Waste::of(outcome, nth);
             let about = About { waste, is_measured: outcome.is_measured, is_spilled: attempt.is_spilled };
             self.spent += charge.total();
-            self.ledger.add(attempt.sent, outcome.request.class, about, &charge);
+            self.ledger.add(attempt.sent, outcome.request.class, about, charge);
         }
     }
 

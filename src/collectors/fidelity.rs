@@ -1,8 +1,8 @@
 //! Whether the harness did what the plan said: offered, achieved, how late, and so VALID or INVALID.
 
-use super::latency::Spans;
-use super::{Collector, Setup, rate, ratio};
-use crate::outcome::{Cause, End, Ended, Outcome};
+use super::spans::Spans;
+use super::{Collector, Facts, Setup, rate, ratio};
+use crate::outcome::{Cause, End, Ended};
 use crate::section::{Scope, ScopeKind, Section, Unit};
 use crate::time::Instant;
 
@@ -20,14 +20,14 @@ pub struct Fidelity {
 
 impl Fidelity {
     pub fn new(setup: &Setup) -> Fidelity {
-        let (setup, send_lag) = (setup.clone(), Spans::new());
+        let (setup, send_lag) = (setup.clone(), Spans::default());
         Fidelity { setup, requests: 0, warmup_requests: 0, sent: 0, cancelled: 0, send_lag }
     }
 
     /// Why the run gives no verdict, if it gives none.
     pub fn fault(&self) -> Option<String> {
         let bounds = self.setup.bounds?;
-        let lag = std::time::Duration::from_micros(self.send_lag.micros_at(0.99));
+        let lag = std::time::Duration::from_micros(self.send_lag.distribution().micros_at(0.99));
         if lag > bounds.send_lag_p99_max {
             let (lag, max) = (lag.as_secs_f64() * 1e3, bounds.send_lag_p99_max.as_secs_f64() * 1e3);
             return Some(format!(
@@ -43,7 +43,8 @@ impl Fidelity {
 }
 
 impl Collector for Fidelity {
-    fn collect(&mut self, outcome: &Outcome) {
+    fn collect(&mut self, facts: &Facts<'_>) {
+        let outcome = facts.outcome;
         if !outcome.is_measured {
             self.warmup_requests += 1;
             return;
@@ -76,7 +77,7 @@ impl Collector for Fidelity {
 
     fn finish(&self, until: Instant) -> Section {
         let window = self.setup.window(until);
-        let fault = self.fault();
+        let (fault, send_lag) = (self.fault(), self.send_lag.distribution());
         let reason = match (&fault, self.setup.bounds) {
             (Some(fault), _) => fault.clone(),
             (None, None) => "virtual time".to_string(),
@@ -87,9 +88,9 @@ impl Collector for Fidelity {
             .with("warmup_requests", self.warmup_requests, Unit::Count)
             .with("offered_rate", rate(self.requests, window), Unit::PerSecond)
             .with("achieved_rate", rate(self.sent, window), Unit::PerSecond)
-            .with("send_lag_p50", self.send_lag.quantile(0.5), Unit::Seconds)
-            .with("send_lag_p99", self.send_lag.quantile(0.99), Unit::Seconds)
-            .with("send_lag_max", self.send_lag.max(), Unit::Seconds)
+            .with("send_lag_p50", send_lag.quantile(0.5), Unit::Seconds)
+            .with("send_lag_p99", send_lag.quantile(0.99), Unit::Seconds)
+            .with("send_lag_max", send_lag.max(), Unit::Seconds)
             .with("verdict", if fault.is_some() { "INVALID" } else { "VALID" }, Unit::Text)
             .with("reason", reason.as_str(), Unit::Text);
         Section { scopes: vec![total], ..Section::new("fidelity") }

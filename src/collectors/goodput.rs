@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Collector, Scoped, Setup, rate, ratio};
+use super::{Collector, Facts, Scoped, Setup, rate, ratio};
 use crate::client::workload::Slo;
+use crate::number::Span;
 use crate::outcome::{Attempt, Outcome};
 use crate::section::{Figure, ScopeKind, Section, Unit, Value};
 use crate::time::Instant;
@@ -71,17 +72,17 @@ impl Goodput {
 
 impl Collector for Goodput {
     /// A request belongs to the endpoint that answered it; one that nobody answered to none.
-    fn collect(&mut self, outcome: &Outcome) {
-        if !outcome.is_measured {
+    fn collect(&mut self, facts: &Facts<'_>) {
+        if !facts.outcome.is_measured {
             return;
         }
-        let class = usize::from(outcome.request.class.0);
-        let one = Counts::of(outcome, &self.setup.classes[class].1);
+        let class = usize::from(facts.outcome.request.class.0);
+        let one = Counts::of(facts);
         self.scopes.total.add(&one);
         self.scopes.classes[class].add(&one);
-        if let Some(answer) = outcome.answer() {
+        if let Some((answer, biller)) = facts.answer() {
             self.scopes.endpoints[usize::from(answer.endpoint.0)].add(&one);
-            self.billed[usize::from(self.setup.sheet.biller(answer).0)].add(&one);
+            self.billed[usize::from(biller.0)].add(&one);
         }
     }
 
@@ -113,9 +114,9 @@ impl Collector for Goodput {
 }
 
 impl Counts {
-    fn of(outcome: &Outcome, slo: &Slo) -> Counts {
-        let Some(answer) = outcome.answer() else { return Counts { requests: 1, ..Counts::default() } };
-        let is_good = is_good(outcome, answer, slo);
+    fn of(facts: &Facts<'_>) -> Counts {
+        let Some((answer, _)) = facts.answer() else { return Counts { requests: 1, ..Counts::default() } };
+        let is_good = facts.is_good;
         let output_tokens = answer.usage.generated();
         Counts {
             requests: 1,
@@ -144,15 +145,20 @@ impl Counts {
 /// Whether an answered request met every limit of its class. A limit on something the answer did not have
 /// (a first token of an empty answer) is met.
 pub fn is_good(outcome: &Outcome, answer: &Attempt, slo: &Slo) -> bool {
+    if slo.is_empty() {
+        return true;
+    }
     let since = |at: Option<Instant>| at.map(|at| at.since(outcome.intended));
     let generated = answer.usage.generated();
-    let flow = answer.first_token.zip(answer.last_token).filter(|_| generated > 1);
-    let tpot = flow.map(|(first, last)| last.since(first).div_f64((generated - 1) as f64));
-    let meets = |span: Option<Duration>, limit: Option<crate::number::Span>| {
-        span.zip(limit).is_none_or(|(span, limit)| span <= limit.get())
+    let tpot = || {
+        let (first, last) = answer.first_token.zip(answer.last_token).filter(|_| generated > 1)?;
+        Some(last.since(first).div_f64((generated - 1) as f64))
     };
-    meets(since(answer.first_token), slo.ttft)
-        && meets(since(answer.first_text), slo.ttfo)
-        && meets(tpot, slo.tpot)
-        && meets(since(answer.last_token.or(Some(answer.finished))), slo.e2e)
+    let meets = |limit: Option<Span>, span: &dyn Fn() -> Option<Duration>| {
+        limit.and_then(|limit| Some((limit.get(), span()?))).is_none_or(|(limit, span)| span <= limit)
+    };
+    meets(slo.ttft, &|| since(answer.first_token))
+        && meets(slo.ttfo, &|| since(answer.first_text))
+        && meets(slo.tpot, &tpot)
+        && meets(slo.e2e, &|| since(answer.last_token.or(Some(answer.finished))))
 }

@@ -1,10 +1,9 @@
 //! How long answers took: TTFT, TTFO, E2E, TPOT and chunk gaps, from the intended start and from the send.
 
-use std::time::Duration;
-
 use hdrhistogram::Histogram;
 
-use super::{Collector, Scoped, Setup};
+use super::spans::{Binned, Distribution, Spans};
+use super::{Collector, Facts, Scoped, Setup};
 use crate::outcome::{Attempt, Outcome};
 use crate::section::{Curve, Figure, Scope, Section, Unit, Value};
 use crate::time::Instant;
@@ -18,68 +17,86 @@ const CHUNK_GAP: usize = 6;
 pub const QUANTILES: [(&str, f64); 5] =
     [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)];
 
+/// Every answer is counted once for its endpoint and once for its class; the whole run is the sum over endpoints, and
+/// with it an only class.
 #[derive(Clone, Debug)]
 pub struct Latency {
     setup: Setup,
-    scopes: Scoped<Stamps>,
+    endpoints: Vec<Stamps>,
+    /// None where there is only one.
+    classes: Vec<Stamps>,
 }
 
-/// A histogram for each measure, in microseconds.
-#[derive(Clone, Debug)]
+/// Spans of each measure.
+#[derive(Clone, Debug, Default)]
 struct Stamps([Spans; MEASURES.len()]);
 
 impl Latency {
     pub fn new(setup: &Setup) -> Latency {
-        let stamps = Stamps(std::array::from_fn(|_| Spans::new()));
-        Latency { setup: setup.clone(), scopes: Scoped::new(setup, stamps) }
+        let (endpoints, classes) = (setup.sheet.endpoints.len(), setup.classes.len());
+        let classes = if classes > 1 { classes } else { 0 };
+        let stamps = |count| vec![Stamps::default(); count];
+        Latency { setup: setup.clone(), endpoints: stamps(endpoints), classes: stamps(classes) }
     }
 
     /// Every histogram with a sample, tagged `endpoint:measure` (`all:measure` for the whole run), in microseconds.
-    pub fn histograms(&self) -> impl Iterator<Item = (String, &Histogram<u32>)> {
-        self.series().flat_map(|(name, stamps)| {
-            let named = MEASURES.iter().zip(&stamps.0).filter(|(_, spans)| !spans.is_empty());
-            named.map(move |(measure, spans)| (format!("{name}:{measure}"), &spans.histogram))
+    pub fn histograms(&self) -> impl Iterator<Item = (String, Histogram<u32>)> {
+        let series = self.series().into_iter();
+        series.flat_map(|(name, stamps)| {
+            let measures = MEASURES.iter().zip(stamps.0).filter(|(_, spans)| !spans.is_empty());
+            let named = |(measure, spans): (&&str, Spans)| {
+                (format!("{name}:{measure}"), spans.distribution().histogram)
+            };
+            measures.map(named).collect::<Vec<_>>()
         })
     }
 
     /// What is plotted: the whole run and each endpoint.
-    fn series(&self) -> impl Iterator<Item = (&str, &Stamps)> {
-        let endpoints = self.setup.sheet.endpoints.iter().zip(&self.scopes.endpoints);
-        std::iter::once(("all", &self.scopes.total))
-            .chain(endpoints.map(|(endpoint, stamps)| (endpoint.name.as_str(), stamps)))
+    fn series(&self) -> Vec<(&str, Stamps)> {
+        let names = self.setup.sheet.endpoints.iter().map(|endpoint| endpoint.name.as_str());
+        let endpoints = names.zip(self.endpoints.iter().cloned());
+        std::iter::once(("all", self.total())).chain(endpoints).collect()
+    }
+
+    fn total(&self) -> Stamps {
+        let mut total = Stamps::default();
+        self.endpoints.iter().for_each(|stamps| total.merge(stamps));
+        total
+    }
+
+    fn scopes(&self) -> Scoped<Stamps> {
+        let total = self.total();
+        let only = self.classes.is_empty().then(|| vec![total.clone(); self.setup.classes.len()]);
+        let classes = only.unwrap_or_else(|| self.classes.clone());
+        Scoped { total, classes, endpoints: self.endpoints.clone() }
     }
 }
 
 impl Collector for Latency {
     /// Only whole answers have a latency; what failed is a miss in the goodput.
-    fn collect(&mut self, outcome: &Outcome) {
-        let Some(answer) = outcome.answer().filter(|_| outcome.is_measured) else { return };
-        let spans = spans(outcome, answer);
-        let (class, endpoint) = (usize::from(outcome.request.class.0), usize::from(answer.endpoint.0));
-        let Scoped { total, classes, endpoints } = &mut self.scopes;
-        for stamps in [total, &mut classes[class], &mut endpoints[endpoint]] {
-            for (measure, span) in stamps.0.iter_mut().zip(spans) {
-                if let Some(span) = span {
-                    measure.record(span);
-                }
-            }
-            for gap in &answer.gaps {
-                stamps.0[CHUNK_GAP].record_micros(u64::from(*gap));
-            }
+    fn collect(&mut self, facts: &Facts<'_>) {
+        let Some((answer, _)) = facts.answer().filter(|_| facts.outcome.is_measured) else { return };
+        let spans = spans(facts.outcome, answer);
+        let class = self.classes.get_mut(usize::from(facts.outcome.request.class.0));
+        let endpoint = &mut self.endpoints[usize::from(answer.endpoint.0)];
+        endpoint.add(&spans, &answer.gaps);
+        if let Some(class) = class {
+            class.add(&spans, &answer.gaps);
         }
     }
 
     fn merge(&mut self, other: &Latency) {
-        self.scopes.merge(&other.scopes, |own, other| {
-            own.0.iter_mut().zip(&other.0).for_each(|(own, other)| own.merge(other));
-        });
+        let endpoints = self.endpoints.iter_mut().zip(&other.endpoints);
+        let classes = self.classes.iter_mut().zip(&other.classes);
+        endpoints.chain(classes).for_each(|(own, other)| own.merge(other));
     }
 
     fn finish(&self, _until: Instant) -> Section {
-        let scopes = self.scopes.scopes(&self.setup).map(|(stamps, scope)| stamps.describe(scope)).collect();
+        let scopes = self.scopes();
+        let scopes = scopes.scopes(&self.setup).map(|(stamps, scope)| stamps.describe(scope)).collect();
         let mut curves = Vec::new();
         for (series, stamps) in self.series() {
-            for (measure, histogram) in
+            for (measure, spans) in
                 MEASURES.iter().zip(&stamps.0).filter(|(name, _)| ["ttft", "e2e"].contains(name))
             {
                 let curve = |kind: &str, points| Curve {
@@ -87,8 +104,9 @@ impl Collector for Latency {
                     series: series.into(),
                     points,
                 };
-                curves.push(curve("percentiles", percentile_points(histogram)));
-                curves.push(curve("histogram", histogram_points(histogram)));
+                let spans = spans.distribution();
+                curves.push(curve("percentiles", percentile_points(&spans)));
+                curves.push(curve("histogram", histogram_points(&spans)));
             }
         }
         Section { name: "latency".into(), scopes, curves }
@@ -96,16 +114,30 @@ impl Collector for Latency {
 }
 
 impl Stamps {
+    /// `gaps` in microseconds.
+    fn add(&mut self, spans: &[Option<Binned>; CHUNK_GAP], gaps: &[u32]) {
+        for (measure, span) in self.0.iter_mut().zip(spans) {
+            if let Some(span) = span {
+                measure.add(*span);
+            }
+        }
+        for gap in gaps {
+            self.0[CHUNK_GAP].add(Binned::micros(u64::from(*gap)));
+        }
+    }
+
+    fn merge(&mut self, other: &Stamps) {
+        self.0.iter_mut().zip(&other.0).for_each(|(own, other)| own.merge(other));
+    }
+
     fn describe(&self, mut scope: Scope) -> Scope {
         scope = scope.with("samples", self.0[E2E].len(), Unit::Count);
         for (measure, spans) in MEASURES.iter().zip(&self.0) {
+            let spans = spans.distribution();
             let mut add = |name: &str, value: Value| {
                 scope.figures.push(Figure { name: format!("{measure}_{name}"), value, unit: Unit::Seconds });
             };
-            add(
-                "mean",
-                if spans.is_empty() { Value::None } else { Value::from(spans.histogram.mean() / 1e6) },
-            );
+            add("mean", spans.mean());
             for (name, q) in QUANTILES {
                 add(name, spans.quantile(q));
             }
@@ -116,12 +148,16 @@ impl Stamps {
 }
 
 /// The spans of an answer, in the order of [`MEASURES`] up to the chunk gaps.
-fn spans(outcome: &Outcome, answer: &Attempt) -> [Option<Duration>; CHUNK_GAP] {
-    let from_intended = |at: Option<Instant>| at.map(|at| at.since(outcome.intended));
-    let from_send = |at: Option<Instant>| at.map(|at| at.since(answer.sent));
+fn spans(outcome: &Outcome, answer: &Attempt) -> [Option<Binned>; CHUNK_GAP] {
+    let span = |from: Instant, to: Instant| to.as_nanos().saturating_sub(from.as_nanos());
+    let from_intended = |at: Option<Instant>| at.map(|at| Binned::nanos(span(outcome.intended, at)));
+    let from_send = |at: Option<Instant>| at.map(|at| Binned::nanos(span(answer.sent, at)));
     let generated = answer.usage.generated();
     let flow = answer.first_token.zip(answer.last_token).filter(|_| generated > 1 && answer.chunks > 1);
-    let tpot = flow.map(|(first, last)| last.since(first).div_f64((generated - 1) as f64));
+    let tpot = flow.map(|(first, last)| {
+        let gaps = generated - 1;
+        Binned::nanos((span(first, last) + gaps / 2) / gaps)
+    });
     let last = answer.last_token.or(Some(answer.finished));
     [
         from_intended(answer.first_token),
@@ -133,82 +169,8 @@ fn spans(outcome: &Outcome, answer: &Attempt) -> [Option<Duration>; CHUNK_GAP] {
     ]
 }
 
-/// Spans of one measure: a histogram in microseconds from 1 µs to an hour with three digits (96 KiB, of one
-/// shape so that any two add up), and the longest of them to the microsecond.
-#[derive(Clone, Debug)]
-pub struct Spans {
-    histogram: Histogram<u32>,
-    max: u64,
-}
-
-impl Spans {
-    pub fn new() -> Spans {
-        let histogram = Histogram::new_with_bounds(1, HOUR, 3).expect("the bounds are in order");
-        Spans { histogram, max: 0 }
-    }
-
-    /// Records a span, rounded to the microsecond; longer than an hour counts as an hour.
-    pub fn record(&mut self, span: Duration) {
-        let micros = (span.as_nanos() + 500) / 1_000;
-        self.record_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-    }
-
-    fn record_micros(&mut self, micros: u64) {
-        self.histogram.saturating_record(micros);
-        self.max = self.max.max(micros.min(HOUR));
-    }
-
-    pub fn merge(&mut self, other: &Spans) {
-        self.histogram.add(&other.histogram).expect("histograms of one shape add up");
-        self.max = self.max.max(other.max);
-    }
-
-    pub fn len(&self) -> u64 {
-        self.histogram.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.histogram.is_empty()
-    }
-
-    /// The quantile in microseconds: of its bin the upper edge, and never above the longest span.
-    pub fn micros_at(&self, q: f64) -> u64 {
-        self.histogram.value_at_quantile(q).min(self.max)
-    }
-
-    /// The quantile in seconds, where there are samples enough to say.
-    pub fn quantile(&self, q: f64) -> Value {
-        let (have, needed) = (self.len(), samples_needed(q));
-        match have {
-            0 => Value::None,
-            _ if have < needed => Value::TooFew { have, needed },
-            _ => Value::from(self.micros_at(q) as f64 / 1e6),
-        }
-    }
-
-    /// The longest span in seconds.
-    pub fn max(&self) -> Value {
-        if self.is_empty() { Value::None } else { Value::from(self.max as f64 / 1e6) }
-    }
-}
-
-impl Default for Spans {
-    fn default() -> Self {
-        Spans::new()
-    }
-}
-
-/// In microseconds.
-const HOUR: u64 = 3_600_000_000;
-
-/// The fewest samples whose largest lies above the quantile with a probability of 95 %: 1 − qⁿ ≥ 0.95.
-/// 5 for the median, 59 for p95, 299 for p99, 2,995 for p99.9.
-pub fn samples_needed(q: f64) -> u64 {
-    libm::ceil(libm::log(0.05) / libm::log(q)) as u64
-}
-
 /// (percentile, seconds) on a grid that grows finer towards 100, as far as the samples reach.
-fn percentile_points(spans: &Spans) -> Vec<(f64, f64)> {
+fn percentile_points(spans: &Distribution) -> Vec<(f64, f64)> {
     if spans.is_empty() {
         return Vec::new();
     }
@@ -219,7 +181,7 @@ fn percentile_points(spans: &Spans) -> Vec<(f64, f64)> {
 }
 
 /// (upper edge in seconds, count) of bins that grow by the tenth part of a decade.
-fn histogram_points(spans: &Spans) -> Vec<(f64, f64)> {
+fn histogram_points(spans: &Distribution) -> Vec<(f64, f64)> {
     let histogram = &spans.histogram;
     if histogram.is_empty() {
         return Vec::new();
@@ -237,26 +199,17 @@ fn histogram_points(spans: &Spans) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn a_percentile_needs_samples_enough_to_say() {
-        assert_eq!([0.5, 0.9, 0.95, 0.99, 0.999].map(samples_needed), [5, 29, 59, 299, 2995]);
-        let mut spans = Spans::new();
-        for _ in 0..298 {
-            spans.record(Duration::from_millis(5));
-        }
-        assert_eq!(spans.quantile(0.99), Value::TooFew { have: 298, needed: 299 });
-        spans.record(Duration::from_millis(5));
-        assert!(spans.quantile(0.99) == Value::Number(0.005), "no percentile is above the longest");
-    }
-
-    #[test]
     fn histogram_bins_hold_every_sample() {
-        let mut spans = Spans::new();
+        let mut spans = Spans::default();
         for millis in 1..=1000 {
             spans.record(Duration::from_millis(millis));
         }
+        let spans = spans.distribution();
         let points = histogram_points(&spans);
         assert_eq!(points.iter().map(|(_, count)| *count as u64).sum::<u64>(), 1000);
         assert!(points.is_sorted_by(|a, b| a.0 < b.0));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
+
 use super::Setup;
 use crate::bill::{Charge, ChargeKind, Item, Line, Row, Waste};
 use crate::commitments::{Capacity, Contract, Fee, Holder, Pledge, Tokens};
@@ -10,13 +12,17 @@ use crate::time::Instant;
 use crate::wire::{ClassId, EndpointId, Tier};
 
 /// Quantities by what they are charged for. A cost is a quantity times its rate, so nothing is ever rounded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ledger {
-    cells: BTreeMap<Cell, u64>,
+    /// In the order in which they were met.
+    cells: Vec<(Cell, u64)>,
+    places: FxHashMap<Cell, usize>,
+    /// Where cells met of late are, by a part of their key: most charges are for one of them.
+    recent: [usize; RECENT],
 }
 
 /// What a quantity is added up by.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Cell {
     hour: u64,
     endpoint: EndpointId,
@@ -30,7 +36,7 @@ struct Cell {
 }
 
 /// What a charge was for.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct About {
     pub waste: Option<Waste>,
     pub is_measured: bool,
@@ -44,23 +50,43 @@ impl Ledger {
         for line in &charge.lines {
             let Line { endpoint, kind, item, quantity, list, contracted } = *line;
             let tier = charge.tier;
-            let cell = Cell { hour, endpoint, class, tier, kind, item, list, contracted, about };
-            *self.cells.entry(cell).or_default() += quantity;
+            self.put(Cell { hour, endpoint, class, tier, kind, item, list, contracted, about }, quantity);
         }
     }
 
     pub fn merge(&mut self, other: &Ledger) {
-        for (cell, quantity) in &other.cells {
-            *self.cells.entry(*cell).or_default() += quantity;
+        other.cells.iter().for_each(|(cell, quantity)| self.put(*cell, *quantity));
+    }
+
+    fn put(&mut self, cell: Cell, quantity: u64) {
+        let recent = &mut self.recent[cell.slot()];
+        if let Some((known, sum)) = self.cells.get_mut(*recent)
+            && *known == cell
+        {
+            *sum += quantity;
+            return;
         }
+        let place = *self.places.entry(cell).or_insert_with(|| {
+            self.cells.push((cell, 0));
+            self.cells.len() - 1
+        });
+        self.cells[place].1 += quantity;
+        *recent = place;
+    }
+
+    /// The cells in order.
+    fn sorted(&self) -> Vec<(Cell, u64)> {
+        let mut cells = self.cells.clone();
+        cells.sort_unstable_by_key(|(cell, _)| *cell);
+        cells
     }
 
     /// The bill of a run whose requests came until `until`: usage by hour, then capacity by hour, then what is short of
     /// promised volumes.
     pub fn rows(&self, setup: &Setup, until: Instant) -> Vec<Row> {
         let contract = &setup.sheet.contract;
-        let cells = self.cells.iter();
-        let mut rows: Vec<Row> = cells.map(|(cell, quantity)| cell.row(contract, *quantity)).collect();
+        let cells = self.sorted().into_iter();
+        let mut rows: Vec<Row> = cells.map(|(cell, quantity)| cell.row(contract, quantity)).collect();
         let paid = setup.paid(until);
         rows.extend(self.reserved(&contract.capacities, paid));
         for fee in &contract.fees {
@@ -150,7 +176,22 @@ impl Work {
     }
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        Ledger { cells: Vec::new(), places: FxHashMap::default(), recent: [0; RECENT] }
+    }
+}
+
 impl Cell {
+    /// Its place among the recent ones.
+    fn slot(&self) -> usize {
+        let item = match self.item {
+            Item::Tokens(class) => class as usize,
+            Item::Bytes | Item::Capacity | Item::Link | Item::Volume => 7,
+        };
+        (item + 8 * (usize::from(self.endpoint.0) + 3 * usize::from(self.class.0))) % RECENT
+    }
+
     fn row(&self, contract: &Contract, quantity: u64) -> Row {
         let is_egress = self.kind == ChargeKind::Egress;
         let passage = contract.terms(self.endpoint).passage.as_ref().filter(|_| is_egress);
@@ -285,6 +326,9 @@ fn shortfall(pledge: &Pledge, from: Instant, to: Instant, lack: Money) -> Row {
         used_ppm: None,
     }
 }
+
+/// Cells remembered.
+const RECENT: usize = 128;
 
 /// Nanoseconds.
 const HOUR: u64 = 3_600_000_000_000;

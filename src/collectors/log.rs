@@ -120,8 +120,8 @@ impl<W: Write> Log<W> {
             crate::wire::Source::Counted => "counted",
             crate::wire::Source::Provider => "provider",
         };
-        let cost = self.setup.sheet.charge(attempt);
-        let cost = cost.map_or("unknown".to_string(), |charge| charge.total().to_string());
+        let cost = self.setup.sheet.charge(attempt).known();
+        let cost = cost.map_or("unknown".to_string(), |cost| cost.to_string());
         vec![
             endpoint.clone(),
             attempt.cause.name().into(),

@@ -9,15 +9,17 @@ pub mod log;
 pub mod metric;
 pub mod refusals;
 pub mod series;
+pub mod spans;
 pub mod threshold;
 
 use std::time::Duration;
 
-use crate::bill::Sheet;
+use crate::bill::{Charge, Sheet};
 use crate::client::workload::Slo;
-use crate::outcome::Outcome;
+use crate::outcome::{Attempt, Outcome};
 use crate::section::{Scope, ScopeKind, Section};
 use crate::time::Instant;
+use crate::wire::EndpointId;
 
 /// What collectors know before the first outcome.
 #[derive(Clone, Debug)]
@@ -63,9 +65,41 @@ impl Setup {
     }
 }
 
+/// An outcome, with what several collectors want to know of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    pub outcome: &'a Outcome,
+    /// What each attempt is charged, in their order.
+    pub charges: &'a [Charge],
+    /// It was answered, and within every limit of its class.
+    pub is_good: bool,
+}
+
+impl<'a> Facts<'a> {
+    /// `charges` is only room to write to.
+    pub fn of(outcome: &'a Outcome, setup: &Setup, charges: &'a mut Vec<Charge>) -> Facts<'a> {
+        charges.clear();
+        charges.extend(outcome.attempts.iter().map(|attempt| setup.sheet.charge(attempt)));
+        let slo = &setup.classes[usize::from(outcome.request.class.0)].1;
+        let is_good = outcome.answer().is_some_and(|answer| goodput::is_good(outcome, answer, slo));
+        Facts { outcome, charges, is_good }
+    }
+
+    /// The attempts with their charges.
+    fn charged(&self) -> impl Iterator<Item = (&'a Attempt, &'a Charge)> {
+        self.outcome.attempts.iter().zip(self.charges)
+    }
+
+    /// The attempt whose answer was used, with the endpoint that bills it.
+    fn answer(&self) -> Option<(&'a Attempt, EndpointId)> {
+        let winner = self.outcome.winner?;
+        Some((&self.outcome.attempts[winner], self.charges[winner].biller))
+    }
+}
+
 /// Something that learns from outcomes. Two of one setup merge to what one would have learnt from both.
 pub trait Collector {
-    fn collect(&mut self, outcome: &Outcome);
+    fn collect(&mut self, facts: &Facts<'_>);
 
     fn merge(&mut self, other: &Self);
 
@@ -82,11 +116,15 @@ pub struct Collectors {
     pub latency: latency::Latency,
     pub refusals: refusals::Refusals,
     pub series: series::Series,
+    setup: Setup,
+    charges: Vec<Charge>,
 }
 
 impl Collectors {
     pub fn new(setup: &Setup) -> Collectors {
         Collectors {
+            setup: setup.clone(),
+            charges: Vec::new(),
             cost: cost::Cost::new(setup),
             fidelity: fidelity::Fidelity::new(setup),
             goodput: goodput::Goodput::new(setup),
@@ -97,12 +135,13 @@ impl Collectors {
     }
 
     pub fn collect(&mut self, outcome: &Outcome) {
-        self.cost.collect(outcome);
-        self.fidelity.collect(outcome);
-        self.goodput.collect(outcome);
-        self.latency.collect(outcome);
-        self.refusals.collect(outcome);
-        self.series.collect(outcome);
+        let facts = Facts::of(outcome, &self.setup, &mut self.charges);
+        self.cost.collect(&facts);
+        self.fidelity.collect(&facts);
+        self.goodput.collect(&facts);
+        self.latency.collect(&facts);
+        self.refusals.collect(&facts);
+        self.series.collect(&facts);
     }
 
     pub fn merge(&mut self, other: &Collectors) {

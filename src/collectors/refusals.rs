@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Collector, Setup, ratio};
-use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
+use super::{Collector, Facts, Setup, ratio};
+use crate::outcome::{Attempt, Cause, End, Ended};
 use crate::section::{Figure, Scope, ScopeKind, Section, Unit};
 use crate::time::Instant;
 use crate::wire::FaultKind;
@@ -65,7 +65,8 @@ impl Refusals {
 }
 
 impl Collector for Refusals {
-    fn collect(&mut self, outcome: &Outcome) {
+    fn collect(&mut self, facts: &Facts<'_>) {
+        let outcome = facts.outcome;
         if !outcome.is_measured {
             return;
         }

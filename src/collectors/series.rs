@@ -1,7 +1,7 @@
 //! Throughput, refusals and money over time, in buckets that widen as the run grows.
 
-use super::{Collector, Setup, goodput};
-use crate::outcome::{Ended, Outcome};
+use super::{Collector, Facts, Setup};
+use crate::outcome::Ended;
 use crate::price::Money;
 use crate::section::{Curve, Scope, ScopeKind, Section, Unit};
 use crate::time::{Instant, nanos};
@@ -20,6 +20,8 @@ pub struct Series {
     /// Nanoseconds to a bucket: [`WIDTH_MIN`] times a power of two.
     width: u64,
     buckets: Vec<Bucket>,
+    /// The bucket that was asked for last, and where it begins: most are asked for many times in a row.
+    recent: (u64, usize),
     /// Endpoints that met a token class without a price: what they cost is not known.
     is_unpriced: Vec<bool>,
 }
@@ -58,15 +60,20 @@ impl Series {
             width *= 2;
         }
         let is_unpriced = vec![false; setup.sheet.endpoints.len()];
-        Series { setup: setup.clone(), width, buckets: Vec::new(), is_unpriced }
+        Series { setup: setup.clone(), width, buckets: Vec::new(), recent: (u64::MAX, 0), is_unpriced }
     }
 
     fn bucket(&mut self, at: Instant) -> &mut Bucket {
+        let (from, index) = self.recent;
+        if at.as_nanos().checked_sub(from).is_some_and(|into| into < self.width) {
+            return &mut self.buckets[index];
+        }
         let mut index = at.as_nanos() / self.width;
         while index >= BUCKETS_MAX as u64 {
             self.widen();
             index = at.as_nanos() / self.width;
         }
+        self.recent = (index * self.width, index as usize);
         let index = index as usize;
         if self.buckets.len() <= index {
             let empty = Bucket::new(self.setup.sheet.endpoints.len(), self.classes());
@@ -82,6 +89,7 @@ impl Series {
 
     fn widen(&mut self) {
         self.width *= 2;
+        self.recent = (u64::MAX, 0);
         let pairs = self.buckets.chunks(2).map(|pair| {
             let mut sum = pair[0].clone();
             pair[1..].iter().for_each(|other| sum.add(other));
@@ -115,7 +123,8 @@ impl Series {
 }
 
 impl Collector for Series {
-    fn collect(&mut self, outcome: &Outcome) {
+    fn collect(&mut self, facts: &Facts<'_>) {
+        let outcome = facts.outcome;
         let class = usize::from(outcome.request.class.0);
         let bucket = self.bucket(outcome.intended);
         bucket.offered += 1;
@@ -123,12 +132,8 @@ impl Collector for Series {
         if let Some(first) = outcome.attempts.first() {
             self.bucket(first.sent).achieved += 1;
         }
-        for attempt in &outcome.attempts {
-            let charge = self.setup.sheet.charge(attempt);
-            let is_unpriced = charge.is_err();
-            let charge = charge.unwrap_or_else(|(charge, _)| charge);
-            let biller = usize::from(charge.biller.0);
-            self.is_unpriced[biller] |= is_unpriced;
+        for (attempt, charge) in facts.charged() {
+            self.is_unpriced[usize::from(charge.biller.0)] |= charge.unpriced.is_some();
             let bucket = self.bucket(attempt.finished);
             for line in &charge.lines {
                 bucket.cost[usize::from(line.endpoint.0)] += line.cost();
@@ -137,11 +142,10 @@ impl Collector for Series {
             bucket.refused += refused;
             bucket.count(class, |of| &mut of.refused, refused);
         }
-        if let Some(answer) = outcome.answer() {
-            let slo = self.setup.classes[class].1;
+        if let Some((answer, _)) = facts.answer() {
             let bucket = self.bucket(outcome.finished);
             bucket.done += 1;
-            let good = u64::from(goodput::is_good(outcome, answer, &slo));
+            let good = u64::from(facts.is_good);
             bucket.good += good;
             bucket.count(class, |of| &mut of.good, good);
             bucket.output_tokens += answer.usage.generated();

@@ -185,7 +185,7 @@ fn what_leaves_capacity_at_its_own_endpoint_costs_its_tokens() {
     let sheet = machines::setup(&scenario, true).sheet;
     let (mut outcomes, ..) = play(&scenario);
     let attempt = &mut outcomes[0].attempts[0];
-    let cost = |attempt: &Attempt| sheet.charge(attempt).expect("all is priced").total();
+    let cost = |attempt: &Attempt| sheet.charge(attempt).known().expect("all is priced");
     assert_eq!(cost(attempt), Money::ZERO);
     attempt.is_spilled = true;
     assert_eq!(cost(attempt), Money::DOLLAR);

@@ -1,0 +1,176 @@
+//! Spans of time counted in bins of three digits, as HdrHistogram has them.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::section::Value;
+use crate::time::nanos;
+
+/// Spans of one measure in microseconds, from 1 µs to an hour: at most 94 KiB, of one shape so that any two add up; and
+/// the longest of them to the microsecond.
+///
+/// The bins are those of an HdrHistogram with three digits: 2048 of 1 µs, then 1024 of each next power of two.
+#[derive(Clone, Debug, Default)]
+pub struct Spans {
+    /// As many as have been needed so far.
+    counts: Vec<u32>,
+    len: u64,
+    max: u64,
+}
+
+/// A span as it is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Binned {
+    micros: u64,
+    bin: usize,
+}
+
+impl Binned {
+    /// Rounded to the microsecond; longer than an hour counts as an hour.
+    pub fn nanos(nanos: u64) -> Binned {
+        Binned::micros(nanos.saturating_add(500) / 1_000)
+    }
+
+    pub fn micros(micros: u64) -> Binned {
+        let micros = micros.min(HOUR);
+        let doublings = (u64::BITS - (micros | FINE).leading_zeros()) - FINE.count_ones();
+        Binned { micros, bin: ((doublings as usize) << HALF) + (micros >> doublings) as usize }
+    }
+}
+
+impl Spans {
+    /// Records a span, rounded to the microsecond; longer than an hour counts as an hour.
+    pub fn record(&mut self, span: Duration) {
+        self.add(Binned::nanos(nanos(span)));
+    }
+
+    pub fn add(&mut self, Binned { micros, bin }: Binned) {
+        if bin >= self.counts.len() {
+            self.counts.resize(bin + 1, 0);
+        }
+        self.counts[bin] = self.counts[bin].saturating_add(1);
+        self.len += 1;
+        self.max = self.max.max(micros);
+    }
+
+    pub fn merge(&mut self, other: &Spans) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        let pairs = self.counts.iter_mut().zip(&other.counts);
+        pairs.for_each(|(own, other)| *own = own.saturating_add(*other));
+        self.len += other.len;
+        self.max = self.max.max(other.max);
+    }
+
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub fn distribution(&self) -> Distribution {
+        let mut histogram = Histogram::new_with_bounds(1, HOUR, 3).expect("the bounds are in order");
+        for (bin, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            histogram.record_n(lowest(bin), *count).expect("every bin lies within the bounds");
+        }
+        Distribution { histogram, max: self.max }
+    }
+}
+
+/// How spans are spread.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    /// In microseconds.
+    pub histogram: Histogram<u32>,
+    /// The longest span, in microseconds.
+    max: u64,
+}
+
+impl Distribution {
+    pub fn len(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.histogram.is_empty()
+    }
+
+    /// The quantile in microseconds: of its bin the upper edge, and never above the longest span.
+    pub fn micros_at(&self, q: f64) -> u64 {
+        self.histogram.value_at_quantile(q).min(self.max)
+    }
+
+    /// The quantile in seconds, where there are samples enough to say.
+    pub fn quantile(&self, q: f64) -> Value {
+        let (have, needed) = (self.len(), samples_needed(q));
+        match have {
+            0 => Value::None,
+            _ if have < needed => Value::TooFew { have, needed },
+            _ => Value::from(self.micros_at(q) as f64 / 1e6),
+        }
+    }
+
+    /// In seconds; each span counts as the middle of its bin.
+    pub fn mean(&self) -> Value {
+        if self.is_empty() { Value::None } else { Value::from(self.histogram.mean() / 1e6) }
+    }
+
+    /// The longest span in seconds.
+    pub fn max(&self) -> Value {
+        if self.is_empty() { Value::None } else { Value::from(self.max as f64 / 1e6) }
+    }
+}
+
+/// The fewest samples whose largest lies above the quantile with a probability of 95 %: 1 − qⁿ ≥ 0.95.
+/// 5 for the median, 59 for p95, 299 for p99, 2,995 for p99.9.
+pub fn samples_needed(q: f64) -> u64 {
+    libm::ceil(libm::log(0.05) / libm::log(q)) as u64
+}
+
+/// The shortest span of a bin, in microseconds.
+fn lowest(bin: usize) -> u64 {
+    let doublings = (bin >> HALF).saturating_sub(1);
+    ((bin - (doublings << HALF)) as u64) << doublings
+}
+
+/// In microseconds.
+const HOUR: u64 = 3_600_000_000;
+/// The longest span that has a bin of its own microsecond.
+const FINE: u64 = 2047;
+/// Each power of two above has so many doublings' worth of bins: 2¹⁰.
+const HALF: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_needs_samples_enough_to_say() {
+        assert_eq!([0.5, 0.9, 0.95, 0.99, 0.999].map(samples_needed), [5, 29, 59, 299, 2995]);
+        let mut spans = Spans::default();
+        for _ in 0..298 {
+            spans.record(Duration::from_millis(5));
+        }
+        assert_eq!(spans.distribution().quantile(0.99), Value::TooFew { have: 298, needed: 299 });
+        spans.record(Duration::from_millis(5));
+        let quantile = spans.distribution().quantile(0.99);
+        assert!(quantile == Value::Number(0.005), "no percentile is above the longest");
+    }
+
+    #[test]
+    fn a_span_is_counted_where_an_hdr_histogram_counts_it() {
+        let mut theirs = Histogram::<u32>::new_with_bounds(1, HOUR, 3).unwrap();
+        let mut ours = Spans::default();
+        let powers = (0..33).flat_map(|power| [-1i64, 0, 1].map(|by| ((1i64 << power) + by) as u64));
+        for micros in powers.chain([999_999, 1_234_567, HOUR - 1, HOUR, HOUR + 1, 1 << 40]) {
+            theirs.saturating_record(micros.min(HOUR));
+            ours.add(Binned::micros(micros));
+        }
+        assert_eq!(ours.distribution().histogram, theirs);
+        assert_eq!(ours.distribution().micros_at(1.0), HOUR);
+    }
+}
