@@ -78,7 +78,7 @@ pub fn cloud(
         let cache = caches[index].clone().map(|cache| match detail {
             // Whoever calls a mock may bring beginnings without end.
             Detail::EachToken => cache.bounded(),
-            Detail::Stretches => cache,
+            Detail::Stretches | Detail::Whole => cache,
         });
         Ok((endpoint(scenario, index, detail)?.with_cache(cache), pools))
     });

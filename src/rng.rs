@@ -58,9 +58,29 @@ impl Rng {
         Draws(Pcg64Dxsm::new(join(a, c), join(b, c ^ a)))
     }
 
+    /// The same stream, not opened yet.
+    pub fn chance(&self, purpose: Purpose, key: u64, attempt: u32) -> Chance {
+        Chance { rng: *self, purpose, key, attempt }
+    }
+
     /// An independent root, for one endpoint or one replication of a run.
     pub fn child(&self, key: u64) -> Rng {
         Rng { seed: mix(self.seed ^ mix(key ^ 0x0063_6869_6c64_7265)) }
+    }
+}
+
+/// A stream of draws for those who may not need it: opening one costs more than a draw.
+#[derive(Clone, Copy, Debug)]
+pub struct Chance {
+    rng: Rng,
+    purpose: Purpose,
+    key: u64,
+    attempt: u32,
+}
+
+impl Chance {
+    pub fn draws(&self) -> Draws {
+        self.rng.of(self.purpose, self.key, self.attempt)
     }
 }
 

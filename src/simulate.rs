@@ -28,10 +28,14 @@ pub struct Played {
 
 /// Plays the scenario to its end. Each request's outcome is handed to `record`, in the order of their ends.
 /// `record` may stop the arrivals by saying so; what is under way is still played.
-pub fn simulate(scenario: &Scenario, mut record: impl FnMut(Outcome) -> Flow) -> Result<Played> {
+pub fn simulate(scenario: &Scenario, record: impl FnMut(Outcome) -> Flow) -> Result<Played> {
+    play(scenario, detail(scenario), record)
+}
+
+fn play(scenario: &Scenario, detail: Detail, mut record: impl FnMut(Outcome) -> Flow) -> Result<Played> {
     let mut world = World {
         client: machines::dispatcher(scenario),
-        cloud: machines::cloud(scenario, Detail::Stretches, |_| true)?,
+        cloud: machines::cloud(scenario, detail, |_| true)?,
         lines: (0..scenario.endpoints.len()).map(|index| Line::new(scenario, index)).collect(),
     };
     let mut played =
@@ -142,11 +146,72 @@ impl World {
     }
 }
 
+/// As little as the client must hear: first tokens at their time only where it does something at them.
+fn detail(scenario: &Scenario) -> Detail {
+    let classes = &scenario.classes;
+    let mut routers = classes.iter().filter_map(|class| class.router.as_ref()).chain([&scenario.router]);
+    let owned = scenario.endpoints.iter().flat_map(|spec| &spec.limits);
+    let mut limits = owned.chain(scenario.pools.iter().flat_map(|pool| &pool.limits));
+    let is_heeded = scenario.hedge.is_some()
+        || scenario.retry.heeds_first_tokens()
+        || classes.iter().any(|class| class.stall_timeout.is_some())
+        || routers.any(|router| router.heeds_first_tokens())
+        || (scenario.cooling.failures > 0 && limits.any(|limit| limit.can_fail()));
+    if is_heeded { Detail::Stretches } else { Detail::Whole }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::outcome::End;
+
+    /// Every outcome, in the order of their ends.
+    fn outcomes(scenario: &Scenario, detail: Detail) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        let played = play(scenario, detail, |outcome| {
+            outcomes.push(outcome);
+            Flow::Continue
+        });
+        played.unwrap_or_else(|error| panic!("{error}"));
+        outcomes
+    }
+
+    /// Spills, caches, reasoning, answers in one piece, retries, quotas; and answers given up under way, of which the
+    /// pace tells how much had come.
+    #[test]
+    fn what_is_foretold_comes_as_it_does_where_all_is_told() {
+        let given_up = r#"
+            seed = 5
+            duration = "2m"
+            arrivals = { kind = "poisson", rate = 5 }
+            retry = { kind = "exponential", attempts_max = 2, base = "1s" }
+            classes = [
+                { name = "a", input = { kind = "fixed", tokens = 800 }, reasoning = { kind = "uniform", min = 0, max = 60 }, output = { kind = "uniform", min = 0, max = 200 }, timeout = "3s" },
+                { name = "b", input = { kind = "fixed", tokens = 80 }, output = { kind = "fixed", tokens = 50 }, timeout = "2s", stream = false },
+            ]
+            endpoints = [{ name = "e", provider = "openai", model = "m", price = { input = "1", output = "2" }, latency = { kind = "lognormal", ttft_median = "900ms", ttft_sigma = 0.8, itl = "20ms", itl_sigma = 0.3, jitter = 0 }, limits = [{ kind = "concurrency", max = 12, queue_max = 4 }, { kind = "tokens", per_minute = 200_000 }] }]
+        "#;
+        let path = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
+        let read = |name: &str| Scenario::load(&path(name)).unwrap_or_else(|error| panic!("{error}"));
+        let parsed =
+            Scenario::parse(given_up, Path::new("given_up.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let mut kinds = [0; 2];
+        for mut scenario in
+            [parsed, read("first-light.toml"), read("spillover.toml"), read("prompt-cache.toml")]
+        {
+            scenario.duration = scenario.duration.min("10m".parse().expect("a span"));
+            let told = outcomes(&scenario, Detail::Stretches);
+            let foretold = outcomes(&scenario, Detail::Whole);
+            assert_eq!(told.len(), foretold.len());
+            for (told, foretold) in told.iter().zip(&foretold) {
+                assert_eq!(format!("{told:?}"), format!("{foretold:?}"));
+                kinds[usize::from(told.end == End::TimedOut)] += 1;
+            }
+        }
+        assert!(kinds.iter().all(|count| *count > 50), "{kinds:?}");
+    }
 
     #[test]
     fn first_light_plays_to_its_end_and_twice_the_same() {

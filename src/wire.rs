@@ -6,6 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::time::{Instant, nanos};
+
 /// A request, numbered from 0 in the order of the plan.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct RequestId(pub u64);
@@ -109,6 +111,10 @@ impl Beginnings {
             Beginnings::One(prefix) => std::slice::from_ref(prefix),
             Beginnings::Many(prefixes) => prefixes,
         }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Beginnings::None)
     }
 
     pub fn longest(&self) -> Option<&Prefix> {
@@ -222,6 +228,8 @@ impl Job {
 pub enum Reply {
     Broken(Fault),
     Finished(Finish),
+    /// The answer is under way, and nothing is told of it before its end.
+    Foretold(Forecast),
     /// The provider handed it on to the endpoint that the one asked spills to. Unless that refuses as well, it serves
     /// and bills the attempt.
     PassedOn,
@@ -231,7 +239,50 @@ pub enum Reply {
 
 impl Reply {
     pub fn is_final(&self) -> bool {
-        !matches!(self, Reply::PassedOn | Reply::Tokens(_))
+        !matches!(self, Reply::Foretold(_) | Reply::PassedOn | Reply::Tokens(_))
+    }
+}
+
+/// When the parts of a streamed answer come if nothing ends it before: virtual time, where it can be known and nobody
+/// acts on them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Forecast {
+    pub first_token: Instant,
+    /// The first that is not reasoning; none where there is none.
+    pub first_text: Option<Instant>,
+    /// From token to token, on average.
+    pub gap: Duration,
+    /// Tokens of each kind.
+    pub reasoning: u32,
+    pub answer: u32,
+}
+
+impl Forecast {
+    /// The tokens of reasoning and of the answer that are out `now`, at the mean gap.
+    pub fn seen(&self, now: Instant) -> (u32, u32) {
+        let since = |first: Instant, max: u32| {
+            let more = nanos(now.since(first)).checked_div(nanos(self.gap)).unwrap_or(u64::MAX);
+            u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1).min(max)
+        };
+        match self.first_text {
+            Some(at) if at <= now => (self.reasoning, since(at, self.answer)),
+            _ if self.first_token <= now => (since(self.first_token, self.reasoning), 0),
+            _ => (0, 0),
+        }
+    }
+
+    /// When the last stretch ended that is over `now`: that of reasoning is with its last token.
+    pub fn last_told(&self, now: Instant) -> Option<Instant> {
+        let reasoned = self.first_token + self.gap.saturating_mul(self.reasoning.saturating_sub(1));
+        let ends = [self.first_text, Some(reasoned), Some(self.first_token)];
+        ends.into_iter().flatten().find(|end| *end <= now)
+    }
+
+    /// The stretches in which so many tokens of each kind come, where not all of the answer does: what flows of a kind,
+    /// and its first token by itself.
+    pub fn stretches(&self, (reasoning, answer): (u32, u32)) -> u32 {
+        let whole = |tokens: u32, of: u32| if tokens == of { tokens.min(2) } else { tokens.min(1) };
+        whole(reasoning, self.reasoning) + whole(answer, self.answer)
     }
 }
 

@@ -89,8 +89,8 @@ impl Dispatcher {
     }
 
     pub fn on_event(&mut self, now: Instant, event: Event) -> Said<'_, Action> {
-        // Neither a send nor a token makes anything due sooner.
-        if !matches!(event, Event::Sent { .. } | Event::Reply { reply: Reply::Tokens(_), .. } | Event::Wake) {
+        // What is due changes with what is set or taken, and where something ends, unless it is an arrival.
+        if matches!(event, Event::Abort | Event::Stop) {
             self.due = None;
         }
         match event {
@@ -171,16 +171,24 @@ impl Dispatcher {
         let (id, class) = (job.request.id, job.request.class);
         if !self.plan.purses.begin(&job.request) {
             self.stop_spent(now, class);
-            return self.plan.workload.on_finish(now, id, false);
+            self.plan.workload.on_finish(now, id, false);
+            self.due = None;
+            return;
         }
         let timeout = self.plan.workload.class(class).timeout.get();
         let flight = Flight::new(job, intended, timeout);
         self.deadlines[usize::from(class.0)].push_back((flight.deadline, id));
+        self.due = None;
         self.flights.insert(id.0, flight);
         self.requests += 1;
         if !self.send(now, id, Cause::First) {
             self.shed(now, id);
         }
+    }
+
+    fn set(&mut self, at: Instant, timer: Timer) {
+        self.timers.push(at, timer);
+        self.due = None;
     }
 
     /// Ends the plan where the money is gone, or the class's part of the plan where its own is.
@@ -192,6 +200,7 @@ impl Dispatcher {
                 continue;
             }
             self.spent.push(Spent { at: now, class });
+            self.due = None;
             match class {
                 None => self.is_stopped = true,
                 Some(class) => self.plan.workload.stop(class),
@@ -209,24 +218,24 @@ impl Dispatcher {
         }
         tried.clear();
         tried.extend(flight.tried());
-        let mut draws = plan.rng.of(Purpose::Route, id.0, flight.attempts.len() as u32);
+        let chance = plan.rng.chance(Purpose::Route, id.0, flight.attempts.len() as u32);
         let request = &flight.job.request;
         let is_bound = cause == Cause::Retry && plan.retry.is_sdk();
         let bound = flight.failure.filter(|_| is_bound).and_then(|failure| failure.endpoint);
         let router = plan.own_routers[usize::from(class.0)].as_mut().unwrap_or(&mut plan.router);
-        let mut route = || router.route(now, request, &plan.fleet, tried, &mut draws);
+        let mut route = || router.route(now, request, &plan.fleet, tried, chance);
         let Some(endpoint) = bound.or_else(&mut route) else { return false };
         let attempt = AttemptId { request: id, nth: flight.send(now, endpoint, cause) };
         plan.fleet.on_send(endpoint);
         self.actions.push_back(Action::Send { id: attempt, endpoint, job: flight.job.clone() });
-        if let Some(stall) = plan.workload.class(class).stall_timeout {
-            self.timers.push(now + stall.get(), Timer::Stall(attempt));
+        let stall = plan.workload.class(class).stall_timeout.map(|stall| now + stall.get());
+        let hedge = plan.hedge.as_ref().filter(|_| cause == Cause::First);
+        let hedge = hedge.map(|hedge| now + hedge.after.get());
+        if let Some(at) = stall {
+            self.set(at, Timer::Stall(attempt));
         }
-        match &plan.hedge {
-            Some(hedge) if cause == Cause::First => {
-                self.timers.push(now + hedge.after.get(), Timer::Hedge(attempt));
-            }
-            _ => {}
+        if let Some(at) = hedge {
+            self.set(at, Timer::Hedge(attempt));
         }
         true
     }
@@ -249,6 +258,7 @@ impl Dispatcher {
                 self.fail(now, id.request, Some(endpoint), reason);
             }
             Reply::Finished(finish) => self.on_finish(now, id, at, finish),
+            Reply::Foretold(forecast) => flight.foretell(id.nth, forecast),
             Reply::PassedOn => flight.pass_on(id.nth),
             Reply::Rejected(rejection) => self.on_reject(now, id, at, rejection),
             Reply::Tokens(tokens) => {
@@ -308,8 +318,8 @@ impl Dispatcher {
         let is_over = tries >= plan.retry.attempts_max()
             || now >= flight.deadline
             || plan.purses.is_spent(flight.job.request.class);
-        let mut draws = plan.rng.of(Purpose::Retry, id.0, nth);
-        let wait = (!is_over).then(|| plan.retry.on_failure(&failure, draws.unit())).flatten();
+        let luck = || plan.rng.of(Purpose::Retry, id.0, nth).unit();
+        let wait = (!is_over).then(|| plan.retry.on_failure(&failure, luck())).flatten();
         let Some(wait) = wait else { return self.finish(now, id, reason.end(), None) };
         if endpoint.is_some() && !plan.retry.is_sdk() && self.send(now, id, Cause::Retry) {
             return;
@@ -317,7 +327,7 @@ impl Dispatcher {
         let flight = self.flights.get_mut(id.0).expect("sending nothing ends nothing");
         flight.end_round();
         if now + wait < flight.deadline {
-            self.timers.push(now + wait, Timer::Retry(id));
+            self.set(now + wait, Timer::Retry(id));
         } else {
             self.finish(now, id, reason.end(), None);
         }
@@ -360,9 +370,9 @@ impl Dispatcher {
                 self.actions.push_back(Action::Cancel { id, endpoint });
                 self.fail(now, id.request, Some(endpoint), Reason::Silent { has_begun });
             }
-            Some(at) => self.timers.push(at, Timer::Stall(id)),
+            Some(at) => self.set(at, Timer::Stall(id)),
             // Tokens flow until the next reply, so the earliest silence begins now.
-            None => self.timers.push(now + stall, Timer::Stall(id)),
+            None => self.set(now + stall, Timer::Stall(id)),
         }
     }
 
@@ -414,6 +424,9 @@ impl Dispatcher {
         let outcome = flight.into_outcome(now, end, winner, is_measured);
         self.plan.purses.end(&outcome.request, outcome.attempts.len());
         self.actions.push_back(Action::Done(outcome));
-        self.plan.workload.on_finish(now, id, end == End::Done);
+        let is_heeded = self.plan.workload.on_finish(now, id, end == End::Done);
+        if is_heeded || !matches!(self.due, Some(Some((_, Due::Arrival)))) {
+            self.due = None;
+        }
     }
 }

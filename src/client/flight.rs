@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::retry::Failure;
 use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
 use crate::time::{Instant, nanos};
-use crate::wire::{EndpointId, Finish, Job, Kind, Source, Tokens, Usage};
+use crate::wire::{EndpointId, Finish, Forecast, Job, Kind, Source, Tokens, Usage};
 
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
@@ -18,6 +18,8 @@ pub(super) struct Flight {
     pub attempts: Vec<Attempt>,
     /// One attempt, and perhaps its hedge.
     live: [Option<Live>; 2],
+    /// How the answer of the attempt that was sent last will come, where nothing is heard of it before its end.
+    forecast: Option<Forecast>,
     /// Attempts from this one on make the round: each endpoint is tried once in it.
     round: usize,
     /// The earliest instant at which an endpoint of this round promised to take the request.
@@ -43,6 +45,7 @@ impl Flight {
             failure: None,
             attempts: Vec::new(),
             live: [None, None],
+            forecast: None,
             round: 0,
             promised: None,
         }
@@ -50,6 +53,7 @@ impl Flight {
 
     pub fn send(&mut self, now: Instant, endpoint: EndpointId, cause: Cause) -> u16 {
         let nth = u16::try_from(self.attempts.len()).expect("attempts are capped far below 65,536");
+        self.forecast = None;
         let place = self.live.iter_mut().find(|live| live.is_none());
         *place.expect("at most two attempts are live at once") = Some(Live { nth, heard: now, steady: None });
         self.attempts.push(Attempt {
@@ -108,6 +112,22 @@ impl Flight {
         is_first
     }
 
+    /// How a live attempt's answer will come.
+    pub fn foretell(&mut self, nth: u16, forecast: Forecast) {
+        if self.is_live(nth) {
+            self.forecast = Some(forecast);
+        }
+    }
+
+    /// What was foretold has come, up to `now`.
+    fn fulfil(&mut self, nth: u16, now: Instant, forecast: Forecast) {
+        let attempt = &mut self.attempts[usize::from(nth)];
+        let came = |at: Instant| (at <= now).then(|| at.max(attempt.sent));
+        attempt.first_token = came(forecast.first_token);
+        attempt.first_text = forecast.first_text.and_then(came);
+        attempt.last_token = forecast.last_told(now).and_then(came);
+    }
+
     /// The provider handed a live attempt on.
     pub fn pass_on(&mut self, nth: u16) {
         self.attempts[usize::from(nth)].is_spilled = true;
@@ -115,8 +135,16 @@ impl Flight {
 
     /// The answer is whole. One that came in a single piece has all its tokens now.
     pub fn on_finish(&mut self, nth: u16, at: Instant, finish: Finish) {
+        let forecast = self.forecast.take();
+        if let Some(forecast) = forecast {
+            self.fulfil(nth, at, forecast);
+        }
         let attempt = &mut self.attempts[usize::from(nth)];
         let at = at.max(attempt.sent);
+        if let Some(forecast) = forecast {
+            (attempt.last_token, attempt.chunks) =
+                (Some(at), forecast.stretches((forecast.reasoning, forecast.answer)));
+        }
         if attempt.first_token.is_none() && finish.usage.generated() > 0 {
             attempt.first_token = Some(at);
             attempt.first_text = (finish.usage.output > 0).then_some(at);
@@ -146,7 +174,12 @@ impl Flight {
         if is_given_up && attempt.is_sent {
             // The server took it in and works on it: the prompt is billed, and so is what flowed unseen.
             attempt.usage.input = self.job.request.input_tokens;
-            if let Some((kind, gap)) = live.steady.filter(|(_, gap)| !gap.is_zero()) {
+            if let Some(forecast) = self.forecast.take() {
+                let seen = forecast.seen(at);
+                (attempt.usage.reasoning, attempt.usage.output) = seen;
+                attempt.chunks = forecast.stretches(seen);
+                self.fulfil(nth, at, forecast);
+            } else if let Some((kind, gap)) = live.steady.filter(|(_, gap)| !gap.is_zero()) {
                 // An estimate where the pace has changed since, and never more than the answer has.
                 let (reasoning, answer) = self.job.generated();
                 let left = match kind {
@@ -157,7 +190,7 @@ impl Flight {
                 count(&mut attempt.usage, kind, u32::try_from(unseen).unwrap_or(u32::MAX).min(left));
             }
         }
-        attempt.ended = ended;
+        self.attempts[usize::from(nth)].ended = ended;
         true
     }
 

@@ -113,6 +113,11 @@ impl Stream {
         }
     }
 
+    /// Whether it must be told when requests end.
+    pub fn heeds_ends(&self) -> bool {
+        !self.sessions.is_empty() || self.arrivals.heeds_ends()
+    }
+
     /// What came of `origin` has ended. Arrivals that wait are told of conversations when they are over.
     pub fn on_finish(&mut self, now: Instant, origin: &Origin, is_answered: bool) {
         let index = origin.turn.zip(self.sessions_of(origin.class));

@@ -201,6 +201,8 @@ pub struct Workload {
     /// The shared arrivals, then those of classes in their order; of those due at once the one of the
     /// lowest priority goes first, and of one priority the first.
     streams: Vec<Stream>,
+    /// The stream that is due first, as long as nothing has changed that.
+    first: Option<Option<(Instant, usize)>>,
     next_id: u64,
     /// How often each request of the plan is asked.
     copies: u64,
@@ -208,7 +210,7 @@ pub struct Workload {
     drawn: Vec<u64>,
     /// What is asked again, and how often.
     repeated: Option<(Planned, u64)>,
-    /// What requests under way came of.
+    /// What requests under way came of, where their streams must be told when they end.
     origins: Ring<Origin>,
     /// Of requests of which copies are under way, by the number of the first: the copies that have ended, and whether
     /// any was answered.
@@ -236,7 +238,8 @@ impl Workload {
         let prefixes = ids().map(groups).collect();
         let (next_id, copies, repeated, origins) = (0, 1, None, Ring::new());
         let (ended, drawn) = (FxHashMap::default(), vec![0; classes.len()]);
-        Workload { drawn, classes, prefixes, streams, next_id, copies, repeated, origins, ended }
+        let first = None;
+        Workload { drawn, classes, prefixes, streams, first, next_id, copies, repeated, origins, ended }
     }
 
     /// The same plan with every request asked so many times at once; at least once.
@@ -267,7 +270,9 @@ impl Workload {
             self.repeated = Some((planned.clone(), left - 1));
         }
         planned.job.request.id = RequestId(self.next_id);
-        self.origins.insert(self.next_id, planned.origin);
+        if self.streams[planned.origin.stream].heeds_ends() {
+            self.origins.insert(self.next_id, planned.origin);
+        }
         self.next_id += 1;
         Some((planned.at, planned.job))
     }
@@ -278,11 +283,14 @@ impl Workload {
     }
 
     /// A request that was taken has ended, with a whole answer or without. A conversation of which each turn is asked
-    /// several times at once goes on when the last copy has ended, answered if any copy was.
-    pub fn on_finish(&mut self, now: Instant, id: RequestId, is_answered: bool) {
-        let Some(origin) = self.origins.remove(id.0) else { return };
+    /// several times at once goes on when the last copy has ended, answered if any copy was. Says whether that may have
+    /// changed what comes next.
+    pub fn on_finish(&mut self, now: Instant, id: RequestId, is_answered: bool) -> bool {
+        let Some(origin) = self.origins.remove(id.0) else { return false };
+        self.first = None;
         if origin.turn.is_none() || self.copies == 1 {
-            return self.streams[origin.stream].on_finish(now, &origin, is_answered);
+            self.streams[origin.stream].on_finish(now, &origin, is_answered);
+            return true;
         }
         let first = id.0 / self.copies;
         let (count, is_any) = self.ended.entry(first).or_default();
@@ -292,6 +300,7 @@ impl Workload {
             self.ended.remove(&first);
             self.streams[origin.stream].on_finish(now, &origin, is_any);
         }
+        true
     }
 
     /// Why arrivals ended before their time, if they did.
@@ -301,18 +310,22 @@ impl Workload {
 
     /// Nothing of `class` is wanted any more. Beside others in a stream its requests still come. To be said once.
     pub fn stop(&mut self, class: ClassId) {
+        self.first = None;
         self.streams.iter_mut().for_each(|stream| stream.stop(class));
     }
 
     /// The stream that is due first.
     fn first(&mut self) -> Option<(Instant, usize)> {
-        let streams = self.streams.iter_mut().enumerate();
-        let due = streams.filter_map(|(index, stream)| Some((stream.peek()?, stream.priority(), index)));
-        due.min().map(|(at, _, index)| (at, index))
+        *self.first.get_or_insert_with(|| {
+            let streams = self.streams.iter_mut().enumerate();
+            let due = streams.filter_map(|(index, stream)| Some((stream.peek()?, stream.priority(), index)));
+            due.min().map(|(at, _, index)| (at, index))
+        })
     }
 
     fn plan(&mut self) -> Option<Planned> {
         let (_, stream) = self.first()?;
+        self.first = None;
         let due = self.streams[stream].next()?;
         let turn = due.turn.as_ref().map(|turn| turn.id);
         let origin = Origin { stream, class: due.class, nth: due.nth, turn };

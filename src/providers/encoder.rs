@@ -140,7 +140,7 @@ impl Encoder {
                 writer.fail(&mut events);
                 events.end();
             }
-            Reply::Broken(_) | Reply::PassedOn | Reply::Rejected(_) => {}
+            Reply::Broken(_) | Reply::Foretold(_) | Reply::PassedOn | Reply::Rejected(_) => {}
             Reply::Finished(finish) if self.asked.stream => {
                 writer.finish(finish, &mut events);
                 events.end();

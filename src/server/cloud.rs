@@ -295,10 +295,28 @@ impl Cloud {
         } else {
             self.said.extend(replies.map(|(id, reply)| (index, id, reply)));
         }
-        *deadline = endpoint.deadline();
+        let new = endpoint.deadline();
+        let is_same = *deadline == new;
+        *deadline = new;
         self.exchange(index);
-        let due = (0..).zip(&self.members).filter_map(|(index, member)| Some((member.deadline?, index)));
-        self.due = due.min();
+        if !is_same {
+            self.note_due(index);
+        }
+    }
+
+    /// The deadline of a member has changed.
+    fn note_due(&mut self, index: usize) {
+        let new = self.members[index].deadline.map(|at| (at, index));
+        match self.due {
+            // Where others were due before it still may be.
+            Some((due, first)) if first != index => {
+                self.due = new.filter(|new| *new < (due, first)).or(self.due);
+            }
+            _ => {
+                let dues = (0..).zip(&self.members);
+                self.due = dues.filter_map(|(index, member)| Some((member.deadline?, index))).min();
+            }
+        }
     }
 
     /// Does something with an endpoint that has its pools' limits in its hands.
@@ -311,6 +329,9 @@ impl Cloud {
 
     /// Lends an endpoint the limits of its pools, or takes them back.
     fn exchange(&mut self, index: usize) {
+        if self.pools.is_empty() {
+            return;
+        }
         let Member { endpoint, pools, .. } = &mut self.members[index];
         for (held, pool) in endpoint.pools().iter_mut().zip(pools) {
             std::mem::swap(held, &mut self.pools[*pool]);

@@ -39,6 +39,9 @@ pub enum Detail {
     EachToken,
     /// Replies at the first token, the first text and the last: the simulation.
     Stretches,
+    /// One reply that foretells when they come, and one at the end; as [`Detail::Stretches`] where what comes later can
+    /// change that: the simulation of a client that does nothing at first tokens.
+    Whole,
 }
 
 /// What an endpoint does at once, whatever it tells of it.
@@ -50,16 +53,8 @@ enum Step {
     Stretch,
     /// A token of any answer, since a limit counts each as it comes out.
     Token,
-}
-
-impl Step {
-    fn of(detail: Detail, limits: &[AnyLimit]) -> Step {
-        match (detail, limits.iter().any(|limit| limit.is_metering())) {
-            (_, true) => Step::Token,
-            (Detail::EachToken, false) => Step::Piece,
-            (Detail::Stretches, false) => Step::Stretch,
-        }
-    }
+    /// All of an answer; the first token by itself, where a cache holds the prompt from then on.
+    Whole { is_caching: bool },
 }
 
 /// The machine.
@@ -103,11 +98,9 @@ impl Endpoint {
         let slots: Vec<Slots> =
             limits.iter().filter_map(|limit| limit.slots()).chain(latency.slots()).collect();
         let is_by_priority = slots.iter().any(|slots| slots.scheduling == Scheduling::Priority);
-        let next_break =
-            limits.iter_mut().filter_map(|limit| limit.next_break(Instant::START)).min_by_key(|next| next.at);
-        Endpoint {
+        let mut endpoint = Endpoint {
             cache: None,
-            steps_by: Step::of(detail, &limits),
+            steps_by: Step::Token,
             limits: Held::new(limits),
             slots,
             scheduling: if is_by_priority { Scheduling::Priority } else { Scheduling::Fcfs },
@@ -118,9 +111,11 @@ impl Endpoint {
             next_ticket: 0,
             waiting: VecDeque::new(),
             newest: 0,
-            next_break,
+            next_break: None,
             actions: VecDeque::new(),
-        }
+        };
+        endpoint.start();
+        endpoint
     }
 
     /// Draws on so many pools from now on, whose limits are in [`Endpoint::pools`] whenever it is fed or asked.
@@ -136,14 +131,21 @@ impl Endpoint {
     /// Learns from its pools, too, when its streams will break first and whether tokens are counted one by one.
     pub fn start(&mut self) {
         self.next_break = self.break_after(Instant::START);
-        if self.limits.iter_mut().any(|limit| limit.is_metering()) {
-            self.steps_by = Step::Token;
-        }
+        let is_metering = self.limits.iter_mut().any(|limit| limit.is_metering());
+        let is_foreseeable = self.service.is_foreseeable() && self.next_break.is_none();
+        self.steps_by = match self.detail {
+            _ if is_metering => Step::Token,
+            Detail::EachToken => Step::Piece,
+            Detail::Whole if is_foreseeable => Step::Whole { is_caching: self.cache.is_some() },
+            Detail::Stretches | Detail::Whole => Step::Stretch,
+        };
     }
 
     /// With a prompt cache.
-    pub fn with_cache(self, cache: Option<Cache>) -> Endpoint {
-        Endpoint { cache, ..self }
+    pub fn with_cache(mut self, cache: Option<Cache>) -> Endpoint {
+        self.cache = cache;
+        self.start();
+        self
     }
 
     /// With a latency of its own for what is downgraded.
@@ -263,6 +265,10 @@ impl Endpoint {
         let mark = running.next_sent(self.steps_by);
         let Admitted { job, tier, .. } = &running.admitted;
         self.service.begin(now, ticket, Entry { id, job, load, is_downgraded: tier.is_some(), mark });
+        if matches!(self.steps_by, Step::Whole { .. }) && running.is_told() {
+            let forecast = self.service.forecast(ticket, running.tokens());
+            self.actions.extend(forecast.map(|forecast| (id, Reply::Foretold(forecast))));
+        }
         self.running.insert(ticket, running);
         self.tickets.insert(id, ticket);
     }
@@ -298,8 +304,15 @@ impl Endpoint {
         let running = self.running.get_mut(ticket).expect("metering ends no job");
         let (_, total) = running.tokens();
         let is_last = until == total || flow == Flow::Cut;
-        if is_last || self.detail == Detail::EachToken || running.marks().contains(&until) {
-            let is_steady = self.detail == Detail::Stretches && !is_last;
+        let is_told = match self.steps_by {
+            Step::Whole { .. } => false,
+            Step::Piece => true,
+            Step::Stretch | Step::Token => {
+                is_last || self.detail == Detail::EachToken || running.marks().contains(&until)
+            }
+        };
+        if is_told {
+            let is_steady = self.detail != Detail::EachToken && !is_last;
             let steady = is_steady.then(|| self.service.gap(ticket));
             self.actions.extend(running.tell(steady).map(|tokens| (running.id, Reply::Tokens(tokens))));
         }
@@ -432,7 +445,11 @@ impl Running {
     fn next_sent(&self, step: Step) -> u32 {
         let (_, total) = self.tokens();
         match step {
-            Step::Piece | Step::Stretch if !self.is_told() => total,
+            Step::Piece | Step::Stretch | Step::Whole { .. } if !self.is_told() => total,
+            Step::Whole { is_caching } => {
+                let is_kept = is_caching && !self.admitted.job.request.beginnings.is_empty();
+                if self.sent == 0 && is_kept { total.min(1) } else { total }
+            }
             Step::Piece | Step::Token => self.sent.saturating_add(1).min(total),
             Step::Stretch => {
                 self.marks().into_iter().find(|mark| *mark > self.sent).unwrap_or(total).min(total)

@@ -234,6 +234,9 @@ impl Quota {
     /// The parts that come back with each step from the end of `step` on, and the first step for which
     /// that may be another.
     fn refill(&self, step: u64) -> (i128, u64) {
+        if self.lowered.is_empty() {
+            return (self.refill * FULL, u64::MAX);
+        }
         let (mut part, mut until) = (FULL, u64::MAX);
         for lowered in &self.lowered {
             let first = lowered.start().as_nanos().div_ceil(self.window.step_nanos());

@@ -7,7 +7,7 @@ use super::latency::{AnyLatency, Load, Pace};
 use crate::index::Ring;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, Timeline};
-use crate::wire::{AttemptId, Job};
+use crate::wire::{AttemptId, Forecast, Job};
 
 /// Every job in service has a mark: a count of its tokens at which the endpoint wants to hear of it.
 #[derive(Clone, Debug)]
@@ -89,6 +89,30 @@ impl Service {
         match self {
             Service::Batched(batch) => batch.gap(ticket),
             Service::Paced(paced) => paced.jobs.get(ticket).map_or(Duration::ZERO, |job| job.pace.gap),
+        }
+    }
+
+    /// Whether it is known when a job begins how its tokens will come.
+    pub fn is_foreseeable(&self) -> bool {
+        matches!(self, Service::Paced(_))
+    }
+
+    /// How the tokens of a job will come, of which there are so many of reasoning, and so many in all; none where it has
+    /// none, or where jobs touch each other.
+    pub fn forecast(&self, ticket: u64, (reasoning, total): (u32, u32)) -> Option<Forecast> {
+        match self {
+            Service::Batched(_) => None,
+            Service::Paced(paced) if total > 0 => {
+                let job = paced.jobs.get(ticket)?;
+                Some(Forecast {
+                    first_token: job.at(1, &paced.rng),
+                    first_text: (reasoning < total).then(|| job.at(reasoning + 1, &paced.rng)),
+                    gap: job.pace.gap,
+                    reasoning,
+                    answer: total - reasoning,
+                })
+            }
+            Service::Paced(_) => None,
         }
     }
 

@@ -50,6 +50,10 @@ impl Arrivals for Closed {
         self.ready.pop().map(|(at, ())| Arrival::at(at))
     }
 
+    fn heeds_ends(&self) -> bool {
+        true
+    }
+
     fn on_finish(&mut self, now: Instant, _nth: u64, _rng: &Rng) {
         self.ready.push(now + self.think.get().max(Duration::from_millis(1)), ());
     }

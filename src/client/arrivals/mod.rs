@@ -52,6 +52,11 @@ pub trait Arrivals: Send {
     /// time.
     fn on_finish(&mut self, _now: Instant, _nth: u64, _rng: &Rng) {}
 
+    /// Whether it does something when a request ends.
+    fn heeds_ends(&self) -> bool {
+        false
+    }
+
     /// Multiplies the load: rates, or a closed loop's users.
     fn scale(&mut self, factor: f64);
 

@@ -71,6 +71,9 @@ impl Modulated {
 
 impl Arrivals for Modulated {
     fn peek(&mut self, rng: &Rng) -> Option<Instant> {
+        if let Some(announced) = self.process.announced() {
+            return announced;
+        }
         let (mut progress, mut process) = (take(&mut self.progress), take(&mut self.process));
         let rate = self.rate();
         let at = process.peek_at(&*self.gaps, rng, |requests| progress.reaches(requests, &rate, rng));

@@ -138,6 +138,11 @@ impl Process {
         self.planned.filter(|at| *at < Instant::MAX)
     }
 
+    /// The arrival that was announced and not taken yet; within, `None` where none ever comes.
+    pub fn announced(&self) -> Option<Option<Instant>> {
+        self.planned.map(|at| Some(at).filter(|at| *at < Instant::MAX))
+    }
+
     /// The announced arrival is taken.
     pub fn take(&mut self) {
         self.planned = None;

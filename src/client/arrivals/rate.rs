@@ -155,6 +155,8 @@ struct Walk {
     drifts: Vec<Step>,
     /// The burst or silence that is on: its number, its end in seconds, its factor.
     burst: Option<(u64, f64, f64)>,
+    /// The stretch's end in seconds and its rate, once they are looked for.
+    stretch: Option<(f64, f64)>,
 }
 
 /// Where a drift stands.
@@ -170,43 +172,52 @@ struct Step {
 
 impl Walk {
     fn new(drift: &[Drift]) -> Walk {
-        Walk { start: 0.0, before: 0.0, bin: 0, drifts: vec![Step::default(); drift.len()], burst: None }
+        let (drifts, burst, stretch) = (vec![Step::default(); drift.len()], None, None);
+        Walk { start: 0.0, before: 0.0, bin: 0, drifts, burst, stretch }
     }
 
     /// When so many requests are expected, in seconds; they never get fewer from call to call.
     fn reaches(&mut self, requests: f64, curve: &Pieces, rate: &Rate<'_>, rng: &Rng) -> Option<f64> {
         for _ in 0..STRETCHES_MAX {
-            let (mut end, level) = curve.stretch(self.bin)?;
-            if end <= self.start {
-                self.bin += 1;
-                continue;
-            }
-            let mut factor = 1.0;
-            for (nth, (step, drift)) in self.drifts.iter_mut().zip(rate.drift).enumerate() {
-                if step.end <= self.start {
-                    step.advance(drift, nth as u32, rng);
+            let Some((end, level)) = self.stretch else {
+                let (end, level) = curve.stretch(self.bin)?;
+                if end <= self.start {
+                    self.bin += 1;
+                } else {
+                    self.stretch = Some(self.around(end, level, rate, rng));
                 }
-                end = end.min(step.end);
-                factor *= libm::exp(step.x - drift.sigma.get() * drift.sigma.get() / 2.0);
-            }
-            if let Some(bursts) = rate.bursts {
-                let (until, high) = self.burst(bursts, rng);
-                end = end.min(until);
-                factor *= high;
-            }
-            if let Some(growth) = rate.growth {
-                let (until, grown) = growth.stretch(self.start);
-                end = end.min(until);
-                factor *= grown;
-            }
-            let level = level * factor;
+                continue;
+            };
             let more = level * (end - self.start);
             if self.before + more > requests {
                 return Some(self.start + (requests - self.before) / level);
             }
-            (self.start, self.before) = (end, self.before + more);
+            (self.start, self.before, self.stretch) = (end, self.before + more, None);
         }
         None
+    }
+
+    /// The end and the rate of the stretch that begins now, where the curve has this level until `end`.
+    fn around(&mut self, mut end: f64, level: f64, rate: &Rate<'_>, rng: &Rng) -> (f64, f64) {
+        let mut factor = 1.0;
+        for (nth, (step, drift)) in self.drifts.iter_mut().zip(rate.drift).enumerate() {
+            if step.end <= self.start {
+                step.advance(drift, nth as u32, rng);
+            }
+            end = end.min(step.end);
+            factor *= libm::exp(step.x - drift.sigma.get() * drift.sigma.get() / 2.0);
+        }
+        if let Some(bursts) = rate.bursts {
+            let (until, high) = self.burst(bursts, rng);
+            end = end.min(until);
+            factor *= high;
+        }
+        if let Some(growth) = rate.growth {
+            let (until, grown) = growth.stretch(self.start);
+            end = end.min(until);
+            factor *= grown;
+        }
+        (end, level * factor)
     }
 
     /// The end of the burst or silence at the stretch's start, in seconds, and its factor.

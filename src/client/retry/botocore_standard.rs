@@ -56,6 +56,10 @@ impl Retry for BotocoreStandard {
         Some(span_from_secs(failure.doubled(trouble.scale_secs()).min(20.0) * luck))
     }
 
+    fn heeds_first_tokens(&self) -> bool {
+        true
+    }
+
     fn on_answer(&mut self, endpoint: EndpointId, failure: Option<&Failure>) {
         let paid = failure.and_then(Trouble::of).map_or(1, Trouble::cost);
         if let Some(taken) = self.taken.get_mut(&Some(endpoint)) {

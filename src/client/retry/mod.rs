@@ -52,6 +52,11 @@ pub trait Retry: Send {
 
     /// `endpoint` began to answer a request whose last failure was `failure`, if it had one.
     fn on_answer(&mut self, _endpoint: EndpointId, _failure: Option<&Failure>) {}
+
+    /// Whether it matters when first tokens come.
+    fn heeds_first_tokens(&self) -> bool {
+        false
+    }
 }
 
 kinds! {

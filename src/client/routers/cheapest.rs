@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Router};
 use crate::price::{Price, Rate};
-use crate::rng::Draws;
+use crate::rng::Chance;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Request};
 
@@ -21,7 +21,7 @@ impl Router for Cheapest {
         request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
-        _draws: &mut Draws,
+        _chance: Chance,
     ) -> Option<EndpointId> {
         let guess = fleet.answer_tokens().or(request.max_tokens).unwrap_or(request.input_tokens);
         let answer = request.max_tokens.map_or(guess, |max| guess.min(max));

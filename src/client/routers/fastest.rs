@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Router};
 use crate::number::Share;
-use crate::rng::Draws;
+use crate::rng::Chance;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Request};
 
@@ -25,14 +25,19 @@ impl Router for Fastest {
         request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
-        draws: &mut Draws,
+        chance: Chance,
     ) -> Option<EndpointId> {
+        let mut draws = chance.draws();
         if draws.unit() < self.explore.get() {
             let nth = draws.below(fleet.ready(now, request, tried).count() as u64);
             return fleet.ready(now, request, tried).nth(nth as usize);
         }
         let ready = fleet.ready(now, request, tried);
         ready.min_by_key(|id| (fleet.member(*id).ttft, fleet.member(*id).in_flight))
+    }
+
+    fn heeds_first_tokens(&self) -> bool {
+        true
     }
 }
 

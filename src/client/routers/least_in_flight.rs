@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Router};
-use crate::rng::Draws;
+use crate::rng::Chance;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Request};
 
@@ -20,7 +20,7 @@ impl Router for LeastInFlight {
         request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
-        _draws: &mut Draws,
+        _chance: Chance,
     ) -> Option<EndpointId> {
         fleet.ready(now, request, tried).min_by_key(|id| fleet.member(*id).in_flight)
     }

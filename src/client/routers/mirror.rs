@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Router};
-use crate::rng::Draws;
+use crate::rng::Chance;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Request};
 
@@ -20,7 +20,7 @@ impl Router for Mirror {
         request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
-        _draws: &mut Draws,
+        _chance: Chance,
     ) -> Option<EndpointId> {
         let own = request.id.0 % (fleet.len().max(1) as u64);
         fleet.ready(now, request, tried).find(|id| u64::from(id.0) == own)

@@ -18,7 +18,7 @@ pub use weighted::Weighted;
 
 use super::fleet::Fleet;
 use crate::kinds;
-use crate::rng::Draws;
+use crate::rng::Chance;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Request};
 
@@ -31,8 +31,13 @@ pub trait Router: Send {
         request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
-        draws: &mut Draws,
+        chance: Chance,
     ) -> Option<EndpointId>;
+
+    /// Whether it matters when first tokens come.
+    fn heeds_first_tokens(&self) -> bool {
+        false
+    }
 }
 
 kinds! {
@@ -97,9 +102,9 @@ mod tests {
         let router: toml::Value = toml::Value::String(router.into());
         let mut router: AnyRouter = router.try_into().unwrap();
         let tried: Vec<_> = tried.iter().copied().map(EndpointId).collect();
-        let mut draws = Rng::new(1).of(Purpose::Route, id, 0);
+        let chance = Rng::new(1).chance(Purpose::Route, id, 0);
         let request = Request { id: RequestId(id), ..REQUEST };
-        router.route(Instant::START, &request, fleet, &tried, &mut draws).map(|id| id.0)
+        router.route(Instant::START, &request, fleet, &tried, chance).map(|id| id.0)
     }
 
     #[test]
@@ -154,9 +159,9 @@ mod tests {
     fn the_round_goes_on_where_it_stood() {
         let mut router = RoundRobin::default();
         let fleet = fleet();
-        let mut draws = Rng::new(1).of(Purpose::Route, 0, 0);
+        let chance = Rng::new(1).chance(Purpose::Route, 0, 0);
         let mut turn = |tried: &[EndpointId]| {
-            router.route(Instant::START, &REQUEST, &fleet, tried, &mut draws).map(|id| id.0)
+            router.route(Instant::START, &REQUEST, &fleet, tried, chance).map(|id| id.0)
         };
         assert_eq!([turn(&[]), turn(&[]), turn(&[]), turn(&[])], [Some(0), Some(1), Some(2), Some(0)]);
         assert_eq!(turn(&[EndpointId(1)]), Some(2), "an endpoint that cannot take its turn loses it");

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Router};
-use crate::rng::Draws;
+use crate::rng::Chance;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Request};
 
@@ -24,7 +24,7 @@ impl Router for RoundRobin {
         request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
-        _draws: &mut Draws,
+        _chance: Chance,
     ) -> Option<EndpointId> {
         let turn = EndpointId(self.turn);
         let next = fleet

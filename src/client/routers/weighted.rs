@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Router};
-use crate::rng::Draws;
+use crate::rng::Chance;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Request};
 
@@ -19,11 +19,11 @@ impl Router for Weighted {
         request: &Request,
         fleet: &Fleet,
         tried: &[EndpointId],
-        draws: &mut Draws,
+        chance: Chance,
     ) -> Option<EndpointId> {
         let weight = |id: EndpointId| fleet.member(id).weight.get();
         let total: f64 = fleet.ready(now, request, tried).map(weight).sum();
-        let mut left = draws.unit() * total;
+        let mut left = chance.draws().unit() * total;
         let mut last = None;
         for id in fleet.ready(now, request, tried) {
             left -= weight(id);

@@ -72,13 +72,13 @@ impl Pace {
 
     /// The time of the k-th token.
     pub fn token(&self, k: u32, id: AttemptId, rng: &Rng) -> Duration {
-        let steady = self.first.saturating_add(self.gap.saturating_mul(k));
+        let steady = nanos(self.first).saturating_add(nanos(self.gap).saturating_mul(u64::from(k)));
         if k == 0 || self.jitter.is_zero() {
-            return steady;
+            return Duration::from_nanos(steady);
         }
         let key = mix(id.request.0) ^ u64::from(k);
         let displacement = rng.of(Purpose::Jitter, key, u32::from(id.nth)).below(nanos(self.jitter));
-        steady.saturating_add(Duration::from_nanos(displacement))
+        Duration::from_nanos(steady.saturating_add(displacement))
     }
 }
 
@@ -141,6 +141,6 @@ mod tests {
         let longest = Duration::from_nanos(u64::MAX);
         let pace = Pace { first: Duration::MAX, gap: longest, jitter: longest };
         let id = AttemptId { request: RequestId(u64::MAX), nth: u16::MAX };
-        assert_eq!(pace.token(u32::MAX, id, &Rng::new(1)), Duration::MAX);
+        assert_eq!(pace.token(u32::MAX, id, &Rng::new(1)), longest);
     }
 }

@@ -76,6 +76,11 @@ pub trait Limit: Send {
         None
     }
 
+    /// Whether it fails as a broken server does: with a status of 500 and more, or by breaking streams.
+    fn can_fail(&self) -> bool {
+        false
+    }
+
     /// The quota as a provider's headers show it; `None` where it has none.
     fn gauge(&mut self, _now: Instant) -> Option<Gauge> {
         None

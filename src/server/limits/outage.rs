@@ -156,6 +156,10 @@ impl Limit for Outage {
         let at = starts.chain(self.course.as_mut().map(|course| course.next_start(now))).min()?;
         Some(Break { at, refusal })
     }
+
+    fn can_fail(&self) -> bool {
+        true
+    }
 }
 
 impl Outage {

@@ -102,6 +102,10 @@ impl Limit for SharedCapacity {
         let cost = self.cost(job);
         self.advance(now).left -= cost;
     }
+
+    fn can_fail(&self) -> bool {
+        self.status >= 500
+    }
 }
 
 impl SharedCapacity {

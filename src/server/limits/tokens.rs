@@ -161,7 +161,7 @@ impl Tokens {
 impl Settings {
     /// What a job counts when it comes.
     fn offered(&self, job: &Job) -> Units {
-        self.long(job).map_or(self.offered, |long| long.offered).count(job)
+        self.long(job).map_or(&self.offered, |long| &long.offered).count(job)
     }
 
     /// What each token of a job counts when it has ended.
@@ -169,8 +169,8 @@ impl Settings {
         self.settled.map(|settled| self.long(job).and_then(|long| long.settled).unwrap_or(settled))
     }
 
-    fn long(&self, job: &Job) -> Option<LongContext> {
-        self.long_context.filter(|long| job.request.input_tokens > long.above)
+    fn long(&self, job: &Job) -> Option<&LongContext> {
+        self.long_context.as_ref().filter(|long| job.request.input_tokens > long.above)
     }
 
     /// What the settings count. What is never corrected counts for good as it came.

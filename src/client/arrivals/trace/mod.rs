@@ -223,6 +223,10 @@ impl Arrivals for Trace {
         self.player(rng)?.next(rng)
     }
 
+    fn heeds_ends(&self) -> bool {
+        true
+    }
+
     fn on_finish(&mut self, now: Instant, nth: u64, _rng: &Rng) {
         if let Some(player) = &mut self.playing.0 {
             player.on_finish(now, nth);
