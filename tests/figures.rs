@@ -49,6 +49,16 @@ fn rates_and_reserved_capacity_are_of_the_whole_duration_and_not_up_to_the_last_
 }
 
 #[test]
+fn a_rate_over_time_is_of_the_span_in_which_requests_come() {
+    let head = "duration = \"700ms\"\n[arrivals]\nkind = \"constant\"\nrate = 10";
+    let endpoint = "latency = { kind = \"fixed\", ttft = \"1s\" }\nprice = { per_hour = \"10\" }";
+    let (_, sections) = play(&scenario(head, "output = { kind = \"fixed\", tokens = 1 }", endpoint));
+    let series = sections.iter().find(|section| section.name == "series").expect("there is a series section");
+    let offered = series.curves.iter().find(|curve| curve.series == "offered").expect("it has a curve");
+    assert_eq!(offered.points[..2], [(0.0, 10.0), (0.5, 10.0)]);
+}
+
+#[test]
 fn what_was_said_first_of_a_kind_of_fault_is_kept_with_the_endpoint() {
     let head = "duration = \"4s\"\n[arrivals]\nkind = \"constant\"\nrate = 1";
     let endpoint = "latency = { kind = \"fixed\", ttft = \"100ms\", itl = \"10ms\" }\n\

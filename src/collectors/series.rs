@@ -98,13 +98,15 @@ impl Series {
         self.buckets = pairs.collect();
     }
 
-    /// (start in seconds, events a second) of each bucket.
-    fn rates(&self, count: impl Fn(&Bucket) -> u64) -> Vec<(f64, f64)> {
-        let secs = self.width as f64 / 1e9;
-        (0..)
-            .zip(&self.buckets)
-            .map(|(nth, bucket)| (f64::from(nth) * secs, count(bucket) as f64 / secs))
-            .collect()
+    /// (start in seconds, events a second) of each bucket: the one in which requests stop coming counts up to there.
+    fn rates(&self, until: Instant, count: impl Fn(&Bucket) -> u64) -> Vec<(f64, f64)> {
+        let end = nanos(self.setup.duration).min(until.as_nanos());
+        let rate = |(nth, bucket): (u64, &Bucket)| {
+            let start = nth * self.width;
+            let span = if start < end { self.width.min(end - start) } else { self.width };
+            (start as f64 / 1e9, count(bucket) as f64 * 1e9 / span as f64)
+        };
+        (0..).zip(&self.buckets).map(rate).collect()
     }
 
     /// (end in seconds, dollars since the start) of each bucket: metered so far, and capacity up to then.
@@ -170,15 +172,15 @@ impl Collector for Series {
         let curve =
             |name: &str, series: &str, points| Curve { name: name.into(), series: series.into(), points };
         let mut curves = vec![
-            curve("throughput", "offered", self.rates(|bucket| bucket.offered)),
-            curve("throughput", "achieved", self.rates(|bucket| bucket.achieved)),
-            curve("throughput", "done", self.rates(|bucket| bucket.done)),
-            curve("throughput", "good", self.rates(|bucket| bucket.good)),
-            curve("throughput", "refused", self.rates(|bucket| bucket.refused)),
-            curve("output_tokens_per_second", "all", self.rates(|bucket| bucket.output_tokens)),
+            curve("throughput", "offered", self.rates(until, |bucket| bucket.offered)),
+            curve("throughput", "achieved", self.rates(until, |bucket| bucket.achieved)),
+            curve("throughput", "done", self.rates(until, |bucket| bucket.done)),
+            curve("throughput", "good", self.rates(until, |bucket| bucket.good)),
+            curve("throughput", "refused", self.rates(until, |bucket| bucket.refused)),
+            curve("output_tokens_per_second", "all", self.rates(until, |bucket| bucket.output_tokens)),
         ];
         for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.classes()) {
-            let points = |count: fn(&OfClass) -> u64| self.rates(|bucket| count(&bucket.classes[index]));
+            let points = |count: fn(&OfClass) -> u64| self.rates(until, |bucket| count(&bucket.classes[index]));
             curves.push(curve("offered_by_class", class, points(|of| of.offered)));
             curves.push(curve("good_by_class", class, points(|of| of.good)));
             curves.push(curve("refused_by_class", class, points(|of| of.refused)));
