@@ -123,7 +123,7 @@ impl Flight {
     fn fulfil(&mut self, nth: u16, now: Instant, forecast: Forecast) {
         let attempt = &mut self.attempts[usize::from(nth)];
         let came = |at: Instant| (at <= now).then(|| at.max(attempt.sent));
-        attempt.first_token = came(forecast.first_token);
+        attempt.first_token = Some(forecast.first_token).and_then(came);
         attempt.first_text = forecast.first_text.and_then(came);
         attempt.last_token = forecast.last_told(now).and_then(came);
     }
