@@ -18,6 +18,7 @@ pub mod price;
 pub mod prompts;
 pub mod rng;
 pub mod section;
+pub mod statistics;
 pub mod time;
 pub mod traces;
 pub mod weight;

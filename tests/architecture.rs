@@ -21,6 +21,7 @@ const FLOORS: [&[&str]; 7] = [
         "prompts",
         "rng",
         "section",
+        "statistics",
         "time",
         "traces",
         "weight",

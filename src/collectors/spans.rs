@@ -5,6 +5,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::section::Value;
+use crate::statistics::interval::Confidence;
+use crate::statistics::quantile::samples_needed;
 use crate::time::nanos;
 
 /// Spans of one measure in microseconds, from 1 µs to an hour: at most 94 KiB, of one shape so that any two add up; and
@@ -106,7 +108,7 @@ impl Distribution {
 
     /// The quantile in seconds, where there are samples enough to say.
     pub fn quantile(&self, q: f64) -> Value {
-        let (have, needed) = (self.len(), samples_needed(q));
+        let (have, needed) = (self.len(), samples_needed(q, Confidence::P95));
         match have {
             0 => Value::None,
             _ if have < needed => Value::TooFew { have, needed },
@@ -123,12 +125,6 @@ impl Distribution {
     pub fn max(&self) -> Value {
         if self.is_empty() { Value::None } else { Value::from(self.max as f64 / 1e6) }
     }
-}
-
-/// The fewest samples whose largest lies above the quantile with a probability of 95 %: 1 − qⁿ ≥ 0.95.
-/// 5 for the median, 59 for p95, 299 for p99, 2,995 for p99.9.
-pub fn samples_needed(q: f64) -> u64 {
-    libm::ceil(libm::log(0.05) / libm::log(q)) as u64
 }
 
 /// The shortest span of a bin, in microseconds.
@@ -150,7 +146,6 @@ mod tests {
 
     #[test]
     fn a_percentile_needs_samples_enough_to_say() {
-        assert_eq!([0.5, 0.9, 0.95, 0.99, 0.999].map(samples_needed), [5, 29, 59, 299, 2995]);
         let mut spans = Spans::default();
         for _ in 0..298 {
             spans.record(Duration::from_millis(5));

@@ -1,10 +1,11 @@
-//! Closed-form answers of costs, planning, rate limits and retries, met by the product's own code.
+//! Closed-form answers of costs, planning, rate limits, retries and statistics, met by the product's own code.
 
 mod file;
 mod oracles_of_costs;
 mod oracles_of_planning;
 mod oracles_of_rate_limits;
 mod oracles_of_retries;
+mod oracles_of_statistics;
 
 use std::collections::BTreeSet;
 
@@ -19,7 +20,7 @@ fn oracles_of_these_categories_all_have_a_test() {
     for (category, covered) in COVERED {
         let there: BTreeSet<&str> = oracles
             .iter()
-            .filter(|oracle| oracle.category == category)
+            .filter(|oracle| oracle.category == *category)
             .map(|oracle| oracle.name.as_str())
             .collect();
         assert_eq!(there, covered.iter().copied().collect(), "{category}");

@@ -1,0 +1,146 @@
+//! Intervals from one long run, by cutting it into batches so long that their figures are nearly independent.
+//!
+//! The batches' figures are samples of which the mean has Student's interval (Schmeiser, Operations Research 30,
+//! 1982: 10 to 30 batches are enough). Batches that are too short show it: the lag-1 correlation
+//!
+//! ```text
+//! r = Σ dᵢ·dᵢ₊₁ / Σ dᵢ²,   dᵢ = figure of batch i − mean
+//! ```
+//!
+//! of n independent batches lies below 2/√n, but for 1 time in 44. Above it there is no interval.
+
+use super::interval::{Confidence, Interval, NoInterval};
+use super::sample::Sample;
+
+/// What `figure` (a mean, a quantile) is of each of `count` batches of equal length; what is left at the end is left out.
+/// None where there are fewer samples than batches.
+pub fn of(series: &[f64], count: u32, figure: impl FnMut(&[f64]) -> f64) -> Vec<f64> {
+    match series.len() / (count.max(1) as usize) {
+        0 => Vec::new(),
+        size => series.chunks_exact(size).take(count as usize).map(figure).collect(),
+    }
+}
+
+/// The interval of the mean of batches' figures, of which there must be 10.
+pub fn interval(figures: &[f64], confidence: Confidence) -> Result<Interval, NoInterval> {
+    let have = figures.len() as u64;
+    if have < BATCHES_MIN {
+        return Err(NoInterval::TooFew { have, needed: BATCHES_MIN });
+    }
+    let found = figures.iter().copied().collect::<Sample>().interval(confidence)?;
+    match lag_one(figures) {
+        Some(lag_one) if lag_one > 2.0 / (have as f64).sqrt() => Err(NoInterval::Correlated { lag_one }),
+        _ => Ok(found),
+    }
+}
+
+/// The correlation of neighbours; `None` where nothing varies.
+pub fn lag_one(figures: &[f64]) -> Option<f64> {
+    let mean = figures.iter().copied().collect::<Sample>().mean();
+    let squares: f64 = figures.iter().map(|value| (value - mean) * (value - mean)).sum();
+    let products: f64 = figures.windows(2).map(|pair| (pair[0] - mean) * (pair[1] - mean)).sum();
+    (squares > 0.0).then(|| products / squares)
+}
+
+/// Means of batches of a run of unknown length: from `count` up to twice as many, merged by pairs when there are more,
+/// so that memory does not grow with the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchMeans {
+    means: Vec<f64>,
+    most: usize,
+    size: u64,
+    sum: f64,
+    filled: u64,
+}
+
+impl BatchMeans {
+    /// At least `count` batches once there are as many samples; at least 10.
+    pub fn new(count: u32) -> BatchMeans {
+        let count = u64::from(count).max(BATCHES_MIN) as usize;
+        BatchMeans { means: Vec::new(), most: 2 * count, size: 1, sum: 0.0, filled: 0 }
+    }
+
+    pub fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.filled += 1;
+        if self.filled < self.size {
+            return;
+        }
+        self.means.push(self.sum / self.size as f64);
+        (self.sum, self.filled) = (0.0, 0);
+        if self.means.len() == self.most {
+            self.means = self.means.chunks_exact(2).map(|pair| (pair[0] + pair[1]) / 2.0).collect();
+            self.size *= 2;
+        }
+    }
+
+    /// The means of the batches that are full.
+    pub fn means(&self) -> &[f64] {
+        &self.means
+    }
+
+    /// Samples in a batch.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The interval of the run's mean, of the batches that are full.
+    pub fn interval(&self, confidence: Confidence) -> Result<Interval, NoInterval> {
+        interval(&self.means, confidence)
+    }
+
+    /// The limit of n · Var(mean of n), in the unit's square: what [`super::run_length`] asks for.
+    pub fn asymptotic_variance(&self) -> f64 {
+        self.means.iter().copied().collect::<Sample>().variance() * self.size as f64
+    }
+}
+
+const BATCHES_MIN: u64 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_of_equal_length_and_leave_the_rest() {
+        let series: Vec<f64> = (0..11).map(f64::from).collect();
+        assert_eq!(of(&series, 5, |batch| batch.iter().sum()), [1.0, 5.0, 9.0, 13.0, 17.0]);
+        assert!(of(&series, 12, |batch| batch[0]).is_empty() && of(&series, 0, |batch| batch[0]).is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_every_sample_of_a_full_batch_counts() {
+        let mut batches = BatchMeans::new(10);
+        for sample in 0..1_000 {
+            batches.add(f64::from(sample));
+        }
+        assert_eq!((batches.size(), batches.means().len()), (64, 15));
+        let direct = of(&(0..960).map(f64::from).collect::<Vec<_>>(), 15, |batch| {
+            batch.iter().sum::<f64>() / batch.len() as f64
+        });
+        assert_eq!(batches.means(), direct);
+    }
+
+    #[test]
+    fn a_drift_is_told_from_independent_batches() {
+        let drift: Vec<f64> = (0..20).map(f64::from).collect();
+        let Err(NoInterval::Correlated { lag_one }) = interval(&drift, Confidence::P95) else { panic!() };
+        assert!(lag_one > 0.8, "{lag_one}");
+        let alternating: Vec<f64> = (0..20).map(|batch| f64::from(batch % 2)).collect();
+        assert_eq!(interval(&alternating, Confidence::P95).unwrap().estimate, 0.5);
+        assert_eq!(interval(&[3.0; 10], Confidence::P95).unwrap().half_width(), 0.0);
+    }
+
+    #[test]
+    fn nine_batches_are_too_few() {
+        let mut batches = BatchMeans::new(0);
+        for _ in 0..9 {
+            batches.add(1.0);
+        }
+        assert_eq!(batches.interval(Confidence::P95), Err(NoInterval::TooFew { have: 9, needed: 10 }));
+        batches.add(1.0);
+        assert!(batches.interval(Confidence::P95).is_ok());
+        batches.add(f64::NAN);
+        assert_eq!(batches.interval(Confidence::P95), Err(NoInterval::Undefined));
+    }
+}
