@@ -131,6 +131,16 @@ mod tests {
         assert_eq!(interval(&[3.0; 10], Confidence::P95).unwrap().half_width(), 0.0);
     }
 
+    /// Of 24 batches, runs of three alike have r = (16 − 7)/24 = 0.375 and runs of four (18 − 5)/24 = 0.54; 2/√24 = 0.41.
+    #[test]
+    fn batches_are_refused_from_two_deviations_of_chance_on() {
+        let runs = |length: usize| -> Vec<f64> { (0..24).map(|at| [1.0, -1.0][at / length % 2]).collect() };
+        assert_eq!(lag_one(&runs(3)), Some(0.375));
+        assert!(interval(&runs(3), Confidence::P95).is_ok());
+        assert!(matches!(interval(&runs(4), Confidence::P95), Err(NoInterval::Correlated { .. })));
+        assert_eq!(lag_one(&[1.0; 24]), None);
+    }
+
     #[test]
     fn nine_batches_are_too_few() {
         let mut batches = BatchMeans::new(0);

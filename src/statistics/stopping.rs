@@ -138,6 +138,17 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_precision_that_is_barely_missed_asks_for_a_quarter_more() {
+        let sample = spread(100, 5.0);
+        let fifth = sample.interval(Confidence::P95.of_look(5)).unwrap().half_width();
+        let mut stopping = Stopping::new(Precision::Absolute(fifth * 0.999), Confidence::P95, 2, 1_000);
+        for _ in 0..4 {
+            assert!(matches!(stopping.look(&sample), Decision::Enough(_)));
+        }
+        assert_eq!(stopping.look(&sample), Decision::More(25));
+    }
+
     /// A half-width of r/(1+r) of the estimate is r of the nearest truth that the interval holds.
     #[test]
     fn a_relative_precision_is_of_the_truth_and_not_of_the_estimate() {
