@@ -19,10 +19,12 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// No samples yet.
     pub fn new() -> Sample {
         Sample::default()
     }
 
+    /// Adds the figure of one more replication.
     pub fn add(&mut self, value: f64) {
         self.count += 1;
         let delta = value - self.mean;
@@ -30,6 +32,7 @@ impl Sample {
         self.squares += delta * (value - self.mean);
     }
 
+    /// How many samples there are.
     pub fn count(&self) -> u64 {
         self.count
     }
