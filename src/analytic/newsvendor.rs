@@ -10,16 +10,17 @@
 //! The cost is convex in Q, so of the sizes that can be bought the best is a neighbour of Q*. (Arrow,
 //! Harris and Marschak, Econometrica 19, 1951.)
 
-use std::f64::consts::{FRAC_1_SQRT_2, PI};
+pub use crate::analytic::normal::quantile;
+use crate::analytic::normal::{above, density};
 
 /// A demand, and the two prices of a unit of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Newsvendor {
     /// Mean demand, in units.
     pub mean: f64,
-    /// Its standard deviation; above zero.
+    /// Its standard deviation, zero where demand is certain.
     pub deviation: f64,
-    /// The price of a committed unit.
+    /// The price of a committed unit; above zero.
     pub committed: f64,
     /// The price of a unit beyond those committed.
     pub metered: f64,
@@ -43,6 +44,9 @@ impl Newsvendor {
     /// Mean demand beyond `units`.
     pub fn overflow(&self, units: f64) -> f64 {
         let z = (units - self.mean) / self.deviation;
+        if !z.is_finite() {
+            return (self.mean - units).max(0.0);
+        }
         self.deviation * (density(z) - z * above(z))
     }
 
@@ -57,51 +61,9 @@ impl Newsvendor {
     }
 }
 
-/// φ: the density of the standard normal law.
-fn density(z: f64) -> f64 {
-    libm::exp(-z * z / 2.0) / (2.0 * PI).sqrt()
-}
-
-/// 1 − Φ: the share of the standard normal law above `z`, exact in the far tail.
-fn above(z: f64) -> f64 {
-    libm::erfc(z * FRAC_1_SQRT_2) / 2.0
-}
-
-/// Φ⁻¹, by Newton's steps on the tail from the approximation of Abramowitz and Stegun 26.2.23 (error below
-/// 4.5·10⁻⁴); `None` outside 0..1.
-pub fn quantile(share: f64) -> Option<f64> {
-    if !(share > 0.0 && share < 1.0) {
-        return None;
-    }
-    let tail = share.min(1.0 - share);
-    let t = (-2.0 * libm::log(tail)).sqrt();
-    let numerator = 2.515517 + t * (0.802853 + t * 0.010328);
-    let denominator = 1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308));
-    let mut z = t - numerator / denominator;
-    for _ in 0..4 {
-        z += (above(z) - tail) / density(z);
-    }
-    Some(if share < 0.5 { -z } else { z })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// From tables of the normal law.
-    #[test]
-    fn quantiles_are_the_tables_and_turn_back_into_their_share() {
-        for (share, z) in [(0.5, 0.0), (0.975, 1.959963984540054), (0.4, -0.2533471031357997)] {
-            assert!((quantile(share).unwrap() - z).abs() < 1e-13, "{share}");
-        }
-        for share in [1e-300, 1e-12, 0.001, 0.3, 0.7, 0.999] {
-            let z = quantile(share).unwrap();
-            assert!((above(-z) / share - 1.0).abs() < 1e-9, "{share}: {z}");
-        }
-        for bad in [0.0, 1.0, -1.0, f64::NAN] {
-            assert_eq!(quantile(bad), None);
-        }
-    }
 
     #[test]
     fn nothing_is_committed_where_it_costs_no_less_than_use() {
@@ -109,6 +71,16 @@ mod tests {
         assert_eq!((dear.best(), dear.best_of(15, 5)), (0.0, 0));
         let cheap = Newsvendor { committed: 0.1, ..dear };
         assert!(cheap.best() > 100.0);
+    }
+
+    #[test]
+    fn certain_demand_is_committed_to_whole() {
+        let certain = Newsvendor { mean: 100.0, deviation: 0.0, committed: 0.6, metered: 1.0 };
+        assert_eq!(
+            (certain.overflow(90.0), certain.overflow(100.0), certain.overflow(110.0)),
+            (10.0, 0.0, 0.0)
+        );
+        assert_eq!((certain.best(), certain.best_of(15, 5), certain.cost(100.0)), (100.0, 100, 60.0));
     }
 
     #[test]

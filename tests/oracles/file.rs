@@ -8,6 +8,10 @@ use serde_json::Value;
 
 /// Every oracle of these categories, and so every one that must have a test here.
 pub const COVERED: &[(&str, &[&str])] = &[
+    (
+        "arrivals",
+        &["lognormal_truncated_tokens", "mmpp2_dispersion", "mtminf_peak_concurrency", "nhpp_diurnal_counts"],
+    ),
     ("cost", &["cost_identity", "tiered_whole_request"]),
     (
         "planning",
@@ -18,6 +22,22 @@ pub const COVERED: &[(&str, &[&str])] = &[
             "newsvendor_normal",
             "ptu_breakeven_utilization",
             "ptu_sizing_ms_examples",
+        ],
+    ),
+    (
+        "queueing",
+        &[
+            "erlang_a_general",
+            "erlang_a_theta_eq_mu",
+            "erlang_b_insensitive",
+            "md1",
+            "mg1_pollaczek_khinchine",
+            "mg1_ps_slowdown",
+            "mginf_concurrency",
+            "mm1_sojourn",
+            "mmc_erlang_c",
+            "priority_nonpreemptive",
+            "tandem_jackson",
         ],
     ),
     (

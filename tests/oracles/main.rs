@@ -1,5 +1,7 @@
-//! Closed-form answers of costs, planning, rate limits, retries and statistics, met by the product's own code.
+//! Closed-form answers of arrivals, costs, planning, queues, rate limits, retries and statistics, met by the product's own
+//! code.
 
+mod closed_forms;
 mod file;
 mod oracles_of_costs;
 mod oracles_of_planning;
