@@ -111,7 +111,14 @@ impl Traffic {
 
 /// Erlang B: the share refused at `places` when nobody can wait.
 pub fn refused_share(places: u32, erlangs: f64) -> f64 {
-    (1..=places).fold(1.0, |refused, places| next(refused, places, erlangs))
+    let mut refused = 1.0;
+    for places in 1..=places {
+        refused = next(refused, places, erlangs);
+        if refused == 0.0 {
+            break;
+        }
+    }
+    refused
 }
 
 /// The fewest places at which at most `share` of the load is refused. `None` as for [`Traffic::places_for_wait`].
@@ -160,6 +167,7 @@ mod tests {
         let refused = refused_share(places, f64::from(places));
         assert!((refused / expected - 1.0).abs() < 2e-3, "{refused} {expected}");
         assert!(places_for_refusals(1e6, 1e-9).is_some_and(|enough| enough > places));
+        assert_eq!(refused_share(u32::MAX, 5.0), 0.0);
     }
 
     #[test]
@@ -195,7 +203,7 @@ mod tests {
         for (per_sec, places) in [(8.0, 10), (9.0, 10), (9.0 + 1e-13, 10), (2.9, 3)] {
             let traffic = Traffic { per_sec, service_secs: 1.0 };
             let (steps, step) = (40_000, 0.01);
-            let weight = |nth: u32| if nth % 2 == 0 { 2.0 } else { 4.0 };
+            let weight = |nth: u32| if nth.is_multiple_of(2) { 2.0 } else { 4.0 };
             let tail = |nth: u32| weight(nth) * traffic.sojourn_share(places, f64::from(nth) * step);
             let integral = (step / 3.0) * ((1..steps).map(tail).sum::<f64>() + 1.0);
             let mean = traffic.mean_sojourn_secs(places).unwrap();

@@ -70,7 +70,7 @@ pub fn refused_share(places: u32, load: f64) -> Option<f64> {
     let mut sum = 1.0;
     for _ in 1..places {
         sum += queue.grow();
-        if !(sum * load < 1e30) {
+        if sum * load >= 1e30 {
             return Some(overflow);
         }
     }
