@@ -82,7 +82,8 @@ impl Traffic {
     /// δ, how many more a second `places` could serve.
     fn spare(self, places: u32) -> Option<f64> {
         let is_load = self.per_sec >= 0.0 && self.service_secs > 0.0 && self.erlangs() < f64::from(places);
-        is_load.then(|| f64::from(places) / self.service_secs - self.per_sec)
+        let spare = f64::from(places) / self.service_secs - self.per_sec;
+        (is_load && spare.is_finite()).then_some(spare)
     }
 
     /// Of the rates μ and δ, a the lower and d their difference: (δ·e^(−μ·t) − μ·e^(−δ·t))/(δ − μ) is

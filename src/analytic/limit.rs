@@ -3,7 +3,7 @@
 //! ```text
 //! bucket     B unit tokens, refilled at r a second: the deficit is the work in an M/D/1/B queue of ρ = λ/r
 //! leaky      drains at r, full at B; refused where full, else charged E ~ exponential of mean m, beyond B too:
-//!            with ρ = λ·m/r, b = B/m, y = (1 − ρ)·b:   refused = ρ / (e^y + ρ·b·(e^y − 1)/y + ρ)
+//!            with ρ = λ·m/r, b = B/m, y = (1 − ρ)·b:   refused = ρ / (e^y + ρ·(e^y − 1)/(1 − ρ) + ρ)
 //! window     L a window, N ~ Poisson(mean of a window):   refused = E[(N − L)⁺] / E[N]
 //! ```
 //!
@@ -28,11 +28,8 @@ pub fn leaky_refused_share(room: f64, load: f64) -> Option<f64> {
         return None;
     }
     let y = (1.0 - load) * room;
-    let growth = if y == 0.0 { 1.0 } else { libm::expm1(y) / y };
-    if load == 0.0 || growth.is_infinite() {
-        return Some(0.0);
-    }
-    Some(load / (libm::exp(y) + load * room * growth + load))
+    let filling = if load == 1.0 { room } else { libm::expm1(y) / (1.0 - load) };
+    Some(if load == 0.0 { 0.0 } else { load / (libm::exp(y) + load * filling + load) })
 }
 
 /// The share refused by a counter of `limit` requests that is set back each window, when `mean` arrive in one. `None`

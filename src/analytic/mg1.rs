@@ -8,7 +8,7 @@
 //! by priority         Wq_i = W₀ / ((1 − σ_{i−1})·(1 − σ_i)),   W₀ = Σ λ_j·E[S_j²]/2,   σ_i = ρ_1 + … + ρ_i
 //! ```
 //!
-//! Work under way is not interrupted by a higher class. (Pollaczek 1930, Khinchine 1932; Kleinrock 1967 for
+//! Work under way is not interrupted by a higher class. A wait that is no finite number is none. (Pollaczek 1930, Khinchine 1932; Kleinrock 1967 for
 //! sharing; A. Cobham, Priority Assignment in Waiting Line Problems, 1954.)
 
 /// A law of service times by its moments.
@@ -42,20 +42,20 @@ impl Service {
 
     /// Mean seconds waited in turn at `per_sec` arrivals. `None` where the place cannot keep up.
     pub fn mean_wait_secs(&self, per_sec: f64) -> Option<f64> {
-        Some(per_sec * self.second / (2.0 * idle_share(per_sec * self.mean_secs)?))
+        finite(per_sec * self.second / (2.0 * idle_share(per_sec * self.mean_secs)?))
     }
 
     /// The second moment of the wait in turn, in seconds². `None` where the place cannot keep up.
     pub fn wait_second_moment(&self, per_sec: f64) -> Option<f64> {
         let (mean, idle) = (self.mean_wait_secs(per_sec)?, idle_share(per_sec * self.mean_secs)?);
-        Some(2.0 * mean * mean + per_sec * self.third / (3.0 * idle))
+        finite(2.0 * mean * mean + per_sec * self.third / (3.0 * idle))
     }
 }
 
 /// Mean seconds that work of `work_secs` takes on a place shared evenly by all that is there, of which `busy_share`
 /// is in use. `None` where it cannot keep up.
 pub fn shared_secs(busy_share: f64, work_secs: f64) -> Option<f64> {
-    Some(work_secs / idle_share(busy_share)?)
+    finite(work_secs / idle_share(busy_share)?)
 }
 
 /// A class of a place that serves the first class that waits.
@@ -73,7 +73,7 @@ pub fn waits_by_priority(classes: &[Class]) -> Option<Vec<f64>> {
     let waits = classes.iter().map(|class| {
         let before = idle_share(busy)?;
         busy += class.per_sec * class.service.mean_secs;
-        Some(under_way / (before * idle_share(busy)?))
+        finite(under_way / (before * idle_share(busy)?))
     });
     waits.collect()
 }
@@ -81,6 +81,10 @@ pub fn waits_by_priority(classes: &[Class]) -> Option<Vec<f64>> {
 /// 1 − ρ, where there is any.
 fn idle_share(busy: f64) -> Option<f64> {
     (0.0..1.0).contains(&busy).then_some(1.0 - busy)
+}
+
+fn finite(number: f64) -> Option<f64> {
+    number.is_finite().then_some(number)
 }
 
 #[cfg(test)]
