@@ -19,9 +19,10 @@ pub struct Lognormal {
 }
 
 impl Lognormal {
-    /// `None` unless both are finite and `sigma` is not below zero.
+    /// `None` unless `mu` is within ±200 and `sigma` from 0 to 30, which is beyond all lengths, and where the mean is
+    /// still a number.
     pub fn new(mu: f64, sigma: f64) -> Option<Lognormal> {
-        (mu.is_finite() && sigma.is_finite() && sigma >= 0.0).then_some(Lognormal { mu, sigma })
+        (mu.abs() <= 200.0 && (0.0..=30.0).contains(&sigma)).then_some(Lognormal { mu, sigma })
     }
 
     /// The mean, uncapped.
@@ -78,7 +79,9 @@ mod tests {
         let law = Lognormal::new(0.0, 0.0).unwrap();
         assert_eq!((law.mean(), law.capped_mean(0.5), law.capped_mean(2.0)), (1.0, 0.5, 1.0));
         assert_eq!((law.cut_share(0.5), law.cut_share(1.0), law.quantile(0.9)), (1.0, 0.0, Some(1.0)));
-        for bad in [(f64::NAN, 1.0), (0.0, -1.0), (0.0, f64::INFINITY)] {
+        let wide = Lognormal::new(200.0, 30.0).unwrap();
+        assert!(wide.mean().is_finite() && wide.capped_mean(1.0) <= 1.0 && wide.capped_mean(1.0) > 0.999);
+        for bad in [(f64::NAN, 1.0), (0.0, -1.0), (0.0, f64::INFINITY), (201.0, 1.0)] {
             assert_eq!(Lognormal::new(bad.0, bad.1), None);
         }
     }
