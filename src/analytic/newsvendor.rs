@@ -10,8 +10,7 @@
 //! The cost is convex in Q, so of the sizes that can be bought the best is a neighbour of Q*. (Arrow,
 //! Harris and Marschak, Econometrica 19, 1951.)
 
-pub use crate::analytic::normal::quantile;
-use crate::analytic::normal::{above, density};
+use crate::analytic::normal::{above, density, quantile};
 
 /// A demand, and the two prices of a unit of it.
 #[derive(Clone, Copy, Debug, PartialEq)]

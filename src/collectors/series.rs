@@ -180,7 +180,8 @@ impl Collector for Series {
             curve("output_tokens_per_second", "all", self.rates(until, |bucket| bucket.output_tokens)),
         ];
         for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.classes()) {
-            let points = |count: fn(&OfClass) -> u64| self.rates(until, |bucket| count(&bucket.classes[index]));
+            let points =
+                |count: fn(&OfClass) -> u64| self.rates(until, |bucket| count(&bucket.classes[index]));
             curves.push(curve("offered_by_class", class, points(|of| of.offered)));
             curves.push(curve("good_by_class", class, points(|of| of.good)));
             curves.push(curve("refused_by_class", class, points(|of| of.refused)));

@@ -9,7 +9,7 @@
 
 use super::beta;
 use super::interval::Confidence;
-use crate::analytic::newsvendor;
+use crate::analytic::normal;
 
 /// The t that |T| of `degrees` degrees of freedom (at least 1) stays within with this confidence.
 pub fn quantile(degrees: u64, confidence: Confidence) -> f64 {
@@ -28,7 +28,7 @@ pub fn quantile(degrees: u64, confidence: Confidence) -> f64 {
 
 /// The z that a standard normal value stays within, either side of 0, with this confidence.
 pub fn normal_quantile(confidence: Confidence) -> f64 {
-    -newsvendor::quantile(confidence.error() / 2.0).expect("the error of a confidence is within 0 and a half")
+    -normal::quantile(confidence.error() / 2.0).expect("the error of a confidence is within 0 and a half")
 }
 
 /// P(|T| > t), and how fast it falls there: twice the density, which is 2·xᵃyᵇ / (t·B(a, b)).

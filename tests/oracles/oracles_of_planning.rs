@@ -4,7 +4,8 @@ use std::path::Path;
 
 use tollgate::analytic::breakeven;
 use tollgate::analytic::erlang::{Traffic, places_for_refusals};
-use tollgate::analytic::newsvendor::{Newsvendor, quantile};
+use tollgate::analytic::newsvendor::Newsvendor;
+use tollgate::analytic::normal::quantile;
 use tollgate::catalogue::Catalogue;
 use tollgate::catalogue::capacity::Demand;
 use tollgate::collectors::Collectors;
