@@ -13,6 +13,7 @@ pub mod normal;
 pub mod poisson;
 pub mod retry;
 mod root;
+pub(crate) mod stirling;
 pub mod tandem;
 
 #[cfg(test)]

@@ -14,6 +14,8 @@
 
 use std::f64::consts::PI;
 
+use super::stirling::{deviance, stirling_error};
+
 use crate::analytic::normal;
 
 /// A Poisson law by its mean.
@@ -121,31 +123,6 @@ fn sum_falling(mut next: impl FnMut() -> f64) -> f64 {
             break;
         }
         term = after;
-    }
-    sum
-}
-
-/// δ(n) = ln n! − ln(√(2πn)·(n/e)ⁿ), by Stirling's series from 16 on.
-fn stirling_error(n: f64) -> f64 {
-    if n < 16.0 {
-        return libm::lgamma(n + 1.0) - 0.5 * libm::log(2.0 * PI * n) - n * libm::log(n) + n;
-    }
-    let square = n * n;
-    let series = 1.0 / 1260.0 - (1.0 / 1680.0 - 1.0 / (1188.0 * square)) / square;
-    (1.0 / 12.0 - (1.0 / 360.0 - series / square) / square) / n
-}
-
-/// D(x, m) = x·ln(x/m) + m − x; near m by the series of the logarithm in v = (x − m)/(x + m).
-fn deviance(x: f64, m: f64) -> f64 {
-    let v = (x - m) / (x + m);
-    if v.abs() >= 0.1 {
-        return x * libm::log(x / m) + m - x;
-    }
-    let mut power = v;
-    let mut sum = (x - m) * v;
-    for odd in 1..10 {
-        power *= v * v;
-        sum += 2.0 * x * power / f64::from(2 * odd + 1);
     }
     sum
 }

@@ -15,6 +15,7 @@ use super::purse::Budget;
 use super::routers::AnyRouter;
 use super::sessions::{AnySession, TurnId};
 use super::stream::{Due, Origin, Stream};
+use crate::analytic::normal;
 use crate::index::Ring;
 use crate::number::{Correlation, Positive, Span};
 use crate::prompts::{Prompts, Source};
@@ -168,7 +169,7 @@ impl Class {
         let r = 2.0 * libm::sin(std::f64::consts::PI / 6.0 * self.length_correlation?.get());
         let x = rng.of(Purpose::InputLength, key, 0).normal();
         let y = r * x + libm::sqrt(1.0 - r * r) * rng.of(Purpose::AnswerLength, key, 0).normal();
-        let share = |z: f64| libm::erfc(-z / std::f64::consts::SQRT_2) / 2.0;
+        let share = |z: f64| normal::above(-z);
         Some((self.input.as_ref()?.quantile(share(x))?, self.output.as_ref()?.quantile(share(y))?))
     }
 

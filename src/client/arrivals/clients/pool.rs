@@ -4,6 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::{Clients, Family};
+use crate::analytic::normal;
 use crate::number::{NonNegative, Share};
 use crate::rng::{Draws, Purpose, Rng};
 
@@ -135,7 +136,8 @@ pub fn volumes(settings: &Clients) -> Vec<f64> {
     let zipf = settings.zipf.map_or(0.0, NonNegative::get);
     let volume = |rank: u32| match settings.sigma {
         Some(sigma) => {
-            libm::exp(sigma.get() * normal_above((f64::from(rank) - 0.375) / (f64::from(count) + 0.25)))
+            let above = (f64::from(rank) - 0.375) / (f64::from(count) + 0.25);
+            libm::exp(-sigma.get() * normal::quantile(above).expect("a rank is at most the count"))
         }
         None => libm::pow(f64::from(rank), -zipf),
     };
@@ -147,11 +149,6 @@ pub fn volumes(settings: &Clients) -> Vec<f64> {
     volumes.iter_mut().for_each(|volume| *volume *= left / sum);
     volumes[0] = top_share.filter(|_| count > 1).unwrap_or(top);
     volumes
-}
-
-/// The number that this share of standard normals lies above.
-fn normal_above(share: f64) -> f64 {
-    bisect(-40.0, 40.0, |z| libm::erfc(z / std::f64::consts::SQRT_2) / 2.0 > share)
 }
 
 /// Where `is_below` turns false between two numbers, to the last bits.
