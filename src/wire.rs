@@ -402,3 +402,31 @@ impl FaultKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forecast_tells_what_has_come_by_any_time() {
+        let millis = |millis: u64| Instant::from_nanos(millis * 1_000_000);
+        let forecast = Forecast {
+            first_token: millis(100),
+            first_text: Some(millis(130)),
+            gap: Duration::from_millis(10),
+            reasoning: 3,
+            answer: 4,
+        };
+        let told = |at| {
+            let seen = forecast.seen(millis(at));
+            (seen, forecast.last_told(millis(at)), forecast.stretches(seen))
+        };
+        assert_eq!(told(99), ((0, 0), None, 0));
+        assert_eq!(told(100), ((1, 0), Some(millis(100)), 1));
+        assert_eq!(told(119), ((2, 0), Some(millis(100)), 1));
+        assert_eq!(told(120), ((3, 0), Some(millis(120)), 2));
+        assert_eq!(told(130), ((3, 1), Some(millis(130)), 3));
+        assert_eq!(told(155), ((3, 3), Some(millis(130)), 3));
+        assert_eq!(told(160), ((3, 4), Some(millis(130)), 4));
+    }
+}
