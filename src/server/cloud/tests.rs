@@ -87,6 +87,20 @@ fn finishes(said: &[(Instant, Action)]) -> Vec<(u64, usize, usize, &Finish)> {
 }
 
 #[test]
+fn the_endpoint_that_is_due_first_is_woken_first_whoever_was_asked_first() {
+    let mut cloud = cloud(&[(&[], &[]), (&[], &[])], &[]);
+    let (first, mut whole) = job(0);
+    whole.request.stream = false;
+    cloud.offer(millis(0), 0, (first, whole), None);
+    assert_eq!(cloud.deadline(), Some(millis(19)));
+    cloud.offer(millis(5), 1, job(1), None);
+    assert_eq!(cloud.deadline(), Some(millis(15)));
+    let said: Vec<_> = rest(&mut cloud).into_iter().map(|(at, action)| (at, action.by)).collect();
+    assert_eq!(said.first(), Some(&(millis(15), 1)));
+    assert!(said.is_sorted_by_key(|(at, _)| *at), "{said:?}");
+}
+
+#[test]
 fn what_one_endpoint_takes_of_a_pool_the_other_lacks() {
     let family: &[&str] = &["{ kind = 'requests', per_minute = 60, burst = 2 }"];
     let mut cloud = cloud(&[(&[], &[0]), (&[], &[0])], &[family]);
