@@ -49,6 +49,7 @@ pub mod mock;
 pub mod run;
 pub mod scenario;
 pub mod simulate;
+pub mod trial;
 
 // Floor 5: questions.
 pub mod estimate;

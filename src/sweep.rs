@@ -1,15 +1,11 @@
 //! The same scenario at other loads: what it costs and how much of it is refused as traffic grows.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 
-use crate::collectors::Collectors;
 use crate::error::Result;
-use crate::machines;
 use crate::scenario::Scenario;
 use crate::section::{Curve, ScopeKind, Section};
-use crate::simulate::{Flow, simulate};
+use crate::trial::{self, Trial};
 
 /// Loads tried, as multiples of the scenario's own.
 pub const FACTORS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0];
@@ -30,25 +26,8 @@ const BILLED: [&str; 6] = [
 /// Simulates the scenario at each of [`FACTORS`], on up to `threads` threads. The loads share their random
 /// numbers, and the result does not depend on the number of threads.
 pub fn load_sweep(scenario: &Scenario, threads: NonZeroUsize) -> Result<Section> {
-    let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.get().min(FACTORS.len()) {
-            let (next, sender) = (&next, sender.clone());
-            scope.spawn(move || {
-                while let Some(factor) = FACTORS.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let point = play(scenario, *factor).map(|sections| (*factor, sections));
-                    if sender.send(point).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    drop(sender);
-    let mut points = receiver.into_iter().collect::<Result<Vec<_>>>()?;
-    points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let sections: Vec<_> = points.into_iter().map(|(_, sections)| sections).collect();
+    let points = trial::each(&FACTORS, threads, |factor| play(scenario, *factor), |_, _| ())?;
+    let sections: Vec<_> = points.into_iter().map(|trial| trial.sections).collect();
     let curve = |name: &str, series: &str, section: &str, figure: &str, times: f64| Curve {
         name: name.into(),
         series: series.into(),
@@ -98,17 +77,12 @@ fn of_endpoint(endpoint: &str, sections: &[Vec<Section>]) -> [Curve; 2] {
     ]
 }
 
-fn play(scenario: &Scenario, factor: f64) -> Result<Vec<Section>> {
+fn play(scenario: &Scenario, factor: f64) -> Result<Trial> {
     let mut scenario = scenario.clone();
     scenario.scale(factor);
     // What it would cost is the question.
     scenario.lift_budgets();
-    let mut collectors = Collectors::new(&machines::setup(&scenario, true));
-    let played = simulate(&scenario, |outcome| {
-        collectors.collect(&outcome);
-        Flow::Continue
-    })?;
-    Ok(collectors.finish(played.stopped))
+    Trial::play(&scenario)
 }
 
 fn figure_of(sections: &[Section], section: &str, figure: &str) -> Option<f64> {

@@ -1,6 +1,7 @@
 //! The scenario: one file says what comes, who may serve it, what each allows and charges.
 
 mod caching;
+pub mod change;
 mod check;
 mod contents;
 mod diagnostic;
@@ -29,6 +30,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use self::change::Change;
 use self::diagnostic::Diagnostic;
 pub use self::endpoint::EndpointSpec;
 use self::link::{Application, Link};
@@ -221,15 +223,13 @@ impl Scenario {
 
     /// Reads and checks a scenario file, with the prices in the folder `catalogue` and not in the scenario's own.
     pub fn load_with(path: &Path, catalogue: Option<&Path>) -> Result<Scenario> {
-        let theirs = catalogue.map(Catalogue::with).transpose()?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        Scenario::read(&read::text(path)?, path, Some(folder), theirs)
+        Draft::open(path, catalogue)?.scenario(&[])
     }
 
     /// Checks the text of a scenario and reads nothing else; `path` names it in messages. Where it has a catalogue of
     /// its own, prices are not looked up.
     pub fn parse(text: &str, path: &Path) -> Result<Scenario> {
-        Scenario::read(text, path, None, None)
+        Scenario::read(text, path, None, None, &[])
     }
 
     /// Finds all mistakes of one sort before it looks for the next: of TOML, of type, between the parts,
@@ -238,14 +238,18 @@ impl Scenario {
         text: &str,
         path: &Path,
         folder: Option<&Path>,
-        catalogue: Option<Catalogue>,
+        catalogue: Option<Arc<Catalogue>>,
+        changes: &[Change],
     ) -> Result<Scenario> {
         let shown = path.display().to_string();
         let fail = |mistakes: Vec<Diagnostic>| diagnostic::error(&shown, text, &mistakes);
         let mut tree = read::tree(text).map_err(fail)?;
+        for change in changes {
+            change.apply(&mut tree).map_err(|mistake| fail(vec![mistake]))?;
+        }
         let own = tree.get_ref().get("catalogue").and_then(|own| own.get_ref().as_str());
         let prices = match (catalogue, folder, own) {
-            (Some(catalogue), ..) => Arc::new(catalogue),
+            (Some(catalogue), ..) => catalogue,
             (None, Some(folder), Some(own)) => {
                 Arc::new(Catalogue::with(&folder.join(own)).map_err(|error| {
                     let at = tree::span_of(tree.get_ref(), "catalogue");
@@ -327,6 +331,34 @@ impl Scenario {
             _ => None,
         });
         units.flatten().map(String::as_str)
+    }
+}
+
+/// A scenario's file as it was read once, of which variants are made.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    path: PathBuf,
+    text: String,
+    catalogue: Option<Arc<Catalogue>>,
+}
+
+impl Draft {
+    /// Reads the file at `path`; prices are those in the folder `catalogue` and not in the scenario's own.
+    pub fn open(path: &Path, catalogue: Option<&Path>) -> Result<Draft> {
+        let catalogue = catalogue.map(Catalogue::with).transpose()?.map(Arc::new);
+        Ok(Draft { path: path.into(), text: read::text(path)?, catalogue })
+    }
+
+    /// The scenario with some settings changed, checked, with everything it refers to. What a change does wrong is
+    /// told at the place that it changes.
+    pub fn scenario(&self, changes: &[Change]) -> Result<Scenario> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        Scenario::read(&self.text, &self.path, Some(folder), self.catalogue.clone(), changes)
+    }
+
+    /// The question that the file asks.
+    pub fn question(&self) -> String {
+        question(&self.text)
     }
 }
 

@@ -106,6 +106,21 @@ fn table_mut<'a, 'i>(root: &'a mut DeTable<'i>, path: &[Step]) -> Option<Inner<'
     })
 }
 
+/// The same entry as if all of it stood at one place.
+pub fn moved<'i>(entry: Node<'i>, at: &Range<usize>) -> Node<'i> {
+    let value = match entry.into_inner() {
+        DeValue::Array(items) => DeValue::Array(items.into_iter().map(|item| moved(item, at)).collect()),
+        DeValue::Table(table) => DeValue::Table(
+            table
+                .into_iter()
+                .map(|(key, value)| (Spanned::new(at.clone(), key.into_inner()), moved(value, at)))
+                .collect(),
+        ),
+        other => other,
+    };
+    Spanned::new(at.clone(), value)
+}
+
 /// The place of the value at `path`, written `endpoints.2.url`, or of the nearest one around it that
 /// is there. `None` for the file as a whole.
 pub fn span_of(root: &DeTable<'_>, path: &str) -> Option<Range<usize>> {

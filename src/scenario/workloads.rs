@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Scenario;
 use super::diagnostic::Diagnostic;
-use super::tree::{self, Node};
+use super::tree::{self, moved};
 use crate::catalogue::Workload;
 use crate::error::nearest;
 use crate::kind;
@@ -128,19 +128,4 @@ fn unknown(name: &str, at: Range<usize>, workloads: &[Workload]) -> Diagnostic {
 fn called(class: &DeTable<'_>) -> String {
     let name = class.get("name").and_then(|name| name.get_ref().as_str());
     name.map_or("without a name".into(), |name| format!("`{name}`"))
-}
-
-/// The same entry as if all of it stood at one place.
-fn moved<'i>(entry: Node<'i>, at: &Range<usize>) -> Node<'i> {
-    let value = match entry.into_inner() {
-        DeValue::Array(items) => DeValue::Array(items.into_iter().map(|item| moved(item, at)).collect()),
-        DeValue::Table(table) => DeValue::Table(
-            table
-                .into_iter()
-                .map(|(key, value)| (Spanned::new(at.clone(), key.into_inner()), moved(value, at)))
-                .collect(),
-        ),
-        other => other,
-    };
-    Spanned::new(at.clone(), value)
 }

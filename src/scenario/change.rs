@@ -1,0 +1,213 @@
+//! A setting that is another than the scenario's file says: `endpoints.provisioned.capacity.units = 120`.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::diagnostic::Diagnostic;
+use super::tree::{Node, moved};
+use crate::error::nearest;
+use crate::kind::{self, TAG};
+
+/// One setting changed. What stands in a list goes by its `name`, or by its place from 0 on; what the file does not
+/// say yet is added.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    key: Vec<String>,
+    /// A TOML text of one entry, `value`.
+    entry: String,
+    /// As people write it.
+    shown: String,
+}
+
+impl Change {
+    /// `key = value`, where the value is TOML; what is no TOML is taken as a text, so that `7d` needs no quotes.
+    pub fn new(key: &str, value: &str) -> Result<Change, String> {
+        let steps = steps(key).ok_or_else(|| {
+            format!(
+                "'{key}' is no setting; write such as classes.chat.timeout, with quotes where a name has dots"
+            )
+        })?;
+        let mut entry = format!("value = {value}");
+        if DeTable::parse(&entry).is_err() {
+            entry = format!("value = {}", toml::Value::from(value));
+        }
+        Ok(Change { key: steps, entry, shown: format!("{key} = {value}") })
+    }
+
+    /// Puts the setting into the tree of a scenario; its place is that of what it replaces, or stands in.
+    pub(super) fn apply<'i>(&'i self, root: &mut Spanned<DeTable<'i>>) -> Result<(), Diagnostic> {
+        let (last, above) = self.key.split_last().expect("a setting has a key");
+        let mut around = root.span();
+        let mut table = root.get_mut();
+        let mut walked = String::new();
+        let mut above = above.iter();
+        while let Some(step) = above.next() {
+            let names: Vec<String> = table.keys().map(|key| key.get_ref().to_string()).collect();
+            let Some(node) = table.get_mut(step.as_str()) else {
+                return Err(self.missing(step, &walked, &names, around));
+            };
+            walked = format!("{walked}{step}.");
+            around = node.span();
+            let inner = match settings(node) {
+                DeValue::Array(items) => {
+                    let name = above.next().unwrap_or(last);
+                    let names = names_of(items);
+                    let Some(item) = item(items, name) else {
+                        return Err(self.missing(name, &walked, &names, around));
+                    };
+                    walked = format!("{walked}{name}.");
+                    around = item.span();
+                    settings(item)
+                }
+                inner => inner,
+            };
+            table = match inner {
+                DeValue::Table(table) => table,
+                other => {
+                    let message =
+                        format!("{}: {} is a {}", self.shown, &walked[..walked.len() - 1], other.type_str());
+                    return Err(Diagnostic::new(Some(around), message).help("it has no settings inside"));
+                }
+            };
+        }
+        let at = table.get(last.as_str()).map_or(around, Spanned::span);
+        let mut parsed = DeTable::parse(&self.entry).expect("it was read when it was made").into_inner();
+        kind::tag(&mut parsed);
+        let value = parsed.remove("value").expect("it has this entry alone");
+        table.insert(Spanned::new(at.clone(), last.as_str().into()), moved(value, &at));
+        Ok(())
+    }
+
+    fn missing(&self, step: &str, walked: &str, names: &[String], at: Range<usize>) -> Diagnostic {
+        let message = format!("{}: there is no {walked}{step} in the scenario", self.shown);
+        let meant =
+            nearest(step, names.iter().map(String::as_str)).map(|meant| format!("did you mean '{meant}'? "));
+        let help = format!("{}there are: {}", meant.unwrap_or_default(), names.join(", "));
+        Diagnostic::new(Some(at), message).help(help)
+    }
+}
+
+impl FromStr for Change {
+    type Err = String;
+
+    /// `KEY=VALUE`.
+    fn from_str(text: &str) -> Result<Change, String> {
+        let mut is_quoted = false;
+        let equals = text.char_indices().find(|(_, letter)| {
+            is_quoted ^= *letter == '"';
+            *letter == '=' && !is_quoted
+        });
+        let Some((at, _)) = equals else {
+            return Err(format!(
+                "'{text}' changes nothing; write KEY=VALUE, such as classes.chat.timeout=20s"
+            ));
+        };
+        Change::new(text[..at].trim(), text[at + 1..].trim())
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// The parts of a dotted key, as TOML reads them.
+fn steps(key: &str) -> Option<Vec<String>> {
+    let text = format!("{key} = 0");
+    let table = DeTable::parse(&text).ok()?.into_inner();
+    let mut steps = Vec::new();
+    let mut node = DeValue::Table(table);
+    while let DeValue::Table(table) = node {
+        let mut entries = table.into_iter();
+        let (key, value) = entries.next()?;
+        steps.push(key.into_inner().into_owned());
+        node = value.into_inner();
+    }
+    Some(steps)
+}
+
+/// What is in a node, below its kind where it has one.
+fn settings<'a, 'i>(node: &'a mut Node<'i>) -> &'a mut DeValue<'i> {
+    let is_tagged = |key: &Spanned<std::borrow::Cow<'_, str>>| key.get_ref().starts_with(TAG);
+    let tag = node.get_ref().as_table().and_then(|table| table.keys().find(|key| is_tagged(key)));
+    let Some(tag) = tag.map(|tag| tag.get_ref().to_string()) else { return node.get_mut() };
+    let DeValue::Table(table) = node.get_mut() else { unreachable!("only a table has a kind") };
+    table.get_mut(tag.as_str()).expect("the tag was just found").get_mut()
+}
+
+fn item<'a, 'i>(items: &'a mut DeArray<'i>, name: &str) -> Option<&'a mut Node<'i>> {
+    let names = names_of(items);
+    let place = names.iter().position(|other| other == name).or_else(|| name.parse().ok())?;
+    items.iter_mut().nth(place)
+}
+
+/// The names of a list's tables: where one has none, its place.
+fn names_of(items: &DeArray<'_>) -> Vec<String> {
+    let name = |(place, item): (usize, &Node<'_>)| {
+        let mut node = item.get_ref();
+        while let Some((_, settings)) = kind::tagged(node) {
+            node = settings.get_ref();
+        }
+        let name = node.as_table().and_then(|table| table.get("name")?.get_ref().as_str());
+        name.map_or(place.to_string(), String::from)
+    };
+    items.iter().enumerate().map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        duration = "1h"
+        arrivals = { kind = "poisson", rate = 2 }
+        classes = [{ name = "chat", output = { kind = "fixed", tokens = 5 } }, { name = "a.b" }]
+        [[limits]]
+        kind = "tokens"
+        per_minute = 7
+    "#;
+
+    fn changed(change: &str) -> Result<String, String> {
+        let change: Change = change.parse()?;
+        let mut tree = DeTable::parse(TEXT).unwrap();
+        kind::tag(tree.get_mut());
+        change.apply(&mut tree).map_err(|diagnostic| format!("{diagnostic:?}"))?;
+        Ok(format!("{:?}", tree.get_ref()))
+    }
+
+    #[test]
+    fn a_setting_is_found_by_names_by_places_and_below_kinds() {
+        for (change, is_there) in [
+            ("duration=7d", "\"7d\""),
+            ("arrivals.rate=93", "93"),
+            ("classes.chat.output.tokens=93", "93"),
+            ("classes.\"a.b\".timeout=\"93s\"", "93s"),
+            ("limits.0.per_minute=93", "93"),
+            ("arrivals = { kind = \"closed\", clients = 93 }", "kind=closed"),
+            ("seed=93", "93"),
+        ] {
+            let tree = changed(change).unwrap_or_else(|why| panic!("{change}: {why}"));
+            assert!(tree.contains(is_there), "{change}: {tree}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_said_with_what_is() {
+        for (change, words) in [
+            ("classes.chta.timeout=1s", "did you mean 'chat'?"),
+            ("clases.chat.timeout=1s", "did you mean 'classes'?"),
+            ("duration.long=1", "duration is a"),
+            ("limits.7.per_minute=1", "there is no limits.7"),
+            ("classes", "write KEY=VALUE"),
+            ("a..b=1", "is no setting"),
+        ] {
+            let why = changed(change).expect_err(change);
+            assert!(why.contains(words), "{change}: {why}");
+        }
+    }
+}
