@@ -14,7 +14,7 @@ fn benches(criterion: &mut Criterion) {
     let scenario = Scenario::load(&path).expect("the example scenario reads");
     let mut outcomes = Vec::new();
     let played = simulate(&scenario, |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     });
     assert!(played.is_ok(), "it plays");

@@ -1,6 +1,7 @@
 //! What became of a request: one outcome each, its attempts inside.
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
 use crate::time::Instant;
 use crate::wire::{EndpointId, Fault, Rejection, Request, Tier, Usage};
@@ -17,7 +18,7 @@ pub struct Outcome {
     /// False inside the warm-up: counted and billed, but in no latency, goodput or refusal figure.
     pub is_measured: bool,
     /// In the order they were sent. Empty when no endpoint could take the request.
-    pub attempts: Vec<Attempt>,
+    pub attempts: SmallVec<[Attempt; 1]>,
     /// Index of the attempt whose answer was used, when `end` is `Done`.
     pub winner: Option<usize>,
 }

@@ -85,7 +85,7 @@ pub struct Progress {
 pub fn run(
     input: Input,
     dispatcher: Dispatcher,
-    record: impl FnMut(Outcome) -> Flow,
+    record: impl FnMut(&Outcome) -> Flow,
     show: impl FnMut(Progress),
 ) -> Result<Ran> {
     raise_descriptor_limit();
@@ -99,7 +99,7 @@ pub fn run(
 async fn drive(
     input: Input,
     dispatcher: Dispatcher,
-    record: impl FnMut(Outcome) -> Flow,
+    record: impl FnMut(&Outcome) -> Flow,
     mut show: impl FnMut(Progress),
 ) -> Result<Ran> {
     let clock = input.transport.clock;
@@ -168,7 +168,7 @@ struct Driver<R> {
     lateness: Lateness,
 }
 
-impl<R: FnMut(Outcome) -> Flow> Driver<R> {
+impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
     /// Takes what has come and does what is due.
     fn turn(&mut self, now: Instant, events: impl Iterator<Item = Event>) {
         for event in events {
@@ -199,7 +199,8 @@ impl<R: FnMut(Outcome) -> Flow> Driver<R> {
 
     fn feed(&mut self, now: Instant, event: Event) {
         let mut flow = Flow::Continue;
-        for action in self.dispatcher.on_event(now, event) {
+        self.dispatcher.on_event(now, event);
+        while let Some(action) = self.dispatcher.actions().next() {
             match action {
                 Action::Cancel { id, .. } => self.client.cancel(id),
                 Action::Done(outcome) => {
@@ -208,9 +209,15 @@ impl<R: FnMut(Outcome) -> Flow> Driver<R> {
                         End::Refused | End::Shed => self.progress.refused += 1,
                         End::Broken | End::Cancelled | End::TimedOut => self.progress.failed += 1,
                     }
-                    flow = flow.max((self.record)(outcome));
+                    flow = flow.max((self.record)(&outcome));
+                    self.dispatcher.reuse(outcome);
                 }
-                Action::Send { id, endpoint, job } => self.client.send(id, endpoint, &job),
+                // What was given up before it could be sent is not sent.
+                Action::Send { id, endpoint } => {
+                    if let Some(job) = self.dispatcher.job(id.request) {
+                        self.client.send(id, endpoint, &job);
+                    }
+                }
             }
         }
         if flow == Flow::Stop {

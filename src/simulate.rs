@@ -1,6 +1,6 @@
 //! Both halves in virtual time: a month in seconds, the same bytes every time.
 
-use crate::client::dispatcher::{self, Action, Dispatcher, Spent};
+use crate::client::dispatcher::{self, Action, Dispatcher, Done, Spent};
 use crate::error::{Error, Result};
 use crate::machines;
 use crate::outcome::Outcome;
@@ -9,7 +9,6 @@ use crate::scenario::Scenario;
 use crate::server::cloud::Cloud;
 use crate::server::endpoint::Detail;
 use crate::time::Instant;
-use crate::wire::Job;
 
 /// How a simulation went.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,11 +27,11 @@ pub struct Played {
 
 /// Plays the scenario to its end. Each request's outcome is handed to `record`, in the order of their ends.
 /// `record` may stop the arrivals by saying so; what is under way is still played.
-pub fn simulate(scenario: &Scenario, record: impl FnMut(Outcome) -> Flow) -> Result<Played> {
+pub fn simulate(scenario: &Scenario, record: impl FnMut(&Outcome) -> Flow) -> Result<Played> {
     play(scenario, detail(scenario), record)
 }
 
-fn play(scenario: &Scenario, detail: Detail, mut record: impl FnMut(Outcome) -> Flow) -> Result<Played> {
+fn play(scenario: &Scenario, detail: Detail, mut record: impl FnMut(&Outcome) -> Flow) -> Result<Played> {
     let mut world = World {
         client: machines::dispatcher(scenario),
         cloud: machines::cloud(scenario, detail, |_| true)?,
@@ -44,10 +43,11 @@ fn play(scenario: &Scenario, detail: Detail, mut record: impl FnMut(Outcome) -> 
     while let Some(now) = world.wake_next() {
         played.events += 1;
         let mut flow = Flow::Continue;
-        while let Some(outcome) = world.cross(now) {
+        while let Some(done) = world.cross(now) {
             recorded += 1;
             played.ended = now;
-            flow = flow.max(record(outcome));
+            flow = flow.max(record(&done));
+            world.client.reuse(done);
         }
         if flow == Flow::Stop {
             played.stopped = played.stopped.min(now);
@@ -116,27 +116,30 @@ impl World {
 
     /// Passes on what the halves have said at this instant, up to the next outcome. One half speaks only when it is
     /// spoken to, so hearing each of them out in turn keeps the order in which everything was said.
-    fn cross(&mut self, now: Instant) -> Option<Outcome> {
+    fn cross(&mut self, now: Instant) -> Option<Done> {
         loop {
             while let Some(action) = self.client.actions().next() {
                 match action {
                     Action::Cancel { id, endpoint } => {
                         self.cloud.cancel(now, endpoint.0.into(), id);
                     }
-                    Action::Done(outcome) => return Some(outcome),
-                    Action::Send { id, endpoint, job } => {
-                        self.client.on_event(now, dispatcher::Event::Sent { id, at: now });
+                    Action::Done(done) => return Some(done),
+                    Action::Send { id, endpoint } => {
+                        // A request that is over was given up before it could be sent.
+                        let Some(mut job) = self.client.job(id.request).map(Box::new) else { continue };
+                        self.client.on_sent(id, now);
                         let Line { speech, images, terms } = &self.lines[usize::from(endpoint.0)];
-                        let job = Job { request: images.counted(job.request), ..job };
-                        self.cloud.offer(now, endpoint.0.into(), (id, speech.ask(job)), terms.spill);
+                        images.count(&mut job.request);
+                        speech.ask(&mut job);
+                        self.cloud.offer(now, endpoint.0.into(), (id, job), terms.spill);
                     }
                 }
             }
             let mut is_silent = true;
-            while let Some(said) = self.cloud.replies().next() {
+            while let Some(mut said) = self.cloud.replies().next() {
                 let Line { speech, terms, .. } = &self.lines[said.asked];
-                let reply = speech.tell(said.reply, terms.tier);
-                self.client.on_event(now, dispatcher::Event::Reply { id: said.id, at: now, reply });
+                speech.tell(&mut said.reply, terms.tier);
+                self.client.on_reply(now, said.id, now, said.reply);
                 is_silent = false;
             }
             if is_silent {
@@ -171,7 +174,7 @@ mod tests {
     fn outcomes(scenario: &Scenario, detail: Detail) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let played = play(scenario, detail, |outcome| {
-            outcomes.push(outcome);
+            outcomes.push(outcome.clone());
             Flow::Continue
         });
         played.unwrap_or_else(|error| panic!("{error}"));

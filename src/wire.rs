@@ -124,9 +124,7 @@ impl Job {
 
     /// The (reasoning, answer) tokens really generated: `max_tokens` cuts the reasoning last.
     pub fn generated(&self) -> (u32, u32) {
-        let max = self.request.max_tokens.unwrap_or(u32::MAX);
-        let reasoning = self.reasoning_tokens.min(max);
-        (reasoning, self.answer_tokens.min(max - reasoning))
+        generated(self.request.max_tokens, self.reasoning_tokens, self.answer_tokens)
     }
 
     /// All tokens really generated.
@@ -139,6 +137,13 @@ impl Job {
     pub fn is_cut(&self) -> bool {
         self.generated() != (self.reasoning_tokens, self.answer_tokens)
     }
+}
+
+/// The (reasoning, answer) tokens really generated under a cap, which cuts the reasoning last.
+pub fn generated(max_tokens: Option<u32>, reasoning: u32, answer: u32) -> (u32, u32) {
+    let max = max_tokens.unwrap_or(u32::MAX);
+    let reasoning = reasoning.min(max);
+    (reasoning, answer.min(max - reasoning))
 }
 
 /// What a server says of an attempt. `Rejected`, `Finished` and `Broken` end it.

@@ -149,14 +149,18 @@ fn simulated(scenario: &Scenario, endpoint: usize) -> Vec<Usage> {
     let (spec, terms) = (&scenario.endpoints[endpoint], scenario.terms(endpoint));
     let speech = spec.provider.get().speech(spec.dialect().name());
     let mut usages = Vec::new();
-    for ((id, job), secs) in jobs(endpoint).zip(0..) {
+    for ((id, mut job), secs) in jobs(endpoint).zip(0..) {
         let mut told: Vec<Reply> = Vec::new();
         let now = Instant::START + Duration::from_secs(secs);
-        told.extend(cloud.offer(now, endpoint, (id, speech.ask(job)), terms.spill).map(|said| said.reply));
+        speech.ask(&mut job);
+        told.extend(cloud.offer(now, endpoint, (id, job), terms.spill).map(|said| said.reply));
         while let Some(due) = cloud.deadline() {
             told.extend(cloud.wake(due).map(|said| said.reply));
         }
-        usages.extend(told.into_iter().filter_map(|reply| finished(speech.tell(reply, terms.tier))));
+        usages.extend(told.into_iter().filter_map(|mut reply| {
+            speech.tell(&mut reply, terms.tier);
+            finished(reply)
+        }));
     }
     usages
 }

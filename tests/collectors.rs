@@ -18,7 +18,7 @@ use tollgate::time::Instant;
 fn play(scenario: &Scenario) -> (Vec<Outcome>, Instant) {
     let mut outcomes = Vec::new();
     let played = simulate(scenario, |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     });
     (outcomes, played.unwrap_or_else(|error| panic!("{error}")).ended)

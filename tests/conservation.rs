@@ -11,7 +11,7 @@ use tollgate::time::Instant;
 fn play(scenario: &Scenario) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let played = simulate(scenario, |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     });
     let played = played.unwrap_or_else(|error| panic!("{error}"));

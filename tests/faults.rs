@@ -336,7 +336,7 @@ fn load(addr: SocketAddr, class: &str, interrupts: Interrupts) -> (Ran, Vec<Outc
     };
     let mut outcomes = Vec::new();
     let record = |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     };
     let ran = run(input, machines::dispatcher(&scenario), record, |_| {}).unwrap();

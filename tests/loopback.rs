@@ -29,7 +29,7 @@ fn a_run_against_the_mock_is_the_simulation_and_never_early() {
     );
     let mut simulated = Vec::new();
     simulate(&scenario, |outcome| {
-        simulated.push(outcome);
+        simulated.push(outcome.clone());
         Flow::Continue
     })
     .unwrap();
@@ -81,7 +81,7 @@ fn a_run_is_the_simulation_in_every_protocol() {
             Scenario::parse(&text, Path::new("rows.toml")).unwrap_or_else(|error| panic!("{error}"));
         let mut simulated = Vec::new();
         simulate(&scenario, |outcome| {
-            simulated.push(outcome);
+            simulated.push(outcome.clone());
             Flow::Continue
         })
         .unwrap();
@@ -121,7 +121,7 @@ fn a_run_sends_nothing_once_its_budget_is_spent() {
     scenario.endpoints[0].tariff = Tariff::fixed(Price { input: dollar, output: dollar, ..Price::default() });
     let mut outcomes = Vec::new();
     let record = |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     };
     let ran = play_with(&scenario, record, |_| {});
@@ -338,7 +338,7 @@ fn embed_on(scenario: &Scenario, clock: Clock) -> Embedded {
 fn play(scenario: &Scenario) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let record = |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     };
     let ran = play_with(scenario, record, |_| {});

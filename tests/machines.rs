@@ -128,7 +128,7 @@ fn play(machine: &Machine, benchmark: &Played, load: Load) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let played = simulate(&scenario, |outcome| {
         if cut.is_none_or(|cut| outcome.finished <= cut) {
-            outcomes.push(outcome);
+            outcomes.push(outcome.clone());
         }
         Flow::Continue
     });

@@ -37,7 +37,7 @@ fn no_attempt_of_a_class_goes_where_it_may_not() {
     for router in ["cheapest", "fastest", "least_in_flight", "priority", "round_robin", "weighted"] {
         let mut outcomes: Vec<Outcome> = Vec::new();
         let played = simulate(&scenario(router), |outcome| {
-            outcomes.push(outcome);
+            outcomes.push(outcome.clone());
             Flow::Continue
         });
         assert_eq!(played.unwrap().requests, 160);
@@ -78,7 +78,7 @@ fn played(text: &str) -> Vec<Outcome> {
         Scenario::parse(text, Path::new("placement.toml")).unwrap_or_else(|error| panic!("{error}"));
     let mut outcomes = Vec::new();
     simulate(&scenario, |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     })
     .unwrap_or_else(|error| panic!("{error}"));

@@ -26,7 +26,7 @@ fn scenario(head: &str, session: &str, endpoints: &[&str]) -> Scenario {
 fn play(scenario: &Scenario) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     let played = simulate(scenario, |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     });
     played.unwrap_or_else(|error| panic!("{error}"));

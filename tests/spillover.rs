@@ -60,7 +60,7 @@ fn given_up(ttft: &str) -> Scenario {
 fn simulated(scenario: &Scenario) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     simulate(scenario, |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     })
     .unwrap();
@@ -88,7 +88,7 @@ fn ran(scenario: &Scenario) -> Vec<Outcome> {
     };
     let mut outcomes = Vec::new();
     let record = |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     };
     run(input, machines::dispatcher(scenario), record, |_| {}).unwrap();

@@ -42,7 +42,7 @@ fn play(scenario: &Scenario) -> (Vec<Outcome>, Played, Vec<Section>) {
     let mut outcomes = Vec::new();
     let played = simulate(scenario, |outcome| {
         collectors.collect(&outcome);
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     });
     let played = played.unwrap_or_else(|error| panic!("{error}"));

@@ -53,7 +53,7 @@ fn a_long_answer_read_in_time_is_done_although_another_was_recorded_past_its_dea
             // The other's deadline passes meanwhile.
             std::thread::sleep(Duration::from_millis(1200).saturating_sub(started.elapsed()));
         }
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     };
     let input = Input {

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-pub use super::event::{Action, Event};
+pub use super::event::{Action, Done, Event};
 use super::flight::Flight;
 pub use super::plan::Plan;
 pub use super::purse::Spent;
@@ -20,13 +20,15 @@ use crate::outbox::Said;
 use crate::outcome::{Cause, End, Ended};
 use crate::rng::Purpose;
 use crate::time::{Instant, Timeline};
-use crate::wire::{AttemptId, ClassId, EndpointId, Finish, Rejection, Reply, RequestId};
+use crate::wire::{AttemptId, ClassId, EndpointId, Finish, Job, Rejection, Reply, RequestId};
 
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     plan: Plan,
-    flights: Ring<Flight>,
+    flights: Ring<Box<Flight>>,
+    /// Requests that are over, whose memory others may have.
+    spare: Vec<Box<Flight>>,
     /// For each class, when its requests' whole time is over: ascending, as they were sent in order.
     deadlines: Vec<VecDeque<(Instant, RequestId)>>,
     timers: Timeline<Timer>,
@@ -47,6 +49,7 @@ impl Dispatcher {
             deadlines: vec![VecDeque::new(); plan.workload.classes().len()],
             plan,
             flights: Ring::new(),
+            spare: Vec::new(),
             timers: Timeline::new(),
             due: None,
             requests: 0,
@@ -96,15 +99,21 @@ impl Dispatcher {
         match event {
             Event::Abort => self.abort(now),
             Event::Reply { id, at, reply } => self.on_reply(now, id, at, reply),
-            Event::Sent { id, at } => {
-                if let Some(flight) = self.flights.get_mut(id.request.0) {
-                    flight.sent(id.nth, at);
-                }
-            }
+            Event::Sent { id, at } => self.on_sent(id, at),
             Event::Stop => self.is_stopped = true,
             Event::Wake => self.wake(now),
         }
         self.actions()
+    }
+
+    /// What is asked by a request under way. The length of its answer is for endpoints of ours only.
+    pub fn job(&self, id: RequestId) -> Option<Job> {
+        self.flights.get(id.0).map(|flight| flight.job())
+    }
+
+    /// Takes the memory of a request that is over.
+    pub fn reuse(&mut self, Done(flight): Done) {
+        self.spare.push(flight);
     }
 
     /// What it has to do and nobody has taken yet.
@@ -176,7 +185,13 @@ impl Dispatcher {
             return;
         }
         let timeout = self.plan.workload.class(class).timeout.get();
-        let flight = Flight::new(job, intended, timeout);
+        let flight = match self.spare.pop() {
+            Some(mut spare) => {
+                spare.renew(job, intended, timeout);
+                spare
+            }
+            None => Box::new(Flight::new(job, intended, timeout)),
+        };
         self.deadlines[usize::from(class.0)].push_back((flight.deadline, id));
         self.due = None;
         self.flights.insert(id.0, flight);
@@ -212,14 +227,14 @@ impl Dispatcher {
     fn send(&mut self, now: Instant, id: RequestId, cause: Cause) -> bool {
         let Dispatcher { plan, flights, tried, .. } = self;
         let flight = flights.get_mut(id.0).expect("only a request under way is sent");
-        let class = flight.job.request.class;
+        let class = flight.outcome.request.class;
         if cause != Cause::First && (now >= flight.deadline || plan.purses.is_spent(class)) {
             return false;
         }
         tried.clear();
         tried.extend(flight.tried());
-        let chance = plan.rng.chance(Purpose::Route, id.0, flight.attempts.len() as u32);
-        let request = &flight.job.request;
+        let chance = plan.rng.chance(Purpose::Route, id.0, flight.outcome.attempts.len() as u32);
+        let request = &flight.outcome.request;
         let is_bound = cause == Cause::Retry && plan.retry.is_sdk();
         let bound = flight.failure.filter(|_| is_bound).and_then(|failure| failure.endpoint);
         let router = plan.own_routers[usize::from(class.0)].as_mut().unwrap_or(&mut plan.router);
@@ -227,7 +242,7 @@ impl Dispatcher {
         let Some(endpoint) = bound.or_else(&mut route) else { return false };
         let attempt = AttemptId { request: id, nth: flight.send(now, endpoint, cause) };
         plan.fleet.on_send(endpoint);
-        self.actions.push_back(Action::Send { id: attempt, endpoint, job: flight.job.clone() });
+        self.actions.push_back(Action::Send { id: attempt, endpoint });
         let stall = plan.workload.class(class).stall_timeout.map(|stall| now + stall.get());
         let hedge = plan.hedge.as_ref().filter(|_| cause == Cause::First);
         let hedge = hedge.map(|hedge| now + hedge.after.get());
@@ -240,15 +255,23 @@ impl Dispatcher {
         true
     }
 
-    fn on_reply(&mut self, now: Instant, id: AttemptId, at: Instant, reply: Reply) {
+    /// [`Event::Sent`].
+    pub fn on_sent(&mut self, id: AttemptId, at: Instant) {
+        if let Some(flight) = self.flights.get_mut(id.request.0) {
+            flight.sent(id.nth, at);
+        }
+    }
+
+    /// [`Event::Reply`].
+    pub fn on_reply(&mut self, now: Instant, id: AttemptId, at: Instant, reply: Reply) {
         let Some(flight) = self.flights.get_mut(id.request.0) else { return };
         if !flight.is_live(id.nth) {
             return;
         }
-        let endpoint = flight.attempts[usize::from(id.nth)].endpoint;
+        let endpoint = flight.attempt(id.nth).endpoint;
         if !matches!(reply, Reply::Broken(_)) {
             // Whoever answers has been asked.
-            flight.attempts[usize::from(id.nth)].is_sent = true;
+            flight.was_asked(id.nth);
         }
         match reply {
             Reply::Broken(fault) => {
@@ -263,7 +286,7 @@ impl Dispatcher {
             Reply::Rejected(rejection) => self.on_reject(now, id, at, rejection),
             Reply::Tokens(tokens) => {
                 if flight.on_tokens(id.nth, at, tokens) {
-                    let sent = flight.attempts[usize::from(id.nth)].sent;
+                    let sent = flight.attempt(id.nth).sent;
                     self.plan.fleet.on_first_token(endpoint, at.since(sent));
                     self.plan.retry.on_answer(endpoint, flight.failure.as_ref());
                     self.give_up_others(now, id);
@@ -274,11 +297,11 @@ impl Dispatcher {
 
     fn on_finish(&mut self, now: Instant, id: AttemptId, at: Instant, finish: Finish) {
         let flight = self.flights.get_mut(id.request.0).expect("the reply was for a request under way");
-        let was_silent = flight.attempts[usize::from(id.nth)].first_token.is_none();
+        let was_silent = flight.attempt(id.nth).first_token.is_none();
         flight.on_finish(id.nth, at, finish);
         self.end(now, id, at, Ended::Done);
         let flight = self.flights.get(id.request.0).expect("an attempt's end is not its request's");
-        let attempt = &flight.attempts[usize::from(id.nth)];
+        let attempt = flight.attempt(id.nth);
         if was_silent {
             self.plan.fleet.on_first_token(attempt.endpoint, at.since(attempt.sent));
             self.plan.retry.on_answer(attempt.endpoint, flight.failure.as_ref());
@@ -290,7 +313,7 @@ impl Dispatcher {
 
     fn on_reject(&mut self, now: Instant, id: AttemptId, at: Instant, rejection: Rejection) {
         let flight = self.flights.get_mut(id.request.0).expect("the reply was for a request under way");
-        let endpoint = flight.attempts[usize::from(id.nth)].endpoint;
+        let endpoint = flight.attempt(id.nth).endpoint;
         self.end(now, id, at, Ended::Rejected(rejection));
         self.plan.fleet.on_reject(now, endpoint, &rejection);
         self.fail(now, id.request, Some(endpoint), Reason::Refused(rejection));
@@ -299,7 +322,7 @@ impl Dispatcher {
     /// No endpoint can take the request: those that may are resting, or not there.
     fn shed(&mut self, now: Instant, id: RequestId) {
         let flight = self.flights.get(id.0).expect("only a request under way is shed");
-        let rest = self.plan.fleet.rest_left(now, &flight.job.request);
+        let rest = self.plan.fleet.rest_left(now, &flight.outcome.request);
         self.fail(now, id, None, Reason::Shed { rest });
     }
 
@@ -308,16 +331,16 @@ impl Dispatcher {
         let Dispatcher { plan, flights, .. } = self;
         let flight = flights.get_mut(id.0).expect("only a request under way fails");
         let promise = flight.promise(now, reason.promise());
-        if flight.live().next().is_some() {
+        if !flight.is_quiet() {
             return;
         }
         let nth = flight.failure.map_or(0, |failure| failure.nth) + 1;
-        let failure = Failure { nth, endpoint, reason, promise, is_stream: flight.job.request.stream };
+        let failure = Failure { nth, endpoint, reason, promise, is_stream: flight.outcome.request.stream };
         flight.failure = Some(failure);
-        let tries = nth.max(flight.attempts.len() as u32);
+        let tries = nth.max(flight.outcome.attempts.len() as u32);
         let is_over = tries >= plan.retry.attempts_max()
             || now >= flight.deadline
-            || plan.purses.is_spent(flight.job.request.class);
+            || plan.purses.is_spent(flight.outcome.request.class);
         let luck = || plan.rng.of(Purpose::Retry, id.0, nth).unit();
         let wait = (!is_over).then(|| plan.retry.on_failure(&failure, luck())).flatten();
         let Some(wait) = wait else { return self.finish(now, id, reason.end(), None) };
@@ -360,10 +383,10 @@ impl Dispatcher {
             return;
         };
         let stall =
-            self.plan.workload.class(flight.job.request.class).stall_timeout.unwrap_or_default().get();
+            self.plan.workload.class(flight.outcome.request.class).stall_timeout.unwrap_or_default().get();
         match flight.stalls_at(id.nth, stall) {
             Some(at) if at <= now => {
-                let attempt = &flight.attempts[usize::from(id.nth)];
+                let attempt = flight.attempt(id.nth);
                 let (endpoint, has_begun) = (attempt.endpoint, attempt.first_token.is_some());
                 self.end(now, id, now, Ended::Stalled);
                 self.plan.fleet.on_failure(now, endpoint);
@@ -378,6 +401,9 @@ impl Dispatcher {
 
     fn give_up_others(&mut self, now: Instant, winner: AttemptId) {
         let flight = self.flights.get(winner.request.0).expect("the winner is under way");
+        if flight.is_quiet() {
+            return;
+        }
         for nth in flight.live().filter(|nth| *nth != winner.nth) {
             self.cancel(now, AttemptId { nth, ..winner }, Ended::Cancelled);
         }
@@ -401,11 +427,11 @@ impl Dispatcher {
     fn end(&mut self, now: Instant, id: AttemptId, at: Instant, ended: Ended) -> EndpointId {
         let flight = self.flights.get_mut(id.request.0).expect("only what is under way ends");
         flight.end(id.nth, at, ended);
-        let attempt = &flight.attempts[usize::from(id.nth)];
+        let attempt = flight.attempt(id.nth);
         let endpoint = attempt.endpoint;
         self.plan.fleet.on_end(endpoint);
-        self.plan.purses.spend(&flight.job.request, attempt);
-        let class = flight.job.request.class;
+        self.plan.purses.spend(&flight.outcome.request, attempt);
+        let class = flight.outcome.request.class;
         self.stop_spent(now, class);
         endpoint
     }
@@ -419,11 +445,11 @@ impl Dispatcher {
     }
 
     fn finish(&mut self, now: Instant, id: RequestId, end: End, winner: Option<u16>) {
-        let flight = self.flights.remove(id.0).expect("a request ends once");
-        let is_measured = flight.intended >= self.plan.warmup;
-        let outcome = flight.into_outcome(now, end, winner, is_measured);
-        self.plan.purses.end(&outcome.request, outcome.attempts.len());
-        self.actions.push_back(Action::Done(outcome));
+        let mut flight = self.flights.remove(id.0).expect("a request ends once");
+        let is_measured = flight.outcome.intended >= self.plan.warmup;
+        flight.finish(now, end, winner, is_measured);
+        self.plan.purses.end(&flight.outcome.request, flight.outcome.attempts.len());
+        self.actions.push_back(Action::Done(Done(flight)));
         let is_heeded = self.plan.workload.on_finish(now, id, end == End::Done);
         if is_heeded || !matches!(self.due, Some(Some((_, Due::Arrival)))) {
             self.due = None;

@@ -1,8 +1,11 @@
 //! The client machine's grammar: what happens to it, and what it does.
 
+use std::ops::Deref;
+
+use super::flight::Flight;
 use crate::outcome::Outcome;
 use crate::time::Instant;
-use crate::wire::{AttemptId, EndpointId, Job, Reply};
+use crate::wire::{AttemptId, EndpointId, Reply};
 
 /// What happens to the client.
 #[derive(Clone, Debug)]
@@ -25,7 +28,20 @@ pub enum Action {
     /// Give the attempt up: close its connection.
     Cancel { id: AttemptId, endpoint: EndpointId },
     /// The request's fate is sealed.
-    Done(Outcome),
-    /// Send it now. The job's answer length is for endpoints of ours only.
-    Send { id: AttemptId, endpoint: EndpointId, job: Job },
+    Done(Done),
+    /// Send it now; [`Dispatcher::job`](super::dispatcher::Dispatcher::job) tells what.
+    Send { id: AttemptId, endpoint: EndpointId },
+}
+
+/// A request that is over. Whoever has looked at its outcome may give it back
+/// ([`Dispatcher::reuse`](super::dispatcher::Dispatcher::reuse)), so that the next needs no memory of its own.
+#[derive(Clone, Debug)]
+pub struct Done(pub(super) Box<Flight>);
+
+impl Deref for Done {
+    type Target = Outcome;
+
+    fn deref(&self) -> &Outcome {
+        &self.0.outcome
+    }
 }

@@ -2,20 +2,25 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::retry::Failure;
 use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
 use crate::time::{Instant, nanos};
-use crate::wire::{EndpointId, Finish, Forecast, Job, Kind, Source, Tokens, Usage};
+use crate::wire::{
+    Cached, EndpointId, Finish, Forecast, Job, Kind, Source, Tokens, Usage, generated,
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
-    pub job: Job,
-    pub intended: Instant,
+    /// The request, its attempts so far, and at last what became of it.
+    pub outcome: Outcome,
+    answer_tokens: u32,
+    reasoning_tokens: u32,
     /// When its whole time is over.
     pub deadline: Instant,
     /// The last failure that left no attempt live.
     pub failure: Option<Failure>,
-    pub attempts: Vec<Attempt>,
     /// One attempt, and perhaps its hedge.
     live: [Option<Live>; 2],
     /// How the answer of the attempt that was sent last will come, where nothing is heard of it before its end.
@@ -38,12 +43,22 @@ struct Live {
 
 impl Flight {
     pub fn new(job: Job, intended: Instant, timeout: Duration) -> Flight {
-        Flight {
-            job,
+        let Job { request, answer_tokens, reasoning_tokens, .. } = job;
+        let outcome = Outcome {
+            request,
             intended,
+            finished: intended,
+            end: End::Cancelled,
+            is_measured: false,
+            attempts: SmallVec::new(),
+            winner: None,
+        };
+        Flight {
+            outcome,
+            answer_tokens,
+            reasoning_tokens,
             deadline: intended + timeout,
             failure: None,
-            attempts: Vec::new(),
             live: [None, None],
             forecast: None,
             round: 0,
@@ -51,12 +66,46 @@ impl Flight {
         }
     }
 
+    /// Becomes a new one, in the memory of one that is over.
+    pub fn renew(&mut self, job: Job, intended: Instant, timeout: Duration) {
+        debug_assert!(self.live.iter().all(Option::is_none), "what is reused is over");
+        self.outcome.request = job.request;
+        self.outcome.intended = intended;
+        self.outcome.attempts.clear();
+        (self.answer_tokens, self.reasoning_tokens) = (job.answer_tokens, job.reasoning_tokens);
+        self.deadline = intended + timeout;
+        (self.failure, self.forecast, self.round, self.promised) = (None, None, 0, None);
+    }
+
+    pub fn attempt(&self, nth: u16) -> &Attempt {
+        &self.outcome.attempts[usize::from(nth)]
+    }
+
+    fn attempt_mut(&mut self, nth: u16) -> &mut Attempt {
+        &mut self.outcome.attempts[usize::from(nth)]
+    }
+
+    /// Whoever answers has been asked.
+    pub fn was_asked(&mut self, nth: u16) {
+        self.attempt_mut(nth).is_sent = true;
+    }
+
+    /// What is asked of whoever serves it.
+    pub fn job(&self) -> Job {
+        Job {
+            request: self.outcome.request.clone(),
+            answer_tokens: self.answer_tokens,
+            reasoning_tokens: self.reasoning_tokens,
+            cached: Cached::NONE,
+        }
+    }
+
     pub fn send(&mut self, now: Instant, endpoint: EndpointId, cause: Cause) -> u16 {
-        let nth = u16::try_from(self.attempts.len()).expect("attempts are capped far below 65,536");
+        let nth = u16::try_from(self.outcome.attempts.len()).expect("attempts are capped far below 65,536");
         self.forecast = None;
         let place = self.live.iter_mut().find(|live| live.is_none());
         *place.expect("at most two attempts are live at once") = Some(Live { nth, heard: now, steady: None });
-        self.attempts.push(Attempt {
+        self.outcome.attempts.push(Attempt {
             endpoint,
             cause,
             sent: now,
@@ -81,7 +130,7 @@ impl Flight {
     pub fn sent(&mut self, nth: u16, at: Instant) {
         let Some(live) = self.live_mut(nth) else { return };
         live.heard = live.heard.max(at);
-        let attempt = &mut self.attempts[usize::from(nth)];
+        let attempt = self.attempt_mut(nth);
         if !attempt.is_sent {
             (attempt.sent, attempt.is_sent) = (attempt.sent.max(at), true);
         }
@@ -89,12 +138,12 @@ impl Flight {
 
     /// Tokens of a live attempt; says whether they are its first.
     pub fn on_tokens(&mut self, nth: u16, at: Instant, tokens: Tokens) -> bool {
-        let input = self.job.request.input_tokens;
+        let input = self.outcome.request.input_tokens;
         let Some(live) = self.live_mut(nth) else { return false };
         let (was_summary, heard) = (live.steady.is_some(), live.heard);
         live.heard = at;
         live.steady = tokens.steady.map(|gap| (tokens.kind, gap));
-        let attempt = &mut self.attempts[usize::from(nth)];
+        let attempt = self.attempt_mut(nth);
         let at = at.max(attempt.sent);
         let is_first = attempt.first_token.is_none();
         if is_first {
@@ -121,7 +170,7 @@ impl Flight {
 
     /// What was foretold has come, up to `now`.
     fn fulfil(&mut self, nth: u16, now: Instant, forecast: Forecast) {
-        let attempt = &mut self.attempts[usize::from(nth)];
+        let attempt = self.attempt_mut(nth);
         let came = |at: Instant| (at <= now).then(|| at.max(attempt.sent));
         attempt.first_token = Some(forecast.first_token).and_then(came);
         attempt.first_text = forecast.first_text.and_then(came);
@@ -130,7 +179,7 @@ impl Flight {
 
     /// The provider handed a live attempt on.
     pub fn pass_on(&mut self, nth: u16) {
-        self.attempts[usize::from(nth)].is_spilled = true;
+        self.attempt_mut(nth).is_spilled = true;
     }
 
     /// The answer is whole. One that came in a single piece has all its tokens now.
@@ -139,7 +188,8 @@ impl Flight {
         if let Some(forecast) = forecast {
             self.fulfil(nth, at, forecast);
         }
-        let attempt = &mut self.attempts[usize::from(nth)];
+        let Outcome { request, attempts, .. } = &mut self.outcome;
+        let attempt = &mut attempts[usize::from(nth)];
         let at = at.max(attempt.sent);
         if let Some(forecast) = forecast {
             (attempt.last_token, attempt.chunks) =
@@ -155,7 +205,7 @@ impl Flight {
         attempt.tier = finish.tier;
         attempt.usage = match finish.usage.source {
             Source::Provider => finish.usage,
-            Source::Counted => Usage { input: self.job.request.input_tokens, ..finish.usage },
+            Source::Counted => Usage { input: request.input_tokens, ..finish.usage },
         };
         attempt.is_cut = finish.is_cut;
     }
@@ -166,14 +216,15 @@ impl Flight {
             return false;
         };
         let live = place.take().expect("the place was found full");
-        let attempt = &mut self.attempts[usize::from(nth)];
+        let Outcome { request, attempts, .. } = &mut self.outcome;
+        let attempt = &mut attempts[usize::from(nth)];
         attempt.finished = at.max(attempt.sent);
         // Where it was refused, whoever it was passed on to has refused it too.
         attempt.is_spilled &= !matches!(ended, Ended::Rejected(_));
         let is_given_up = matches!(ended, Ended::Cancelled | Ended::Stalled | Ended::TimedOut);
         if is_given_up && attempt.is_sent {
             // The server took it in and works on it: the prompt is billed, and so is what flowed unseen.
-            attempt.usage.input = self.job.request.input_tokens;
+            attempt.usage.input = request.input_tokens;
             if let Some(forecast) = self.forecast.take() {
                 let seen = forecast.seen(at);
                 (attempt.usage.reasoning, attempt.usage.output) = seen;
@@ -181,7 +232,7 @@ impl Flight {
                 self.fulfil(nth, at, forecast);
             } else if let Some((kind, gap)) = live.steady.filter(|(_, gap)| !gap.is_zero()) {
                 // An estimate where the pace has changed since, and never more than the answer has.
-                let (reasoning, answer) = self.job.generated();
+                let (reasoning, answer) = generated(request.max_tokens, self.reasoning_tokens, self.answer_tokens);
                 let left = match kind {
                     Kind::Reasoning => reasoning.saturating_sub(attempt.usage.reasoning),
                     Kind::Text => answer.saturating_sub(attempt.usage.output),
@@ -190,13 +241,13 @@ impl Flight {
                 count(&mut attempt.usage, kind, u32::try_from(unseen).unwrap_or(u32::MAX).min(left));
             }
         }
-        self.attempts[usize::from(nth)].ended = ended;
+        self.attempt_mut(nth).ended = ended;
         true
     }
 
     /// The round ends: every endpoint may be tried again.
     pub fn end_round(&mut self) {
-        self.round = self.attempts.len();
+        self.round = self.outcome.attempts.len();
         self.promised = None;
     }
 
@@ -209,20 +260,27 @@ impl Flight {
 
     /// Endpoints already asked in this round.
     pub fn tried(&self) -> impl Iterator<Item = EndpointId> + '_ {
-        self.attempts[self.round..].iter().map(|attempt| attempt.endpoint)
+        self.outcome.attempts[self.round..].iter().map(|attempt| attempt.endpoint)
+    }
+
+    /// Whether none of its attempts may still answer.
+    pub fn is_quiet(&self) -> bool {
+        self.live.iter().all(Option::is_none)
     }
 
     pub fn live(&self) -> impl Iterator<Item = u16> + use<> {
-        self.live.map(|live| live.map(|live| live.nth)).into_iter().flatten()
+        let [first, second] = &self.live;
+        let nth = |live: &Live| live.nth;
+        first.as_ref().map(nth).into_iter().chain(second.as_ref().map(nth))
     }
 
     pub fn is_live(&self, nth: u16) -> bool {
-        self.live().any(|live| live == nth)
+        self.live.iter().flatten().any(|live| live.nth == nth)
     }
 
     /// Whether a lone silent attempt may get a hedge.
     pub fn is_waiting_on(&self, nth: u16) -> bool {
-        self.is_live(nth) && self.live().count() == 1 && self.attempts[usize::from(nth)].first_token.is_none()
+        self.is_live(nth) && self.live().count() == 1 && self.attempt(nth).first_token.is_none()
     }
 
     /// When the attempt has been silent for `stall`, unless it gives a sign; `None` while tokens are known to flow.
@@ -232,17 +290,12 @@ impl Flight {
         (!flows).then(|| live.heard + stall)
     }
 
-    pub fn into_outcome(self, now: Instant, end: End, winner: Option<u16>, is_measured: bool) -> Outcome {
+    /// Its fate is sealed.
+    pub fn finish(&mut self, now: Instant, end: End, winner: Option<u16>, is_measured: bool) {
         debug_assert!(self.live.iter().all(Option::is_none), "no attempt outlives its request");
-        Outcome {
-            request: self.job.request,
-            intended: self.intended,
-            finished: now,
-            end,
-            is_measured,
-            attempts: self.attempts,
-            winner: winner.map(usize::from),
-        }
+        let outcome = &mut self.outcome;
+        (outcome.finished, outcome.end, outcome.is_measured) = (now, end, is_measured);
+        outcome.winner = winner.map(usize::from);
     }
 
     fn live_mut(&mut self, nth: u16) -> Option<&mut Live> {

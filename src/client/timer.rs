@@ -15,7 +15,7 @@ pub(super) enum Timer {
 
 impl Timer {
     /// Whether what it was set for has ended before.
-    pub fn is_over(&self, flights: &Ring<Flight>) -> bool {
+    pub fn is_over(&self, flights: &Ring<Box<Flight>>) -> bool {
         match self {
             Timer::Hedge(id) | Timer::Stall(id) => {
                 flights.get(id.request.0).is_none_or(|flight| !flight.is_live(id.nth))

@@ -156,8 +156,8 @@ impl Engine {
         let (sender, said) = unbounded_channel();
         let mut state = self.state.borrow_mut();
         state.wake(&self.parts, now);
-        let (id, job) = state.job(asked, hints);
-        let job = speech.ask(job);
+        let (id, mut job) = state.job(asked, hints);
+        speech.ask(&mut job);
         let came = Came { at: now, cached: Cached::NONE, tier: None };
         state
             .callers

@@ -35,13 +35,18 @@ impl ImageRule {
 
     /// The request as this endpoint counts its prompt.
     pub fn counted(&self, mut request: Request) -> Request {
-        let text = request.text_tokens();
-        let images = &mut request.content.images;
-        if images.count > 0 {
+        self.count(&mut request);
+        request
+    }
+
+    /// Has the request's prompt as long as this endpoint counts it.
+    pub fn count(&self, request: &mut Request) {
+        if request.content.images.count > 0 {
+            let text = request.text_tokens();
+            let images = &mut request.content.images;
             images.tokens_each = self.guess((images.width.into(), images.height.into()));
             request.input_tokens = text.saturating_add(images.tokens());
         }
-        request
     }
 }
 

@@ -66,8 +66,8 @@ impl Speech {
         Speech { says_tier: true, ..self }
     }
 
-    /// The job that an endpoint sees behind a call for `job`.
-    pub fn ask(&self, mut job: Job) -> Job {
+    /// Makes of a job what an endpoint sees behind the call for it.
+    pub fn ask(&self, job: &mut Job) {
         if !self.is_generating {
             (job.answer_tokens, job.reasoning_tokens, job.request.max_tokens) = (0, 0, Some(0));
             job.request.beginnings = Beginnings::None;
@@ -78,7 +78,6 @@ impl Speech {
         if !self.has_reasoning {
             job.answer_tokens = job.answer_tokens.saturating_add(std::mem::take(&mut job.reasoning_tokens));
         }
-        job
     }
 
     /// A refusal by an endpoint's limits, as the provider has it.
@@ -88,10 +87,10 @@ impl Speech {
         Rejection { status, ..*rejection }
     }
 
-    /// What a client understands of an endpoint's reply, whose answers are served in `tier` if they do not say
-    /// otherwise.
-    pub fn tell(&self, mut reply: Reply, tier: Tier) -> Reply {
-        match &mut reply {
+    /// Makes of an endpoint's reply what a client understands of it, where answers are served in `tier` if they do not
+    /// say otherwise.
+    pub fn tell(&self, reply: &mut Reply, tier: Tier) {
+        match reply {
             Reply::Finished(finish) => {
                 let tier = finish.tier.unwrap_or(tier);
                 finish.tier = self.tiers[tier as usize].filter(|_| self.says_tier);
@@ -114,7 +113,6 @@ impl Speech {
             }
             _ => {}
         }
-        reply
     }
 }
 

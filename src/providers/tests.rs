@@ -41,7 +41,9 @@ fn name(target: &Target) -> String {
 /// was cut.
 fn told(target: &Target, reply: &Reply) -> Option<([u64; 5], bool)> {
     let speech = target.provider.get().speech(target.dialect.name());
-    let Reply::Finished(finish) = speech.tell(reply.clone(), Tier::Standard) else { return None };
+    let mut told = reply.clone();
+    speech.tell(&mut told, Tier::Standard);
+    let Reply::Finished(finish) = told else { return None };
     let Usage { input, cache_read, cache_write, cache_write_long, source, .. } = finish.usage;
     assert_eq!(source, Source::Provider);
     let prompt = [input, cache_read, cache_write, cache_write_long].map(u64::from);
@@ -270,9 +272,9 @@ fn a_refusal_for_good_is_read_back_as_one() {
             let [Reply::Rejected(read)] = replies[..] else { panic!("{}: {replies:?}", name(&target)) };
             assert_eq!((read.is_retryable, read.retry_after), (false, None), "{}: {body}", name(&target));
             let speech = target.provider.get().speech(target.dialect.name());
-            let Reply::Rejected(heard) = speech.tell(Reply::Rejected(rejection), Tier::Standard) else {
-                panic!("a refusal stays one")
-            };
+            let mut heard = Reply::Rejected(rejection);
+            speech.tell(&mut heard, Tier::Standard);
+            let Reply::Rejected(heard) = heard else { panic!("a refusal stays one") };
             assert_eq!((read.status, head.status), (heard.status, heard.status), "{}: {body}", name(&target));
             assert!(limit == "context" || read.limit == heard.limit, "{}: {body}", name(&target));
         }

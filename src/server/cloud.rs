@@ -36,7 +36,8 @@ use crate::wire::{AttemptId, Cached, Job, Rejection, Reply, Tier};
 pub struct Cloud {
     members: Vec<Member>,
     pools: Vec<Vec<AnyLimit>>,
-    /// Jobs offered with a spill, until it is known who serves them, and those that were passed on, to their end.
+    /// Jobs offered with a spill, as long as it is not known who serves them, and those that were passed on, to their
+    /// end.
     passing: FxHashMap<AttemptId, Passing>,
     way: Way,
     /// The first time at which an endpoint wants to be woken, and which. Ties go to endpoints in their order.
@@ -83,10 +84,9 @@ pub struct Spill {
 #[derive(Clone, Debug)]
 struct Passing {
     asked: usize,
-    job: Job,
     spill: Spill,
-    /// It was passed on.
-    is_spilled: bool,
+    /// What is passed on if the endpoint that was asked refuses it later; none, where it was passed on.
+    job: Option<Box<Job>>,
     /// What the endpoint that was asked said.
     refusal: Option<Rejection>,
 }
@@ -135,11 +135,12 @@ impl Cloud {
         &mut self,
         now: Instant,
         endpoint: usize,
-        (id, job): (AttemptId, Job),
+        (id, job): (AttemptId, impl Into<Box<Job>>),
         spill: Option<Spill>,
     ) -> Said<'_, Action> {
         self.catch_up(now);
-        if let Some(sent) = self.way.send(now, Sent { id, to: endpoint, job, spill }) {
+        let sent = Sent { id, to: endpoint, job: job.into(), spill };
+        if let Some(sent) = self.way.send(now, sent) {
             self.enter(now, sent);
         }
         self.replies()
@@ -162,7 +163,7 @@ impl Cloud {
         if self.way.cancel(id) {
             return self.replies();
         }
-        let passing = self.passing.remove(&id).filter(|passing| passing.is_spilled);
+        let passing = self.passing.remove(&id).filter(|passing| passing.job.is_none());
         self.feed(now, passing.map_or(endpoint, |passing| passing.spill.to), Event::Cancel(id));
         self.replies()
     }
@@ -180,7 +181,7 @@ impl Cloud {
 
     /// The endpoint that the job of a live attempt was passed on to.
     pub fn passed_on(&self, id: AttemptId) -> Option<usize> {
-        self.passing.get(&id).filter(|passing| passing.is_spilled).map(|passing| passing.spill.to)
+        self.passing.get(&id).filter(|passing| passing.job.is_none()).map(|passing| passing.spill.to)
     }
 
     /// What is left of the quotas of an endpoint and of its pools.
@@ -232,21 +233,47 @@ impl Cloud {
 
     /// A job is there.
     fn enter(&mut self, now: Instant, Sent { id, to: asked, job, spill }: Sent) {
-        let mut to = asked;
-        if let Some(spill) = spill {
-            let is_spilled = spill.is_direct;
-            self.passing.insert(id, Passing { asked, job: job.clone(), spill, is_spilled, refusal: None });
-            if is_spilled {
-                to = spill.to;
-                self.say(asked, to, id, Reply::PassedOn);
+        match spill {
+            None => self.put(now, asked, id, job, None),
+            Some(spill) if spill.is_direct => self.pass_on(now, id, Passing { asked, spill, job: Some(job), refusal: None }),
+            // Whoever is refused is refused now.
+            Some(spill) if self.members[asked].endpoint.decides_at_once() => self.put(now, asked, id, job, Some(spill)),
+            Some(spill) => {
+                self.passing.insert(id, Passing { asked, spill, job: Some(job.clone()), refusal: None });
+                self.put(now, asked, id, job, None);
             }
         }
-        self.feed(now, to, Event::Offer(id, job));
+        while let Some((by, id, reply)) = self.said.pop_front() {
+            self.tell(now, by, id, reply);
+        }
+    }
+
+    /// Offers a job to an endpoint; where that refuses it, at once to the one that it spills to.
+    fn put(&mut self, now: Instant, index: usize, id: AttemptId, job: Box<Job>, spill: Option<Spill>) {
+        let Err((rejection, job)) = self.hear(index, |endpoint| endpoint.offer(now, id, job)) else { return };
+        match spill.filter(|spill| spill.statuses.contains(&rejection.status)) {
+            Some(spill) => {
+                let passing = Passing { asked: index, spill, job: Some(job), refusal: Some(rejection) };
+                self.pass_on(now, id, passing);
+            }
+            None => self.said.push_back((index, id, Reply::Rejected(rejection))),
+        }
+    }
+
+    /// Offers a job to the endpoint that it is passed on to.
+    fn pass_on(&mut self, now: Instant, id: AttemptId, mut passing: Passing) {
+        let (asked, to) = (passing.asked, passing.spill.to);
+        let job = passing.job.take().expect("a job is passed on once");
+        self.passing.insert(id, passing);
+        self.say(asked, to, id, Reply::PassedOn);
+        self.put(now, to, id, job, None);
     }
 
     /// Feeds an endpoint, passes on what it refuses, and tells the rest.
     fn feed(&mut self, now: Instant, index: usize, event: Event) {
-        self.hear(now, index, event);
+        self.hear(index, |endpoint| {
+            endpoint.on_event(now, event);
+        });
         while let Some((by, id, reply)) = self.said.pop_front() {
             self.tell(now, by, id, reply);
         }
@@ -257,13 +284,12 @@ impl Cloud {
         let Some(passing) = self.passing.get_mut(&id) else {
             return self.say(by, by, id, reply);
         };
-        let Passing { asked, spill, is_spilled, refusal, .. } = *passing;
+        let Passing { asked, spill, job, refusal } = passing;
+        let (asked, spill, is_spilled, refusal_of_asked) = (*asked, *spill, job.is_none(), *refusal);
         match &mut reply {
             Reply::Rejected(rejection) if !is_spilled && spill.statuses.contains(&rejection.status) => {
-                (passing.is_spilled, passing.refusal) = (true, Some(*rejection));
-                let job = passing.job.clone();
-                self.say(asked, spill.to, id, Reply::PassedOn);
-                return self.hear(now, spill.to, Event::Offer(id, job));
+                let passing = Passing { asked, spill, job: job.take(), refusal: Some(*rejection) };
+                return self.pass_on(now, id, passing);
             }
             Reply::Finished(finish) if is_spilled => finish.tier = finish.tier.or(Some(spill.tier)),
             _ => {}
@@ -272,7 +298,7 @@ impl Cloud {
         if reply.is_final() || !is_spilled {
             self.passing.remove(&id);
         }
-        match (refusal, reply) {
+        match (refusal_of_asked, reply) {
             (Some(refusal), Reply::Rejected(others)) => {
                 let (reply, other_status) = (Reply::Rejected(refusal), Some(others.status));
                 self.actions.push_back(Action { asked, by: asked, id, reply, other_status });
@@ -285,15 +311,19 @@ impl Cloud {
         self.actions.push_back(Action { asked, by, id, reply, other_status: None });
     }
 
-    fn hear(&mut self, now: Instant, index: usize, event: Event) {
+    /// Does something with an endpoint, and takes what it says.
+    fn hear<T>(&mut self, index: usize, act: impl FnOnce(&mut Endpoint) -> T) -> T {
         self.exchange(index);
         let Member { endpoint, deadline, .. } = &mut self.members[index];
-        let replies = endpoint.on_event(now, event);
+        let done = act(endpoint);
         if self.passing.is_empty() {
-            let own = |(id, reply)| Action { asked: index, by: index, id, reply, other_status: None };
-            self.actions.extend(replies.map(own));
+            while let Some((id, reply)) = endpoint.replies().next() {
+                self.actions.push_back(Action { asked: index, by: index, id, reply, other_status: None });
+            }
         } else {
-            self.said.extend(replies.map(|(id, reply)| (index, id, reply)));
+            while let Some((id, reply)) = endpoint.replies().next() {
+                self.said.push_back((index, id, reply));
+            }
         }
         let new = endpoint.deadline();
         let is_same = *deadline == new;
@@ -302,6 +332,7 @@ impl Cloud {
         if !is_same {
             self.note_due(index);
         }
+        done
     }
 
     /// The deadline of a member has changed.

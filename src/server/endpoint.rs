@@ -185,13 +185,35 @@ impl Endpoint {
     }
 
     pub fn on_event(&mut self, now: Instant, event: Event) -> Said<'_, Action> {
-        self.wake(now);
         match event {
-            Event::Cancel(id) => self.cancel(now, id),
-            Event::Offer(id, job) => self.offer(now, id, job),
-            Event::Wake => {}
+            Event::Cancel(id) => {
+                self.wake(now);
+                self.cancel(now, id);
+            }
+            Event::Offer(id, job) => {
+                if let Err((rejection, _)) = self.offer(now, id, Box::new(job)) {
+                    self.actions.push_back((id, Reply::Rejected(rejection)));
+                }
+            }
+            Event::Wake => self.wake(now),
         }
+        self.replies()
+    }
+
+    /// Lets a job in, after all that is due by now; or gives it back, refused.
+    pub fn offer(&mut self, now: Instant, id: AttemptId, job: Box<Job>) -> Result<(), (Rejection, Box<Job>)> {
+        self.wake(now);
+        self.enter(now, id, job)
+    }
+
+    /// What it has said and nobody has heard yet.
+    pub fn replies(&mut self) -> Said<'_, Action> {
         Said::new(&mut self.actions)
+    }
+
+    /// Whether a job is refused when it comes or not at all: none waits, and no stream breaks any more.
+    pub fn decides_at_once(&self) -> bool {
+        self.slots.is_empty() && self.next_break.is_none()
     }
 
     /// Jobs in service and jobs waiting.
@@ -205,7 +227,7 @@ impl Endpoint {
         self.limits.iter_mut().filter_map(move |limit| limit.gauge(now))
     }
 
-    fn offer(&mut self, now: Instant, id: AttemptId, mut job: Job) {
+    fn enter(&mut self, now: Instant, id: AttemptId, mut job: Box<Job>) -> Result<(), (Rejection, Box<Job>)> {
         if let Some(cache) = &self.cache {
             job.cached = cache.look_up(now, &job);
         }
@@ -213,8 +235,8 @@ impl Endpoint {
             Verdict::Admit => None,
             Verdict::Downgrade => Some(Tier::Standard),
             Verdict::Deny(rejection) | Verdict::Refuse(rejection) => {
-                self.actions.push_back((id, Reply::Rejected(rejection)));
-                return;
+                job.cached = Cached::NONE;
+                return Err((rejection, job));
             }
         };
         for limit in &mut self.limits {
@@ -229,6 +251,7 @@ impl Endpoint {
         } else {
             self.queue(id, admitted);
         }
+        Ok(())
     }
 
     /// Behind all that are served before it.

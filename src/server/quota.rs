@@ -61,6 +61,8 @@ pub struct Quota {
     /// A thousandth of the parts that come back with each step.
     refill: i128,
     lowered: Box<[Lowered]>,
+    /// The parts that come back with each step, where that is never lowered and no more than fit.
+    steady: Option<u64>,
     /// Parts left after the refill of `step`.
     level: i128,
     step: u64,
@@ -79,13 +81,21 @@ impl Quota {
             (None, _) => refill * FULL,
         };
         let is_counter = burst.is_none() && window.step_nanos() >= rate.period.nanos();
-        let lowered = lowered.into();
-        Quota { rate, window, unit, capacity, is_counter, refill, lowered, level: capacity, step: 0 }
+        let steady = u64::try_from(refill * FULL).ok().filter(|_| lowered.is_empty());
+        let (lowered, level) = (lowered.into(), capacity);
+        Quota { rate, window, unit, capacity, is_counter, refill, lowered, steady, level, step: 0 }
     }
 
     /// How long until a job of this cost is admitted if nothing else comes: zero for at once, else exact. Where
     /// a lowering would refuse who waits whole milliseconds, it is the wait until after it.
     pub fn wait(&self, now: Instant, cost: Units, room: Room) -> Duration {
+        if self.steady.is_some() {
+            let needed = match room {
+                Room::Below => 1,
+                Room::Fits => self.parts(cost).min(self.capacity),
+            };
+            return self.reaches(now, needed).since(now);
+        }
         let mut from = now;
         loop {
             let allowed = self.allowed(from);
@@ -99,6 +109,11 @@ impl Quota {
                 _ => return wait,
             }
         }
+    }
+
+    /// Brings the level up to `now`, so that asking again costs less.
+    pub fn advance(&mut self, now: Instant) {
+        self.set(now, self.level(now));
     }
 
     /// Charges a cost, into debt if need be.
@@ -195,6 +210,12 @@ impl Quota {
         if self.is_counter && step < end {
             return self.capacity;
         }
+        if let Some(refill) = self.steady {
+            // Neither factor is above 64 bits, and what is missing is no negative number.
+            let risen = u128::from(refill) * u128::from(end.saturating_sub(step));
+            let missing = self.capacity - level;
+            return if risen >= missing.unsigned_abs() { self.capacity } else { level + risen as i128 };
+        }
         while step < end {
             let (refill, until) = self.refill(step);
             let until = until.min(end);
@@ -281,7 +302,7 @@ pub enum Window {
 }
 
 impl Window {
-    fn step_nanos(self) -> u64 {
+    const fn step_nanos(self) -> u64 {
         match self {
             Window::Bucket => 1,
             Window::Day => Period::Day.nanos(),
@@ -293,7 +314,15 @@ impl Window {
 
     /// Refills since the start of the run.
     fn step(self, now: Instant) -> u64 {
-        now.as_nanos() / self.step_nanos()
+        // Each division is by a constant.
+        let nanos = now.as_nanos();
+        match self {
+            Window::Bucket => nanos,
+            Window::Day => nanos / Window::Day.step_nanos(),
+            Window::Minute => nanos / Window::Minute.step_nanos(),
+            Window::Second => nanos / Window::Second.step_nanos(),
+            Window::TenSeconds => nanos / Window::TenSeconds.step_nanos(),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Sent {
     pub id: AttemptId,
     /// The endpoint, by its position.
     pub to: usize,
-    pub job: Job,
+    pub job: Box<Job>,
     pub spill: Option<Spill>,
 }
 

@@ -70,7 +70,7 @@ impl Client {
         for action in self.machine.on_event(now, event) {
             match action {
                 Action::Cancel { id, .. } => self.cancelled.push(id),
-                Action::Done(outcome) => self.done.push(outcome),
+                Action::Done(outcome) => self.done.push((*outcome).clone()),
                 Action::Send { id, endpoint, .. } => self.sent.push((id, endpoint.0)),
             }
         }

@@ -35,7 +35,8 @@ fn what_an_endpoint_spills_is_billed_by_the_other_and_once() {
     let mut setup = machines::setup(&scenario, true);
     setup.sheet.endpoints[0].spills_to = Some(EndpointId(1));
     let mut collectors = Collectors::new(&setup);
-    let played = simulate(&scenario, |mut outcome| {
+    let played = simulate(&scenario, |outcome| {
+        let mut outcome = outcome.clone();
         outcome.attempts[0].is_spilled = outcome.request.id.0 < 5;
         collectors.collect(&outcome);
         Flow::Continue

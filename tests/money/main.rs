@@ -100,7 +100,8 @@ fn write_results(folder: &Path) -> (Bill, Vec<Section>) {
     setup.sheet.endpoints[0].spills_to = Some(EndpointId(1));
     let mut collectors = Collectors::new(&setup);
     let mut log = Log::new(&setup, std::fs::File::create(folder.join("requests.csv")).expect("a new file"));
-    let played = simulate(&scenario, |mut outcome| {
+    let played = simulate(&scenario, |outcome| {
+        let mut outcome = outcome.clone();
         enrich(&mut outcome);
         collectors.collect(&outcome);
         log.collect(&outcome);
@@ -242,8 +243,8 @@ fn play(scenario: &Scenario) -> (Vec<Outcome>, Instant, Bill, Vec<Section>) {
     let mut collectors = Collectors::new(&machines::setup(scenario, true));
     let mut outcomes = Vec::new();
     let played = simulate(scenario, |outcome| {
-        collectors.collect(&outcome);
-        outcomes.push(outcome);
+        collectors.collect(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     });
     let until = played.unwrap_or_else(|error| panic!("{error}")).stopped;

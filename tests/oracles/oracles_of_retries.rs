@@ -57,7 +57,7 @@ fn play(p: f64, retries: u32) -> Vec<Outcome> {
         Scenario::parse(&text, Path::new("retries.toml")).unwrap_or_else(|error| panic!("{error}"));
     let mut outcomes = Vec::new();
     simulate(&scenario, |outcome| {
-        outcomes.push(outcome);
+        outcomes.push(outcome.clone());
         Flow::Continue
     })
     .unwrap_or_else(|error| panic!("{error}"));

@@ -131,7 +131,7 @@ impl Flow {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Admitted {
     pub at: Instant,
-    pub job: Job,
+    pub job: Box<Job>,
     /// The tier that serves it, where that is not the one it came for.
     pub tier: Option<Tier>,
 }

@@ -47,6 +47,7 @@ struct Settings {
 
 impl Limit for Requests {
     fn check(&mut self, now: Instant, job: &Job) -> Verdict {
+        self.quota.advance(now);
         Verdict::after(self.wait(now, job), NAME)
     }
 

@@ -106,6 +106,7 @@ enum OnExhausted {
 
 impl Limit for Tokens {
     fn check(&mut self, now: Instant, job: &Job) -> Verdict {
+        self.quota.advance(now);
         Verdict::after(self.wait(now, job), NAME)
     }
 

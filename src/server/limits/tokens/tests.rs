@@ -29,7 +29,7 @@ fn remaining(limit: &mut Tokens) -> u64 {
 /// Takes a job whose prompt a cache serves or stores in part, and settles it; what was charged then and at last.
 fn charged(text: &str, job: Job, output: u32) -> (u64, u64) {
     let mut limit = tokens(&format!("per_minute = 1_000_000\n{text}"));
-    let admitted = Admitted { at: Instant::START, tier: None, job: job.clone() };
+    let admitted = Admitted { at: Instant::START, tier: None, job: Box::new(job.clone()) };
     limit.take(Instant::START, &job);
     let at_first = 1_000_000 - remaining(&mut limit);
     let Cached { read, write, write_long } = job.cached;
@@ -110,7 +110,7 @@ fn openais_tokens_are_the_larger_of_cap_and_estimate_in_slices_and_refusals_coun
         assert_eq!(limit.check(at(now), &job(input, Some(cap))), Verdict::Admit);
         limit.take(at(now), &job(input, Some(cap)));
     }
-    let admitted = Admitted { at: at(0), tier: None, job: job(600, Some(100)) };
+    let admitted = Admitted { at: at(0), tier: None, job: Box::new(job(600, Some(100))) };
     limit.settle(at(2), &admitted, &Usage::default());
     assert_eq!(limit.gauge(at(2)).unwrap().remaining, 100, "600 and 300, and none of it comes back");
     let large = job(5, Some(101));
@@ -143,7 +143,7 @@ fn input_and_output_quotas_count_apart() {
 fn a_burndown_settles_at_input_plus_five_times_the_output() {
     for (input, output, quota) in [(10, 750, 3760), (2005, 200, 3005), (6, 12, 66), (0, 20_000, 100_000)] {
         let mut limit = tokens("per_minute = 200_000\nsettled = { cache_read = 0, output = 5 }");
-        let admitted = Admitted { at: Instant::START, tier: None, job: job(input, Some(1000)) };
+        let admitted = Admitted { at: Instant::START, tier: None, job: Box::new(job(input, Some(1000))) };
         limit.take(Instant::START, &admitted.job);
         assert_eq!(remaining(&mut limit), 200_000 - u64::from(input) - 1000);
         let used = Usage { input, output, cache_read: 77, ..Usage::default() };
@@ -155,7 +155,7 @@ fn a_burndown_settles_at_input_plus_five_times_the_output() {
 #[test]
 fn without_settled_the_estimate_stands() {
     let mut limit = tokens("per_minute = 1000");
-    let admitted = Admitted { at: Instant::START, tier: None, job: job(100, Some(400)) };
+    let admitted = Admitted { at: Instant::START, tier: None, job: Box::new(job(100, Some(400))) };
     limit.take(Instant::START, &admitted.job);
     limit.settle(Instant::START, &admitted, &Usage::default());
     assert_eq!(remaining(&mut limit), 500);
