@@ -68,20 +68,28 @@ pub struct Timeline<E> {
     line: VecDeque<Entry<E>>,
     heap: BinaryHeap<Entry<E>>,
     sequence: u64,
+    /// When the earliest is due.
+    next: Option<Instant>,
 }
 
 impl<E> Timeline<E> {
     pub fn new() -> Timeline<E> {
-        Timeline { line: VecDeque::new(), heap: BinaryHeap::new(), sequence: 0 }
+        Timeline { line: VecDeque::new(), heap: BinaryHeap::new(), sequence: 0, next: None }
     }
 
     pub fn push(&mut self, at: Instant, event: E) {
         self.sequence += 1;
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
         let entry = Entry { at, sequence: self.sequence, event };
         match self.line.back() {
             Some(last) if at < last.at => self.heap.push(entry),
             _ => self.line.push_back(entry),
         }
+    }
+
+    /// The time of the earliest event.
+    pub fn next_at(&self) -> Option<Instant> {
+        self.next
     }
 
     /// The time and a view of the earliest event.
@@ -90,18 +98,14 @@ impl<E> Timeline<E> {
     }
 
     pub fn pop(&mut self) -> Option<(Instant, E)> {
-        // The greatest is the earliest, and nothing is less than something.
-        let entry =
-            if self.line.front() > self.heap.peek() { self.line.pop_front() } else { self.heap.pop() };
+        let entry = if self.is_lined_up() { self.line.pop_front() } else { self.heap.pop() };
+        self.next = self.first().map(|entry| entry.at);
         entry.map(|entry| (entry.at, entry.event))
     }
 
     /// The earliest event, if its time has come.
     pub fn pop_due(&mut self, now: Instant) -> Option<(Instant, E)> {
-        match self.first() {
-            Some(entry) if entry.at <= now => self.pop(),
-            _ => None,
-        }
+        if self.next.is_some_and(|at| at <= now) { self.pop() } else { None }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -113,7 +117,15 @@ impl<E> Timeline<E> {
     }
 
     fn first(&self) -> Option<&Entry<E>> {
-        self.line.front().max(self.heap.peek())
+        if self.is_lined_up() { self.line.front() } else { self.heap.peek() }
+    }
+
+    /// Whether the earliest is in the line.
+    fn is_lined_up(&self) -> bool {
+        match (self.line.front(), self.heap.peek()) {
+            (Some(lined), Some(heaped)) => lined.rank() < heaped.rank(),
+            (lined, _) => lined.is_some(),
+        }
     }
 }
 
@@ -130,10 +142,17 @@ struct Entry<E> {
     event: E,
 }
 
+impl<E> Entry<E> {
+    /// By time, then by arrival.
+    fn rank(&self) -> u128 {
+        u128::from(self.at.0) << 64 | u128::from(self.sequence)
+    }
+}
+
 impl<E> Ord for Entry<E> {
     /// Reversed: the standard heap gives the greatest first.
     fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.sequence).cmp(&(self.at, self.sequence))
+        other.rank().cmp(&self.rank())
     }
 }
 

@@ -335,7 +335,7 @@ fn load(addr: SocketAddr, class: &str, interrupts: Interrupts) -> (Ran, Vec<Outc
         interrupts,
     };
     let mut outcomes = Vec::new();
-    let record = |outcome| {
+    let record = |outcome: &Outcome| {
         outcomes.push(outcome.clone());
         Flow::Continue
     };

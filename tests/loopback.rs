@@ -120,7 +120,7 @@ fn a_run_sends_nothing_once_its_budget_is_spent() {
     let dollar = "1000000".parse().ok();
     scenario.endpoints[0].tariff = Tariff::fixed(Price { input: dollar, output: dollar, ..Price::default() });
     let mut outcomes = Vec::new();
-    let record = |outcome| {
+    let record = |outcome: &Outcome| {
         outcomes.push(outcome.clone());
         Flow::Continue
     };
@@ -337,7 +337,7 @@ fn embed_on(scenario: &Scenario, clock: Clock) -> Embedded {
 /// Runs the scenario against its own mock.
 fn play(scenario: &Scenario) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    let record = |outcome| {
+    let record = |outcome: &Outcome| {
         outcomes.push(outcome.clone());
         Flow::Continue
     };
@@ -346,7 +346,7 @@ fn play(scenario: &Scenario) -> Vec<Outcome> {
     outcomes
 }
 
-fn play_with(scenario: &Scenario, record: impl FnMut(Outcome) -> Flow, show: impl FnMut(Progress)) -> Ran {
+fn play_with(scenario: &Scenario, record: impl FnMut(&Outcome) -> Flow, show: impl FnMut(Progress)) -> Ran {
     let clock = Clock::starting_in(Duration::from_millis(50));
     let mock = embed_on(scenario, clock);
     let remote = |(spec, url): (&EndpointSpec, &String)| Remote {

@@ -87,7 +87,7 @@ fn ran(scenario: &Scenario) -> Vec<Outcome> {
         interrupts: Interrupts::None,
     };
     let mut outcomes = Vec::new();
-    let record = |outcome| {
+    let record = |outcome: &Outcome| {
         outcomes.push(outcome.clone());
         Flow::Continue
     };

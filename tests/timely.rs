@@ -18,6 +18,7 @@ use rogue::*;
 use tollgate::login::keyring::Keyring;
 use tollgate::machines;
 use tollgate::outcome::End;
+use tollgate::outcome::Outcome;
 use tollgate::run::{Input, Interrupts, Progress, run};
 use tollgate::scenario::Scenario;
 use tollgate::simulate::Flow;
@@ -48,7 +49,7 @@ fn a_long_answer_read_in_time_is_done_although_another_was_recorded_past_its_dea
         }
     };
     let mut outcomes = Vec::new();
-    let record = |outcome| {
+    let record = |outcome: &Outcome| {
         if outcomes.is_empty() {
             // The other's deadline passes meanwhile.
             std::thread::sleep(Duration::from_millis(1200).saturating_sub(started.elapsed()));

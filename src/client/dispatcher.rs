@@ -208,6 +208,9 @@ impl Dispatcher {
 
     /// Ends the plan where the money is gone, or the class's part of the plan where its own is.
     fn stop_spent(&mut self, now: Instant, class: ClassId) {
+        if self.plan.purses.is_free() {
+            return;
+        }
         let empty =
             [(self.plan.purses.is_empty(), None), (self.plan.purses.is_class_empty(class), Some(class))];
         for (_, class) in empty.into_iter().filter(|(is_empty, _)| *is_empty) {

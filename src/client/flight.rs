@@ -7,9 +7,7 @@ use smallvec::SmallVec;
 use super::retry::Failure;
 use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
 use crate::time::{Instant, nanos};
-use crate::wire::{
-    Cached, EndpointId, Finish, Forecast, Job, Kind, Source, Tokens, Usage, generated,
-};
+use crate::wire::{Cached, EndpointId, Finish, Forecast, Job, Kind, Source, Tokens, Usage, generated};
 
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
@@ -232,7 +230,8 @@ impl Flight {
                 self.fulfil(nth, at, forecast);
             } else if let Some((kind, gap)) = live.steady.filter(|(_, gap)| !gap.is_zero()) {
                 // An estimate where the pace has changed since, and never more than the answer has.
-                let (reasoning, answer) = generated(request.max_tokens, self.reasoning_tokens, self.answer_tokens);
+                let (reasoning, answer) =
+                    generated(request.max_tokens, self.reasoning_tokens, self.answer_tokens);
                 let left = match kind {
                     Kind::Reasoning => reasoning.saturating_sub(attempt.usage.reasoning),
                     Kind::Text => answer.saturating_sub(attempt.usage.output),

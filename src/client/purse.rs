@@ -46,6 +46,8 @@ pub struct Purses {
     attempts_max: u32,
     whole: Option<Purse>,
     classes: Vec<Option<Purse>>,
+    /// There is no budget at all.
+    is_free: bool,
 }
 
 impl Purses {
@@ -56,8 +58,14 @@ impl Purses {
         sheet: Sheet,
         attempts_max: u32,
     ) -> Purses {
+        let is_free = whole.is_none() && classes.iter().all(Option::is_none);
         let classes = classes.into_iter().map(|budget| budget.map(Purse::new)).collect();
-        Purses { sheet, attempts_max, whole: whole.map(Purse::new), classes }
+        Purses { sheet, attempts_max, whole: whole.map(Purse::new), classes, is_free }
+    }
+
+    /// Whether anything may be spent.
+    pub fn is_free(&self) -> bool {
+        self.is_free
     }
 
     /// Whether the budget of all is spent.
@@ -77,6 +85,9 @@ impl Purses {
 
     /// Lays aside what a request can cost; empties the purse where that is not left. False where it may not be sent.
     pub fn begin(&mut self, request: &Request) -> bool {
+        if self.is_free {
+            return true;
+        }
         let most = self.most(request, self.attempts_max);
         // The class goes first, so that what it has no room for is not laid aside by the whole.
         self.of(request).all(|purse| purse.begin(most))
@@ -84,7 +95,7 @@ impl Purses {
 
     /// Takes what an attempt has cost. What has no price cannot be metered, and so empties the purse.
     pub fn spend(&mut self, request: &Request, attempt: &Attempt) {
-        if self.of(request).next().is_none() {
+        if self.is_free || self.of(request).next().is_none() {
             return;
         }
         let cost = self.sheet.charge(attempt).known();
@@ -94,6 +105,9 @@ impl Purses {
 
     /// Takes back what was laid aside for attempts that a request did not have.
     pub fn end(&mut self, request: &Request, attempts: usize) {
+        if self.is_free {
+            return;
+        }
         let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
         let most = self.most(request, self.attempts_max.saturating_sub(attempts));
         self.of(request).for_each(|purse| purse.give_back(most));

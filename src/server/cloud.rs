@@ -42,7 +42,7 @@ pub struct Cloud {
     way: Way,
     /// The first time at which an endpoint wants to be woken, and which. Ties go to endpoints in their order.
     due: Option<(Instant, usize)>,
-    /// Replies yet to be looked at, with whose they are.
+    /// Replies about jobs that may be passed on, yet to be looked at, with whose they are.
     said: VecDeque<(usize, AttemptId, Reply)>,
     actions: VecDeque<Action>,
 }
@@ -235,9 +235,13 @@ impl Cloud {
     fn enter(&mut self, now: Instant, Sent { id, to: asked, job, spill }: Sent) {
         match spill {
             None => self.put(now, asked, id, job, None),
-            Some(spill) if spill.is_direct => self.pass_on(now, id, Passing { asked, spill, job: Some(job), refusal: None }),
+            Some(spill) if spill.is_direct => {
+                self.pass_on(now, id, Passing { asked, spill, job: Some(job), refusal: None })
+            }
             // Whoever is refused is refused now.
-            Some(spill) if self.members[asked].endpoint.decides_at_once() => self.put(now, asked, id, job, Some(spill)),
+            Some(spill) if self.members[asked].endpoint.decides_at_once() => {
+                self.put(now, asked, id, job, Some(spill))
+            }
             Some(spill) => {
                 self.passing.insert(id, Passing { asked, spill, job: Some(job.clone()), refusal: None });
                 self.put(now, asked, id, job, None);
@@ -316,13 +320,11 @@ impl Cloud {
         self.exchange(index);
         let Member { endpoint, deadline, .. } = &mut self.members[index];
         let done = act(endpoint);
-        if self.passing.is_empty() {
-            while let Some((id, reply)) = endpoint.replies().next() {
-                self.actions.push_back(Action { asked: index, by: index, id, reply, other_status: None });
-            }
-        } else {
-            while let Some((id, reply)) = endpoint.replies().next() {
+        while let Some((id, reply)) = endpoint.replies().next() {
+            if !self.passing.is_empty() && self.passing.contains_key(&id) {
                 self.said.push_back((index, id, reply));
+            } else {
+                self.actions.push_back(Action { asked: index, by: index, id, reply, other_status: None });
             }
         }
         let new = endpoint.deadline();

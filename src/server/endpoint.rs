@@ -239,9 +239,7 @@ impl Endpoint {
                 return Err((rejection, job));
             }
         };
-        for limit in &mut self.limits {
-            limit.take(now, &job);
-        }
+        self.limits.iter_mut().for_each(|limit| limit.take(now, &job));
         if let Some(cache) = &mut self.cache {
             cache.admit(now, &job);
         }
@@ -289,8 +287,9 @@ impl Endpoint {
         let Admitted { job, tier, .. } = &running.admitted;
         self.service.begin(now, ticket, Entry { id, job, load, is_downgraded: tier.is_some(), mark });
         if matches!(self.steps_by, Step::Whole { .. }) && running.is_told() {
-            let forecast = self.service.forecast(ticket, running.tokens());
-            self.actions.extend(forecast.map(|forecast| (id, Reply::Foretold(forecast))));
+            if let Some(forecast) = self.service.forecast(ticket, running.tokens()) {
+                self.actions.push_back((id, Reply::Foretold(forecast)));
+            }
         }
         self.running.insert(ticket, running);
         self.tickets.insert(id, ticket);
@@ -372,9 +371,7 @@ impl Endpoint {
         let running = self.running.remove(ticket).expect("an ended job was in service");
         self.tickets.remove(&running.id);
         self.service.end(now, ticket);
-        for limit in &mut self.limits {
-            limit.settle(now, &running.admitted, &used);
-        }
+        self.limits.iter_mut().for_each(|limit| limit.settle(now, &running.admitted, &used));
         while self.has_free_slot() {
             let Some((id, admitted)) = self.waiting.pop_front() else { break };
             self.serve(now, id, admitted);

@@ -55,7 +55,7 @@ impl Service {
     pub fn deadline(&self) -> Option<Instant> {
         match self {
             Service::Batched(batch) => batch.deadline(),
-            Service::Paced(paced) => paced.steps.peek().map(|(at, _)| at),
+            Service::Paced(paced) => paced.steps.next_at(),
         }
     }
 

@@ -141,7 +141,10 @@ fn what_is_stored_is_read_from_its_first_token_on_and_lives_from_when_it_was_ask
     assert_eq!(cache.look_up(at(Duration::ZERO), &first), write(2000));
     // Another comes before the first token of the first: it stores it too.
     assert_eq!(cache.look_up(at(MINUTE), &first), write(2000));
-    cache.store_for(at(2 * MINUTE), &Admitted { at: at(Duration::ZERO), job: Box::new(first.clone()), tier: None });
+    cache.store_for(
+        at(2 * MINUTE),
+        &Admitted { at: at(Duration::ZERO), job: Box::new(first.clone()), tier: None },
+    );
     assert_eq!(cache.look_up(at(5 * MINUTE), &first), read(2000));
     assert_eq!(cache.look_up(at(5 * MINUTE + NANO), &first), write(2000));
 }
