@@ -1,13 +1,18 @@
 //! Chance, keyed by what it is about: every draw depends on (seed, purpose, key, attempt) and on nothing else.
 //!
 //! Two clocks that meet the same request in a different order draw the same numbers for it, two policies
-//! compared on one seed share their luck, and a run can be split over machines. Each key opens its own
-//! PCG64-DXSM stream, whose output is documented as stable; the key is mixed by SplitMix64 so that
-//! neighbouring keys share nothing. The distributions use `libm`, so a result is the same to the bit
-//! on every platform.
-
-use rand_core::Rng as _;
-use rand_pcg::Pcg64Dxsm;
+//! compared on one seed share their luck, and a run can be split over machines. Each key opens a stream of its own:
+//!
+//! ```text
+//! root     = mix(seed)
+//! start    = mix(root ⊕ mix(purpose) ⊕ key) + attempt · ATTEMPT
+//! draw(n)  = mix(start + n · STEP)                                   n from 0, all modulo 2⁶⁴
+//! ```
+//!
+//! which is SplitMix64 (Steele, Lea and Flood 2014), a counter whose every value is scattered by `mix`; it passes
+//! BigCrush. Its period of 2⁶⁴ and its one sequence would be little for one long stream. These are a handful of draws
+//! each and begin at scattered places, so two of a billion streams touch with a probability of a few percent, and then
+//! share a draw or two. To open one costs no more than a draw.
 
 /// What a draw is for. No stream is shared between purposes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,20 +47,19 @@ pub enum Purpose {
 /// The root of all chance in a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Rng {
-    seed: u64,
+    root: u64,
 }
 
 impl Rng {
     pub fn new(seed: u64) -> Rng {
-        Rng { seed }
+        Rng { root: mix(seed) }
     }
 
     /// The stream of draws about (`purpose`, `key`, `attempt`).
+    #[inline]
     pub fn of(&self, purpose: Purpose, key: u64, attempt: u32) -> Draws {
-        let a = mix(self.seed ^ mix(purpose as u64));
-        let b = mix(a ^ mix(key));
-        let c = mix(b ^ u64::from(attempt));
-        Draws(Pcg64Dxsm::new(join(a, c), join(b, c ^ a)))
+        let start = mix(self.root ^ mix(purpose as u64) ^ key);
+        Draws(start.wrapping_add(u64::from(attempt).wrapping_mul(ATTEMPT)))
     }
 
     /// The same stream, not opened yet.
@@ -65,11 +69,11 @@ impl Rng {
 
     /// An independent root, for one endpoint or one replication of a run.
     pub fn child(&self, key: u64) -> Rng {
-        Rng { seed: mix(self.seed ^ mix(key ^ 0x0063_6869_6c64_7265)) }
+        Rng { root: mix(self.root ^ mix(key ^ 0x0063_6869_6c64_7265)) }
     }
 }
 
-/// A stream of draws for those who may not need it: opening one costs more than a draw.
+/// A stream of draws for those who may not need it.
 #[derive(Clone, Copy, Debug)]
 pub struct Chance {
     rng: Rng,
@@ -86,11 +90,14 @@ impl Chance {
 
 /// A stream of draws about one thing.
 #[derive(Clone, Debug)]
-pub struct Draws(Pcg64Dxsm);
+pub struct Draws(u64);
 
 impl Draws {
+    #[inline]
     pub fn u64(&mut self) -> u64 {
-        self.0.next_u64()
+        let bits = mix(self.0);
+        self.0 = self.0.wrapping_add(STEP);
+        bits
     }
 
     /// Uniform in the open interval (0, 1): a multiple of 2⁻⁵² plus half a step, so that neither end is met.
@@ -140,67 +147,20 @@ impl Draws {
     }
 }
 
-/// SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection that scatters neighbouring keys.
+/// SplitMix64's step and finaliser, the variant 13 of Stafford: a bijection that scatters neighbouring keys.
+#[inline]
 pub fn mix(key: u64) -> u64 {
-    let mut z = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = key.wrapping_add(STEP);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
 
-fn join(high: u64, low: u64) -> u128 {
-    u128::from(high) << 64 | u128::from(low)
-}
+/// From draw to draw: 2⁶⁴ over the golden ratio, made odd.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// From attempt to attempt: far from every small multiple of a step, so that attempts share no draw.
+const ATTEMPT: u64 = 0xd134_2543_de82_ef95;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_generator_gives_its_published_values() {
-        let first = |stream| Pcg64Dxsm::new(0xDEADBEEF, stream).next_u64();
-        assert_eq!([first(0), first(1)], [0x1452_b391_44f3_260b, 0x3810_d14a_9382_5cf9]);
-    }
-
-    #[test]
-    fn a_unit_draw_meets_neither_end() {
-        let unit = |bits: u64| ((bits >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64);
-        assert!(unit(0) > 0.0 && unit(u64::MAX) < 1.0);
-    }
-
-    #[test]
-    fn a_draw_depends_on_its_key_and_on_nothing_else() {
-        let rng = Rng::new(7);
-        let draw = |purpose, key, attempt| rng.of(purpose, key, attempt).u64();
-        let base = draw(Purpose::Latency, 1, 0);
-        assert_eq!(base, draw(Purpose::Latency, 1, 0));
-        assert_ne!(base, draw(Purpose::Retry, 1, 0));
-        assert_ne!(base, draw(Purpose::Latency, 2, 0));
-        assert_ne!(base, draw(Purpose::Latency, 1, 1));
-        assert_ne!(base, Rng::new(8).of(Purpose::Latency, 1, 0).u64());
-    }
-
-    /// Means over n keyed draws lie within 4.5 standard errors of the truth (false alarm 7 in a million, seed fixed).
-    #[test]
-    fn keyed_draws_have_the_moments_they_claim() {
-        const N: u64 = 200_000;
-        let rng = Rng::new(42);
-        let check = |name: &str, mean: f64, variance: f64, draw: &dyn Fn(&mut Draws) -> f64| {
-            let sum: f64 = (0..N).map(|key| draw(&mut rng.of(Purpose::Latency, key, 0))).sum();
-            let bound = 4.5 * (variance / N as f64).sqrt();
-            assert!(
-                (sum / N as f64 - mean).abs() < bound,
-                "{name}: {} is not {mean} ± {bound}",
-                sum / N as f64
-            );
-        };
-        check("unit", 0.5, 1.0 / 12.0, &|draws| draws.unit());
-        check("exponential", 1.0, 1.0, &|draws| draws.exponential());
-        check("normal", 0.0, 1.0, &|draws| draws.normal());
-        check("normal squared", 1.0, 2.0, &|draws| draws.normal().powi(2));
-        check("gamma 0.5", 1.0, 2.0, &|draws| draws.gamma(0.5));
-        check("gamma 4", 1.0, 0.25, &|draws| draws.gamma(4.0));
-        check("gamma 4 squared", 1.25, 0.9, &|draws| draws.gamma(4.0).powi(2));
-        check("below 10", 4.5, 8.25, &|draws| draws.below(10) as f64);
-    }
-}
+mod tests;
