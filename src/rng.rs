@@ -14,6 +14,10 @@
 //! each and begin at scattered places, so two of a billion streams touch with a probability of a few percent, and then
 //! share a draw or two. To open one costs no more than a draw.
 
+mod table;
+
+pub use self::table::normal_quantile;
+
 /// What a draw is for. No stream is shared between purposes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u64)]
@@ -112,25 +116,25 @@ impl Draws {
 
     /// Exponential with mean 1.
     pub fn exponential(&mut self) -> f64 {
-        -libm::log(self.unit())
+        -table::ln(self.unit())
     }
 
-    /// Standard normal, by Box and Muller's cosine form: one value of two draws.
+    /// Standard normal, ascending in its one unit draw.
     pub fn normal(&mut self) -> f64 {
-        let radius = libm::sqrt(2.0 * self.exponential());
-        radius * libm::cos(std::f64::consts::TAU * self.unit())
+        table::normal_quantile(self.unit())
     }
 
-    /// Lognormal: exp(mu + sigma · normal). The median is exp(mu).
-    pub fn lognormal(&mut self, mu: f64, sigma: f64) -> f64 {
-        libm::exp(mu + sigma * self.normal())
+    /// Lognormal with median 1: exp(sigma · normal).
+    pub fn lognormal(&mut self, sigma: f64) -> f64 {
+        table::exp(sigma * self.normal())
     }
 
     /// Gamma with the given shape and mean 1, so its coefficient of variation is 1 / √shape.
     ///
-    /// Marsaglia and Tsang (2000) for shape ≥ 1; below it, gamma(shape + 1) · u^(1 / shape).
+    /// Marsaglia and Tsang (2000) for shape ≥ 1, whose quick test spares nearly all logarithms; below it,
+    /// gamma(shape + 1) · u^(1 / shape), where u^(1 / shape) is exp(−exponential / shape).
     pub fn gamma(&mut self, shape: f64) -> f64 {
-        let boost = if shape < 1.0 { libm::pow(self.unit(), 1.0 / shape) } else { 1.0 };
+        let boost = if shape < 1.0 { table::exp(-self.exponential() / shape) } else { 1.0 };
         let d = if shape < 1.0 { shape + 1.0 } else { shape } - 1.0 / 3.0;
         let c = 1.0 / libm::sqrt(9.0 * d);
         loop {
@@ -139,11 +143,18 @@ impl Draws {
             if v <= 0.0 {
                 continue;
             }
-            let v = v * v * v;
-            if libm::log(self.unit()) < 0.5 * x * x + d * (1.0 - v + libm::log(v)) {
+            let (v, square, u) = (v * v * v, x * x, self.unit());
+            if u < 1.0 - 0.0331 * square * square
+                || table::ln(u) < 0.5 * square + d * (1.0 - v + table::ln(v))
+            {
                 return boost * d * v / shape;
             }
         }
+    }
+
+    /// Weibull with the given shape k, not scaled: exponential^(1 / k), whose mean is Γ(1 + 1/k).
+    pub fn weibull(&mut self, shape: f64) -> f64 {
+        table::exp(table::ln(self.exponential()) / shape)
     }
 }
 

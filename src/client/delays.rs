@@ -107,7 +107,7 @@ pub struct Lognormal {
 
 impl Delay for Lognormal {
     fn draw(&self, draws: &mut Draws) -> Duration {
-        cut(self.median.as_secs_f64() * draws.lognormal(0.0, self.sigma.get()), self.max)
+        cut(self.median.as_secs_f64() * draws.lognormal(self.sigma.get()), self.max)
     }
 
     fn problem(&self) -> Option<String> {

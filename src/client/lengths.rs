@@ -236,7 +236,7 @@ pub struct Lognormal {
 
 impl Length for Lognormal {
     fn draw(&self, draws: &mut Draws) -> u32 {
-        let tokens = whole(draws.lognormal(libm::log(self.median.get()), self.sigma.get()));
+        let tokens = whole(self.median.get() * draws.lognormal(self.sigma.get()));
         tokens.max(self.min).min(self.max.unwrap_or(u32::MAX))
     }
 

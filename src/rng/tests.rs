@@ -1,6 +1,7 @@
 //! That draws are those of their keys, that neighbours share nothing, and that each law is what it claims to be.
 
 use super::*;
+use crate::analytic::normal;
 
 #[test]
 fn the_generator_gives_its_published_values() {
@@ -102,4 +103,45 @@ fn keyed_draws_have_the_moments_they_claim() {
     check("gamma 4", 1.0, 0.25, &|draws| draws.gamma(4.0));
     check("gamma 4 squared", 1.25, 0.9, &|draws| draws.gamma(4.0).powi(2));
     check("below 10", 4.5, 8.25, &|draws| draws.below(10) as f64);
+}
+
+/// Kolmogorov and Smirnov's distance from the law is below 2.3 / √n but for one in 20,000 (2·exp(−2·2.3²)).
+#[test]
+fn keyed_draws_follow_the_laws_they_claim() {
+    const N: u64 = 50_000;
+    let rng = Rng::new(43);
+    let check = |name: &str, below: &dyn Fn(f64) -> f64, draw: &dyn Fn(&mut Draws) -> f64| {
+        let mut drawn: Vec<f64> = (0..N).map(|key| draw(&mut rng.of(Purpose::Latency, key, 0))).collect();
+        drawn.sort_by(f64::total_cmp);
+        let distance = |(nth, x): (usize, &f64)| {
+            let share = below(*x);
+            (share - nth as f64 / N as f64).abs().max((share - (nth + 1) as f64 / N as f64).abs())
+        };
+        let distance = drawn.iter().enumerate().map(distance).fold(0.0, f64::max);
+        assert!(distance < 2.3 / (N as f64).sqrt(), "{name}: {distance}");
+    };
+    check("unit", &|x| x, &|draws| draws.unit());
+    check("exponential", &|x| -libm::expm1(-x), &|draws| draws.exponential());
+    check("normal", &|x| normal::above(-x), &|draws| draws.normal());
+    check("lognormal", &|x| normal::above(-libm::log(x) / 0.7), &|draws| draws.lognormal(0.7));
+    check("weibull", &|x| -libm::expm1(-libm::pow(x, 0.4)), &|draws| draws.weibull(0.4));
+    // Half a squared normal is gamma of shape 1/2; x(1 + x + x²/2)-sums are the Erlang law of shape 3.
+    check("gamma 0.5", &|x| libm::erf(libm::sqrt(x / 2.0)), &|draws| draws.gamma(0.5));
+    let erlang = |x: f64| 1.0 - libm::exp(-3.0 * x) * (1.0 + 3.0 * x + 4.5 * x * x);
+    check("gamma 3", &erlang, &|draws| draws.gamma(3.0));
+    check("gamma 1", &|x| -libm::expm1(-x), &|draws| draws.gamma(1.0));
+}
+
+/// A normal and an exponential draw go with the unit draw they are made of, and so do those of two laws on one key.
+#[test]
+fn laws_of_one_key_go_together() {
+    let rng = Rng::new(44);
+    let mut drawn: Vec<(f64, f64, f64)> = (0..10_000)
+        .map(|key| {
+            let draws = || rng.of(Purpose::Latency, key, 0);
+            (draws().unit(), draws().normal(), -draws().exponential())
+        })
+        .collect();
+    drawn.sort_by(|a, b| a.0.total_cmp(&b.0));
+    assert!(drawn.windows(2).all(|pair| pair[0].1 <= pair[1].1 && pair[0].2 <= pair[1].2));
 }

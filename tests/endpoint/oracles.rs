@@ -92,7 +92,7 @@ fn a_shared_batch_slows_each_job_in_proportion_to_its_size() {
     let rho = 0.5;
     let n = 30_000;
     let exponential = |draws: &mut Draws| draws.exponential();
-    let lognormal = |draws: &mut Draws| draws.lognormal(-0.5, 1.0);
+    let lognormal = |draws: &mut Draws| (-0.5f64).exp() * draws.lognormal(1.0);
     for size in [&exponential as &dyn Fn(&mut Draws) -> f64, &lognormal] {
         let jobs: Vec<_> = (0..)
             .zip(poisson(rho, n))

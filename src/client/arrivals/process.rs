@@ -4,6 +4,7 @@
 //! Λ(t) = ∫₀ᵗ rate reaches S: at t = Λ⁻¹(S). So any gap law goes with any curve, and a load multiplied by
 //! a factor draws the same gaps, only closer.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -98,14 +99,17 @@ impl Gap for Poisson {
 pub struct Weibull {
     /// From 0.1, where a few gaps hold all the time; 1 is Poisson, above is more even.
     pub shape: Shape,
+    /// Γ(1 + 1/k), once it is needed.
+    #[serde(skip)]
+    mean: OnceLock<f64>,
 }
 
 impl Gap for Weibull {
     /// (−ln u)^(1/k) / Γ(1 + 1/k), of mean 1.
     fn next(&self, nth: u64, before: f64, rng: &Rng) -> f64 {
-        let inverse = 1.0 / self.shape.get();
-        let gap = libm::pow(rng.of(Purpose::Arrival, nth, 0).exponential(), inverse);
-        before + gap / libm::tgamma(1.0 + inverse)
+        let shape = self.shape.get();
+        let mean = self.mean.get_or_init(|| libm::tgamma(1.0 + 1.0 / shape));
+        before + rng.of(Purpose::Arrival, nth, 0).weibull(shape) / mean
     }
 }
 

@@ -39,8 +39,8 @@ pub struct Lognormal {
 impl Lognormal {
     /// The pace of a job that takes `factor` times as long as it would alone.
     pub(super) fn slowed(&self, job: &Job, factor: f64, draws: &mut Draws) -> Pace {
-        let ttft = self.ttft_median.as_secs_f64() * draws.lognormal(0.0, self.ttft_sigma.get());
-        let gap = self.itl.as_secs_f64() * draws.lognormal(0.0, self.itl_sigma.get()) * factor;
+        let ttft = self.ttft_median.as_secs_f64() * draws.lognormal(self.ttft_sigma.get());
+        let gap = self.itl.as_secs_f64() * draws.lognormal(self.itl_sigma.get()) * factor;
         let prefill = prefill(self.per_1k_input, job).as_secs_f64();
         Pace::jittered(span_from_secs((ttft + prefill) * factor), span_from_secs(gap), self.jitter)
     }

@@ -128,7 +128,7 @@ impl SharedCapacity {
     /// The parts that a second of the k-th piece is worth.
     fn slice(&self, rng: Rng, piece: u64) -> i128 {
         let median = self.median_per_minute.get() as f64;
-        let level = median * rng.of(Purpose::Capacity, piece, 0).lognormal(0.0, self.sigma.get());
+        let level = median * rng.of(Purpose::Capacity, piece, 0).lognormal(self.sigma.get());
         // A rate of one a minute is a thousand parts a second.
         i128::from((level * 1000.0) as u64).max(i128::from(self.floor_per_minute) * 1000).max(1)
     }

@@ -99,7 +99,7 @@ impl Law {
     fn gap(self, draws: &mut Draws) -> f64 {
         match self {
             Law::Gamma { shape } => draws.gamma(shape),
-            Law::Weibull { shape, scale } => scale * libm::pow(draws.exponential(), 1.0 / shape),
+            Law::Weibull { shape, scale } => scale * draws.weibull(shape),
         }
     }
 
