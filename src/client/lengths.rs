@@ -84,10 +84,9 @@ impl Empirical {
         Empirical { knots: Some(knots), ..Empirical::default() }
     }
 
-    /// (share of requests, tokens), ascending; empty until the file is read.
-    fn points(&self) -> &[(f64, f64)] {
-        let own = self.knots.as_ref().or(self.read.as_ref()).map(Knots::points);
-        self.table.as_ref().map(|table| &*table.knots).or(own).unwrap_or_default()
+    /// (share of requests, tokens); none until the file is read.
+    fn quantiles(&self) -> Option<&Knots> {
+        self.table.as_ref().map(|table| &table.knots).or(self.knots.as_ref()).or(self.read.as_ref())
     }
 }
 
@@ -97,7 +96,7 @@ impl Length for Empirical {
     }
 
     fn quantile(&self, share: f64) -> Option<u32> {
-        let tokens = knots::at(self.points(), share)?;
+        let tokens = self.quantiles()?.at(share);
         Some(whole(tokens).min(self.max.unwrap_or(u32::MAX)))
     }
 
@@ -126,7 +125,7 @@ impl Length for Empirical {
             let top = low + (high - low) * under;
             (to - from) * (under * (low + top) / 2.0 + (1.0 - under) * max.min(high))
         };
-        self.points().windows(2).map(stretch).sum()
+        self.quantiles().map_or(0.0, |knots| knots.points().windows(2).map(stretch).sum())
     }
 }
 
@@ -134,8 +133,7 @@ impl Length for Empirical {
 #[derive(Clone, Debug)]
 pub struct Table {
     name: String,
-    /// (share of requests, tokens), ascending, from share 0 to share 1.
-    knots: Vec<(f64, f64)>,
+    knots: Knots,
 }
 
 /// Quantiles of public traces by trace and field: Azure Public Dataset (CC-BY 4.0), Mooncake, kv-cache-tester and
@@ -167,7 +165,7 @@ impl Table {
             .filter_map(|name| name.strip_prefix('p')?.parse::<f64>().ok())
             .map(|percent| percent / 100.0);
         let tokens = row.split(',').skip(4).filter_map(|tokens| tokens.parse().ok());
-        Ok(Table { name: name.into(), knots: shares.zip(tokens).collect() })
+        Ok(Table { name: name.into(), knots: Knots::new(shares.zip(tokens).collect())? })
     }
 }
 
@@ -341,8 +339,9 @@ fn bounds_problem(min: u32, max: u32) -> Option<String> {
     (min > max).then(|| format!("min = {min} is above max = {max}"))
 }
 
+/// The nearest whole number of tokens.
 fn whole(tokens: f64) -> u32 {
-    libm::round(tokens) as u32
+    (tokens + 0.5) as u32
 }
 
 fn one() -> u32 {

@@ -19,7 +19,7 @@ use crate::analytic::normal;
 use crate::index::Ring;
 use crate::number::{Correlation, Positive, Span};
 use crate::prompts::{Prompts, Source};
-use crate::rng::{Purpose, Rng};
+use crate::rng::{Purpose, Rng, normal_quantile};
 use crate::time::Instant;
 use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Prefix, Request, RequestId};
 
@@ -167,10 +167,10 @@ impl Class {
     /// through each length's quantiles. Their rank correlation is (6/π)·asin(r/2), so r = 2·sin(π/6·given).
     fn correlated(&self, key: u64, rng: &Rng) -> Option<(u32, u32)> {
         let r = 2.0 * libm::sin(std::f64::consts::PI / 6.0 * self.length_correlation?.get());
-        let x = rng.of(Purpose::InputLength, key, 0).normal();
-        let y = r * x + libm::sqrt(1.0 - r * r) * rng.of(Purpose::AnswerLength, key, 0).normal();
-        let share = |z: f64| normal::above(-z);
-        Some((self.input.as_ref()?.quantile(share(x))?, self.output.as_ref()?.quantile(share(y))?))
+        let share = rng.of(Purpose::InputLength, key, 0).unit();
+        let y = r * normal_quantile(share)
+            + libm::sqrt(1.0 - r * r) * rng.of(Purpose::AnswerLength, key, 0).normal();
+        Some((self.input.as_ref()?.quantile(share)?, self.output.as_ref()?.quantile(normal::above(-y))?))
     }
 
     /// Why its lengths cannot be drawn together, if they are to be.

@@ -11,7 +11,11 @@ use crate::number::Share;
 
 /// At least two knots, ascending, from share 0 to share 1.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Knots(Vec<(f64, f64)>);
+pub struct Knots {
+    points: Vec<(f64, f64)>,
+    /// For each of a power of two of equal parts of 0..1: the first point above where the part begins.
+    guide: Vec<u32>,
+}
 
 impl Knots {
     /// From (share, tokens) pairs; or what is wrong with them.
@@ -27,7 +31,10 @@ impl Knots {
             let ((share, tokens), (next, fewer)) = (pair[0], pair[1]);
             return Err(format!("knots ascend: [{next}, {fewer}] cannot follow [{share}, {tokens}]"));
         }
-        Ok(Knots(points))
+        let parts = 2 * points.len().next_power_of_two();
+        let above =
+            |part: usize| points.partition_point(|(share, _)| *share <= part as f64 / parts as f64) as u32;
+        Ok(Knots { guide: (0..parts).map(above).collect(), points })
     }
 
     /// Those of a CSV file with the columns `share` and `tokens`.
@@ -52,23 +59,21 @@ impl Knots {
         Knots::new(points).map_err(|problem| Error::usage(format!("{}: {problem}", path.display())))
     }
 
-    /// The value below which this share of all is.
+    /// The value below which this share of all is, on the straight lines that join the points.
     pub fn at(&self, share: f64) -> f64 {
-        at(&self.0, share).expect("knots are at least two")
+        let share = share.clamp(0.0, 1.0 - f64::EPSILON);
+        let mut above = self.guide[(share * self.guide.len() as f64) as usize] as usize;
+        while self.points[above].0 <= share {
+            above += 1;
+        }
+        let ((low_share, low), (high_share, high)) = (self.points[above - 1], self.points[above]);
+        low + (high - low) * (share - low_share) / (high_share - low_share)
     }
 
     /// (share, tokens), ascending in both.
     pub fn points(&self) -> &[(f64, f64)] {
-        &self.0
+        &self.points
     }
-}
-
-/// The value at this share on the straight lines that join the points; none on fewer than two.
-pub fn at(points: &[(f64, f64)], share: f64) -> Option<f64> {
-    let at = share.min(1.0 - f64::EPSILON);
-    let above = points.partition_point(|(share, _)| *share <= at).clamp(1, points.len().max(2) - 1);
-    let ((low_share, low), (high_share, high)) = (*points.get(above - 1)?, *points.get(above)?);
-    Some(low + (high - low) * (at - low_share) / (high_share - low_share))
 }
 
 impl<'de> Deserialize<'de> for Knots {
@@ -81,7 +86,7 @@ impl<'de> Deserialize<'de> for Knots {
 
 impl Serialize for Knots {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|(share, tokens)| (share, *tokens as u32)))
+        serializer.collect_seq(self.points.iter().map(|(share, tokens)| (share, *tokens as u32)))
     }
 }
 
@@ -108,6 +113,36 @@ mod tests {
         assert!(problem(&[]).contains("at least two"));
         assert!(problem(&[(0.0, 1.0), (0.5, 2.0)]).contains("from share 0 to share 1, not from 0 to 0.5"));
         assert!(problem(&[(0.0, 5.0), (1.0, 2.0)]).contains("[1, 2] cannot follow [0, 5]"));
+    }
+
+    /// Lumps, shares closer than any part of the guide, and every share around each of them.
+    #[test]
+    fn a_quantile_lies_on_the_line_between_the_points_around_it() {
+        let points = vec![
+            (0.0, 1.0),
+            (0.0, 2.0),
+            (0.3, 5.0),
+            (0.3000001, 9.0),
+            (0.3000002, 9.0),
+            (0.5, 9.0),
+            (0.5, 40.0),
+            (1.0, 90.0),
+        ];
+        let knots = Knots::new(points.clone()).unwrap();
+        let at = |share: f64| {
+            let above = points.iter().position(|(above, _)| *above > share).expect("a share below 1");
+            let ((from, low), (to, high)) = (points[above - 1], points[above]);
+            low + (high - low) * (share - from) / (to - from)
+        };
+        let near = |share: f64| [share, share + 1e-9, share - 1e-9, share + 0.05];
+        for share in
+            points.iter().flat_map(|(share, _)| near(*share)).filter(|share| (0.0..1.0).contains(share))
+        {
+            assert_eq!(knots.at(share), at(share), "{share}");
+        }
+        assert!(
+            (knots.at(1.0) - 90.0).abs() < 1e-9 && knots.at(-1.0) == 2.0 && knots.at(7.0) == knots.at(1.0)
+        );
     }
 
     #[test]
