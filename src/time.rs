@@ -51,7 +51,7 @@ impl Add<Duration> for Instant {
 
 /// A span in whole nanoseconds, saturating at about 584 years.
 pub fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+    span.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(span.subsec_nanos()))
 }
 
 /// A span from seconds; negative and NaN become zero, overflow becomes the longest span.

@@ -88,7 +88,7 @@ impl Service {
     pub fn gap(&self, ticket: u64) -> Duration {
         match self {
             Service::Batched(batch) => batch.gap(ticket),
-            Service::Paced(paced) => paced.jobs.get(ticket).map_or(Duration::ZERO, |job| job.pace.gap),
+            Service::Paced(paced) => paced.jobs.get(ticket).map_or(Duration::ZERO, PacedJob::gap),
         }
     }
 
@@ -107,7 +107,7 @@ impl Service {
                 Some(Forecast {
                     first_token: job.at(1, &paced.rng),
                     first_text: (reasoning < total).then(|| job.at(reasoning + 1, &paced.rng)),
-                    gap: job.pace.gap,
+                    gap: job.gap(),
                     reasoning,
                     answer: total - reasoning,
                 })
@@ -174,7 +174,7 @@ impl Paced {
         let latency = self.downgraded.as_mut().filter(|_| is_downgraded).unwrap_or(&mut self.latency);
         let mut draws = self.rng.of(Purpose::Latency, id.request.0, u32::from(id.nth));
         let pace = latency.pace(job, load, &mut draws);
-        debug_assert!(pace.jitter <= pace.gap, "tokens stay in order");
+        debug_assert!(pace.jitter_nanos <= pace.gap_nanos, "tokens stay in order");
         let job = PacedJob { id, began: now, pace, total: job.total() };
         self.steps.push(job.at(mark, &self.rng), ticket);
         self.jobs.insert(ticket, job);
@@ -200,9 +200,15 @@ impl Paced {
 impl PacedJob {
     /// When it has so many tokens; with none, when its prompt is read.
     fn at(&self, tokens: u32, rng: &Rng) -> Instant {
-        match tokens {
-            0 => self.began + self.pace.first,
-            sent => self.began + self.pace.token(sent - 1, self.id, rng),
-        }
+        let since = match tokens {
+            0 => self.pace.first_nanos,
+            sent => self.pace.token_nanos(sent - 1, self.id, rng),
+        };
+        Instant::from_nanos(self.began.as_nanos().saturating_add(since))
+    }
+
+    /// The time between its tokens.
+    fn gap(&self) -> Duration {
+        Duration::from_nanos(self.pace.gap_nanos)
     }
 }

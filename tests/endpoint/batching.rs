@@ -52,7 +52,7 @@ fn a_job_alone_goes_at_the_pace_of_its_settings() {
     let load = Load { running: 1, queued: 0 };
     let pace = any.pace(&alone, load, &mut Rng::new(1).of(Purpose::Latency, 0, 0));
     let told = play_both(&latency, [offer(millis(7), alone)]);
-    let paced: Vec<u64> = (0..4).map(|k| 7 + pace.token(k, id(0), &Rng::new(1)).as_millis() as u64).collect();
+    let paced: Vec<u64> = (0..4).map(|k| 7 + pace.token_nanos(k, id(0), &Rng::new(1)) / 1_000_000).collect();
     assert_eq!(tokens(&told, 0), paced);
     assert_eq!(paced, [57, 67, 77, 87]);
 }

@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Latency, Load, Pace, prefill};
+use super::{Latency, Load, Pace, prefill_nanos};
 use crate::number::Span;
 use crate::rng::Draws;
 use crate::server::batch::Batch;
@@ -124,8 +124,8 @@ impl ContinuousBatching {
 impl Latency for ContinuousBatching {
     /// That of a job alone on its machine, whose prompt fits into one step and whose memory costs nothing.
     fn pace(&mut self, job: &Job, _load: Load, _draws: &mut Draws) -> Pace {
-        let first = self.overhead.get() + self.itl.get() + prefill(self.per_1k_input, job);
-        Pace { first, gap: self.itl.get(), jitter: std::time::Duration::ZERO }
+        let read = std::time::Duration::from_nanos(prefill_nanos(self.per_1k_input, job));
+        Pace::even(self.overhead.get() + self.itl.get() + read, self.itl.get())
     }
 
     fn batch(&self) -> Option<Batch> {

@@ -1,7 +1,5 @@
 //! The same times for every job.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +20,6 @@ pub struct Fixed {
 
 impl Latency for Fixed {
     fn pace(&mut self, _job: &Job, _load: Load, _draws: &mut Draws) -> Pace {
-        Pace { first: self.ttft.get(), gap: self.itl.get(), jitter: Duration::ZERO }
+        Pace::even(self.ttft.get(), self.itl.get())
     }
 }

@@ -65,7 +65,7 @@ mod tests {
             let load = Load { running, queued: 0 };
             let pace = loaded.pace(&job(0), load, &mut Rng::new(1).of(Purpose::Latency, 0, 0));
             let (first, gap) = (Duration::from_millis(first), Duration::from_millis(gap));
-            assert_eq!(pace, Pace { first, gap, jitter: Duration::ZERO }, "{running}");
+            assert_eq!(pace, Pace::even(first, gap), "{running}");
         }
     }
 }

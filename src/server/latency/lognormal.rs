@@ -10,10 +10,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Latency, Load, Pace, prefill};
+use super::{Latency, Load, Pace, prefill_nanos};
 use crate::number::{NonNegative, Share, Span};
 use crate::rng::Draws;
-use crate::time::span_from_secs;
+use crate::time::nanos;
 use crate::wire::Job;
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -39,10 +39,10 @@ pub struct Lognormal {
 impl Lognormal {
     /// The pace of a job that takes `factor` times as long as it would alone.
     pub(super) fn slowed(&self, job: &Job, factor: f64, draws: &mut Draws) -> Pace {
-        let ttft = self.ttft_median.as_secs_f64() * draws.lognormal(self.ttft_sigma.get());
-        let gap = self.itl.as_secs_f64() * draws.lognormal(self.itl_sigma.get()) * factor;
-        let prefill = prefill(self.per_1k_input, job).as_secs_f64();
-        Pace::jittered(span_from_secs((ttft + prefill) * factor), span_from_secs(gap), self.jitter)
+        let ttft = nanos(self.ttft_median.get()) as f64 * draws.lognormal(self.ttft_sigma.get());
+        let gap = nanos(self.itl.get()) as f64 * draws.lognormal(self.itl_sigma.get());
+        let prefill = prefill_nanos(self.per_1k_input, job) as f64;
+        Pace::jittered((ttft + prefill) * factor, gap * factor, self.jitter)
     }
 }
 
@@ -74,10 +74,10 @@ mod tests {
         let (mut firsts, mut squares, mut gaps) = (0.0, 0.0, 0.0);
         for key in 0..N {
             let pace = latency.pace(&job(0), ALONE, &mut Rng::new(3).of(Purpose::Latency, key, 0));
-            let first = (pace.first.as_secs_f64() / 0.4).ln();
+            let first = (pace.first_nanos as f64 / 4e8).ln();
             firsts += first;
             squares += first * first;
-            gaps += (pace.gap.as_secs_f64() / 0.02).ln();
+            gaps += (pace.gap_nanos as f64 / 2e7).ln();
         }
         let n = N as f64;
         assert!((firsts / n).abs() < 4.5 * 0.5 / n.sqrt());
@@ -90,8 +90,7 @@ mod tests {
         let mut latency =
             lognormal("ttft_median = '400ms'\nttft_sigma = 0\nitl = '20ms'\nper_1k_input = '50ms'");
         let pace = latency.pace(&job(3500), ALONE, &mut Rng::new(3).of(Purpose::Latency, 0, 0));
-        let millis = |millis| std::time::Duration::from_millis(millis);
-        assert_eq!(pace, Pace { first: millis(575), gap: millis(20), jitter: millis(4) });
+        assert_eq!(pace, Pace { first_nanos: 575_000_000, gap_nanos: 20_000_000, jitter_nanos: 4_000_000 });
     }
 
     #[test]
@@ -101,7 +100,7 @@ mod tests {
         );
         for key in 0..100 {
             let pace = latency.pace(&job(0), ALONE, &mut Rng::new(3).of(Purpose::Latency, key, 0));
-            assert!(pace.jitter <= pace.gap);
+            assert!(pace.jitter_nanos <= pace.gap_nanos);
         }
     }
 }

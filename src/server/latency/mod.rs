@@ -19,7 +19,7 @@ use super::limits::Slots;
 use crate::kinds;
 use crate::number::{Share, Span};
 use crate::rng::{Draws, Purpose, Rng, mix};
-use crate::time::{nanos, span_from_secs};
+use crate::time::nanos;
 use crate::wire::{AttemptId, Job};
 
 pub trait Latency: Send {
@@ -47,7 +47,7 @@ pub struct Load {
     pub queued: u32,
 }
 
-/// When a job's tokens come: the k-th (from 0) at
+/// When a job's tokens come, in nanoseconds: the k-th (from 0) at
 ///
 /// ```text
 /// t(k) = first + k · gap + displacement(k),   displacement(0) = 0, displacement(k) < jitter
@@ -57,28 +57,33 @@ pub struct Load {
 /// before it: a simulation asks for the first and the last, the mock for each, and they agree.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Pace {
-    pub first: Duration,
-    pub gap: Duration,
-    /// Largest displacement. At most `gap`, so that tokens stay in order.
-    pub jitter: Duration,
+    pub first_nanos: u64,
+    pub gap_nanos: u64,
+    /// Largest displacement. At most the gap, so that tokens stay in order.
+    pub jitter_nanos: u64,
 }
 
 impl Pace {
-    /// A pace whose tokens are late by up to a share of the gap.
-    pub fn jittered(first: Duration, gap: Duration, jitter: Share) -> Pace {
-        let jitter = span_from_secs(gap.as_secs_f64() * jitter.get()).min(gap);
-        Pace { first, gap, jitter }
+    /// Tokens that come exactly at their times.
+    pub fn even(first: Duration, gap: Duration) -> Pace {
+        Pace { first_nanos: nanos(first), gap_nanos: nanos(gap), jitter_nanos: 0 }
     }
 
-    /// The time of the k-th token.
-    pub fn token(&self, k: u32, id: AttemptId, rng: &Rng) -> Duration {
-        let steady = nanos(self.first).saturating_add(nanos(self.gap).saturating_mul(u64::from(k)));
-        if k == 0 || self.jitter.is_zero() {
-            return Duration::from_nanos(steady);
+    /// A pace whose tokens are late by up to a share of the gap; times are in nanoseconds, and saturate.
+    pub fn jittered(first_nanos: f64, gap_nanos: f64, jitter: Share) -> Pace {
+        let (first_nanos, gap_nanos) = (first_nanos as u64, gap_nanos as u64);
+        let jitter_nanos = ((gap_nanos as f64 * jitter.get()) as u64).min(gap_nanos);
+        Pace { first_nanos, gap_nanos, jitter_nanos }
+    }
+
+    /// From the start of service to the k-th token, in nanoseconds.
+    pub fn token_nanos(&self, k: u32, id: AttemptId, rng: &Rng) -> u64 {
+        let steady = self.first_nanos.saturating_add(self.gap_nanos.saturating_mul(u64::from(k)));
+        if k == 0 || self.jitter_nanos == 0 {
+            return steady;
         }
         let key = mix(id.request.0) ^ u64::from(k);
-        let displacement = rng.of(Purpose::Jitter, key, u32::from(id.nth)).below(nanos(self.jitter));
-        Duration::from_nanos(steady.saturating_add(displacement))
+        steady.saturating_add(rng.of(Purpose::Jitter, key, u32::from(id.nth)).below(self.jitter_nanos))
     }
 }
 
@@ -92,13 +97,15 @@ kinds! {
     }
 }
 
-/// The time to read what of a job's prompt no cache serves, at `per_1k_input` for 1000 tokens, rounded down to the
-/// nanosecond. What a cache is to store is read like any other.
-fn prefill(per_1k_input: Span, job: &Job) -> Duration {
-    let total = per_1k_input.get().as_nanos()
-        * u128::from(job.request.input_tokens.saturating_sub(job.cached.read))
-        / 1000;
-    Duration::from_nanos(u64::try_from(total).unwrap_or(u64::MAX))
+/// The nanoseconds to read what of a job's prompt no cache serves, at `per_1k_input` for 1000 tokens, rounded down.
+/// What a cache is to store is read like any other.
+fn prefill_nanos(per_1k_input: Span, job: &Job) -> u64 {
+    let tokens = u64::from(job.request.input_tokens.saturating_sub(job.cached.read));
+    let per_1k = nanos(per_1k_input.get());
+    match per_1k.checked_mul(tokens) {
+        Some(total) => total / 1000,
+        None => u64::try_from(u128::from(per_1k) * u128::from(tokens) / 1000).unwrap_or(u64::MAX),
+    }
 }
 
 #[cfg(test)]
@@ -125,22 +132,23 @@ mod tests {
 
     #[test]
     fn tokens_stay_in_order_and_within_the_largest_gap() {
-        let pace =
-            Pace::jittered(Duration::from_secs(1), Duration::from_millis(20), Share::new(1.0).unwrap());
+        let pace = Pace::jittered(1e9, 2e7, Share::new(1.0).unwrap());
         let id = AttemptId { request: RequestId(7), nth: 1 };
-        let times: Vec<_> = (0..1000).map(|k| pace.token(k, id, &Rng::new(1))).collect();
-        assert_eq!(times[0], pace.first);
+        let times: Vec<_> = (0..1000).map(|k| pace.token_nanos(k, id, &Rng::new(1))).collect();
+        assert_eq!(times[0], pace.first_nanos);
         for pair in times.windows(2) {
             let gap = pair[1].checked_sub(pair[0]).expect("tokens stay in order");
-            assert!(gap <= pace.gap + pace.jitter);
+            assert!(gap <= pace.gap_nanos + pace.jitter_nanos);
         }
     }
 
     #[test]
     fn the_longest_times_saturate() {
-        let longest = Duration::from_nanos(u64::MAX);
-        let pace = Pace { first: Duration::MAX, gap: longest, jitter: longest };
         let id = AttemptId { request: RequestId(u64::MAX), nth: u16::MAX };
-        assert_eq!(pace.token(u32::MAX, id, &Rng::new(1)), longest);
+        for pace in
+            [Pace::jittered(1e300, 1e300, Share::new(1.0).unwrap()), Pace::even(Duration::MAX, Duration::MAX)]
+        {
+            assert_eq!(pace.token_nanos(u32::MAX, id, &Rng::new(1)), u64::MAX);
+        }
     }
 }
