@@ -34,9 +34,9 @@ pub struct Growth {
     /// From the start to that day, in seconds; none before the start is known.
     #[serde(skip)]
     span: Option<f64>,
-    /// What the curve that grows brings up to each step's end.
+    /// What the curve that grows brings up to each step's end, and the load in the step.
     #[serde(skip)]
-    sums: OnceLock<Vec<f64>>,
+    sums: OnceLock<Vec<(f64, f64)>>,
 }
 
 impl Growth {
@@ -120,15 +120,16 @@ pub struct Grown<'a> {
 }
 
 impl Grown<'_> {
-    fn growth(&self) -> Option<(&Growth, &[f64])> {
+    fn growth(&self) -> Option<(&Growth, &[(f64, f64)])> {
         let growth = self.growth.filter(|growth| growth.span.is_some_and(|span| span > 0.0))?;
         let sums = growth.sums.get_or_init(|| {
             let width = growth.width();
             let steps = (0..STEPS).scan((0.0, 0.0), |(sum, before), step| {
                 let until = self.curve.expected((step + 1) as f64 * width);
-                *sum += growth.level(step) * (until - *before);
+                let level = growth.level(step);
+                *sum += level * (until - *before);
                 *before = until;
-                Some(*sum)
+                Some((*sum, level))
             });
             steps.collect()
         });
@@ -146,16 +147,16 @@ impl Curve for Grown<'_> {
 
     fn reaches(&self, requests: f64) -> Option<f64> {
         let Some((growth, sums)) = self.growth() else { return self.curve.reaches(requests) };
-        let step = sums.partition_point(|sum| *sum <= requests);
+        let step = sums.partition_point(|(sum, _)| *sum <= requests);
         let (sum, from, level) = start(growth, sums, step);
         self.curve.reaches(self.curve.expected(from) + (requests - sum) / level)
     }
 }
 
 /// What came before a step, when it begins in seconds, and the load in it; the last is what comes after all.
-fn start(growth: &Growth, sums: &[f64], step: usize) -> (f64, f64, f64) {
-    let sum = step.checked_sub(1).map_or(0.0, |before| sums[before]);
-    let level = if step < STEPS { growth.level(step) } else { growth.factor.get() };
+fn start(growth: &Growth, sums: &[(f64, f64)], step: usize) -> (f64, f64, f64) {
+    let sum = step.checked_sub(1).map_or(0.0, |before| sums[before].0);
+    let level = sums.get(step).map_or(growth.factor.get(), |(_, level)| *level);
     (sum, step as f64 * growth.width(), level)
 }
 

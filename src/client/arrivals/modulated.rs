@@ -74,11 +74,15 @@ impl Arrivals for Modulated {
         if let Some(announced) = self.process.announced() {
             return announced;
         }
-        let (mut progress, mut process) = (take(&mut self.progress), take(&mut self.process));
-        let rate = self.rate();
-        let at = process.peek_at(&*self.gaps, rng, |requests| progress.reaches(requests, &rate, rng));
-        (self.progress, self.process) = (progress, process);
-        at
+        let requests = self.process.draw(&*self.gaps, rng);
+        let secs = self.progress.within(requests).or_else(|| {
+            let mut progress = take(&mut self.progress);
+            let secs = progress.reaches(requests, &self.rate(), rng);
+            self.progress = progress;
+            secs
+        });
+        self.process.announce(secs);
+        self.process.announced()?
     }
 
     fn next(&mut self, rng: &Rng) -> Option<Arrival> {
@@ -122,6 +126,8 @@ fn is_zero(span: &Span) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::growth::Grown;
+    use super::super::process::Pieces;
     use super::*;
 
     fn modulated(text: &str) -> Modulated {
@@ -170,11 +176,17 @@ mod tests {
         assert_eq!(from("rates = [1, 2]\nevery = '12h'\nrepeat = true"), Duration::ZERO);
     }
 
-    /// A drift of no size walks the same curve as none.
+    /// A drift of no size walks the same curve as none, and both as it is integrated.
     #[test]
     fn a_walk_with_factors_of_one_gives_the_times_of_the_curve() {
         let curve = "rates = [2, 7, 0, 4]\nevery = '10s'\nrepeat = true";
         let still = times(curve, 3, 2000.0);
+        let pieces = Pieces::new([2.0, 7.0, 0.0, 4.0].map(|rate| (rate, 10.0)), true);
+        let (mut process, rng) = (Process::default(), Rng::new(3));
+        for at in &still {
+            let arrival = process.next(&pieces, &*Gaps::default(), &rng).expect("the curve comes again");
+            assert!((arrival.at.as_secs_f64() - at).abs() < 1e-6, "{at}");
+        }
         let drift =
             "drift = [{ every = '7s', phi = 0.5, sigma = 0 }]\nbursts = { on = '5s', off = '9s', quiet = 1 }";
         let walked = times(&format!("{curve}\n{drift}"), 3, 2000.0);
@@ -182,17 +194,25 @@ mod tests {
         assert!(still.iter().zip(&walked).all(|(a, b)| (a - b).abs() < 1e-6));
     }
 
-    /// Growth is walked along as it is integrated, to the rounding of sums.
+    /// Growth is walked along as it is integrated, to the rounding of sums, with a drift of no size or without.
     #[test]
     fn a_walk_that_grows_gives_the_times_of_the_curve_that_grows() {
+        let bins = [0.002, 0.007, 0.0, 0.004].map(|rate| (rate, 6.0 * 3600.0));
         let curve = "rates = [0.002, 0.007, 0, 0.004]\nevery = '6h'\nrepeat = true\n\
                      growth = { factor = 5, by = '2026-12-11' }";
         let times = |more: &str| {
             let (mut arrivals, rng) = (modulated(&format!("{curve}\n{more}")), Rng::new(4));
             arrivals.growth_mut().expect("it grows").start("2026-12-01".parse().unwrap());
-            let times: Vec<f64> =
-                std::iter::from_fn(|| Some(arrivals.next(&rng)?.at.as_secs_f64())).take(15_000).collect();
-            times
+            let pieces = Pieces::new(bins, true);
+            let mut process = Process::default();
+            let integrated = std::iter::from_fn(|| {
+                let grown = Grown { curve: &pieces, growth: arrivals.growth() };
+                let at = process.next(&grown, &*Gaps::default(), &rng)?.at.as_secs_f64();
+                let walked = arrivals.next(&rng)?.at.as_secs_f64();
+                assert!((at - walked).abs() < 1e-3, "{at}");
+                Some(walked)
+            });
+            integrated.take(15_000).collect::<Vec<f64>>()
         };
         let (still, walked) = (times(""), times("drift = [{ every = '7h', phi = 0.5, sigma = 0 }]"));
         assert!(still[14_999] > 11.0 * 86_400.0, "beyond the day as well");

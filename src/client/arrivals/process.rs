@@ -123,23 +123,23 @@ pub struct Process {
 
 impl Process {
     pub fn peek(&mut self, curve: &dyn Curve, gaps: &dyn Gap, rng: &Rng) -> Option<Instant> {
-        self.peek_at(gaps, rng, |requests| curve.reaches(requests))
+        if self.planned.is_none() {
+            let requests = self.draw(gaps, rng);
+            self.announce(curve.reaches(requests));
+        }
+        self.announced()?
     }
 
-    /// As [`peek`](Process::peek), where `reaches` is Λ⁻¹ in seconds.
-    pub fn peek_at(
-        &mut self,
-        gaps: &dyn Gap,
-        rng: &Rng,
-        reaches: impl FnOnce(f64) -> Option<f64>,
-    ) -> Option<Instant> {
-        if self.planned.is_none() {
-            self.operational = gaps.next(self.drawn, self.operational, rng);
-            self.drawn += 1;
-            let secs = reaches(self.operational);
-            self.planned = Some(secs.map_or(Instant::MAX, Instant::from_secs_f64));
-        }
-        self.planned.filter(|at| *at < Instant::MAX)
+    /// The operational time of the next arrival, which is to be announced.
+    pub fn draw(&mut self, gaps: &dyn Gap, rng: &Rng) -> f64 {
+        self.operational = gaps.next(self.drawn, self.operational, rng);
+        self.drawn += 1;
+        self.operational
+    }
+
+    /// The arrival that was drawn comes so many seconds after the start; with `None` never.
+    pub fn announce(&mut self, secs: Option<f64>) {
+        self.planned = Some(secs.map_or(Instant::MAX, Instant::from_secs_f64));
     }
 
     /// The arrival that was announced and not taken yet; within, `None` where none ever comes.

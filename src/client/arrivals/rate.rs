@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::growth::{Grown, Growth};
-use super::process::{self, Curve, Pieces};
+use super::process::{self, Pieces};
 use crate::number::{NonNegative, Share, Span};
 use crate::rng::{Purpose, Rng};
 
@@ -101,19 +101,17 @@ impl Rate<'_> {
         let around = (0..again).map(|bin| (rate(bin), every));
         Pieces::new(first.into_iter().chain(rest).chain(around).chain(last), self.repeat)
     }
-
-    fn is_steady(&self) -> bool {
-        self.drift.is_empty() && self.bursts.is_none()
-    }
 }
 
 impl Progress {
+    /// As [`reaches`](Progress::reaches), without a look at the rate: `None` where it has to be followed further.
+    pub fn within(&self, requests: f64) -> Option<f64> {
+        self.walk.as_ref()?.within(requests)
+    }
+
     /// When so many requests are expected, in seconds; they never get fewer from call to call.
     pub fn reaches(&mut self, requests: f64, rate: &Rate<'_>, rng: &Rng) -> Option<f64> {
         let curve = self.curve.get_or_insert_with(|| rate.pieces());
-        if rate.is_steady() {
-            return Grown { curve, growth: rate.growth }.reaches(requests);
-        }
         let walk = self.walk.get_or_insert_with(|| Walk::new(rate.drift));
         walk.reaches(requests, curve, rate, rng)
     }
@@ -176,6 +174,13 @@ impl Walk {
         Walk { start: 0.0, before: 0.0, bin: 0, drifts, burst, stretch }
     }
 
+    /// When so many requests are expected, in seconds, if that is in the present stretch.
+    fn within(&self, requests: f64) -> Option<f64> {
+        let (end, level) = self.stretch?;
+        let is_within = self.before + level * (end - self.start) > requests;
+        is_within.then(|| self.start + (requests - self.before) / level)
+    }
+
     /// When so many requests are expected, in seconds; they never get fewer from call to call.
     fn reaches(&mut self, requests: f64, curve: &Pieces, rate: &Rate<'_>, rng: &Rng) -> Option<f64> {
         for _ in 0..STRETCHES_MAX {
@@ -188,11 +193,10 @@ impl Walk {
                 }
                 continue;
             };
-            let more = level * (end - self.start);
-            if self.before + more > requests {
-                return Some(self.start + (requests - self.before) / level);
+            if let Some(at) = self.within(requests) {
+                return Some(at);
             }
-            (self.start, self.before, self.stretch) = (end, self.before + more, None);
+            (self.start, self.before, self.stretch) = (end, self.before + level * (end - self.start), None);
         }
         None
     }

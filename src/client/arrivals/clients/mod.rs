@@ -156,12 +156,18 @@ impl Clients {
 impl Arrivals for Clients {
     fn peek(&mut self, rng: &Rng) -> Option<Instant> {
         if self.planned.is_none() {
-            let mut pool = self.pool.take().unwrap_or_else(|| Pool::new(self, rng));
-            let mut progress = take(&mut self.progress);
+            if self.pool.is_none() {
+                self.pool = Some(Pool::new(self, rng));
+            }
+            let pool = self.pool.as_mut().expect("it was made");
             let (requests, client) = pool.next(rng);
-            let secs = progress.reaches(requests, &self.rate(), rng);
+            let secs = self.progress.within(requests).or_else(|| {
+                let mut progress = take(&mut self.progress);
+                let secs = progress.reaches(requests, &self.rate(), rng);
+                self.progress = progress;
+                secs
+            });
             self.planned = Some((secs.map_or(Instant::MAX, Instant::from_secs_f64), client));
-            (self.pool, self.progress) = (Some(pool), progress);
         }
         self.planned.map(|(at, _)| at).filter(|at| *at < Instant::MAX)
     }
