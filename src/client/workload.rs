@@ -21,7 +21,7 @@ use crate::number::{Correlation, Positive, Span};
 use crate::prompts::{Prompts, Source};
 use crate::rng::{Purpose, Rng, normal_quantile};
 use crate::time::Instant;
-use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Prefix, Request, RequestId};
+use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Request, RequestId};
 
 /// A kind of request, with what its users expect.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -263,19 +263,39 @@ impl Workload {
 
     /// Takes the next request, with its intended start.
     pub fn take(&mut self) -> Option<(Instant, Job)> {
-        let (mut planned, left) = match self.repeated.take() {
-            Some(repeated) => repeated,
-            None => (self.plan()?, self.copies),
-        };
-        if left > 1 {
-            self.repeated = Some((planned.clone(), left - 1));
+        if let Some((planned, left)) = &mut self.repeated {
+            let Planned { at, mut job, origin } = planned.clone();
+            *left -= 1;
+            if *left == 0 {
+                self.repeated = None;
+            }
+            job.request.id = self.number(origin);
+            return Some((at, job));
         }
-        planned.job.request.id = RequestId(self.next_id);
-        if self.streams[planned.origin.stream].heeds_ends() {
-            self.origins.insert(self.next_id, planned.origin);
+        let (_, stream) = self.first()?;
+        self.first = None;
+        let due = self.streams[stream].next()?;
+        let turn = due.turn.as_ref().map(|turn| turn.id);
+        let origin = Origin { stream, class: due.class, nth: due.nth, turn };
+        let (at, id) = (due.arrival.at, self.number(origin));
+        let drawn = &mut self.drawn[usize::from(due.class.0)];
+        *drawn += 1;
+        let nth = *drawn - 1;
+        let job = self.job(id, due, nth, self.streams[stream].rng());
+        if self.copies > 1 {
+            self.repeated = Some((Planned { at, job: job.clone(), origin }, self.copies - 1));
+        }
+        Some((at, job))
+    }
+
+    /// The number of a request that is taken, which is found again by it when it ends.
+    fn number(&mut self, origin: Origin) -> RequestId {
+        let id = self.next_id;
+        if self.streams[origin.stream].heeds_ends() {
+            self.origins.insert(id, origin);
         }
         self.next_id += 1;
-        Some((planned.at, planned.job))
+        RequestId(id)
     }
 
     /// The turn of a conversation that a request which was taken and has not ended is.
@@ -324,22 +344,8 @@ impl Workload {
         })
     }
 
-    fn plan(&mut self) -> Option<Planned> {
-        let (_, stream) = self.first()?;
-        self.first = None;
-        let due = self.streams[stream].next()?;
-        let turn = due.turn.as_ref().map(|turn| turn.id);
-        let origin = Origin { stream, class: due.class, nth: due.nth, turn };
-        let drawn = &mut self.drawn[usize::from(due.class.0)];
-        *drawn += 1;
-        let nth = *drawn - 1;
-        let job = self.job(&due, nth, self.streams[stream].rng());
-        Some(Planned { at: due.arrival.at, job, origin })
-    }
-
-    /// What is asked, the `nth` request of its class, yet without its number: chance is keyed by what copies are
-    /// copies of.
-    fn job(&self, due: &Due, nth: u64, rng: &Rng) -> Job {
+    /// What is asked, the `nth` request of its class. Chance is keyed by its number in the stream.
+    fn job(&self, id: RequestId, due: Due, nth: u64, rng: &Rng) -> Job {
         let class = self.class(due.class);
         let (answers, key) = (class.answers(), due.nth);
         let prompts = class.prompts.as_ref().filter(|_| due.turn.is_none());
@@ -369,30 +375,28 @@ impl Workload {
         let images = pictures.map_or(Images::default(), |(_, images)| images);
         let prompt_tokens =
             pictures.map_or(input_tokens, |(pictures, images)| pictures.prompt_tokens(input_tokens, &images));
-        let beginnings = match (&due.turn, &self.prefixes[usize::from(due.class.0)]) {
-            (Some(turn), _) => Beginnings::from(turn.beginnings.clone()),
+        let row = due.turn.as_ref().map_or(own.map(|(row, _)| row), |turn| turn.row);
+        let question = due.turn.as_ref().map_or(0, |turn| turn.id.nth);
+        let beginnings = match (due.turn, &self.prefixes[usize::from(due.class.0)]) {
+            (Some(turn), _) => Beginnings::from(turn.beginnings),
             (None, Some(groups)) => groups.draw(RequestId(due.nth), input_tokens, rng).into(),
             (None, None) => {
                 let text = prompt_tokens.saturating_sub(images.tokens());
-                let told = due.arrival.beginnings.iter();
-                let told = told.map(|prefix| Prefix { tokens: prefix.tokens.min(text), ..*prefix });
-                Beginnings::from(told.collect::<Vec<_>>())
+                let mut told = due.arrival.beginnings;
+                told.iter_mut().for_each(|prefix| prefix.tokens = prefix.tokens.min(text));
+                Beginnings::from(told)
             }
         };
         Job {
             request: Request {
-                id: RequestId(due.nth),
+                id,
                 class: due.class,
                 priority: class.priority,
                 input_tokens: prompt_tokens,
                 max_tokens: own.and_then(|(_, entry)| entry.max_tokens).or(class.max_tokens),
                 stream: class.stream,
                 beginnings,
-                content: Content {
-                    row: due.turn.as_ref().map_or(own.map(|(row, _)| row), |turn| turn.row),
-                    question: due.turn.as_ref().map_or(0, |turn| turn.id.nth),
-                    images,
-                },
+                content: Content { row, question, images },
             },
             answer_tokens,
             reasoning_tokens,
