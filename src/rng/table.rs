@@ -46,7 +46,7 @@ pub fn exp(x: f64) -> f64 {
 /// Φ⁻¹ of a share within 0..1; absolute error below 10⁻⁹.
 #[inline]
 pub fn normal_quantile(share: f64) -> f64 {
-    let tail = share.min(1.0 - share);
+    let tail = if share < 0.5 { share } else { 1.0 - share };
     let bits = tail.to_bits();
     // Counted from the pieces that end at a half.
     let piece = (HALF - 1).wrapping_sub(bits >> (52 - PIECE_BITS)) as usize;

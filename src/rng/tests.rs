@@ -100,6 +100,11 @@ fn keyed_draws_have_the_moments_they_claim() {
     check("normal", 0.0, 1.0, &|draws| draws.normal());
     check("normal squared", 1.0, 2.0, &|draws| draws.normal().powi(2));
     check("gamma 0.5", 1.0, 2.0, &|draws| draws.gamma(0.5));
+    check("gamma 0.2", 1.0, 5.0, &|draws| draws.gamma(0.2));
+    // E x² = (k + 1)/k and E x⁴ = (k + 1)(k + 2)(k + 3)/k³.
+    check("gamma 0.8 squared", 2.25, 1.8 * 2.8 * 3.8 / 0.512 - 2.25 * 2.25, &|draws| {
+        draws.gamma(0.8).powi(2)
+    });
     check("gamma 4", 1.0, 0.25, &|draws| draws.gamma(4.0));
     check("gamma 4 squared", 1.25, 0.9, &|draws| draws.gamma(4.0).powi(2));
     check("below 10", 4.5, 8.25, &|draws| draws.below(10) as f64);
@@ -130,6 +135,23 @@ fn keyed_draws_follow_the_laws_they_claim() {
     let erlang = |x: f64| 1.0 - libm::exp(-3.0 * x) * (1.0 + 3.0 * x + 4.5 * x * x);
     check("gamma 3", &erlang, &|draws| draws.gamma(3.0));
     check("gamma 1", &|x| -libm::expm1(-x), &|draws| draws.gamma(1.0));
+}
+
+/// What Marsaglia and Tsang's quick test takes, the exact one takes.
+#[test]
+fn the_quick_test_of_gamma_draws_takes_no_more_than_the_exact_one() {
+    for shape in [0.4, 0.5, 0.9, 1.0, 1.1, 3.0, 100.0] {
+        let d: f64 = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        for nth in -5_000..5_000 {
+            let x = f64::from(nth) / 500.0;
+            let w = c * x;
+            let quick = 1.0 - 0.0331 * (x * (c / C_0).max(1.0)).powi(4);
+            let exact = d * (3.0 * (1.0 + w).ln() - 3.0 * w + 1.5 * w * w - w * w * w);
+            assert!(w <= -1.0 || quick <= exact.exp() + 1e-12, "{shape}: {x}");
+            assert!(w <= -1.0 || exact < 1e-9, "{shape}: {x}");
+        }
+    }
 }
 
 /// A normal and an exponential draw go with the unit draw they are made of, and so do those of two laws on one key.
