@@ -114,9 +114,9 @@ impl Draws {
         ((u128::from(self.u64()) * u128::from(n)) >> 64) as u64
     }
 
-    /// Exponential with mean 1.
+    /// Exponential with mean 1, ascending in its one unit draw.
     pub fn exponential(&mut self) -> f64 {
-        -table::ln(self.unit())
+        -table::ln(1.0 - self.unit())
     }
 
     /// Standard normal, ascending in its one unit draw.

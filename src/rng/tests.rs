@@ -48,6 +48,11 @@ fn purposes_share_no_stream_as_long_as_keys_are_numbers() {
             assert!(mix(purpose) ^ mix(other) >= 1 << 48, "{purpose} and {other}");
         }
     }
+    let (rng, purposes) =
+        (Rng::new(1), [Purpose::Class, Purpose::InputLength, Purpose::Jitter, Purpose::Latency]);
+    let drawn = |purpose| (0..256).map(move |key| rng.of(purpose, key, 0).u64());
+    let drawn: std::collections::BTreeSet<u64> = purposes.into_iter().flat_map(drawn).collect();
+    assert_eq!(drawn.len(), 4 * 256);
 }
 
 /// χ² over 16 × 16 cells of neighbouring draws, by their first bits and by their last: 255 degrees of freedom, so that
@@ -161,7 +166,7 @@ fn laws_of_one_key_go_together() {
     let mut drawn: Vec<(f64, f64, f64)> = (0..10_000)
         .map(|key| {
             let draws = || rng.of(Purpose::Latency, key, 0);
-            (draws().unit(), draws().normal(), -draws().exponential())
+            (draws().unit(), draws().normal(), draws().exponential())
         })
         .collect();
     drawn.sort_by(|a, b| a.0.total_cmp(&b.0));
