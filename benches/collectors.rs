@@ -4,6 +4,8 @@ use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tollgate::bill::Charge;
+use tollgate::collectors::cost::Cost;
+use tollgate::collectors::goodput::Limits;
 use tollgate::collectors::{Collector, Collectors, Facts};
 use tollgate::machines;
 use tollgate::scenario::Scenario;
@@ -22,8 +24,10 @@ fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("collectors");
     group.throughput(Throughput::Elements(outcomes.len() as u64));
     let setup = machines::setup(&scenario, true);
-    let mut room: Vec<Vec<Charge>> = vec![Vec::new(); outcomes.len()];
-    let facts = outcomes.iter().zip(&mut room).map(|(outcome, room)| Facts::of(outcome, &setup, room));
+    let (mut cost, limits) = (Cost::new(&setup), Limits::of(&setup));
+    let mut charges: Vec<Vec<Charge>> = vec![Vec::new(); outcomes.len()];
+    outcomes.iter().zip(&mut charges).for_each(|(outcome, charges)| cost.charge(outcome, charges));
+    let facts = outcomes.iter().zip(&charges).map(|(outcome, charges)| Facts::of(outcome, charges, &limits));
     let facts: Vec<Facts<'_>> = facts.collect();
     let mut bench = |name: &str, collect: fn(&mut Collectors, &Facts<'_>)| {
         group.bench_function(name, |bencher| {
@@ -35,7 +39,9 @@ fn benches(criterion: &mut Criterion) {
         });
     };
     bench("all", |collectors, facts| collectors.collect(facts.outcome));
-    bench("cost", |collectors, facts| collectors.cost.collect(facts));
+    bench("cost", |collectors, facts| {
+        collectors.cost.charge(facts.outcome, &mut Vec::with_capacity(1));
+    });
     bench("fidelity", |collectors, facts| collectors.fidelity.collect(facts));
     bench("goodput", |collectors, facts| collectors.goodput.collect(facts));
     bench("latency", |collectors, facts| collectors.latency.collect(facts));

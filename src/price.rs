@@ -1,15 +1,15 @@
 //! Money and what things cost: whole pico-dollars, so that sums are exact in any order.
 
 mod money;
-mod parts;
 mod term;
+mod token_class;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use money::{Money, Rate};
-pub use parts::{Part, Parts, TokenClass};
 pub use term::Term;
+pub use token_class::TokenClass;
 
 use crate::number::Share;
 use crate::time::Instant;
@@ -69,22 +69,15 @@ pub struct LongContext {
 }
 
 impl Price {
-    /// The metered cost of one attempt, by token class; or the name of the class that has no rate.
-    pub fn metered(&self, usage: &Usage) -> Result<Parts, &'static str> {
+    /// What a usage costs by itself; or the name of the first token class that it has without a rate.
+    pub fn cost(&self, usage: &Usage) -> Result<Money, &'static str> {
         let prompt = usage.prompt();
-        let mut parts = Parts::default();
-        for (class, tokens) in TokenClass::ALL.map(|class| (class, class.of(usage))) {
-            if tokens == 0 {
-                continue;
-            }
-            let rate = match self.rate(class, prompt) {
-                Some(rate) => rate,
-                None if self.includes_tokens() => Rate::default(),
-                None => return Err(class.name()),
-            };
-            parts.set(class, Part { tokens, rate });
-        }
-        Ok(parts)
+        let used = TokenClass::ALL.into_iter().filter(|class| class.of(usage) > 0);
+        let cost = |class: TokenClass| {
+            let rate = self.charged(class, prompt).ok_or(class.name())?;
+            Ok(rate.times(u64::from(class.of(usage))))
+        };
+        used.map(cost).sum()
     }
 
     /// The rate of a token class in a request whose prompt has `prompt` tokens, cached ones included.
@@ -111,6 +104,18 @@ impl Price {
             TokenClass::Reasoning => long.reasoning.or(long.output),
         };
         long.or(short)
+    }
+
+    /// The same rate; nothing to pay, where capacity is paid for that includes every token.
+    pub fn charged(&self, class: TokenClass, prompt: u64) -> Option<Rate> {
+        self.rate(class, prompt).or_else(|| self.includes_tokens().then(Rate::default))
+    }
+
+    /// The shortest and the longest prompt, in tokens, that are priced as one of `prompt` tokens is.
+    pub fn band(&self, prompt: u64) -> (u64, u64) {
+        let above = || self.long_context.iter().map(|long| u64::from(long.above));
+        let shortest = above().filter(|above| prompt > *above).max().map_or(0, |above| above + 1);
+        (shortest, above().filter(|above| prompt <= *above).min().unwrap_or(u64::MAX))
     }
 
     /// Whether no token class has a rate.
@@ -181,6 +186,14 @@ impl Tariff {
         prices.iter().find(|(known, _)| *known == tier).map(|(_, price)| price)
     }
 
+    /// The first and the last instant of the stretch around `at` in which no price changes.
+    pub fn stretch(&self, at: Instant) -> (Instant, Instant) {
+        let next = self.periods.partition_point(|(from, _)| *from <= at);
+        let first = next.checked_sub(1).map_or(Instant::START, |last| self.periods[last].0);
+        let last = self.periods.get(next).map_or(u64::MAX, |(from, _)| from.as_nanos() - 1);
+        (first, Instant::from_nanos(last))
+    }
+
     /// The tier of what was served in `served`: the one asked for, where the provider does not say.
     pub fn tier(&self, served: Option<Tier>) -> Tier {
         served.unwrap_or(self.asked)
@@ -209,8 +222,8 @@ mod tests {
     fn a_token_class_without_a_rate_is_an_error_and_never_free() {
         let price = Price { input: "1".parse().ok(), output: "2".parse().ok(), ..Price::default() };
         let usage = Usage { input: 3, output: 5, reasoning: 7, ..Usage::default() };
-        assert_eq!(price.metered(&usage).unwrap().total(), Money::from_picos(3_000_000 + 2 * 12_000_000));
-        assert_eq!(price.metered(&Usage { cache_read: 1, ..usage }), Err("cache_read"));
+        assert_eq!(price.cost(&usage), Ok(Money::from_picos(3_000_000 + 2 * 12_000_000)));
+        assert_eq!(price.cost(&Usage { cache_read: 1, ..usage }), Err("cache_read"));
     }
 
     /// OpenAI and Bedrock bill "272K or fewer" at the short rate, and all of a longer request at the long one.
@@ -231,7 +244,7 @@ mod tests {
         };
         let cost = |cache_read| {
             let usage = Usage { input: 200_000, cache_read, output: 1_000, ..Usage::default() };
-            price.metered(&usage).map(|parts| parts.total().to_string())
+            price.cost(&usage).map(|cost| cost.to_string())
         };
         // 200,000 · 2 + 72,000 · 0.2 + 1,000 · 10; then 200,000 · 4 + 72,001 · 0.2 + 1,000 · 15, by the million.
         assert_eq!(cost(72_000).as_deref(), Ok("0.4244"));
@@ -242,8 +255,38 @@ mod tests {
     fn a_price_by_the_hour_alone_includes_the_tokens() {
         let usage = Usage { input: 3, output: 5, ..Usage::default() };
         let hourly = Price { per_hour: "1".parse().ok(), ..Price::default() };
-        assert_eq!(hourly.metered(&usage).map(|parts| parts.total()), Ok(Money::ZERO));
-        assert_eq!(Price { input: "1".parse().ok(), ..hourly }.metered(&usage), Err("output"));
-        assert_eq!(Price::default().metered(&usage), Err("input"));
+        assert_eq!(hourly.cost(&usage), Ok(Money::ZERO));
+        assert_eq!(Price { input: "1".parse().ok(), ..hourly }.cost(&usage), Err("output"));
+        assert_eq!(Price::default().cost(&usage), Err("input"));
+    }
+
+    #[test]
+    fn a_stretch_is_as_long_as_the_price_stays() {
+        let at = Instant::from_nanos;
+        let price = |input: &str| Price { input: input.parse().ok(), ..Price::default() };
+        let period = |from, input| (at(from), vec![(Tier::Standard, price(input))]);
+        let tariff = Tariff::new(Tier::Standard, vec![period(10, "1"), period(20, "2")]);
+        for (sent, stretch) in
+            [(0, (0, 9)), (9, (0, 9)), (10, (10, 19)), (19, (10, 19)), (20, (20, u64::MAX))]
+        {
+            assert_eq!(tariff.stretch(at(sent)), (at(stretch.0), at(stretch.1)), "{sent}");
+        }
+        for nanos in 0..30 {
+            let (first, last) = tariff.stretch(at(nanos));
+            assert!(first <= at(nanos) && at(nanos) <= last);
+            assert_eq!(tariff.price(first, None), tariff.price(at(nanos), None));
+            assert_eq!(tariff.price(last, None), tariff.price(at(nanos), None));
+        }
+    }
+
+    #[test]
+    fn a_band_ends_at_the_thresholds() {
+        let above = |above| LongContext { above, ..LongContext::default() };
+        let price = Price { long_context: vec![above(100), above(200)], ..Price::default() };
+        let bands =
+            [(0, (0, 100)), (100, (0, 100)), (101, (101, 200)), (200, (101, 200)), (201, (201, u64::MAX))];
+        for (prompt, band) in bands {
+            assert_eq!(price.band(prompt), band);
+        }
     }
 }

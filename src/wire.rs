@@ -315,6 +315,11 @@ impl Usage {
     pub fn generated(&self) -> u64 {
         u64::from(self.output) + u64::from(self.reasoning)
     }
+
+    /// Whether no token was used.
+    pub fn is_empty(&self) -> bool {
+        self.prompt() + self.generated() == 0
+    }
 }
 
 /// Who counted the tokens.

@@ -6,14 +6,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tollgate::bill::Charge;
+use tollgate::collectors::cost::Cost;
 use tollgate::collectors::{Collectors, metric};
 use tollgate::machines;
 use tollgate::outcome::Outcome;
-use tollgate::price::Money;
+use tollgate::price::{LongContext, Money, Price, Rate, Tariff};
 use tollgate::scenario::Scenario;
 use tollgate::section::{ScopeKind, Section, Value};
 use tollgate::simulate::{Flow, simulate};
 use tollgate::time::Instant;
+use tollgate::wire::Tier;
 
 fn play(scenario: &Scenario) -> (Vec<Outcome>, Instant) {
     let mut outcomes = Vec::new();
@@ -40,6 +43,17 @@ fn money(section: &Section, kind: ScopeKind, name: &str) -> Money {
     amounts.sum()
 }
 
+/// A price that steps in the fourth second, with other rates for long prompts; up to the step, answers have no price.
+fn stepping() -> Tariff {
+    let rate = |dollars: &str| dollars.parse::<Rate>().ok();
+    let long = LongContext { above: 1_000, input: rate("3"), ..LongContext::default() };
+    let before = Price { input: rate("1"), long_context: vec![long], ..Price::default() };
+    let after = Price { output: rate("7"), reasoning: rate("5"), ..before.clone() };
+    let tiers = |price: Price| Tier::ALL.map(|tier| (tier, price.clone())).to_vec();
+    let step = Instant::START + Duration::from_secs(3);
+    Tariff::new(Tier::Standard, vec![(Instant::START, tiers(before)), (step, tiers(after))])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -58,6 +72,33 @@ proptest! {
         let (outcomes, ended) = play(&scenario);
         let forwards = collected(&scenario, &outcomes).finish(ended);
         prop_assert_eq!(collected(&scenario, outcomes.iter().rev()).finish(ended), forwards);
+    }
+
+    #[test]
+    fn every_attempt_is_charged_as_if_it_were_the_only_one(mut scenario in support::scenarios()) {
+        scenario.endpoints.iter_mut().for_each(|spec| spec.tariff = stepping());
+        let (outcomes, ended) = play(&scenario);
+        let setup = machines::setup(&scenario, true);
+        let (mut cost, mut charges, mut total) = (Cost::new(&setup), Vec::new(), Money::ZERO);
+        for outcome in &outcomes {
+            cost.charge(outcome, &mut charges);
+            prop_assert_eq!(charges.len(), outcome.attempts.len());
+            for (attempt, charge) in outcome.attempts.iter().zip(&charges) {
+                let price = stepping().price(attempt.sent, attempt.tier).expect("every tier has one").cost(&attempt.usage);
+                let biller = setup.sheet.biller(attempt.endpoint, attempt.is_spilled);
+                let (tokens, bytes) = (price.unwrap_or_default(), Money::ZERO);
+                prop_assert_eq!(charge, &Charge { biller, tokens, bytes, unpriced: price.err() });
+                prop_assert_eq!(charge, &setup.sheet.charge(attempt));
+                total += tokens;
+            }
+        }
+        let rows = cost.bill(ended).rows;
+        let of_tokens = rows.iter().filter(|row| row.class.is_some());
+        prop_assert_eq!(of_tokens.map(|row| row.cost()).sum::<Money>(), total);
+        prop_assert_eq!(cost.spent(), total);
+        let tokens: u64 = outcomes.iter().flat_map(|outcome| &outcome.attempts).map(|attempt| attempt.usage.prompt() + attempt.usage.generated()).sum();
+        prop_assert_eq!(rows.iter().filter(|row| row.class.is_some()).map(|row| row.quantity).sum::<u64>(), tokens);
+        prop_assert!(rows.windows(2).all(|pair| pair[0] != pair[1]));
     }
 
     #[test]

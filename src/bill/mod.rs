@@ -1,9 +1,11 @@
 //! A bill: what every attempt and every commitment is charged, in rows whose costs are exact products.
 
 mod ceiling;
+mod rating;
 mod sheet;
 
-pub use sheet::{Charge, Line, Priced, Sheet};
+pub use rating::{Amounts, Charge, Line, Rating};
+pub use sheet::{Priced, Sheet};
 
 use crate::outcome::{Cause, Ended, Outcome};
 use crate::price::{Money, Term, TokenClass};
@@ -164,6 +166,7 @@ impl Waste {
     }
 
     /// Why the `nth` attempt bought nothing; `None` for the one whose answer was used.
+    #[inline]
     pub fn of(outcome: &Outcome, nth: usize) -> Option<Waste> {
         if outcome.winner == Some(nth) {
             return None;

@@ -1,9 +1,10 @@
 //! What it cost: metered by usage, reserved by time, and how much of it was wasted. Every figure is a sum over the
 //! rows of the bill.
 
-use super::ledger::{About, Ledger};
-use super::{Collector, Facts, Scoped, Setup};
-use crate::bill::{Bill, ChargeKind, Item, Row, Waste};
+use super::ledger::Ledger;
+use super::{Scoped, Setup};
+use crate::bill::{Bill, Charge, ChargeKind, Item, Row, Waste};
+use crate::outcome::Outcome;
 use crate::price::{Money, TokenClass};
 use crate::section::{Scope, ScopeKind, Section, Unit, Value};
 use crate::time::Instant;
@@ -23,6 +24,20 @@ impl Cost {
     pub fn new(setup: &Setup) -> Cost {
         let unpriced = vec![None; setup.sheet.endpoints.len()];
         Cost { setup: setup.clone(), ledger: Ledger::default(), spent: Money::ZERO, unpriced }
+    }
+
+    /// Adds what the attempts of an outcome used, and gives what each is charged, in their order.
+    #[inline]
+    pub fn charge(&mut self, outcome: &Outcome, charges: &mut Vec<Charge>) {
+        charges.clear();
+        for nth in 0..outcome.attempts.len() {
+            let charge = self.ledger.charge(&self.setup.sheet, outcome, nth);
+            self.spent += charge.total();
+            if let Some(class) = charge.unpriced {
+                self.unpriced[usize::from(charge.biller.0)].get_or_insert((class, 0)).1 += 1;
+            }
+            charges.push(charge);
+        }
     }
 
     /// All that was spent so far by usage, the warm-up included.
@@ -95,23 +110,8 @@ impl Cost {
         }
         scopes
     }
-}
 
-impl Collector for Cost {
-    fn collect(&mut self, facts: &Facts<'_>) {
-        let outcome = facts.outcome;
-        for (nth, (attempt, charge)) in facts.charged().enumerate() {
-            if let Some(class) = charge.unpriced {
-                self.unpriced[usize::from(charge.biller.0)].get_or_insert((class, 0)).1 += 1;
-            }
-            let waste = Waste::of(outcome, nth);
-            let about = About { waste, is_measured: outcome.is_measured, is_spilled: attempt.is_spilled };
-            self.spent += charge.total();
-            self.ledger.add(attempt.sent, outcome.request.class, about, charge);
-        }
-    }
-
-    fn merge(&mut self, other: &Cost) {
+    pub fn merge(&mut self, other: &Cost) {
         self.ledger.merge(&other.ledger);
         self.spent += other.spent;
         for (own, other) in self.unpriced.iter_mut().zip(&other.unpriced) {
@@ -121,7 +121,8 @@ impl Collector for Cost {
         }
     }
 
-    fn finish(&self, until: Instant) -> Section {
+    /// The findings of a run whose requests came until `until`: [`Instant::MAX`] for the whole duration.
+    pub fn finish(&self, until: Instant) -> Section {
         let window = self.setup.window(until);
         let sums = self.sums(until);
         let scopes = sums.scopes(&self.setup).map(|(sums, scope)| {

@@ -1,7 +1,7 @@
 //! Whether the harness did what the plan said: offered, achieved, how late, and so VALID or INVALID.
 
-use super::spans::Spans;
-use super::{Collector, Facts, Setup, rate, ratio};
+use super::spans::{Binned, Spans};
+use super::{Collector, Facts, Setup, rate, ratio, span};
 use crate::outcome::{Cause, End, Ended};
 use crate::section::{Scope, ScopeKind, Section, Unit};
 use crate::time::Instant;
@@ -43,6 +43,7 @@ impl Fidelity {
 }
 
 impl Collector for Fidelity {
+    #[inline]
     fn collect(&mut self, facts: &Facts<'_>) {
         let outcome = facts.outcome;
         if !outcome.is_measured {
@@ -56,7 +57,7 @@ impl Collector for Fidelity {
                 self.sent += 1;
                 // One that first found every endpoint resting was late by policy.
                 if first.cause == Cause::First {
-                    self.send_lag.record(first.sent.since(outcome.intended));
+                    self.send_lag.add(Binned::nanos(span(outcome.intended, first.sent)));
                 }
             }
             // No endpoint could take it: the policy's doing, not the harness's.

@@ -1,20 +1,18 @@
 //! How much of what was asked was answered, and answered well enough.
 
-use std::time::Duration;
-
-use super::{Collector, Facts, Scoped, Setup, rate, ratio};
+use super::{Answer, Collector, Facts, Scoped, Setup, rate, ratio};
 use crate::client::workload::Slo;
 use crate::number::Span;
-use crate::outcome::{Attempt, Outcome};
 use crate::section::{Figure, ScopeKind, Section, Unit, Value};
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
+use crate::wire::EndpointId;
 
 #[derive(Clone, Debug)]
 pub struct Goodput {
     setup: Setup,
-    scopes: Scoped<Counts>,
-    /// By the endpoint that bills the answer.
-    billed: Vec<Counts>,
+    classes: Vec<Counts>,
+    /// By the endpoint that was asked: what it answered itself, and what was spilled.
+    endpoints: Vec<[Counts; 2]>,
 }
 
 /// Measured requests and their tokens.
@@ -32,21 +30,46 @@ struct Counts {
 
 impl Goodput {
     pub fn new(setup: &Setup) -> Goodput {
-        let billed = vec![Counts::default(); setup.sheet.endpoints.len()];
-        Goodput { setup: setup.clone(), scopes: Scoped::new(setup, Counts::default()), billed }
+        let classes = vec![Counts::default(); setup.classes.len()];
+        let endpoints = vec![[Counts::default(); 2]; setup.sheet.endpoints.len()];
+        Goodput { setup: setup.clone(), classes, endpoints }
+    }
+
+    /// The counts of each scope; of an endpoint, those of what it answered.
+    fn scopes(&self) -> Scoped<Counts> {
+        let mut scopes = Scoped::new(&self.setup, Counts::default());
+        scopes.classes.clone_from(&self.classes);
+        self.classes.iter().for_each(|class| scopes.total.add(class));
+        for (scope, counts) in scopes.endpoints.iter_mut().zip(&self.endpoints) {
+            counts.iter().for_each(|one| scope.add(one));
+        }
+        scopes
+    }
+
+    /// By the endpoint that bills the answer.
+    fn billed(&self) -> Vec<Counts> {
+        let sheet = &self.setup.sheet;
+        let mut billed = vec![Counts::default(); sheet.endpoints.len()];
+        for (asked, counts) in (0..).map(EndpointId).zip(&self.endpoints) {
+            for (is_spilled, counts) in [false, true].into_iter().zip(counts) {
+                billed[usize::from(sheet.biller(asked, is_spilled).0)].add(counts);
+            }
+        }
+        billed
     }
 
     /// Adds to the cost section what needs a count of requests: cost per request, per thousand, per good one.
     pub fn add_ratios(&self, cost: &mut Section) {
+        let (scopes, billed) = (self.scopes(), self.billed());
         for scope in &mut cost.scopes {
             let named = |names: &[String]| names.iter().position(|name| *name == scope.name);
             let classes: Vec<_> = self.setup.classes.iter().map(|(name, _)| name.clone()).collect();
             let endpoints: Vec<_> =
                 self.setup.sheet.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
             let counts = match scope.kind {
-                ScopeKind::Total => Some(&self.scopes.total),
-                ScopeKind::Class => named(&classes).map(|index| &self.scopes.classes[index]),
-                ScopeKind::Endpoint => named(&endpoints).map(|index| &self.billed[index]),
+                ScopeKind::Total => Some(&scopes.total),
+                ScopeKind::Class => named(&classes).map(|index| &scopes.classes[index]),
+                ScopeKind::Endpoint => named(&endpoints).map(|index| &billed[index]),
                 ScopeKind::Limit => None,
             };
             let Some(counts) = counts else { continue };
@@ -72,28 +95,32 @@ impl Goodput {
 
 impl Collector for Goodput {
     /// A request belongs to the endpoint that answered it; one that nobody answered to none.
+    #[inline]
     fn collect(&mut self, facts: &Facts<'_>) {
         if !facts.outcome.is_measured {
             return;
         }
-        let class = usize::from(facts.outcome.request.class.0);
-        let one = Counts::of(facts);
-        self.scopes.total.add(&one);
-        self.scopes.classes[class].add(&one);
-        if let Some((answer, biller)) = facts.answer() {
-            self.scopes.endpoints[usize::from(answer.endpoint.0)].add(&one);
-            self.billed[usize::from(biller.0)].add(&one);
-        }
+        let class = &mut self.classes[usize::from(facts.outcome.request.class.0)];
+        let Some(answer) = &facts.answer else {
+            class.requests += 1;
+            return;
+        };
+        let one = Counts::of(answer);
+        class.add(&one);
+        let attempt = answer.attempt;
+        self.endpoints[usize::from(attempt.endpoint.0)][usize::from(attempt.is_spilled)].add(&one);
     }
 
     fn merge(&mut self, other: &Goodput) {
-        self.scopes.merge(&other.scopes, Counts::add);
-        self.billed.iter_mut().zip(&other.billed).for_each(|(own, other)| own.add(other));
+        self.classes.iter_mut().zip(&other.classes).for_each(|(own, other)| own.add(other));
+        let pairs = self.endpoints.as_flattened_mut().iter_mut().zip(other.endpoints.as_flattened());
+        pairs.for_each(|(own, other)| own.add(other));
     }
 
     fn finish(&self, until: Instant) -> Section {
         let window = self.setup.window(until);
-        let scopes = self.scopes.scopes(&self.setup).map(|(counts, scope)| {
+        let scopes = self.scopes();
+        let scopes = scopes.scopes(&self.setup).map(|(counts, scope)| {
             scope
                 .with("requests", counts.requests, Unit::Count)
                 .with("done", counts.done, Unit::Count)
@@ -114,22 +141,22 @@ impl Collector for Goodput {
 }
 
 impl Counts {
-    fn of(facts: &Facts<'_>) -> Counts {
-        let Some((answer, _)) = facts.answer() else { return Counts { requests: 1, ..Counts::default() } };
-        let is_good = facts.is_good;
-        let output_tokens = answer.usage.generated();
+    #[inline]
+    fn of(answer: &Answer<'_>) -> Counts {
+        let usage = &answer.attempt.usage;
         Counts {
             requests: 1,
             done: 1,
-            good: u64::from(is_good),
-            cut: u64::from(answer.is_cut),
-            input_tokens: answer.usage.prompt(),
-            cached_tokens: answer.usage.cache_read.into(),
-            output_tokens,
-            good_tokens: if is_good { output_tokens } else { 0 },
+            good: u64::from(answer.is_good),
+            cut: u64::from(answer.attempt.is_cut),
+            input_tokens: usage.prompt(),
+            cached_tokens: usage.cache_read.into(),
+            output_tokens: answer.generated,
+            good_tokens: if answer.is_good { answer.generated } else { 0 },
         }
     }
 
+    #[inline]
     fn add(&mut self, other: &Counts) {
         self.requests += other.requests;
         self.done += other.done;
@@ -142,23 +169,34 @@ impl Counts {
     }
 }
 
-/// Whether an answered request met every limit of its class. A limit on something the answer did not have
-/// (a first token of an empty answer) is met.
-pub fn is_good(outcome: &Outcome, answer: &Attempt, slo: &Slo) -> bool {
-    if slo.is_empty() {
-        return true;
+/// What an answer of a class must keep to, in nanoseconds. A limit that is not given is never passed, nor is one on what
+/// the answer did not have (a first token of an empty answer).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    ttft: u64,
+    ttfo: u64,
+    tpot: u64,
+    e2e: u64,
+}
+
+impl Limits {
+    /// Of each class.
+    pub fn of(setup: &Setup) -> Vec<Limits> {
+        let limit = |span: Option<Span>| span.map_or(u64::MAX, |span| nanos(span.get()));
+        let of = |slo: &Slo| Limits {
+            ttft: limit(slo.ttft),
+            ttfo: limit(slo.ttfo),
+            tpot: limit(slo.tpot),
+            e2e: limit(slo.e2e),
+        };
+        setup.classes.iter().map(|(_, slo)| of(slo)).collect()
     }
-    let since = |at: Option<Instant>| at.map(|at| at.since(outcome.intended));
-    let generated = answer.usage.generated();
-    let tpot = || {
-        let (first, last) = answer.first_token.zip(answer.last_token).filter(|_| generated > 1)?;
-        Some(last.since(first).div_f64((generated - 1) as f64))
-    };
-    let meets = |limit: Option<Span>, span: &dyn Fn() -> Option<Duration>| {
-        limit.and_then(|limit| Some((limit.get(), span()?))).is_none_or(|(limit, span)| span <= limit)
-    };
-    meets(slo.ttft, &|| since(answer.first_token))
-        && meets(slo.ttfo, &|| since(answer.first_text))
-        && meets(slo.tpot, &tpot)
-        && meets(slo.e2e, &|| since(answer.last_token.or(Some(answer.finished))))
+
+    #[inline]
+    pub fn are_met_by(&self, answer: &Answer<'_>) -> bool {
+        answer.ttft.is_none_or(|ttft| ttft <= self.ttft)
+            && answer.ttfo.is_none_or(|ttfo| ttfo <= self.ttfo)
+            && answer.tpot.is_none_or(|tpot| tpot <= self.tpot)
+            && answer.e2e <= self.e2e
+    }
 }

@@ -3,14 +3,13 @@
 use hdrhistogram::Histogram;
 
 use super::spans::{Binned, Distribution, Spans};
-use super::{Collector, Facts, Scoped, Setup};
+use super::{Answer, Collector, Facts, Scoped, Setup, span};
 use crate::outcome::{Attempt, Outcome};
 use crate::section::{Curve, Figure, Scope, Section, Unit, Value};
 use crate::time::Instant;
 
 /// The measures, in the order in which a request's spans are taken.
 pub const MEASURES: [&str; 7] = ["ttft", "ttfo", "e2e", "tpot", "service_ttft", "service_e2e", "chunk_gap"];
-const E2E: usize = 2;
 const CHUNK_GAP: usize = 6;
 
 /// Percentiles reported of each measure.
@@ -29,7 +28,10 @@ pub struct Latency {
 
 /// Spans of each measure.
 #[derive(Clone, Debug, Default)]
-struct Stamps([Spans; MEASURES.len()]);
+struct Stamps {
+    samples: u64,
+    spans: [Spans; MEASURES.len()],
+}
 
 impl Latency {
     pub fn new(setup: &Setup) -> Latency {
@@ -43,7 +45,7 @@ impl Latency {
     pub fn histograms(&self) -> impl Iterator<Item = (String, Histogram<u32>)> {
         let series = self.series().into_iter();
         series.flat_map(|(name, stamps)| {
-            let measures = MEASURES.iter().zip(stamps.0).filter(|(_, spans)| !spans.is_empty());
+            let measures = MEASURES.iter().zip(stamps.spans).filter(|(_, spans)| !spans.is_empty());
             let named = |(measure, spans): (&&str, Spans)| {
                 (format!("{name}:{measure}"), spans.distribution().histogram)
             };
@@ -74,14 +76,15 @@ impl Latency {
 
 impl Collector for Latency {
     /// Only whole answers have a latency; what failed is a miss in the goodput.
+    #[inline]
     fn collect(&mut self, facts: &Facts<'_>) {
-        let Some((answer, _)) = facts.answer().filter(|_| facts.outcome.is_measured) else { return };
+        let Some(answer) = facts.answer.as_ref().filter(|_| facts.outcome.is_measured) else { return };
         let spans = spans(facts.outcome, answer);
         let class = self.classes.get_mut(usize::from(facts.outcome.request.class.0));
-        let endpoint = &mut self.endpoints[usize::from(answer.endpoint.0)];
-        endpoint.add(&spans, &answer.gaps);
+        let attempt = answer.attempt;
+        self.endpoints[usize::from(attempt.endpoint.0)].add(&spans, &attempt.gaps);
         if let Some(class) = class {
-            class.add(&spans, &answer.gaps);
+            class.add(&spans, &attempt.gaps);
         }
     }
 
@@ -97,7 +100,7 @@ impl Collector for Latency {
         let mut curves = Vec::new();
         for (series, stamps) in self.series() {
             for (measure, spans) in
-                MEASURES.iter().zip(&stamps.0).filter(|(name, _)| ["ttft", "e2e"].contains(name))
+                MEASURES.iter().zip(&stamps.spans).filter(|(name, _)| ["ttft", "e2e"].contains(name))
             {
                 let curve = |kind: &str, points| Curve {
                     name: format!("{measure}_{kind}"),
@@ -115,24 +118,27 @@ impl Collector for Latency {
 
 impl Stamps {
     /// `gaps` in microseconds.
+    #[inline]
     fn add(&mut self, spans: &[Option<Binned>; CHUNK_GAP], gaps: &[u32]) {
-        for (measure, span) in self.0.iter_mut().zip(spans) {
+        self.samples += 1;
+        for (measure, span) in self.spans.iter_mut().zip(spans) {
             if let Some(span) = span {
                 measure.add(*span);
             }
         }
         for gap in gaps {
-            self.0[CHUNK_GAP].add(Binned::micros(u64::from(*gap)));
+            self.spans[CHUNK_GAP].add(Binned::micros(*gap));
         }
     }
 
     fn merge(&mut self, other: &Stamps) {
-        self.0.iter_mut().zip(&other.0).for_each(|(own, other)| own.merge(other));
+        self.samples += other.samples;
+        self.spans.iter_mut().zip(&other.spans).for_each(|(own, other)| own.merge(other));
     }
 
     fn describe(&self, mut scope: Scope) -> Scope {
-        scope = scope.with("samples", self.0[E2E].len(), Unit::Count);
-        for (measure, spans) in MEASURES.iter().zip(&self.0) {
+        scope = scope.with("samples", self.samples, Unit::Count);
+        for (measure, spans) in MEASURES.iter().zip(&self.spans) {
             let spans = spans.distribution();
             let mut add = |name: &str, value: Value| {
                 scope.figures.push(Figure { name: format!("{measure}_{name}"), value, unit: Unit::Seconds });
@@ -147,26 +153,21 @@ impl Stamps {
     }
 }
 
-/// The spans of an answer, in the order of [`MEASURES`] up to the chunk gaps.
-fn spans(outcome: &Outcome, answer: &Attempt) -> [Option<Binned>; CHUNK_GAP] {
-    let span = |from: Instant, to: Instant| to.as_nanos().saturating_sub(from.as_nanos());
-    let from_intended = |at: Option<Instant>| at.map(|at| Binned::nanos(span(outcome.intended, at)));
-    let from_send = |at: Option<Instant>| at.map(|at| Binned::nanos(span(answer.sent, at)));
-    let generated = answer.usage.generated();
-    let flow = answer.first_token.zip(answer.last_token).filter(|_| generated > 1 && answer.chunks > 1);
-    let tpot = flow.map(|(first, last)| {
-        let gaps = generated - 1;
-        Binned::nanos((span(first, last) + gaps / 2) / gaps)
-    });
-    let last = answer.last_token.or(Some(answer.finished));
-    [
-        from_intended(answer.first_token),
-        from_intended(answer.first_text),
-        from_intended(last),
-        tpot,
-        from_send(answer.first_token),
-        from_send(last),
-    ]
+/// The spans of an answer, in the order of [`MEASURES`] up to the chunk gaps. Most are sent when they are intended, and
+/// have no reasoning: so some of their spans are the same.
+#[inline]
+fn spans(outcome: &Outcome, answer: &Answer<'_>) -> [Option<Binned>; CHUNK_GAP] {
+    let Attempt { sent, first_token, last_token, finished, chunks, .. } = answer.attempt;
+    let ttft = answer.ttft.map(Binned::nanos);
+    let ttfo = if answer.ttfo == answer.ttft { ttft } else { answer.ttfo.map(Binned::nanos) };
+    let e2e = Some(Binned::nanos(answer.e2e));
+    let tpot = answer.tpot.filter(|_| *chunks > 1).map(Binned::nanos);
+    if *sent == outcome.intended {
+        return [ttft, ttfo, e2e, tpot, ttft, e2e];
+    }
+    let last = last_token.unwrap_or(*finished);
+    let service_ttft = first_token.map(|at| Binned::nanos(span(*sent, at)));
+    [ttft, ttfo, e2e, tpot, service_ttft, Some(Binned::nanos(span(*sent, last)))]
 }
 
 /// (percentile, seconds) on a grid that grows finer towards 100, as far as the samples reach.
@@ -199,15 +200,13 @@ fn histogram_points(spans: &Distribution) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn histogram_bins_hold_every_sample() {
         let mut spans = Spans::default();
         for millis in 1..=1000 {
-            spans.record(Duration::from_millis(millis));
+            spans.add(Binned::micros(1_000 * millis));
         }
         let spans = spans.distribution();
         let points = histogram_points(&spans);

@@ -2,27 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
-
 use super::Setup;
-use crate::bill::{Charge, ChargeKind, Item, Line, Row, Waste};
+use super::page::{Page, Pages};
+use crate::bill::{Charge, ChargeKind, Item, Line, Row, Sheet, Waste};
 use crate::commitments::{Capacity, Contract, Fee, Holder, Pledge, Tokens};
+use crate::outcome::Outcome;
 use crate::price::{Money, Rate};
 use crate::time::Instant;
 use crate::wire::{ClassId, EndpointId, Tier};
 
 /// Quantities by what they are charged for. A cost is a quantity times its rate, so nothing is ever rounded.
-#[derive(Clone, Debug)]
-pub struct Ledger {
-    /// In the order in which they were met.
-    cells: Vec<(Cell, u64)>,
-    places: FxHashMap<Cell, usize>,
-    /// Where cells met of late are, by a part of their key: most charges are for one of them.
-    recent: [usize; RECENT],
-}
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Pages);
 
 /// What a quantity is added up by.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Cell {
     hour: u64,
     endpoint: EndpointId,
@@ -32,52 +26,30 @@ struct Cell {
     item: Item,
     list: Rate,
     contracted: Rate,
-    about: About,
-}
-
-/// What a charge was for.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct About {
-    pub waste: Option<Waste>,
-    pub is_measured: bool,
-    pub is_spilled: bool,
+    waste: Option<Waste>,
+    is_measured: bool,
+    is_spilled: bool,
 }
 
 impl Ledger {
-    /// Adds what an attempt of `class`, sent at `sent`, is charged.
-    pub fn add(&mut self, sent: Instant, class: ClassId, about: About, charge: &Charge) {
-        let hour = sent.as_nanos() / HOUR;
-        for line in &charge.lines {
-            let Line { endpoint, kind, item, quantity, list, contracted } = *line;
-            let tier = charge.tier;
-            self.put(Cell { hour, endpoint, class, tier, kind, item, list, contracted, about }, quantity);
-        }
+    /// Adds what the `nth` attempt of an outcome used, and says what it is charged.
+    #[inline]
+    pub fn charge(&mut self, sheet: &Sheet, outcome: &Outcome, nth: usize) -> Charge {
+        self.0.charge(sheet, outcome, nth)
     }
 
     pub fn merge(&mut self, other: &Ledger) {
-        other.cells.iter().for_each(|(cell, quantity)| self.put(*cell, *quantity));
-    }
-
-    fn put(&mut self, cell: Cell, quantity: u64) {
-        let recent = &mut self.recent[cell.slot()];
-        if let Some((known, sum)) = self.cells.get_mut(*recent)
-            && *known == cell
-        {
-            *sum += quantity;
-            return;
-        }
-        let place = *self.places.entry(cell).or_insert_with(|| {
-            self.cells.push((cell, 0));
-            self.cells.len() - 1
-        });
-        self.cells[place].1 += quantity;
-        *recent = place;
+        self.0.merge(&other.0);
     }
 
     /// The cells in order.
-    fn sorted(&self) -> Vec<(Cell, u64)> {
-        let mut cells = self.cells.clone();
-        cells.sort_unstable_by_key(|(cell, _)| *cell);
+    fn cells(&self) -> BTreeMap<Cell, u64> {
+        let mut cells = BTreeMap::new();
+        for page in self.0.iter() {
+            for line in page.lines() {
+                *cells.entry(Cell::of(page, &line)).or_default() += line.quantity;
+            }
+        }
         cells
     }
 
@@ -85,10 +57,10 @@ impl Ledger {
     /// promised volumes.
     pub fn rows(&self, setup: &Setup, until: Instant) -> Vec<Row> {
         let contract = &setup.sheet.contract;
-        let cells = self.sorted().into_iter();
-        let mut rows: Vec<Row> = cells.map(|(cell, quantity)| cell.row(contract, quantity)).collect();
+        let cells = self.cells();
+        let mut rows: Vec<Row> = cells.iter().map(|(cell, quantity)| cell.row(contract, *quantity)).collect();
         let paid = setup.paid(until);
-        rows.extend(self.reserved(&contract.capacities, paid));
+        rows.extend(hourly(&Work::of_cells(&cells), &contract.capacities, paid));
         for fee in &contract.fees {
             rows.extend(pieces(paid).flat_map(|piece| shares(fee, piece)));
         }
@@ -96,58 +68,6 @@ impl Ledger {
             contract.pledges.iter().flat_map(|pledge| shortfalls(pledge, paid, &rows)).collect();
         rows.extend(short);
         rows
-    }
-
-    /// What capacity costs by the hour. All units of an endpoint share its work evenly.
-    fn reserved(&self, capacities: &[Capacity], paid: (Instant, Instant)) -> Vec<Row> {
-        let work = self.included();
-        let splits: Vec<Vec<Vec<u32>>> = capacities
-            .iter()
-            .map(|capacity| pieces(paid).map(|(hour, ..)| work.split(capacity, hour)).collect())
-            .collect();
-        // The units of each endpoint in each hour of which is known what they can serve.
-        let mut known: BTreeMap<(u64, EndpointId), u64> = BTreeMap::new();
-        for (capacity, splits) in capacities.iter().zip(&splits) {
-            for ((hour, ..), split) in pieces(paid).zip(splits) {
-                let knowing = capacity.holders.iter().zip(split);
-                for (holder, units) in knowing.filter(|(holder, _)| holder.throughput.is_some()) {
-                    *known.entry((hour, holder.endpoint)).or_default() += u64::from(*units);
-                }
-            }
-        }
-        let mut rows = Vec::new();
-        for (capacity, splits) in capacities.iter().zip(&splits) {
-            for (nth, holder) in capacity.holders.iter().enumerate() {
-                for ((hour, from, to), split) in pieces(paid).zip(splits) {
-                    let used = holder.throughput.map(|throughput| {
-                        let units = known.get(&(hour, holder.endpoint)).copied().unwrap_or(0);
-                        throughput.used_ppm(
-                            units,
-                            throughput.work(work.of(hour, holder.endpoint)),
-                            to.since(from),
-                        )
-                    });
-                    rows.push(reserved(capacity, (holder, split[nth]), (hour, from, to), used));
-                }
-            }
-        }
-        rows.retain(|row| row.quantity > 0);
-        rows
-    }
-
-    /// Measured tokens that paid capacity served, by hour, endpoint and class.
-    fn included(&self) -> Work {
-        let mut work = Work::default();
-        for (cell, quantity) in &self.cells {
-            if let (ChargeKind::Included, Item::Tokens(class), true) =
-                (cell.kind, cell.item, cell.about.is_measured)
-            {
-                *work.hours.entry((cell.hour, cell.endpoint)).or_default().entry(class).or_default() +=
-                    quantity;
-                *work.whole.entry(cell.endpoint).or_default().entry(class).or_default() += quantity;
-            }
-        }
-        work
     }
 }
 
@@ -159,6 +79,21 @@ struct Work {
 }
 
 impl Work {
+    /// Measured tokens that paid capacity served.
+    fn of_cells(cells: &BTreeMap<Cell, u64>) -> Work {
+        let mut work = Work::default();
+        for (cell, quantity) in cells {
+            if let (ChargeKind::Included, Item::Tokens(class), true) =
+                (cell.kind, cell.item, cell.is_measured)
+            {
+                let of_hour = work.hours.entry((cell.hour, cell.endpoint)).or_default();
+                *of_hour.entry(class).or_default() += quantity;
+                *work.whole.entry(cell.endpoint).or_default().entry(class).or_default() += quantity;
+            }
+        }
+        work
+    }
+
     fn of(&self, hour: u64, endpoint: EndpointId) -> &Tokens {
         const NONE: &Tokens = &Tokens::new();
         self.hours.get(&(hour, endpoint)).unwrap_or(NONE)
@@ -176,20 +111,13 @@ impl Work {
     }
 }
 
-impl Default for Ledger {
-    fn default() -> Self {
-        Ledger { cells: Vec::new(), places: FxHashMap::default(), recent: [0; RECENT] }
-    }
-}
-
 impl Cell {
-    /// Its place among the recent ones.
-    fn slot(&self) -> usize {
-        let item = match self.item {
-            Item::Tokens(class) => class as usize,
-            Item::Bytes | Item::Capacity | Item::Link | Item::Volume => 7,
-        };
-        (item + 8 * (usize::from(self.endpoint.0) + 3 * usize::from(self.class.0))) % RECENT
+    fn of(page: &Page, line: &Line) -> Cell {
+        let Line { endpoint, kind, item, list, contracted, .. } = *line;
+        let (class, waste, tier) = (page.kind.class, page.kind.waste, page.rating.tier);
+        let (is_measured, is_spilled) = (page.kind.is_measured, page.kind.is_spilled);
+        let hour = page.hour;
+        Cell { hour, endpoint, class, tier, kind, item, list, contracted, waste, is_measured, is_spilled }
     }
 
     fn row(&self, contract: &Contract, quantity: u64) -> Row {
@@ -204,9 +132,9 @@ impl Cell {
             tier: Some(self.tier),
             kind: self.kind,
             item: self.item,
-            waste: self.about.waste,
-            is_measured: self.about.is_measured,
-            is_spilled: self.about.is_spilled,
+            waste: self.waste,
+            is_measured: self.is_measured,
+            is_spilled: self.is_spilled,
             commitment: passage.map_or(String::new(), |passage| passage.link.clone()),
             term: None,
             unit: if is_egress { "byte" } else { "token" }.into(),
@@ -251,6 +179,42 @@ fn shares(fee: &Fee, (hour, from, to): (u64, Instant, Instant)) -> impl Iterator
         contracted: share,
         used_ppm: None,
     })
+}
+
+/// What capacity costs by the hour. All units of an endpoint share its work evenly.
+fn hourly(work: &Work, capacities: &[Capacity], paid: (Instant, Instant)) -> Vec<Row> {
+    let splits: Vec<Vec<Vec<u32>>> = capacities
+        .iter()
+        .map(|capacity| pieces(paid).map(|(hour, ..)| work.split(capacity, hour)).collect())
+        .collect();
+    // The units of each endpoint in each hour of which is known what they can serve.
+    let mut known: BTreeMap<(u64, EndpointId), u64> = BTreeMap::new();
+    for (capacity, splits) in capacities.iter().zip(&splits) {
+        for ((hour, ..), split) in pieces(paid).zip(splits) {
+            let knowing = capacity.holders.iter().zip(split);
+            for (holder, units) in knowing.filter(|(holder, _)| holder.throughput.is_some()) {
+                *known.entry((hour, holder.endpoint)).or_default() += u64::from(*units);
+            }
+        }
+    }
+    let mut rows = Vec::new();
+    for (capacity, splits) in capacities.iter().zip(&splits) {
+        for (nth, holder) in capacity.holders.iter().enumerate() {
+            for ((hour, from, to), split) in pieces(paid).zip(splits) {
+                let used = holder.throughput.map(|throughput| {
+                    let units = known.get(&(hour, holder.endpoint)).copied().unwrap_or(0);
+                    throughput.used_ppm(
+                        units,
+                        throughput.work(work.of(hour, holder.endpoint)),
+                        to.since(from),
+                    )
+                });
+                rows.push(reserved(capacity, (holder, split[nth]), (hour, from, to), used));
+            }
+        }
+    }
+    rows.retain(|row| row.quantity > 0);
+    rows
 }
 
 /// What a holder's units of a capacity cost in a part of an hour, and the share of them that was used.
@@ -326,9 +290,6 @@ fn shortfall(pledge: &Pledge, from: Instant, to: Instant, lack: Money) -> Row {
         used_ppm: None,
     }
 }
-
-/// Cells remembered.
-const RECENT: usize = 128;
 
 /// Nanoseconds.
 const HOUR: u64 = 3_600_000_000_000;

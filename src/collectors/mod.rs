@@ -7,6 +7,7 @@ pub mod latency;
 pub mod ledger;
 pub mod log;
 pub mod metric;
+mod page;
 pub mod refusals;
 pub mod series;
 pub mod spans;
@@ -14,6 +15,7 @@ pub mod threshold;
 
 use std::time::Duration;
 
+use self::goodput::Limits;
 use crate::bill::{Charge, Sheet};
 use crate::client::workload::Slo;
 use crate::outcome::{Attempt, Outcome};
@@ -71,33 +73,72 @@ pub struct Facts<'a> {
     pub outcome: &'a Outcome,
     /// What each attempt is charged, in their order.
     pub charges: &'a [Charge],
-    /// It was answered, and within every limit of its class.
+    pub answer: Option<Answer<'a>>,
+}
+
+/// The attempt whose answer was used, and how long it took. Spans are in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    pub attempt: &'a Attempt,
+    /// Who bills it.
+    pub biller: EndpointId,
+    /// Tokens of the answer and of the reasoning before it.
+    pub generated: u64,
+    /// From the intended start to the first token; none of an answer without one, as with the others.
+    pub ttft: Option<u64>,
+    /// To the first that is not reasoning.
+    pub ttfo: Option<u64>,
+    /// To the last token.
+    pub e2e: u64,
+    /// From token to token, on average.
+    pub tpot: Option<u64>,
+    /// It met every limit of its class.
     pub is_good: bool,
 }
 
 impl<'a> Facts<'a> {
-    /// `charges` is only room to write to.
-    pub fn of(outcome: &'a Outcome, setup: &Setup, charges: &'a mut Vec<Charge>) -> Facts<'a> {
-        charges.clear();
-        charges.extend(outcome.attempts.iter().map(|attempt| setup.sheet.charge(attempt)));
-        let slo = &setup.classes[usize::from(outcome.request.class.0)].1;
-        let is_good = outcome.answer().is_some_and(|answer| goodput::is_good(outcome, answer, slo));
-        Facts { outcome, charges, is_good }
+    /// `charges` are those of its attempts, `limits` those of the classes.
+    #[inline]
+    pub fn of(outcome: &'a Outcome, charges: &'a [Charge], limits: &[Limits]) -> Facts<'a> {
+        let limits = &limits[usize::from(outcome.request.class.0)];
+        let answer = outcome.winner.and_then(|nth| {
+            let attempt = outcome.attempts.get(nth)?;
+            Some(Answer::of(attempt, charges[nth].biller, outcome.intended).judged(limits))
+        });
+        Facts { outcome, charges, answer }
     }
 
     /// The attempts with their charges.
     fn charged(&self) -> impl Iterator<Item = (&'a Attempt, &'a Charge)> {
         self.outcome.attempts.iter().zip(self.charges)
     }
+}
 
-    /// The attempt whose answer was used, with the endpoint that bills it.
-    fn answer(&self) -> Option<(&'a Attempt, EndpointId)> {
-        let winner = self.outcome.winner?;
-        Some((&self.outcome.attempts[winner], self.charges[winner].biller))
+impl<'a> Answer<'a> {
+    #[inline]
+    fn of(attempt: &'a Attempt, biller: EndpointId, intended: Instant) -> Answer<'a> {
+        let generated = attempt.usage.generated();
+        let from_intended = |at: Instant| span(intended, at);
+        let flow = attempt.first_token.zip(attempt.last_token).filter(|_| generated > 1);
+        Answer {
+            attempt,
+            biller,
+            generated,
+            ttft: attempt.first_token.map(from_intended),
+            ttfo: attempt.first_text.map(from_intended),
+            e2e: from_intended(attempt.last_token.unwrap_or(attempt.finished)),
+            tpot: flow.map(|(first, last)| (span(first, last) + (generated - 1) / 2) / (generated - 1)),
+            is_good: false,
+        }
+    }
+
+    #[inline]
+    fn judged(self, limits: &Limits) -> Answer<'a> {
+        Answer { is_good: limits.are_met_by(&self), ..self }
     }
 }
 
-/// Something that learns from outcomes. Two of one setup merge to what one would have learnt from both.
+/// Something that learns from outcomes and what they are charged. Two of one setup merge to what one would have learnt from both.
 pub trait Collector {
     fn collect(&mut self, facts: &Facts<'_>);
 
@@ -116,14 +157,16 @@ pub struct Collectors {
     pub latency: latency::Latency,
     pub refusals: refusals::Refusals,
     pub series: series::Series,
-    setup: Setup,
+    /// By class.
+    limits: Vec<Limits>,
+    /// Room to write to.
     charges: Vec<Charge>,
 }
 
 impl Collectors {
     pub fn new(setup: &Setup) -> Collectors {
         Collectors {
-            setup: setup.clone(),
+            limits: Limits::of(setup),
             charges: Vec::new(),
             cost: cost::Cost::new(setup),
             fidelity: fidelity::Fidelity::new(setup),
@@ -135,8 +178,8 @@ impl Collectors {
     }
 
     pub fn collect(&mut self, outcome: &Outcome) {
-        let facts = Facts::of(outcome, &self.setup, &mut self.charges);
-        self.cost.collect(&facts);
+        self.cost.charge(outcome, &mut self.charges);
+        let facts = Facts::of(outcome, &self.charges, &self.limits);
         self.fidelity.collect(&facts);
         self.goodput.collect(&facts);
         self.latency.collect(&facts);
@@ -187,14 +230,6 @@ impl<T: Clone> Scoped<T> {
         }
     }
 
-    fn merge(&mut self, other: &Scoped<T>, mut merge: impl FnMut(&mut T, &T)) {
-        merge(&mut self.total, &other.total);
-        let pairs = self.classes.iter_mut().zip(&other.classes);
-        pairs
-            .chain(self.endpoints.iter_mut().zip(&other.endpoints))
-            .for_each(|(own, other)| merge(own, other));
-    }
-
     /// Each with its empty scope: the total, then endpoints, then classes.
     fn scopes<'a>(&'a self, setup: &'a Setup) -> impl Iterator<Item = (&'a T, Scope)> {
         let total = std::iter::once((&self.total, Scope::new(ScopeKind::Total, "")));
@@ -204,6 +239,12 @@ impl<T: Clone> Scoped<T> {
         let classes = classes.map(|(index, one)| (one, setup.scope(ScopeKind::Class, index)));
         total.chain(endpoints).chain(classes)
     }
+}
+
+/// From one instant to another, in nanoseconds; none where it is before.
+#[inline]
+fn span(from: Instant, to: Instant) -> u64 {
+    to.as_nanos().saturating_sub(from.as_nanos())
 }
 
 /// `part / whole`, or nothing of nothing.

@@ -65,16 +65,18 @@ impl Refusals {
 }
 
 impl Collector for Refusals {
+    #[inline]
     fn collect(&mut self, facts: &Facts<'_>) {
         let outcome = facts.outcome;
         if !outcome.is_measured {
             return;
         }
         let class = &mut self.classes[usize::from(outcome.request.class.0)];
-        let mut is_throttled = false;
+        let (mut is_throttled, mut is_hedged) = (false, false);
         for attempt in &outcome.attempts {
             self.endpoints[usize::from(attempt.endpoint.0)].count(attempt);
             class.attempts.count(attempt);
+            is_hedged |= attempt.cause == Cause::Hedge;
             match &attempt.ended {
                 Ended::Broken(fault) => {
                     let key = (attempt.endpoint.0, fault.kind);
@@ -92,9 +94,10 @@ impl Collector for Refusals {
         requests.requests += 1;
         requests.ends[outcome.end as usize] += 1;
         requests.throttled += u64::from(is_throttled);
-        requests.hedged += u64::from(outcome.attempts.iter().any(|attempt| attempt.cause == Cause::Hedge));
-        let first = outcome.attempts.first().map(|first| first.endpoint);
-        requests.spilled += u64::from(outcome.answer().is_some_and(|answer| Some(answer.endpoint) != first));
+        requests.hedged += u64::from(is_hedged);
+        let is_spilled_from =
+            |first: &Attempt| facts.answer.is_some_and(|answer| answer.attempt.endpoint != first.endpoint);
+        requests.spilled += u64::from(outcome.attempts.first().is_some_and(is_spilled_from));
     }
 
     fn merge(&mut self, other: &Refusals) {
@@ -147,6 +150,7 @@ impl Class {
 }
 
 impl Attempts {
+    #[inline]
     fn count(&mut self, attempt: &Attempt) {
         self.attempts += 1;
         self.spillover += u64::from(attempt.is_spilled);

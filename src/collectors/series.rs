@@ -1,7 +1,10 @@
 //! Throughput, refusals and money over time, in buckets that widen as the run grows.
 
+use std::ops::AddAssign;
+
 use super::{Collector, Facts, Setup};
-use crate::outcome::Ended;
+use crate::bill::Charge;
+use crate::outcome::{Attempt, Ended};
 use crate::price::Money;
 use crate::section::{Curve, Scope, ScopeKind, Section, Unit};
 use crate::time::{Instant, nanos};
@@ -17,16 +20,18 @@ const WIDTH_MIN: u64 = 500_000_000;
 #[derive(Clone, Debug)]
 pub struct Series {
     setup: Setup,
-    /// Nanoseconds to a bucket: [`WIDTH_MIN`] times a power of two.
-    width: u64,
+    /// A bucket is [`WIDTH_MIN`] doubled so often.
+    doublings: u32,
     buckets: Vec<Bucket>,
-    /// The bucket that was asked for last, and where it begins: most are asked for many times in a row.
-    recent: (u64, usize),
+    /// Metered by the attempts' ends: by bucket, and in it by endpoint.
+    costs: Vec<Money>,
+    /// By bucket, and in it by class, where there are several.
+    classes: Vec<OfClass>,
     /// Endpoints that met a token class without a price: what they cost is not known.
     is_unpriced: Vec<bool>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
     /// By intended start.
     offered: u64,
@@ -38,10 +43,6 @@ struct Bucket {
     /// Attempts refused, by their end.
     refused: u64,
     output_tokens: u64,
-    /// Metered by the attempt's end, by endpoint.
-    cost: Vec<Money>,
-    /// By class, where there are several.
-    classes: Vec<OfClass>,
 }
 
 /// Events of a class.
@@ -55,58 +56,91 @@ struct OfClass {
 impl Series {
     pub fn new(setup: &Setup) -> Series {
         // Wide enough from the start for the planned duration, so that buckets rarely need merging.
-        let mut width = WIDTH_MIN;
-        while nanos(setup.duration) / width > BUCKETS_MAX as u64 / 2 && width < u64::MAX / 4 {
-            width *= 2;
+        let duration = nanos(setup.duration) / WIDTH_MIN;
+        let doublings = (0..).find(|doublings| duration >> doublings <= BUCKETS_MAX as u64 / 2);
+        Series {
+            setup: setup.clone(),
+            doublings: doublings.expect("nothing is left after 64 doublings"),
+            buckets: Vec::new(),
+            costs: Vec::new(),
+            classes: Vec::new(),
+            is_unpriced: vec![false; setup.sheet.endpoints.len()],
         }
-        let is_unpriced = vec![false; setup.sheet.endpoints.len()];
-        Series { setup: setup.clone(), width, buckets: Vec::new(), recent: (u64::MAX, 0), is_unpriced }
     }
 
-    fn bucket(&mut self, at: Instant) -> &mut Bucket {
-        let (from, index) = self.recent;
-        if at.as_nanos().checked_sub(from).is_some_and(|into| into < self.width) {
-            return &mut self.buckets[index];
-        }
-        let mut index = at.as_nanos() / self.width;
-        while index >= BUCKETS_MAX as u64 {
+    /// Nanoseconds to a bucket.
+    fn width(&self) -> u64 {
+        WIDTH_MIN << self.doublings
+    }
+
+    /// The bucket at an instant. It is good until the next is asked for.
+    #[inline]
+    fn at(&mut self, at: Instant) -> usize {
+        let index = (at.as_nanos() / WIDTH_MIN) >> self.doublings;
+        if index < self.buckets.len() as u64 { index as usize } else { self.reach(at) }
+    }
+
+    #[cold]
+    fn reach(&mut self, at: Instant) -> usize {
+        let at = at.as_nanos() / WIDTH_MIN;
+        while at >> self.doublings >= BUCKETS_MAX as u64 {
             self.widen();
-            index = at.as_nanos() / self.width;
         }
-        self.recent = (index * self.width, index as usize);
-        let index = index as usize;
+        let index = (at >> self.doublings) as usize;
         if self.buckets.len() <= index {
-            let empty = Bucket::new(self.setup.sheet.endpoints.len(), self.classes());
-            self.buckets.resize(index + 1, empty);
+            let (endpoints, classes) = (self.setup.sheet.endpoints.len(), self.curved());
+            self.buckets.resize(index + 1, Bucket::default());
+            self.costs.resize((index + 1) * endpoints, Money::ZERO);
+            self.classes.resize((index + 1) * classes, OfClass::default());
         }
-        &mut self.buckets[index]
+        index
     }
 
-    /// The classes that have curves of their own.
-    fn classes(&self) -> usize {
+    /// The counts of a class in a bucket; none for a class without curves.
+    #[inline]
+    fn of_class(&mut self, bucket: usize, class: usize) -> Option<&mut OfClass> {
+        let classes = self.curved();
+        (class < classes).then(|| &mut self.classes[bucket * classes + class])
+    }
+
+    /// How many classes have curves of their own.
+    #[inline]
+    fn curved(&self) -> usize {
         if self.setup.classes.len() > 1 { self.setup.classes.len().min(CLASSES_MAX) } else { 0 }
     }
 
+    #[inline]
+    fn collect_attempt(&mut self, class: usize, attempt: &Attempt, charge: &Charge) {
+        let bucket = self.at(attempt.finished);
+        self.is_unpriced[usize::from(charge.biller.0)] |= charge.unpriced.is_some();
+        let costs = &mut self.costs[bucket * self.is_unpriced.len()..];
+        costs[usize::from(charge.biller.0)] += charge.tokens;
+        costs[usize::from(attempt.endpoint.0)] += charge.bytes;
+        if matches!(attempt.ended, Ended::Rejected(_)) {
+            self.buckets[bucket].refused += 1;
+            if let Some(of_class) = self.of_class(bucket, class) {
+                of_class.refused += 1;
+            }
+        }
+    }
+
     fn widen(&mut self) {
-        self.width *= 2;
-        self.recent = (u64::MAX, 0);
-        let pairs = self.buckets.chunks(2).map(|pair| {
-            let mut sum = pair[0].clone();
-            pair[1..].iter().for_each(|other| sum.add(other));
-            sum
-        });
-        self.buckets = pairs.collect();
+        self.doublings += 1;
+        self.buckets = in_pairs(&self.buckets, 1);
+        self.costs = in_pairs(&self.costs, self.setup.sheet.endpoints.len());
+        self.classes = in_pairs(&self.classes, self.curved());
     }
 
     /// (start in seconds, events a second) of each bucket: the one in which requests stop coming counts up to there.
-    fn rates(&self, until: Instant, count: impl Fn(&Bucket) -> u64) -> Vec<(f64, f64)> {
+    fn rates(&self, until: Instant, counts: impl Iterator<Item = u64>) -> Vec<(f64, f64)> {
         let end = nanos(self.setup.duration).min(until.as_nanos());
-        let rate = |(nth, bucket): (u64, &Bucket)| {
-            let start = nth * self.width;
-            let span = if start < end { self.width.min(end - start) } else { self.width };
-            (start as f64 / 1e9, count(bucket) as f64 * 1e9 / span as f64)
+        let width = self.width();
+        let rate = |(nth, count): (u64, u64)| {
+            let start = nth * width;
+            let span = if start < end { width.min(end - start) } else { width };
+            (start as f64 / 1e9, count as f64 * 1e9 / span as f64)
         };
-        (0..).zip(&self.buckets).map(rate).collect()
+        (0..).zip(counts).map(rate).collect()
     }
 
     /// (end in seconds, dollars since the start) of each bucket: metered so far, and capacity up to then.
@@ -114,74 +148,76 @@ impl Series {
         let contract = &self.setup.sheet.contract;
         let paid_until = until.min(Instant::START + self.setup.duration);
         let mut metered = Money::ZERO;
-        let points = (1..).zip(&self.buckets).map(|(nth, bucket): (u64, _)| {
-            metered += bucket.cost[usize::from(endpoint.0)];
-            let end = Instant::from_nanos(nth * self.width).min(paid_until);
+        let costs = self.costs.chunks(self.is_unpriced.len().max(1));
+        let points = (1..).zip(costs).map(|(nth, costs): (u64, _)| {
+            metered += costs[usize::from(endpoint.0)];
+            let end = Instant::from_nanos(nth * self.width()).min(paid_until);
             let reserved = contract.reserved(endpoint, Instant::START, end);
-            ((nth * self.width) as f64 / 1e9, (metered + reserved).as_dollars_f64())
+            ((nth * self.width()) as f64 / 1e9, (metered + reserved).as_dollars_f64())
         });
         std::iter::once((0.0, 0.0)).chain(points).collect()
     }
 }
 
 impl Collector for Series {
+    #[inline]
     fn collect(&mut self, facts: &Facts<'_>) {
         let outcome = facts.outcome;
         let class = usize::from(outcome.request.class.0);
-        let bucket = self.bucket(outcome.intended);
-        bucket.offered += 1;
-        bucket.count(class, |of| &mut of.offered, 1);
+        let bucket = self.at(outcome.intended);
+        self.buckets[bucket].offered += 1;
+        if let Some(of_class) = self.of_class(bucket, class) {
+            of_class.offered += 1;
+        }
         if let Some(first) = outcome.attempts.first() {
-            self.bucket(first.sent).achieved += 1;
+            let bucket = self.at(first.sent);
+            self.buckets[bucket].achieved += 1;
         }
         for (attempt, charge) in facts.charged() {
-            self.is_unpriced[usize::from(charge.biller.0)] |= charge.unpriced.is_some();
-            let bucket = self.bucket(attempt.finished);
-            for line in &charge.lines {
-                bucket.cost[usize::from(line.endpoint.0)] += line.cost();
-            }
-            let refused = u64::from(matches!(attempt.ended, Ended::Rejected(_)));
-            bucket.refused += refused;
-            bucket.count(class, |of| &mut of.refused, refused);
+            self.collect_attempt(class, attempt, charge);
         }
-        if let Some((answer, _)) = facts.answer() {
-            let bucket = self.bucket(outcome.finished);
-            bucket.done += 1;
-            let good = u64::from(facts.is_good);
-            bucket.good += good;
-            bucket.count(class, |of| &mut of.good, good);
-            bucket.output_tokens += answer.usage.generated();
+        if let Some(answer) = &facts.answer {
+            let bucket = self.at(outcome.finished);
+            let good = u64::from(answer.is_good);
+            let sums = &mut self.buckets[bucket];
+            sums.done += 1;
+            sums.good += good;
+            sums.output_tokens += answer.generated;
+            if let Some(of_class) = self.of_class(bucket, class) {
+                of_class.good += good;
+            }
         }
     }
 
     fn merge(&mut self, other: &Series) {
         self.is_unpriced.iter_mut().zip(&other.is_unpriced).for_each(|(own, other)| *own |= other);
         let mut other = other.clone();
-        while self.width < other.width {
+        while self.doublings < other.doublings {
             self.widen();
         }
-        while other.width < self.width {
+        while other.doublings < self.doublings {
             other.widen();
         }
-        let shared = self.buckets.len();
-        self.buckets.iter_mut().zip(&other.buckets).for_each(|(own, other)| own.add(other));
-        self.buckets.extend(other.buckets.into_iter().skip(shared));
+        add_rows(&mut self.buckets, &other.buckets);
+        add_rows(&mut self.costs, &other.costs);
+        add_rows(&mut self.classes, &other.classes);
     }
 
     fn finish(&self, until: Instant) -> Section {
         let curve =
             |name: &str, series: &str, points| Curve { name: name.into(), series: series.into(), points };
+        let whole = |count: fn(&Bucket) -> u64| self.rates(until, self.buckets.iter().map(count));
         let mut curves = vec![
-            curve("throughput", "offered", self.rates(until, |bucket| bucket.offered)),
-            curve("throughput", "achieved", self.rates(until, |bucket| bucket.achieved)),
-            curve("throughput", "done", self.rates(until, |bucket| bucket.done)),
-            curve("throughput", "good", self.rates(until, |bucket| bucket.good)),
-            curve("throughput", "refused", self.rates(until, |bucket| bucket.refused)),
-            curve("output_tokens_per_second", "all", self.rates(until, |bucket| bucket.output_tokens)),
+            curve("throughput", "offered", whole(|bucket| bucket.offered)),
+            curve("throughput", "achieved", whole(|bucket| bucket.achieved)),
+            curve("throughput", "done", whole(|bucket| bucket.done)),
+            curve("throughput", "good", whole(|bucket| bucket.good)),
+            curve("throughput", "refused", whole(|bucket| bucket.refused)),
+            curve("output_tokens_per_second", "all", whole(|bucket| bucket.output_tokens)),
         ];
-        for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.classes()) {
-            let points =
-                |count: fn(&OfClass) -> u64| self.rates(until, |bucket| count(&bucket.classes[index]));
+        for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.curved()) {
+            let of_class = self.classes.iter().skip(index).step_by(self.curved());
+            let points = |count: fn(&OfClass) -> u64| self.rates(until, of_class.clone().map(count));
             curves.push(curve("offered_by_class", class, points(|of| of.offered)));
             curves.push(curve("good_by_class", class, points(|of| of.good)));
             curves.push(curve("refused_by_class", class, points(|of| of.refused)));
@@ -193,36 +229,42 @@ impl Collector for Series {
             curves.push(curve("cost_over_time", &priced.name, self.spent(EndpointId(index), until)));
         }
         let total =
-            Scope::new(ScopeKind::Total, "").with("bucket_width", self.width as f64 / 1e9, Unit::Seconds);
+            Scope::new(ScopeKind::Total, "").with("bucket_width", self.width() as f64 / 1e9, Unit::Seconds);
         Section { scopes: vec![total], curves, ..Section::new("series") }
     }
 }
 
-impl Bucket {
-    fn new(endpoints: usize, classes: usize) -> Bucket {
-        let (cost, classes) = (vec![Money::ZERO; endpoints], vec![OfClass::default(); classes]);
-        Bucket { offered: 0, achieved: 0, done: 0, good: 0, refused: 0, output_tokens: 0, cost, classes }
-    }
-
-    /// Adds to one of a class's counts; nothing for a class without curves.
-    fn count(&mut self, class: usize, of: impl Fn(&mut OfClass) -> &mut u64, more: u64) {
-        if let Some(counts) = self.classes.get_mut(class) {
-            *of(counts) += more;
-        }
-    }
-
-    fn add(&mut self, other: &Bucket) {
+impl AddAssign for Bucket {
+    fn add_assign(&mut self, other: Bucket) {
         self.offered += other.offered;
         self.achieved += other.achieved;
         self.done += other.done;
         self.good += other.good;
         self.refused += other.refused;
         self.output_tokens += other.output_tokens;
-        self.cost.iter_mut().zip(&other.cost).for_each(|(own, other)| *own += *other);
-        for (own, other) in self.classes.iter_mut().zip(&other.classes) {
-            own.offered += other.offered;
-            own.good += other.good;
-            own.refused += other.refused;
-        }
     }
+}
+
+impl AddAssign for OfClass {
+    fn add_assign(&mut self, other: OfClass) {
+        self.offered += other.offered;
+        self.good += other.good;
+        self.refused += other.refused;
+    }
+}
+
+/// The sums of every two rows of so many cells each; a last one without another stays as it is.
+fn in_pairs<T: AddAssign + Copy>(cells: &[T], row: usize) -> Vec<T> {
+    let pairs = cells.chunks(2 * row.max(1)).map(|pair| {
+        let mut sums = pair[..row].to_vec();
+        add_rows(&mut sums, &pair[row..]);
+        sums
+    });
+    pairs.flatten().collect()
+}
+
+/// Adds cell by cell; where there are more of the others, they are taken over.
+fn add_rows<T: AddAssign + Copy>(own: &mut Vec<T>, others: &[T]) {
+    own.iter_mut().zip(others).for_each(|(own, other)| *own += *other);
+    own.extend_from_slice(others.get(own.len()..).unwrap_or_default());
 }

@@ -1,13 +1,10 @@
 //! Spans of time counted in bins of three digits, as HdrHistogram has them.
 
-use std::time::Duration;
-
 use hdrhistogram::Histogram;
 
 use crate::section::Value;
 use crate::statistics::interval::Confidence;
 use crate::statistics::quantile::samples_needed;
-use crate::time::nanos;
 
 /// Spans of one measure in microseconds, from 1 µs to an hour: at most 94 KiB, of one shape so that any two add up; and
 /// the longest of them to the microsecond.
@@ -15,44 +12,54 @@ use crate::time::nanos;
 /// The bins are those of an HdrHistogram with three digits: 2048 of 1 µs, then 1024 of each next power of two.
 #[derive(Clone, Debug, Default)]
 pub struct Spans {
-    /// As many as have been needed so far.
+    /// As many as have been needed so far: the last one holds the longest span.
     counts: Vec<u32>,
-    len: u64,
-    max: u64,
+    max: u32,
 }
 
 /// A span as it is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Binned {
-    micros: u64,
-    bin: usize,
+    micros: u32,
+    bin: u32,
 }
 
 impl Binned {
     /// Rounded to the microsecond; longer than an hour counts as an hour.
+    #[inline]
     pub fn nanos(nanos: u64) -> Binned {
-        Binned::micros(nanos.saturating_add(500) / 1_000)
+        // No more than an hour, so that it fits.
+        Binned::new(((nanos.min(u64::from(HOUR) * 1_000) + 500) / 1_000) as u32)
     }
 
-    pub fn micros(micros: u64) -> Binned {
-        let micros = micros.min(HOUR);
-        let doublings = (u64::BITS - (micros | FINE).leading_zeros()) - FINE.count_ones();
-        Binned { micros, bin: ((doublings as usize) << HALF) + (micros >> doublings) as usize }
+    /// Longer than an hour counts as an hour.
+    #[inline]
+    pub fn micros(micros: u32) -> Binned {
+        Binned::new(micros.min(HOUR))
+    }
+
+    #[inline]
+    fn new(micros: u32) -> Binned {
+        let doublings = (u32::BITS - (micros | FINE).leading_zeros()) - FINE.count_ones();
+        Binned { micros, bin: (doublings << HALF) + (micros >> doublings) }
     }
 }
 
 impl Spans {
-    /// Records a span, rounded to the microsecond; longer than an hour counts as an hour.
-    pub fn record(&mut self, span: Duration) {
-        self.add(Binned::nanos(nanos(span)));
-    }
-
-    pub fn add(&mut self, Binned { micros, bin }: Binned) {
-        if bin >= self.counts.len() {
-            self.counts.resize(bin + 1, 0);
+    #[inline]
+    pub fn add(&mut self, span: Binned) {
+        let bin = span.bin as usize;
+        if bin + 1 >= self.counts.len() {
+            self.reach(span);
         }
         self.counts[bin] = self.counts[bin].saturating_add(1);
-        self.len += 1;
+    }
+
+    /// Makes room for a span that may be the longest.
+    #[cold]
+    fn reach(&mut self, Binned { micros, bin }: Binned) {
+        let bins = self.counts.len().max(bin as usize + 1);
+        self.counts.resize(bins, 0);
         self.max = self.max.max(micros);
     }
 
@@ -62,24 +69,20 @@ impl Spans {
         }
         let pairs = self.counts.iter_mut().zip(&other.counts);
         pairs.for_each(|(own, other)| *own = own.saturating_add(*other));
-        self.len += other.len;
         self.max = self.max.max(other.max);
     }
 
-    pub fn len(&self) -> u64 {
-        self.len
-    }
-
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.counts.is_empty()
     }
 
     pub fn distribution(&self) -> Distribution {
-        let mut histogram = Histogram::new_with_bounds(1, HOUR, 3).expect("the bounds are in order");
+        let mut histogram =
+            Histogram::new_with_bounds(1, u64::from(HOUR), 3).expect("the bounds are in order");
         for (bin, count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             histogram.record_n(lowest(bin), *count).expect("every bin lies within the bounds");
         }
-        Distribution { histogram, max: self.max }
+        Distribution { histogram, max: self.max.into() }
     }
 }
 
@@ -134,9 +137,9 @@ fn lowest(bin: usize) -> u64 {
 }
 
 /// In microseconds.
-const HOUR: u64 = 3_600_000_000;
+const HOUR: u32 = 3_600_000_000;
 /// The longest span that has a bin of its own microsecond.
-const FINE: u64 = 2047;
+const FINE: u32 = 2047;
 /// Each power of two above has so many doublings' worth of bins: 2¹⁰.
 const HALF: u32 = 10;
 
@@ -148,24 +151,44 @@ mod tests {
     fn a_percentile_needs_samples_enough_to_say() {
         let mut spans = Spans::default();
         for _ in 0..298 {
-            spans.record(Duration::from_millis(5));
+            spans.add(Binned::micros(5_000));
         }
         assert_eq!(spans.distribution().quantile(0.99), Value::TooFew { have: 298, needed: 299 });
-        spans.record(Duration::from_millis(5));
+        spans.add(Binned::micros(5_000));
         let quantile = spans.distribution().quantile(0.99);
         assert!(quantile == Value::Number(0.005), "no percentile is above the longest");
     }
 
     #[test]
     fn a_span_is_counted_where_an_hdr_histogram_counts_it() {
-        let mut theirs = Histogram::<u32>::new_with_bounds(1, HOUR, 3).unwrap();
+        let mut theirs = Histogram::<u32>::new_with_bounds(1, u64::from(HOUR), 3).unwrap();
         let mut ours = Spans::default();
         let powers = (0..33).flat_map(|power| [-1i64, 0, 1].map(|by| ((1i64 << power) + by) as u64));
-        for micros in powers.chain([999_999, 1_234_567, HOUR - 1, HOUR, HOUR + 1, 1 << 40]) {
-            theirs.saturating_record(micros.min(HOUR));
-            ours.add(Binned::micros(micros));
+        let hour = u64::from(HOUR);
+        for micros in powers.chain([999_999, 1_234_567, hour - 1, hour, hour + 1, 1 << 40]) {
+            theirs.saturating_record(micros.min(hour));
+            ours.add(Binned::nanos(micros * 1_000));
         }
         assert_eq!(ours.distribution().histogram, theirs);
-        assert_eq!(ours.distribution().micros_at(1.0), HOUR);
+        assert_eq!(ours.distribution().micros_at(1.0), hour);
+    }
+
+    #[test]
+    fn half_a_microsecond_is_rounded_up_and_forever_is_an_hour() {
+        for (nanos, micros) in [(0, 0), (499, 0), (500, 1), (1_499, 1), (1_500, 2), (u64::MAX, HOUR)] {
+            assert_eq!(Binned::nanos(nanos).micros, micros, "{nanos}");
+        }
+        assert_eq!(Binned::micros(u32::MAX).micros, HOUR);
+    }
+
+    #[test]
+    fn the_longest_is_kept_to_the_microsecond_in_any_order() {
+        for micros in [[5_000_001, 5_000_002, 7], [5_000_002, 7, 5_000_001], [7, 5_000_001, 5_000_002]] {
+            let mut spans = Spans::default();
+            micros.into_iter().for_each(|micros| spans.add(Binned::micros(micros)));
+            let mut merged = Spans::default();
+            merged.merge(&spans);
+            assert_eq!([spans, merged].map(|spans| spans.distribution().max), [5_000_002; 2]);
+        }
     }
 }

@@ -18,15 +18,15 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// The bytes of prompts and of answers, with what one costs.
-    pub fn bytes(&self, prompt: u64, generated: u64) -> [(u64, Rate); 2] {
-        let there = prompt * u64::from(self.bytes_per_input_token);
-        [(there, self.there), (generated * u64::from(self.bytes_per_output_token), self.back)]
+    /// There and back, the bytes for a token and what one of them costs.
+    pub fn ways(&self) -> [(u32, Rate); 2] {
+        [(self.bytes_per_input_token, self.there), (self.bytes_per_output_token, self.back)]
     }
 
-    /// What all of them cost.
+    /// What the bytes of a prompt and of an answer cost, both in tokens.
     pub fn cost(&self, prompt: u64, generated: u64) -> Money {
-        self.bytes(prompt, generated).into_iter().map(|(bytes, rate)| rate.times(bytes)).sum()
+        let ways = self.ways().into_iter().zip([prompt, generated]);
+        ways.map(|((each, rate), tokens)| rate.times(tokens * u64::from(each))).sum()
     }
 }
 

@@ -268,7 +268,7 @@ fn cost_identity_of_the_oracles() {
     let price =
         Price { input: rate("1.75"), cache_read: rate("0.175"), output: rate("14"), ..Price::default() };
     let usage = Usage { input: 600, cache_read: 400, output: 200, ..Usage::default() };
-    let each = price.metered(&usage).expect("every class has a rate").total();
+    let each = price.cost(&usage).expect("every class has a rate");
     assert_eq!(each, money("0.003920000"));
     assert_eq!(each * 1_234_567, money("4839.502640000"));
 }
@@ -288,7 +288,7 @@ fn tiered_whole_request_of_the_oracles() {
         Price { input: rate("1.25"), output: rate("10"), long_context: vec![long], ..Price::default() };
     let cost = |input| {
         let usage = Usage { input, output: 1_000, ..Usage::default() };
-        price.metered(&usage).expect("every class has a rate").total()
+        price.cost(&usage).expect("every class has a rate")
     };
     assert_eq!(
         [cost(250_000), cost(200_000), cost(200_001)],

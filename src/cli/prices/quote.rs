@@ -138,7 +138,7 @@ fn calls(text: &str, offers: &[Offer], today: Date) -> Result<String> {
 }
 
 fn amount(offer: &Offer, usage: &Usage) -> Quote {
-    offer.price.metered(usage).map(|parts| parts.total())
+    offer.price.cost(usage)
 }
 
 fn read(path: &PathBuf) -> Result<String> {

@@ -1,6 +1,5 @@
-//! Tokens by the classes they are billed in.
+//! The classes in which tokens are billed.
 
-use super::{Money, Rate};
 use crate::wire::Usage;
 
 /// What tokens are billed as.
@@ -36,6 +35,7 @@ impl TokenClass {
     }
 
     /// The tokens of this class.
+    #[inline]
     pub fn of(self, usage: &Usage) -> u32 {
         match self {
             TokenClass::CacheRead => usage.cache_read,
@@ -45,36 +45,5 @@ impl TokenClass {
             TokenClass::Output => usage.output,
             TokenClass::Reasoning => usage.reasoning,
         }
-    }
-}
-
-/// Tokens of one class, and the rate they are billed at.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Part {
-    pub tokens: u32,
-    pub rate: Rate,
-}
-
-impl Part {
-    pub fn cost(&self) -> Money {
-        self.rate.times(u64::from(self.tokens))
-    }
-}
-
-/// A usage with its rates, by token class.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Parts([Part; 6]);
-
-impl Parts {
-    pub fn set(&mut self, class: TokenClass, part: Part) {
-        self.0[class as usize] = part;
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (TokenClass, Part)> + '_ {
-        TokenClass::ALL.into_iter().zip(self.0)
-    }
-
-    pub fn total(&self) -> Money {
-        self.0.iter().map(Part::cost).sum()
     }
 }
