@@ -266,10 +266,10 @@ fn a_price_that_is_absent_stays_unknown() {
     let (offers, _) = read(LITELLM, &[]);
     let price = held(&offers, "azure gpt-6-sol us", Tier::Standard, TODAY).expect("it has a row");
     let usage = Usage { input: 1_000, cache_write_long: 1, ..Usage::default() };
-    assert!(price.metered(&usage).is_ok(), "a long write without a price of its own costs as a short one");
+    assert!(price.cost(&usage).is_ok(), "a long write without a price of its own costs as a short one");
     let price =
         held(&offers, "bedrock amazon.nova-pro-v1:0 us-gov-east-1", Tier::Standard, TODAY).expect("a row");
-    assert_eq!(price.metered(&usage).map(|parts| parts.total()), Err("cache_write_long"));
+    assert_eq!(price.cost(&usage), Err("cache_write_long"));
 }
 
 #[test]

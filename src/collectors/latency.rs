@@ -8,8 +8,14 @@ use crate::outcome::{Attempt, Outcome};
 use crate::section::{Curve, Figure, Scope, Section, Unit, Value};
 use crate::time::Instant;
 
-/// The measures, in the order in which a request's spans are taken.
+/// The measures.
 pub const MEASURES: [&str; 7] = ["ttft", "ttfo", "e2e", "tpot", "service_ttft", "service_e2e", "chunk_gap"];
+const TTFT: usize = 0;
+const TTFO: usize = 1;
+const E2E: usize = 2;
+const TPOT: usize = 3;
+const SERVICE_TTFT: usize = 4;
+const SERVICE_E2E: usize = 5;
 const CHUNK_GAP: usize = 6;
 
 /// Percentiles reported of each measure.
@@ -26,11 +32,30 @@ pub struct Latency {
     classes: Vec<Stamps>,
 }
 
-/// Spans of each measure.
+/// Spans of each measure. Most answers are sent when they are intended and have no reasoning: then some of their spans
+/// are the same, and counted once for all.
 #[derive(Clone, Debug, Default)]
 struct Stamps {
     samples: u64,
-    spans: [Spans; MEASURES.len()],
+    /// Of answers that have others.
+    own: [Spans; MEASURES.len()],
+    /// To the first token and the first that is not reasoning, from the intended start and from the send.
+    begin: Spans,
+    /// To the last token, from the intended start and from the send.
+    whole: Spans,
+}
+
+/// The spans of an answer.
+struct Taken {
+    begin: Together<3>,
+    whole: Together<2>,
+    tpot: Option<Binned>,
+}
+
+/// Spans that are often the same.
+enum Together<const N: usize> {
+    Alike(Binned),
+    Apart([Option<Binned>; N]),
 }
 
 impl Latency {
@@ -45,7 +70,7 @@ impl Latency {
     pub fn histograms(&self) -> impl Iterator<Item = (String, Histogram<u32>)> {
         let series = self.series().into_iter();
         series.flat_map(|(name, stamps)| {
-            let measures = MEASURES.iter().zip(stamps.spans).filter(|(_, spans)| !spans.is_empty());
+            let measures = MEASURES.iter().zip(stamps.spans()).filter(|(_, spans)| !spans.is_empty());
             let named = |(measure, spans): (&&str, Spans)| {
                 (format!("{name}:{measure}"), spans.distribution().histogram)
             };
@@ -79,12 +104,12 @@ impl Collector for Latency {
     #[inline]
     fn collect(&mut self, facts: &Facts<'_>) {
         let Some(answer) = facts.answer.as_ref().filter(|_| facts.outcome.is_measured) else { return };
-        let spans = spans(facts.outcome, answer);
+        let taken = Taken::of(facts.outcome, answer);
         let class = self.classes.get_mut(usize::from(facts.outcome.request.class.0));
         let attempt = answer.attempt;
-        self.endpoints[usize::from(attempt.endpoint.0)].add(&spans, &attempt.gaps);
+        self.endpoints[usize::from(attempt.endpoint.0)].add(&taken, &attempt.gaps);
         if let Some(class) = class {
-            class.add(&spans, &attempt.gaps);
+            class.add(&taken, &attempt.gaps);
         }
     }
 
@@ -100,7 +125,7 @@ impl Collector for Latency {
         let mut curves = Vec::new();
         for (series, stamps) in self.series() {
             for (measure, spans) in
-                MEASURES.iter().zip(&stamps.spans).filter(|(name, _)| ["ttft", "e2e"].contains(name))
+                MEASURES.iter().zip(stamps.spans()).filter(|(name, _)| ["ttft", "e2e"].contains(name))
             {
                 let curve = |kind: &str, points| Curve {
                     name: format!("{measure}_{kind}"),
@@ -119,26 +144,50 @@ impl Collector for Latency {
 impl Stamps {
     /// `gaps` in microseconds.
     #[inline]
-    fn add(&mut self, spans: &[Option<Binned>; CHUNK_GAP], gaps: &[u32]) {
+    fn add(&mut self, taken: &Taken, gaps: &[u32]) {
         self.samples += 1;
-        for (measure, span) in self.spans.iter_mut().zip(spans) {
-            if let Some(span) = span {
-                measure.add(*span);
-            }
+        match taken.begin {
+            Together::Alike(span) => self.begin.add(span),
+            Together::Apart(spans) => self.add_own([TTFT, TTFO, SERVICE_TTFT], spans),
+        }
+        match taken.whole {
+            Together::Alike(span) => self.whole.add(span),
+            Together::Apart(spans) => self.add_own([E2E, SERVICE_E2E], spans),
+        }
+        if let Some(tpot) = taken.tpot {
+            self.own[TPOT].add(tpot);
         }
         for gap in gaps {
-            self.spans[CHUNK_GAP].add(Binned::micros(*gap));
+            self.own[CHUNK_GAP].add(Binned::micros(*gap));
         }
+    }
+
+    fn add_own<const N: usize>(&mut self, measures: [usize; N], spans: [Option<Binned>; N]) {
+        for (measure, span) in measures.into_iter().zip(spans) {
+            if let Some(span) = span {
+                self.own[measure].add(span);
+            }
+        }
+    }
+
+    /// Of each measure.
+    fn spans(&self) -> [Spans; MEASURES.len()] {
+        let mut spans = self.own.clone();
+        [TTFT, TTFO, SERVICE_TTFT].into_iter().for_each(|measure| spans[measure].merge(&self.begin));
+        [E2E, SERVICE_E2E].into_iter().for_each(|measure| spans[measure].merge(&self.whole));
+        spans
     }
 
     fn merge(&mut self, other: &Stamps) {
         self.samples += other.samples;
-        self.spans.iter_mut().zip(&other.spans).for_each(|(own, other)| own.merge(other));
+        self.own.iter_mut().zip(&other.own).for_each(|(own, other)| own.merge(other));
+        self.begin.merge(&other.begin);
+        self.whole.merge(&other.whole);
     }
 
     fn describe(&self, mut scope: Scope) -> Scope {
         scope = scope.with("samples", self.samples, Unit::Count);
-        for (measure, spans) in MEASURES.iter().zip(&self.spans) {
+        for (measure, spans) in MEASURES.iter().zip(self.spans()) {
             let spans = spans.distribution();
             let mut add = |name: &str, value: Value| {
                 scope.figures.push(Figure { name: format!("{measure}_{name}"), value, unit: Unit::Seconds });
@@ -153,21 +202,27 @@ impl Stamps {
     }
 }
 
-/// The spans of an answer, in the order of [`MEASURES`] up to the chunk gaps. Most are sent when they are intended, and
-/// have no reasoning: so some of their spans are the same.
-#[inline]
-fn spans(outcome: &Outcome, answer: &Answer<'_>) -> [Option<Binned>; CHUNK_GAP] {
-    let Attempt { sent, first_token, last_token, finished, chunks, .. } = answer.attempt;
-    let ttft = answer.ttft.map(Binned::nanos);
-    let ttfo = if answer.ttfo == answer.ttft { ttft } else { answer.ttfo.map(Binned::nanos) };
-    let e2e = Some(Binned::nanos(answer.e2e));
-    let tpot = answer.tpot.filter(|_| *chunks > 1).map(Binned::nanos);
-    if *sent == outcome.intended {
-        return [ttft, ttfo, e2e, tpot, ttft, e2e];
+impl Taken {
+    #[inline]
+    fn of(outcome: &Outcome, answer: &Answer<'_>) -> Taken {
+        let Attempt { sent, first_token, last_token, finished, chunks, .. } = answer.attempt;
+        let tpot = answer.tpot.filter(|_| *chunks > 1).map(Binned::nanos);
+        let is_prompt = *sent == outcome.intended;
+        let begin = match (answer.ttft, answer.ttfo) {
+            (Some(ttft), Some(ttfo)) if is_prompt && ttft == ttfo => Together::Alike(Binned::nanos(ttft)),
+            (ttft, ttfo) => {
+                let service = first_token.map(|at| span(*sent, at));
+                Together::Apart([ttft, ttfo, service].map(|span| span.map(Binned::nanos)))
+            }
+        };
+        let whole = if is_prompt {
+            Together::Alike(Binned::nanos(answer.e2e))
+        } else {
+            let service = span(*sent, last_token.unwrap_or(*finished));
+            Together::Apart([answer.e2e, service].map(|span| Some(Binned::nanos(span))))
+        };
+        Taken { begin, whole, tpot }
     }
-    let last = last_token.unwrap_or(*finished);
-    let service_ttft = first_token.map(|at| Binned::nanos(span(*sent, at)));
-    [ttft, ttfo, e2e, tpot, service_ttft, Some(Binned::nanos(span(*sent, last)))]
 }
 
 /// (percentile, seconds) on a grid that grows finer towards 100, as far as the samples reach.

@@ -27,6 +27,8 @@ pub struct Series {
     costs: Vec<Money>,
     /// By bucket, and in it by class, where there are several.
     classes: Vec<OfClass>,
+    /// How many classes have curves of their own.
+    curved: usize,
     /// Endpoints that met a token class without a price: what they cost is not known.
     is_unpriced: Vec<bool>,
 }
@@ -64,6 +66,7 @@ impl Series {
             buckets: Vec::new(),
             costs: Vec::new(),
             classes: Vec::new(),
+            curved: if setup.classes.len() > 1 { setup.classes.len().min(CLASSES_MAX) } else { 0 },
             is_unpriced: vec![false; setup.sheet.endpoints.len()],
         }
     }
@@ -88,7 +91,7 @@ impl Series {
         }
         let index = (at >> self.doublings) as usize;
         if self.buckets.len() <= index {
-            let (endpoints, classes) = (self.setup.sheet.endpoints.len(), self.curved());
+            let (endpoints, classes) = (self.setup.sheet.endpoints.len(), self.curved);
             self.buckets.resize(index + 1, Bucket::default());
             self.costs.resize((index + 1) * endpoints, Money::ZERO);
             self.classes.resize((index + 1) * classes, OfClass::default());
@@ -99,14 +102,7 @@ impl Series {
     /// The counts of a class in a bucket; none for a class without curves.
     #[inline]
     fn of_class(&mut self, bucket: usize, class: usize) -> Option<&mut OfClass> {
-        let classes = self.curved();
-        (class < classes).then(|| &mut self.classes[bucket * classes + class])
-    }
-
-    /// How many classes have curves of their own.
-    #[inline]
-    fn curved(&self) -> usize {
-        if self.setup.classes.len() > 1 { self.setup.classes.len().min(CLASSES_MAX) } else { 0 }
+        (class < self.curved).then(|| &mut self.classes[bucket * self.curved + class])
     }
 
     #[inline]
@@ -128,7 +124,7 @@ impl Series {
         self.doublings += 1;
         self.buckets = in_pairs(&self.buckets, 1);
         self.costs = in_pairs(&self.costs, self.setup.sheet.endpoints.len());
-        self.classes = in_pairs(&self.classes, self.curved());
+        self.classes = in_pairs(&self.classes, self.curved);
     }
 
     /// (start in seconds, events a second) of each bucket: the one in which requests stop coming counts up to there.
@@ -215,8 +211,8 @@ impl Collector for Series {
             curve("throughput", "refused", whole(|bucket| bucket.refused)),
             curve("output_tokens_per_second", "all", whole(|bucket| bucket.output_tokens)),
         ];
-        for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.curved()) {
-            let of_class = self.classes.iter().skip(index).step_by(self.curved());
+        for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.curved) {
+            let of_class = self.classes.iter().skip(index).step_by(self.curved);
             let points = |count: fn(&OfClass) -> u64| self.rates(until, of_class.clone().map(count));
             curves.push(curve("offered_by_class", class, points(|of| of.offered)));
             curves.push(curve("good_by_class", class, points(|of| of.good)));

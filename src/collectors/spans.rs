@@ -52,7 +52,10 @@ impl Spans {
         if bin + 1 >= self.counts.len() {
             self.reach(span);
         }
-        self.counts[bin] = self.counts[bin].saturating_add(1);
+        let count = &mut self.counts[bin];
+        if let Some(more) = count.checked_add(1) {
+            *count = more;
+        }
     }
 
     /// Makes room for a span that may be the longest.
