@@ -13,14 +13,19 @@ fn cost_identity() {
         .map(|key| Some(oracle.param(key).to_string().parse().unwrap()));
     let price = Price { input, cache_read, output, ..Price::default() };
     let usage = Usage { input: uncached, cache_read: cached, output: out, ..Usage::default() };
-    let each = price.metered(&usage).unwrap();
-    assert_eq!(each.total(), oracle.expected_text("per_request_usd").parse().unwrap());
-    let total: Money = (0..n).map(|_| each.total()).sum();
+    let each = price.cost(&usage).unwrap();
+    assert_eq!(each, oracle.expected_text("per_request_usd").parse().unwrap());
+    let total: Money = (0..n).map(|_| each).sum();
     assert_eq!(total, oracle.expected_text("total_usd").parse().unwrap());
     assert_eq!(total.picos(), oracle.expected("total_nano_usd") as i128 * 1000);
     // By token class first, and in another order of requests: the same to the pico-dollar.
-    let by_class = each.iter().map(|(_, part)| (0..n).map(|_| part.cost()).sum::<Money>());
-    assert_eq!(by_class.sum::<Money>(), total);
+    let classes = [
+        Usage { input: uncached, ..Usage::default() },
+        Usage { cache_read: cached, ..Usage::default() },
+        Usage { output: out, ..Usage::default() },
+    ];
+    let by_class = classes.map(|part| (0..n).map(|_| price.cost(&part).unwrap()).sum::<Money>());
+    assert_eq!(by_class.into_iter().sum::<Money>(), total);
 }
 
 #[test]
@@ -37,7 +42,7 @@ fn tiered_whole_request() {
         [(250_000, "in_250k_out_1k"), (200_000, "in_200000_out_1k"), (200_001, "in_200001_out_1k")]
     {
         let usage = Usage { input, output: 1000, ..Usage::default() };
-        let cost = price.metered(&usage).unwrap().total();
+        let cost = price.cost(&usage).unwrap();
         assert_eq!(cost, oracle.expected_text(key).parse().unwrap(), "{key}");
         assert_ne!(cost, oracle.expected_text("WRONG_marginal_250k").parse().unwrap());
     }
