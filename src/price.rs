@@ -135,8 +135,13 @@ impl Price {
         self.per_hour.is_some() && self.has_no_rates()
     }
 
-    /// Every rate reduced by `share`.
+    /// Every rate of tokens reduced by `share`.
     pub fn discounted(&self, share: Share) -> Price {
+        self.with_rates(|rate| rate.discounted(share))
+    }
+
+    /// Every rate of tokens changed.
+    fn with_rates(&self, change: impl Fn(Rate) -> Rate) -> Price {
         let mut price = self.clone();
         let Price {
             input, cache_read, cache_write, cache_write_long, output, reasoning, long_context, ..
@@ -147,7 +152,7 @@ impl Price {
                 long;
             [input, cache_read, cache_write, cache_write_long, output, reasoning]
         });
-        rates.into_iter().chain(long).flatten().for_each(|rate| *rate = rate.discounted(share));
+        rates.into_iter().chain(long).flatten().for_each(|rate| *rate = change(*rate));
         price
     }
 }
@@ -199,10 +204,19 @@ impl Tariff {
         served.unwrap_or(self.asked)
     }
 
-    /// Every rate reduced by `share`.
-    pub fn discounted(mut self, share: Share) -> Tariff {
+    /// Every rate of tokens reduced by `share`.
+    pub fn discounted(self, share: Share) -> Tariff {
+        self.with_rates(|rate| rate.discounted(share))
+    }
+
+    /// Every rate of tokens times so many millionths.
+    pub fn scaled(self, millionths: u64) -> Tariff {
+        self.with_rates(|rate| rate.scaled(millionths))
+    }
+
+    fn with_rates(mut self, change: impl Fn(Rate) -> Rate) -> Tariff {
         let prices = self.periods.iter_mut().flat_map(|(_, prices)| prices);
-        prices.for_each(|(_, price)| *price = price.discounted(share));
+        prices.for_each(|(_, price)| *price = price.with_rates(&change));
         self
     }
 

@@ -13,8 +13,9 @@ use tollgate::error::{ExitCode, Result};
 use tollgate::number::Span;
 use tollgate::price::{Money, Price, Rate, Term};
 use tollgate::report::show;
+use tollgate::scenario::change::Change;
 use tollgate::scenario::link::Place;
-use tollgate::scenario::{EndpointSpec, Scenario};
+use tollgate::scenario::{Draft, EndpointSpec, Scenario};
 use tollgate::server::latency::AnyLatency;
 use tollgate::server::limits::AnyLimit;
 
@@ -29,6 +30,9 @@ pub struct Args {
     /// A folder of prices that go before the built-in ones, instead of the scenario's
     #[arg(long, value_name = "DIR")]
     catalogue: Option<PathBuf>,
+    /// Change a setting, or turn a knob such as load=2; may be given more than once
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    changes: Vec<Change>,
     /// Also look for the credentials of every endpoint, and say where each is or what is missing
     #[cfg(feature = "net")]
     #[arg(long)]
@@ -36,7 +40,7 @@ pub struct Args {
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
-    let scenario = Scenario::load_with(&args.scenario, args.catalogue.as_deref())?;
+    let scenario = Draft::open(&args.scenario, args.catalogue.as_deref())?.scenario(&args.changes)?;
     output::warn(&scenario.warnings());
     let duration = scenario.duration;
     let expected = scenario.expected(duration.get());
@@ -259,6 +263,10 @@ fn word(term: Term) -> String {
 
 /// What an endpoint charges, and who says so.
 fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
+    let times = match spec.price_factor.get() {
+        1.0 => String::new(),
+        factor => format!(", tokens times {factor}"),
+    };
     if let Some(price) = &spec.price {
         let machines = match &spec.latency {
             Some(AnyLatency::ContinuousBatching(batching)) => batching.instances.get(),
@@ -268,7 +276,7 @@ fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
             Some(_) if machines > 1 => format!(" for all {machines} machines together"),
             _ => String::new(),
         };
-        return vec![format!("{}{all}; as the scenario says", rates(price))];
+        return vec![format!("{}{all}{times}; as the scenario says", rates(price))];
     }
     if let Some(rent) = scenario.rent(spec) {
         let (price, share, row) = (rates(&rent.price()), rent.share(), rent.row);
@@ -278,7 +286,7 @@ fn prices(scenario: &Scenario, spec: &EndpointSpec) -> Vec<String> {
         let from = offer.from.map(|day| format!(" from {day}")).unwrap_or_default();
         let until = offer.until.map(|day| format!(" until {day}")).unwrap_or_default();
         let (model, scope, tier) = (&offer.model, &offer.scope, offer.tier.name());
-        let price = rates(&offer.price);
+        let price = format!("{}{times}", rates(&offer.price));
         format!("{price}; {model} {scope} {tier}{from}{until}, read on {} from {}", offer.dated, offer.source)
     });
     offers.collect()

@@ -23,7 +23,8 @@ use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
 };
 use tollgate::report::{self, csv, hdr, json, markdown, prices, show, terminal};
-use tollgate::scenario::{self, EndpointSpec, Scenario};
+use tollgate::scenario::change::Change;
+use tollgate::scenario::{self, Draft, EndpointSpec, Scenario};
 use tollgate::section::{self, Figure, Judgement, Section, Value};
 use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
@@ -37,6 +38,9 @@ pub struct Common {
     /// A folder of prices that go before the built-in ones, instead of the scenario's
     #[arg(long, value_name = "DIR")]
     pub catalogue: Option<PathBuf>,
+    /// Change a setting, or turn a knob such as load=2; may be given more than once
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub changes: Vec<Change>,
     /// Root of all chance, instead of the scenario's
     #[arg(long)]
     pub seed: Option<u32>,
@@ -66,7 +70,8 @@ pub struct Common {
 impl Common {
     /// Reads the scenario and applies what the command line changes.
     pub fn load(&self) -> Result<Scenario> {
-        let mut scenario = Scenario::load_with(&self.scenario, self.catalogue.as_deref())?;
+        let draft = Draft::open(&self.scenario, self.catalogue.as_deref())?;
+        let mut scenario = draft.scenario(&self.changes)?;
         scenario.seed = self.seed.unwrap_or(scenario.seed);
         scenario.duration = self.duration.unwrap_or(scenario.duration);
         if scenario.warmup >= scenario.duration {

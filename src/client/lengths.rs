@@ -34,6 +34,10 @@ pub trait Length: Send {
     /// The mean length, in tokens.
     fn mean(&self) -> f64;
 
+    /// Multiplies every length, and the bounds with it; each to the nearest whole token, and to one where there were
+    /// any. What lies in a file is read before.
+    fn scale(&mut self, factor: f64);
+
     /// Reads what lies in files, relative to the scenario's folder.
     fn load(&mut self, _folder: &Path) -> Result<()> {
         Ok(())
@@ -98,6 +102,16 @@ impl Length for Empirical {
     fn quantile(&self, share: f64) -> Option<u32> {
         let tokens = self.quantiles()?.at(share);
         Some(whole(tokens).min(self.max.unwrap_or(u32::MAX)))
+    }
+
+    /// The knots are its own then: no table or file has them.
+    fn scale(&mut self, factor: f64) {
+        let Some(knots) = self.quantiles() else { return };
+        let points = knots.points().iter().map(|(share, tokens)| (*share, times(*tokens, factor))).collect();
+        let max = self.max.map(|max| scaled(max, factor));
+        if let Ok(knots) = Knots::new(points) {
+            *self = Empirical { max, ..Empirical::of(knots) };
+        }
     }
 
     fn load(&mut self, folder: &Path) -> Result<()> {
@@ -212,6 +226,10 @@ impl Length for Fixed {
         f64::from(self.tokens)
     }
 
+    fn scale(&mut self, factor: f64) {
+        self.tokens = scaled(self.tokens, factor);
+    }
+
     fn quantile(&self, _share: f64) -> Option<u32> {
         Some(self.tokens)
     }
@@ -252,6 +270,12 @@ impl Length for Lognormal {
         min * phi(alpha)
             + libm::exp(mu + sigma * sigma / 2.0) * (phi(beta - sigma) - phi(alpha - sigma))
             + upper
+    }
+
+    fn scale(&mut self, factor: f64) {
+        self.median = self.median.times(factor);
+        self.min = scaled(self.min, factor);
+        self.max = self.max.map(|max| scaled(max, factor));
     }
 
     fn problem(&self) -> Option<String> {
@@ -299,6 +323,10 @@ impl Length for Mixture {
         if self.of.is_empty() { 0.0 } else { weighted.sum::<f64>() / self.weight() }
     }
 
+    fn scale(&mut self, factor: f64) {
+        self.of.iter_mut().for_each(|part| part.length.scale(factor));
+    }
+
     fn load(&mut self, folder: &Path) -> Result<()> {
         self.of.iter_mut().try_for_each(|part| part.length.load(folder))
     }
@@ -330,6 +358,11 @@ impl Length for Uniform {
         (f64::from(self.min) + f64::from(self.max)) / 2.0
     }
 
+    fn scale(&mut self, factor: f64) {
+        self.min = scaled(self.min, factor);
+        self.max = scaled(self.max, factor);
+    }
+
     fn problem(&self) -> Option<String> {
         bounds_problem(self.min, self.max)
     }
@@ -337,6 +370,15 @@ impl Length for Uniform {
 
 fn bounds_problem(min: u32, max: u32) -> Option<String> {
     (min > max).then(|| format!("min = {min} is above max = {max}"))
+}
+
+fn scaled(tokens: u32, factor: f64) -> u32 {
+    times(f64::from(tokens), factor) as u32
+}
+
+/// Whole tokens times `factor`.
+fn times(tokens: f64, factor: f64) -> f64 {
+    if tokens > 0.0 { libm::round(tokens * factor).clamp(1.0, f64::from(u32::MAX)) } else { 0.0 }
 }
 
 /// The nearest whole number of tokens.

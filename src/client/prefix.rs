@@ -55,6 +55,12 @@ impl Keep {
 }
 
 impl SharedPrefix {
+    /// One beginning, which is this part of each prompt.
+    pub fn of_share(share: Share) -> SharedPrefix {
+        let (groups, skew, ttl) = (one(), NonNegative::default(), Keep::default());
+        SharedPrefix { tokens: None, share: Some(share), groups, skew, ttl }
+    }
+
     /// What is wrong with the settings, if anything.
     pub fn problem(&self) -> Option<String> {
         match (&self.tokens, self.share) {

@@ -154,8 +154,12 @@ impl Rate {
     /// The rate reduced by `share`, rounded half away from zero to a pico-dollar a token: a price that an
     /// invoice can state.
     pub fn discounted(self, share: Share) -> Rate {
-        let kept = i128::from(PPM - share.ppm());
-        Rate(div_round(self.0 * kept, i128::from(PPM)))
+        self.scaled(u64::from(PPM - share.ppm()))
+    }
+
+    /// The rate times so many millionths, rounded likewise.
+    pub fn scaled(self, millionths: u64) -> Rate {
+        Rate(div_round(self.0 * i128::from(millionths), i128::from(PPM)))
     }
 }
 

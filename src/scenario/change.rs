@@ -1,52 +1,82 @@
-//! A setting that is another than the scenario's file says: `endpoints.provisioned.capacity.units = 120`.
+//! What is to be other than the scenario's file says: a setting, `endpoints.provisioned.capacity.units = 120`, or a
+//! knob that stands for several, `load = 2`.
 
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 use std::str::FromStr;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::Diagnostic;
+use super::knob::{self, KNOBS, Knob};
 use super::tree::{Node, moved};
+use super::{Scenario, schema};
 use crate::error::nearest;
 use crate::kind::{self, TAG};
 
-/// One setting changed. What stands in a list goes by its `name`, or by its place from 0 on; what the file does not
-/// say yet is added.
+/// One setting changed, or one knob turned. Knobs are turned after all settings have changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    key: Vec<String>,
-    /// A TOML text of one entry, `value`.
-    entry: String,
+    what: What,
     /// As people write it.
     shown: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum What {
+    Knob(knob::Setting),
+    /// What stands in a list goes by its `name`, or by its place from 0 on; what the file does not say yet is added.
+    Setting {
+        key: Vec<String>,
+        /// A TOML text of one entry, `value`.
+        entry: String,
+    },
 }
 
 impl Change {
     /// `key = value`, where the value is TOML; what is no TOML is taken as a text, so that `7d` needs no quotes.
     pub fn new(key: &str, value: &str) -> Result<Change, String> {
+        let shown = format!("{key} = {value}");
         let steps = steps(key).ok_or_else(|| {
             format!(
                 "'{key}' is no setting; write such as classes.chat.timeout, with quotes where a name has dots"
             )
         })?;
+        if let Some(knob) = Knob::find(&steps[0]) {
+            let setting = knob.setting(&steps[1..], value).map_err(|why| format!("{shown}: {why}"))?;
+            return Ok(Change { what: What::Knob(setting), shown });
+        }
         let mut entry = format!("value = {value}");
         if DeTable::parse(&entry).is_err() {
             entry = format!("value = {}", toml::Value::from(value));
         }
-        Ok(Change { key: steps, entry, shown: format!("{key} = {value}") })
+        Ok(Change { what: What::Setting { key: steps, entry }, shown })
     }
 
-    /// Puts the setting into the tree of a scenario; its place is that of what it replaces, or stands in.
-    pub(super) fn apply<'i>(&'i self, root: &mut Spanned<DeTable<'i>>) -> Result<(), Diagnostic> {
-        let (last, above) = self.key.split_last().expect("a setting has a key");
+    /// Turns its knob, where it is one, of a scenario that was read and not yet checked; its files are in `folder`.
+    pub(super) fn turn(&self, scenario: &mut Scenario, folder: &Path) -> Result<(), Diagnostic> {
+        match &self.what {
+            What::Knob(setting) => setting.apply(scenario, folder, &self.shown),
+            What::Setting { .. } => Ok(()),
+        }
+    }
+
+    /// Puts its setting, where it is one, into the tree of a scenario; its place is that of what it replaces, or
+    /// stands in.
+    pub(super) fn set<'i>(&'i self, root: &mut Spanned<DeTable<'i>>) -> Result<(), Diagnostic> {
+        let What::Setting { key, entry } = &self.what else { return Ok(()) };
+        let (last, above) = key.split_last().expect("a setting has a key");
         let mut around = root.span();
+        if above.is_empty() && !root.get_ref().contains_key(last.as_str()) && !schema::is_top_level(last) {
+            return Err(self.missing(last, "", &names_in(root.get_ref()), around));
+        }
         let mut table = root.get_mut();
         let mut walked = String::new();
         let mut above = above.iter();
         while let Some(step) = above.next() {
-            let names: Vec<String> = table.keys().map(|key| key.get_ref().to_string()).collect();
+            let names = names_in(table);
             let Some(node) = table.get_mut(step.as_str()) else {
                 return Err(self.missing(step, &walked, &names, around));
             };
@@ -75,7 +105,7 @@ impl Change {
             };
         }
         let at = table.get(last.as_str()).map_or(around, Spanned::span);
-        let mut parsed = DeTable::parse(&self.entry).expect("it was read when it was made").into_inner();
+        let mut parsed = DeTable::parse(entry).expect("it was read when it was made").into_inner();
         kind::tag(&mut parsed);
         let value = parsed.remove("value").expect("it has this entry alone");
         table.insert(Spanned::new(at.clone(), last.as_str().into()), moved(value, &at));
@@ -84,10 +114,17 @@ impl Change {
 
     fn missing(&self, step: &str, walked: &str, names: &[String], at: Range<usize>) -> Diagnostic {
         let message = format!("{}: there is no {walked}{step} in the scenario", self.shown);
-        let meant =
-            nearest(step, names.iter().map(String::as_str)).map(|meant| format!("did you mean '{meant}'? "));
+        let knobs = KNOBS.iter().filter(|_| walked.is_empty());
+        let known = names.iter().map(String::as_str).chain(knobs.clone().map(|knob| knob.name));
+        let meant = nearest(step, known).map(|meant| format!("did you mean '{meant}'? "));
         let help = format!("{}there are: {}", meant.unwrap_or_default(), names.join(", "));
-        Diagnostic::new(Some(at), message).help(help)
+        let forms: Vec<String> = knobs.map(Knob::form).collect();
+        match forms.is_empty() {
+            true => Diagnostic::new(Some(at), message).help(help),
+            false => {
+                Diagnostic::new(None, message).help(help).help(format!("and knobs: {}", forms.join(", ")))
+            }
+        }
     }
 }
 
@@ -146,6 +183,10 @@ fn item<'a, 'i>(items: &'a mut DeArray<'i>, name: &str) -> Option<&'a mut Node<'
     items.iter_mut().nth(place)
 }
 
+fn names_in(table: &DeTable<'_>) -> Vec<String> {
+    table.keys().map(|key| key.get_ref().to_string()).collect()
+}
+
 /// The names of a list's tables: where one has none, its place.
 fn names_of(items: &DeArray<'_>) -> Vec<String> {
     let name = |(place, item): (usize, &Node<'_>)| {
@@ -176,7 +217,7 @@ mod tests {
         let change: Change = change.parse()?;
         let mut tree = DeTable::parse(TEXT).unwrap();
         kind::tag(tree.get_mut());
-        change.apply(&mut tree).map_err(|diagnostic| format!("{diagnostic:?}"))?;
+        change.set(&mut tree).map_err(|diagnostic| format!("{diagnostic:?}"))?;
         Ok(format!("{:?}", tree.get_ref()))
     }
 
@@ -201,6 +242,15 @@ mod tests {
         for (change, words) in [
             ("classes.chta.timeout=1s", "did you mean 'chat'?"),
             ("clases.chat.timeout=1s", "did you mean 'classes'?"),
+            ("laod=2", "did you mean 'load'?"),
+            ("input_tokns.chat=2", "did you mean 'input_tokens'?"),
+            ("load=none", "load[.CLASS] takes a number above 0"),
+            ("load=0", "load[.CLASS] takes a number above 0"),
+            ("load.chat.users=2", "is written load[.CLASS]"),
+            ("units=2", "is written units.COMMITMENT"),
+            ("units.ptu=1.5", "takes a whole number from 1 on"),
+            ("growth.chat=2", "is written growth:"),
+            ("cache_share=1.2", "takes a share from 0 to 1"),
             ("duration.long=1", "duration is a"),
             ("limits.7.per_minute=1", "there is no limits.7"),
             ("classes", "write KEY=VALUE"),

@@ -18,6 +18,7 @@ use toml::de::DeTable;
 
 use super::diagnostic::Diagnostic;
 use super::price::Missing;
+use super::price::PRICE_FACTOR_MAX;
 use super::url::{self, Url};
 use super::{EndpointSpec, Scenario, secret, tree};
 use crate::client::lengths::AnyLength;
@@ -251,6 +252,11 @@ impl Check<'_, '_> {
             self.key_env(&format!("{path}.key_env"), key);
         }
         self.protocol(path, endpoint);
+        if endpoint.price_factor.get() > PRICE_FACTOR_MAX {
+            let message = format!("`price_factor` of endpoint `{name}` is above {PRICE_FACTOR_MAX}");
+            let help = "write by what prices are multiplied, such as price_factor = 1.1 for a tenth more";
+            self.say(&format!("{path}.price_factor"), message, "", help);
+        }
         if let Some(price) = &endpoint.price {
             self.price(&format!("{path}.price"), name, price);
         }

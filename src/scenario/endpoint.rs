@@ -131,6 +131,10 @@ pub struct EndpointSpec {
     /// What it charges; looked up in the catalogue where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
+    /// Multiplies the prices of tokens, its own or the catalogue's, to the millionth: what a change of prices would
+    /// come to.
+    #[serde(default = "default_factor", skip_serializing_if = "is_one")]
+    pub price_factor: Positive,
     /// What it charges over the run, from `price` or from the catalogue.
     #[serde(skip)]
     pub tariff: Tariff,
@@ -220,4 +224,12 @@ fn default_url() -> String {
 
 fn default_weight() -> Positive {
     Positive::new(1.0).expect("one is positive")
+}
+
+fn default_factor() -> Positive {
+    Positive::new(1.0).expect("one is positive")
+}
+
+fn is_one(factor: &Positive) -> bool {
+    factor.get() == 1.0
 }

@@ -8,6 +8,7 @@ mod diagnostic;
 pub mod endpoint;
 mod explain;
 mod gap;
+pub mod knob;
 pub mod link;
 mod presets;
 pub mod price;
@@ -245,7 +246,7 @@ impl Scenario {
         let fail = |mistakes: Vec<Diagnostic>| diagnostic::error(&shown, text, &mistakes);
         let mut tree = read::tree(text).map_err(fail)?;
         for change in changes {
-            change.apply(&mut tree).map_err(|mistake| fail(vec![mistake]))?;
+            change.set(&mut tree).map_err(|mistake| fail(vec![mistake]))?;
         }
         let own = tree.get_ref().get("catalogue").and_then(|own| own.get_ref().as_str());
         let prices = match (catalogue, folder, own) {
@@ -276,18 +277,22 @@ impl Scenario {
         for class in scenario.classes.iter_mut().filter(|class| class.arrivals.is_none()) {
             class.share = class.share.or(Positive::new(1.0));
         }
-        for spec in &mut scenario.endpoints {
-            if let (None, Some(machine)) = (&spec.latency, &spec.machine) {
-                spec.latency = machine.latency().ok().map(AnyLatency::ContinuousBatching);
-            }
-        }
-        caching::resolve(&mut scenario, tree.get_ref());
         for (nth, commitment) in (1..).zip(&mut scenario.commitments) {
             if commitment.name().is_empty() {
                 let name = format!("{}-{nth}", commitment.kind());
                 commitment.rename(name);
             }
         }
+        for change in changes {
+            let turned = change.turn(&mut scenario, folder.unwrap_or(Path::new("")));
+            turned.map_err(|mistake| fail(vec![mistake]))?;
+        }
+        for spec in &mut scenario.endpoints {
+            if let (None, Some(machine)) = (&spec.latency, &spec.machine) {
+                spec.latency = machine.latency().ok().map(AnyLatency::ContinuousBatching);
+            }
+        }
+        caching::resolve(&mut scenario, tree.get_ref());
         let date = *scenario.date.get_or_insert(scenario.prices.day());
         workloads::begin(&mut scenario, tree.get_ref());
         let growths = scenario.streams_mut().filter_map(|(_, arrivals)| arrivals.growth_mut());

@@ -9,6 +9,7 @@ use crate::catalogue::name::sold;
 use crate::catalogue::{Availability, Catalogue, Offer, Sought, Unpriced};
 use crate::commitments::Throughput;
 use crate::error::{Error, Result};
+use crate::number::{PPM, Positive};
 use crate::price::Tariff;
 use crate::time::Instant;
 use crate::wire::Tier;
@@ -65,7 +66,8 @@ impl Scenario {
                 spec.residency = prices.residency(provider, &scope).map(String::from);
             }
             match tariff {
-                Ok(tariff) => spec.tariff = tariff,
+                Ok(tariff) if spec.price_factor.get() == 1.0 => spec.tariff = tariff,
+                Ok(tariff) => spec.tariff = tariff.scaled(millionths(spec.price_factor)),
                 // Capacity that is paid for includes what it serves.
                 Err(_) if included.contains(&spec.name) => spec.tariff = Tariff::default(),
                 Err((key, why)) => match rent(&prices, spec, date).filter(|_| !bought[endpoint]) {
@@ -169,6 +171,14 @@ fn key(prices: &Catalogue, sought: &Sought<'_>) -> &'static str {
     let is_known = |offer: &Offer| offer.provider == sought.provider && offer.model == sought.model;
     if prices.offers.iter().any(is_known) { "scope" } else { "model" }
 }
+
+/// A factor in millionths, rounded: for exact arithmetic.
+fn millionths(factor: Positive) -> u64 {
+    libm::round(factor.get().min(PRICE_FACTOR_MAX) * f64::from(PPM)) as u64
+}
+
+/// A larger one is a mistake, and its sums could overflow.
+pub(super) const PRICE_FACTOR_MAX: f64 = 1e6;
 
 fn unknown_tier(spec: &EndpointSpec) -> Unpriced {
     let (provider, word) = (spec.provider.name(), spec.service_tier.as_deref().unwrap_or_default());

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Length, bounds_problem, one, whole};
+use super::{Length, bounds_problem, one, scaled, whole};
 use crate::number::Positive;
 use crate::rng::Draws;
 
@@ -32,6 +32,12 @@ impl Length for Exponential {
         let (mean, min) = (self.mean.get(), f64::from(self.min));
         let above = |tokens: f64| libm::exp(-tokens / mean);
         min + mean * (above(min) - above(self.max.map_or(f64::INFINITY, f64::from)))
+    }
+
+    fn scale(&mut self, factor: f64) {
+        self.mean = self.mean.times(factor);
+        self.min = scaled(self.min, factor);
+        self.max = self.max.map(|max| scaled(max, factor));
     }
 
     fn problem(&self) -> Option<String> {

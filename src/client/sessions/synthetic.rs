@@ -98,6 +98,15 @@ pub struct Agents {
     pub parallel: bool,
 }
 
+impl Synthetic {
+    /// Every length of what is asked, in the conversation and in its sub-agents.
+    pub fn inputs_mut(&mut self) -> impl Iterator<Item = &mut AnyLength> {
+        let agents =
+            self.agents.iter_mut().flat_map(|agents| [&mut agents.first_input, &mut agents.new_input]);
+        [&mut self.first_input, &mut self.new_input].into_iter().chain(agents)
+    }
+}
+
 impl Session for Synthetic {
     fn conversation(&self, _nth: u64, chance: &Rng, draft: &Draft<'_>) -> Arc<Conversation> {
         let lengths = (&self.turns, &self.first_input, &self.new_input);
