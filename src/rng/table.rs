@@ -29,7 +29,7 @@ pub fn ln(x: f64) -> f64 {
 /// e to the power of `x`; relative error below 2·10⁻¹⁵ + 3·10⁻¹⁶·|x|, and exp(0) is 1.
 #[inline]
 pub fn exp(x: f64) -> f64 {
-    if !(x.abs() < EXP_MAX) {
+    if x.abs() >= EXP_MAX || x.is_nan() {
         return libm::exp(x);
     }
     const STEP: f64 = std::f64::consts::LN_2 / POWER_COUNT as f64;
