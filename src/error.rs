@@ -36,6 +36,11 @@ impl Error {
         Error { code: ExitCode::Failed, message: message.into(), styled: None }
     }
 
+    /// Somebody wanted it to end; what there is was saved, and the message says where.
+    pub fn interrupted(message: impl Into<String>) -> Error {
+        Error { code: ExitCode::Interrupted, message: message.into(), styled: None }
+    }
+
     /// The command line or the scenario is wrong.
     pub fn usage(message: impl Into<String>) -> Error {
         Error { code: ExitCode::Usage, message: message.into(), styled: None }

@@ -10,6 +10,7 @@ mod login;
 #[cfg(feature = "net")]
 mod mock;
 mod output;
+mod picked;
 mod prices;
 mod report;
 #[cfg(feature = "net")]
@@ -17,6 +18,7 @@ mod run;
 mod schema;
 mod simulate;
 mod subject;
+mod sweep;
 
 use clap::{Parser, Subcommand};
 use tollgate::error::{ExitCode, Result};
@@ -43,6 +45,7 @@ enum Verb {
     Run(run::Args),
     Schema(schema::Args),
     Simulate(simulate::Args),
+    Sweep(sweep::Args),
 }
 
 /// Does what the command line says and gives the process's exit code.
@@ -76,6 +79,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         Verb::Run(args) => run::execute(args),
         Verb::Schema(args) => schema::execute(args),
         Verb::Simulate(args) => simulate::execute(args),
+        Verb::Sweep(args) => sweep::execute(args),
     }
 }
 

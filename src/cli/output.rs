@@ -59,6 +59,11 @@ impl Progress {
         }
     }
 
+    /// There is more to do than was thought, or less.
+    pub fn stretch(&mut self, length: u64) {
+        self.bar.set_length(length);
+    }
+
     pub fn finish(self) {
         self.bar.finish_and_clear();
     }

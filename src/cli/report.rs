@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tollgate::error::{ExitCode, Result};
 use tollgate::report;
 
+use super::output;
 use super::subject::{self, Format};
 
 /// Make the reports of a results folder again, and print the summary
@@ -22,6 +23,12 @@ pub struct Args {
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
+    if let Some(swept) = report::sweep::render_again(&args.folder)? {
+        if !args.quiet {
+            output::say(&report::sweep::view(&swept, &args.folder))?;
+        }
+        return Ok(ExitCode::Fine);
+    }
     let summary = report::render_again(&args.folder)?;
     if !args.quiet {
         subject::print(&summary, args.format, &args.folder)?;

@@ -15,44 +15,24 @@ use tollgate::client::workload::Class;
 use tollgate::collectors::log::Log;
 use tollgate::collectors::{Collectors, Setup};
 use tollgate::error::{Error, ExitCode, Result};
-use tollgate::number::{Positive, Span};
-use tollgate::price::Money;
 use tollgate::report::focus::{self, Account, Resource};
 use tollgate::report::prices::{Source, Sources, UnitSource};
 use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
 };
 use tollgate::report::{self, csv, hdr, json, markdown, prices, show, terminal};
-use tollgate::scenario::change::Change;
-use tollgate::scenario::{self, Draft, EndpointSpec, Scenario};
+use tollgate::scenario::{self, EndpointSpec, Scenario};
 use tollgate::section::{self, Figure, Judgement, Section, Value};
 use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
 
 use super::output;
+use super::picked::Picked;
 
 #[derive(clap::Args)]
 pub struct Common {
-    /// The scenario file
-    pub scenario: PathBuf,
-    /// A folder of prices that go before the built-in ones, instead of the scenario's
-    #[arg(long, value_name = "DIR")]
-    pub catalogue: Option<PathBuf>,
-    /// Change a setting, or turn a knob such as load=2; may be given more than once
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub changes: Vec<Change>,
-    /// Root of all chance, instead of the scenario's
-    #[arg(long)]
-    pub seed: Option<u32>,
-    /// How long requests come, such as 30s or 7d, instead of the scenario's
-    #[arg(long)]
-    pub duration: Option<Span>,
-    /// Multiplies the load: 0.5 is half of it
-    #[arg(long, value_parser = positive)]
-    pub scale: Option<Positive>,
-    /// Stop sending once requests have cost so many dollars, instead of the scenario's budget
-    #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
-    pub max_cost: Option<Money>,
+    #[command(flatten)]
+    pub picked: Picked,
     /// A new folder for the results, instead of results/SCENARIO/TIME
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -70,31 +50,7 @@ pub struct Common {
 impl Common {
     /// Reads the scenario and applies what the command line changes.
     pub fn load(&self) -> Result<Scenario> {
-        let draft = Draft::open(&self.scenario, self.catalogue.as_deref())?;
-        let mut scenario = draft.scenario(&self.changes)?;
-        scenario.seed = self.seed.unwrap_or(scenario.seed);
-        scenario.duration = self.duration.unwrap_or(scenario.duration);
-        if scenario.warmup >= scenario.duration {
-            let (warmup, duration) = (scenario.warmup, scenario.duration);
-            return Err(Error::usage(format!(
-                "the warm-up of {warmup} leaves nothing of the duration of {duration}; lengthen --duration"
-            )));
-        }
-        if let Some(factor) = self.scale {
-            scenario.scale(factor.get());
-            if let Some((problem, help)) = scenario.unplayable() {
-                return Err(Error::usage(format!("{problem}; {help} and --scale")));
-            }
-        }
-        if let Some(expected) = scenario.excess() {
-            let message = "requests would never end; lower --scale or shorten --duration";
-            return Err(Error::usage(format!("{expected:.1e} {message}")));
-        }
-        if let Some(max) = self.max_cost {
-            let strict = scenario.budget.is_some_and(|budget| budget.strict);
-            scenario.budget = Some(Budget { max, strict });
-        }
-        scenario.price()?;
+        let scenario = self.picked.scenario(&self.picked.draft()?, &[])?;
         if !self.quiet {
             output::warn(&scenario.warnings());
         }
@@ -124,12 +80,9 @@ impl Subject {
     /// Makes the results folder of a scenario that was read by [`Common::load`].
     pub fn new(args: &Common, scenario: Scenario, verb: Verb, is_virtual: bool) -> Result<Subject> {
         let calendar = jiff::Timestamp::now();
-        let folder = match &args.out {
-            Some(folder) => empty_dir(folder).map(|()| folder.clone())?,
-            None => report::results_dir(Path::new("results"), &scenario.name, calendar)?,
-        };
+        let folder = new_folder(args.out.as_deref(), &scenario, calendar)?;
         let setup = tollgate::machines::setup(&scenario, is_virtual);
-        let text = std::fs::read_to_string(&args.scenario).unwrap_or_default();
+        let text = std::fs::read_to_string(&args.picked.scenario).unwrap_or_default();
         let question = scenario::question(&text);
         Ok(Subject { scenario, setup, question, folder, verb, started: Instant::now(), calendar })
     }
@@ -186,7 +139,7 @@ impl Subject {
             Some(why) if !args.quiet => output::complain(&format!("no curves of other loads: {why}")),
             Some(_) => {}
         }
-        let text = self.resolved()?;
+        let text = resolved(&self.scenario, &self.question)?;
         let verdict = verdict(&sections);
         // Where the harness was the limit, nothing it measured is judged.
         let is_valid = verdict.validity == Validity::Valid;
@@ -199,7 +152,7 @@ impl Subject {
             question: self.question.clone(),
             seed: u64::from(self.scenario.seed),
             version: env!("CARGO_PKG_VERSION").into(),
-            scenario_sha256: Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect(),
+            scenario_sha256: sha256(&text),
             catalogue_sha256: self.scenario.prices.hash(),
             catalogue_date: self.scenario.prices.day().to_string(),
             duration_secs: self.scenario.duration.as_secs_f64(),
@@ -210,7 +163,7 @@ impl Subject {
             verdict,
             thresholds,
             sections,
-            host: self.host(),
+            host: host(self.started, self.calendar),
         };
         let bill = found.collectors.cost.bill(found.until);
         let written = self.write(&summary, &text, &found.collectors, &bill);
@@ -303,24 +256,38 @@ impl Subject {
         let (expected, max) = (show::count_of(expected as u64), show::count_of(sweep::REQUESTS_MAX as u64));
         Some(format!("about {expected} requests, more than {max}; give a shorter --duration to have them"))
     }
+}
 
-    /// The scenario as it was played, with its question. It names environment variables and holds no secret.
-    fn resolved(&self) -> Result<String> {
-        let text = toml::to_string(&self.scenario)
-            .map_err(|cause| Error::failed(format!("the scenario cannot be written back: {cause}")))?;
-        let question = self.question.lines().map(|line| format!("# {line}\n")).collect::<String>();
-        Ok(format!("{question}{text}"))
-    }
+/// The scenario as it was played, with its question. It names environment variables and holds no secret.
+pub fn resolved(scenario: &Scenario, question: &str) -> Result<String> {
+    let text = toml::to_string(scenario)
+        .map_err(|cause| Error::failed(format!("the scenario cannot be written back: {cause}")))?;
+    let question = question.lines().map(|line| format!("# {line}\n")).collect::<String>();
+    Ok(format!("{question}{text}"))
+}
 
-    fn host(&self) -> Host {
-        Host {
-            started: self.calendar.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            wall_secs: self.started.elapsed().as_secs_f64(),
-            os: std::env::consts::OS.into(),
-            arch: std::env::consts::ARCH.into(),
-            cpus: threads().get() as u64,
-        }
+/// The folder for results: an empty one that was named, or a new one for the scenario and the time.
+pub fn new_folder(out: Option<&Path>, scenario: &Scenario, calendar: jiff::Timestamp) -> Result<PathBuf> {
+    match out {
+        Some(folder) => empty_dir(folder).map(|()| folder.into()),
+        None => report::results_dir(Path::new("results"), &scenario.name, calendar),
     }
+}
+
+/// Where it was played, from when on and for how long.
+pub fn host(started: Instant, calendar: jiff::Timestamp) -> Host {
+    Host {
+        started: calendar.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        wall_secs: started.elapsed().as_secs_f64(),
+        os: std::env::consts::OS.into(),
+        arch: std::env::consts::ARCH.into(),
+        cpus: threads().get() as u64,
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What playing a scenario has brought.
@@ -397,13 +364,4 @@ fn empty_dir(folder: &Path) -> Result<()> {
             folder.display()
         ))),
     }
-}
-
-fn dollars(text: &str) -> std::result::Result<Money, String> {
-    let amount: Money = text.strip_prefix('$').unwrap_or(text).parse()?;
-    if amount > Money::ZERO { Ok(amount) } else { Err("an amount above $0 is needed".into()) }
-}
-
-fn positive(text: &str) -> std::result::Result<Positive, String> {
-    text.parse().ok().and_then(Positive::new).ok_or_else(|| "a number above 0 is needed".into())
 }

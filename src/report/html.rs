@@ -12,6 +12,9 @@ pub const FILE: &str = "report.html";
 
 const TEMPLATE: &str = include_str!("report.html");
 
+/// How every page looks.
+pub(super) const STYLE: &str = include_str!("style.css");
+
 pub fn write(report: &Report) -> Result<String> {
     let summary = report.summary;
     let failed = |cause: minijinja::Error| Error::failed(format!("could not write {FILE}: {cause:#}"));
@@ -19,6 +22,7 @@ pub fn write(report: &Report) -> Result<String> {
     environment.add_template(FILE, TEMPLATE).map_err(failed)?;
     let template = environment.get_template(FILE).map_err(failed)?;
     let page = template.render(context! {
+        style => STYLE,
         headline => terminal::headline(summary),
         is_valid => summary.verdict.validity == Validity::Valid,
         question => &summary.question,

@@ -20,6 +20,7 @@ pub mod prices;
 pub mod show;
 pub mod summary;
 pub mod svg;
+pub mod sweep;
 pub mod table;
 pub mod terminal;
 

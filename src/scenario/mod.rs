@@ -18,6 +18,7 @@ mod secret;
 mod tree;
 pub mod units;
 pub mod url;
+pub mod vary;
 mod warnings;
 mod workloads;
 
@@ -35,6 +36,7 @@ use self::change::Change;
 use self::diagnostic::Diagnostic;
 pub use self::endpoint::EndpointSpec;
 use self::link::{Application, Link};
+use self::vary::SweepSpec;
 use crate::catalogue::quota::QuotaSpec;
 use crate::catalogue::{Catalogue, UnitOffer};
 use crate::client::arrivals::AnyArrivals;
@@ -118,6 +120,9 @@ pub struct Scenario {
     /// How faithful a run must be for a verdict.
     #[serde(default)]
     pub fidelity: FidelityBounds,
+    /// What `tollgate sweep` varies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepSpec>,
     /// What must hold, such as `"ttft_p99 < 2s"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<Threshold>,
