@@ -63,6 +63,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     if !args.quiet {
         output::warn(&scenario.warnings());
     }
+    grid.check(|changes| args.picked.scenario(&draft, changes))?;
     let question = draft.question();
     let text = subject::resolved(&scenario, &question)?;
     let start = Start {

@@ -107,7 +107,13 @@ impl Change {
         let at = table.get(last.as_str()).map_or(around, Spanned::span);
         let mut parsed = DeTable::parse(entry).expect("it was read when it was made").into_inner();
         kind::tag(&mut parsed);
-        let value = parsed.remove("value").expect("it has this entry alone");
+        let mut value = parsed.remove("value").expect("it has this entry alone");
+        // Amounts of money are written in quotes: a number in place of a text is one, too.
+        let is_text = table.get(last.as_str()).is_some_and(|old| old.get_ref().is_str());
+        if is_text && matches!(value.get_ref(), DeValue::Integer(_) | DeValue::Float(_)) {
+            let text = entry.split_once('=').map_or("", |(_, text)| text.trim());
+            value = Spanned::new(at.clone(), DeValue::String(text.into()));
+        }
         table.insert(Spanned::new(at.clone(), last.as_str().into()), moved(value, &at));
         Ok(())
     }
@@ -229,6 +235,7 @@ mod tests {
             ("classes.chat.output.tokens=93", "93"),
             ("classes.\"a.b\".timeout=\"93s\"", "93s"),
             ("limits.0.per_minute=93", "93"),
+            ("duration=93", "\"93\""),
             ("arrivals = { kind = \"closed\", clients = 93 }", "kind=closed"),
             ("seed=93", "93"),
         ] {

@@ -5,6 +5,7 @@ use super::play::{Cell, Play, Player};
 use crate::error::{Error, Result};
 use crate::price::Money;
 use crate::report::sweep::{self, Axis, BreakEven, Estimate};
+use crate::scenario::Scenario;
 use crate::scenario::change::Change;
 use crate::scenario::vary::{VALUES_MAX, Vary};
 use crate::section::{Figure, Value};
@@ -77,14 +78,15 @@ impl Grid {
         self.vary.iter().map(axis).collect()
     }
 
+    /// Makes the scenario of each cell: so a mistake in the last is not told after hours.
+    pub fn check(&self, make: impl Fn(&[Change]) -> Result<Scenario>) -> Result<()> {
+        self.settings().iter().try_for_each(|settings| make(&self.changes(settings)?).map(|_| ()))
+    }
+
     /// Plays every cell, and where the costs of two alternatives cross, further ones between.
     pub fn play(&self, player: &mut Player<'_>) -> Result<Sweep> {
         let settings = self.settings();
         let cells = settings.iter().map(|settings| self.changes(settings)).collect::<Result<Vec<_>>>()?;
-        // All are read before any is played: a mistake in the last is not told after hours.
-        for cell in &cells {
-            (player.make)(cell)?;
-        }
         let plays = player.play(&cells)?;
         let (break_evens, notes) = crossing::find(self, player, &settings, &plays)?;
         let cells =

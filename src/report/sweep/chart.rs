@@ -115,7 +115,7 @@ fn chart(
     let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
     let mark = Mark::Line { width: 1, dash: Dash::Dotted, marker: Marker::Diamond };
     let marks = break_evens.iter().take(LINES_MAX).map(|one| Series {
-        name: format!("{} = {}: {} is cheaper from here", one.key, one.between.1, one.above),
+        name: format!("from {:.4} on: {}", one.between.1, one.above),
         ink: Ink { colour: ink::BLACK, mark },
         points: vec![(one.between.1, 0.0), (one.between.1, one.costs.1)],
         base: Vec::new(),

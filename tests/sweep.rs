@@ -1,0 +1,245 @@
+//! Grids: every cell meets the same chance, what was cut off goes on, and break-even points are the closed form's.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use tempfile::TempDir;
+use tollgate::analytic::breakeven;
+use tollgate::error::{Error, ExitCode, Result};
+use tollgate::price::{Money, Rate};
+use tollgate::report::sweep::{Cell, Estimate};
+use tollgate::scenario::change::Change;
+use tollgate::scenario::vary::Vary;
+use tollgate::scenario::{Draft, Scenario};
+use tollgate::section::Value;
+use tollgate::sweep::{Grid, JOURNAL_FILE, Journal, Player, Start, Sweep};
+
+/// Ten minutes of traffic like clockwork: a request costs $0.002 of input, and output is free, so that a unit's hour is
+/// worth what it serves. The capacity costs $15 an hour.
+const BY_THE_CLOCK: &str = r#"
+    duration = "10m"
+    router = "mirror"
+    arrivals = { kind = "constant", rate = 1 }
+
+    [[classes]]
+    name = "chat"
+    input = { kind = "fixed", tokens = 1_000 }
+    output = { kind = "fixed", tokens = 10 }
+
+    [[endpoints]]
+    name = "by-token"
+    provider = "openai"
+    model = "m"
+    latency = { kind = "fixed", ttft = "300ms", itl = "5ms" }
+    price = { input = "2", output = "0" }
+
+    [[endpoints]]
+    name = "by-hour"
+    provider = "openai"
+    model = "m"
+    latency = { kind = "fixed", ttft = "300ms", itl = "5ms" }
+    price = { per_hour = "15" }
+"#;
+
+/// Chance in arrivals and lengths, a quota that refuses, and two ways to be served.
+const BY_CHANCE: &str = r#"
+    duration = "2m"
+    arrivals = { kind = "poisson", rate = 4 }
+    router = "round_robin"
+
+    [[classes]]
+    name = "chat"
+    input = { kind = "lognormal", median = 500, sigma = 1 }
+    output = { kind = "lognormal", median = 50, sigma = 1 }
+
+    [[endpoints]]
+    name = "bought"
+    provider = "openai"
+    model = "m"
+    latency = { kind = "fixed", ttft = "300ms", itl = "5ms" }
+    price = { per_hour = "40" }
+    limits = [{ kind = "concurrency", max = 4 }]
+
+    [[endpoints]]
+    name = "open"
+    provider = "openai"
+    model = "m"
+    latency = { kind = "fixed", ttft = "300ms", itl = "5ms" }
+    price = { input = "2", output = "8" }
+    limits = [{ kind = "concurrency", max = 2 }]
+"#;
+
+fn draft(text: &str) -> (TempDir, Draft) {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    let path = folder.path().join("scenario.toml");
+    std::fs::write(&path, text).expect("the scenario is written");
+    let draft = Draft::open(&path, None).expect("the scenario is read");
+    (folder, draft)
+}
+
+fn grid(vary: &[&str]) -> Grid {
+    let vary = vary.iter().map(|text| text.parse::<Vary>().expect("it varies"));
+    Grid::new(vary.collect()).expect("it is a grid")
+}
+
+fn start(grid: &Grid, replications: u32) -> Start {
+    Start {
+        version: "1".into(),
+        scenario_sha256: "a".into(),
+        catalogue_sha256: "b".into(),
+        vary: grid.vary.iter().map(Vary::to_string).collect(),
+        replications,
+    }
+}
+
+/// Plays at most so many cells before it is cut off.
+fn play(
+    draft: &Draft,
+    grid: &Grid,
+    journal: Journal,
+    replications: u32,
+    threads: usize,
+    most: usize,
+) -> Result<Sweep> {
+    let left = std::sync::atomic::AtomicUsize::new(most);
+    let go_on = || match left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::interrupted("cut off")),
+    };
+    use std::sync::atomic::Ordering::Relaxed;
+    let make = |changes: &[Change]| -> Result<Scenario> { draft.scenario(changes) };
+    grid.check(make)?;
+    let threads = NonZeroUsize::new(threads).expect("a number of threads");
+    let on_progress = &mut |_, _| ();
+    grid.play(&mut Player { make: &make, go_on: &go_on, on_progress, journal, replications, threads })
+}
+
+fn sweep(text: &str, vary: &[&str], replications: u32, threads: usize) -> Sweep {
+    let (_folder, draft) = draft(text);
+    play(&draft, &grid(vary), Journal::default(), replications, threads, usize::MAX).expect("it is played")
+}
+
+fn number(cell: &Cell, figure: &str) -> f64 {
+    cell.number(figure).unwrap_or_else(|| panic!("{figure} of {:?}", cell.settings))
+}
+
+/// $2.50 is the price of 1,250 requests: with 1,250 both cost the same, and the next one makes the difference.
+#[test]
+fn endpoints_break_even_at_the_request_of_the_closed_form() {
+    let found = sweep(BY_THE_CLOCK, &["load=0.5..4*4"], 1, 2);
+    let [break_even] = &found.break_evens[..] else { panic!("{:?}", found.break_evens) };
+    assert_eq!((break_even.below.as_str(), break_even.above.as_str()), ("by-token", "by-hour"));
+    // A unit that serves 1,000,000 prompt tokens a minute, and what of it is used where it pays.
+    let full = breakeven::value_of_full_hour(1_000_000, Rate::per_token(2_000_000));
+    let share = breakeven::utilisation(Money::DOLLAR * 15, 1, full).expect("there is a break-even");
+    let requests = share * 10.0 * 1_000_000.0 / 1_000.0;
+    assert_eq!(requests, 1_250.0);
+    let (few, many) = break_even.requests;
+    assert!(many - few == 1.0 && few <= requests && requests < many, "{few} to {many}");
+    assert_eq!(break_even.costs, (2.502, 2.5));
+}
+
+/// 1,000 tokens at $2 a million are $0.002: $2.50 is 2.08333 times what 600 requests cost.
+#[test]
+fn a_key_that_is_no_load_is_known_to_its_resolution() {
+    let found = sweep(BY_THE_CLOCK, &["prices.by-token=1,4"], 1, 1);
+    let [break_even] = &found.break_evens[..] else { panic!("{:?}", found.break_evens) };
+    let (low, high) = break_even.between;
+    let truth = 2.5 / 1.2;
+    assert!(low <= truth && truth <= high && high - low <= 3e-6, "{low} to {high}");
+    assert_eq!(break_even.requests, (600.0, 600.0));
+}
+
+#[test]
+fn series_of_the_grid_break_even_too_and_whole_keys_at_whole_numbers() {
+    let vary = ["classes.chat.input.tokens=500,5000", "router=priority,round_robin"];
+    let text = BY_THE_CLOCK.replace("name = \"by-hour\"", "name = \"by-hour\"\nweight = 3");
+    // All by the token, or half of it: 600 requests, or 300 and as much for each whatever it is asked.
+    let found =
+        sweep(&text.replace("{ per_hour = \"15\" }", "{ input = \"1\", output = \"0\" }"), &vary, 1, 2);
+    assert_eq!((found.cells.len(), found.break_evens.len()), (4, 0), "half as dear at every length");
+    let found = sweep(BY_THE_CLOCK, &["endpoints.by-hour.price.per_hour=3,30"], 1, 2);
+    let [break_even] = &found.break_evens[..] else { panic!("{:?}", found.break_evens) };
+    assert_eq!(break_even.between, (7.0, 8.0), "$7.20 an hour are 600 requests in ten minutes");
+    // 600 requests at $2 a million tokens cost $2.50 from 2,084 tokens on.
+    let found = sweep(BY_THE_CLOCK, &vary[..1], 1, 2);
+    let [break_even] = &found.break_evens[..] else { panic!("{:?}", found.break_evens) };
+    assert_eq!(break_even.between, (2083.0, 2084.0));
+}
+
+#[test]
+fn cells_share_their_chance_and_replications_do_not() {
+    let found = sweep(BY_CHANCE, &["endpoints.open.latency.ttft=300ms,900ms"], 3, 2);
+    let [fast, slow] = &found.cells[..] else { panic!() };
+    assert_eq!(fast.requests, slow.requests, "the same requests come to both");
+    let estimate = fast.estimate("cost_total").expect("it costs something");
+    let (low, high) = estimate.interval.expect("it was played three times");
+    let mean = number(fast, "cost_total");
+    assert!(low < mean && mean < high, "the costs of replications differ");
+    assert!(matches!(&estimate.figure.value, Value::Money(_)), "a mean of amounts is an amount");
+    let once = sweep(BY_CHANCE, &["endpoints.open.latency.ttft=300ms,900ms"], 1, 1);
+    assert!(once.cells[0].figures.iter().all(|Estimate { interval, .. }| interval.is_none()));
+}
+
+#[test]
+fn a_sweep_is_the_same_on_any_threads_and_after_it_was_cut_off_anywhere() {
+    let vary = ["load=0.5,1,2", "router=priority,round_robin"];
+    let whole = sweep(BY_CHANCE, &vary, 2, 1);
+    assert_eq!(whole, sweep(BY_CHANCE, &vary, 2, 2));
+    let (_folder, draft) = draft(BY_CHANCE);
+    let grid = grid(&vary);
+    for most in [0, 1, 7] {
+        let results = tempfile::tempdir().expect("a folder is made");
+        let journal = Journal::create(results.path(), &start(&grid, 2)).expect("it is created");
+        let cut = play(&draft, &grid, journal, 2, 2, most).expect_err("it is cut off");
+        assert_eq!(cut.code, ExitCode::Interrupted);
+        tear(results.path());
+        let journal = Journal::resume(results.path(), &start(&grid, 2)).expect("it goes on");
+        assert_eq!(journal.len(), most, "what was played is there, and the torn line is not");
+        assert_eq!(play(&draft, &grid, journal, 2, 2, usize::MAX).expect("it ends"), whole);
+    }
+}
+
+/// The power fails in the middle of a line.
+fn tear(results: &Path) {
+    use std::io::Write;
+    let file = std::fs::OpenOptions::new().append(true).open(results.join(JOURNAL_FILE));
+    file.and_then(|mut file| file.write_all(b"{\"play\":\"load = 0.5")).expect("half a line is written");
+}
+
+#[test]
+fn a_journal_of_something_else_is_not_gone_on_with() {
+    let grid = grid(&["load=1,2"]);
+    let results = tempfile::tempdir().expect("a folder is made");
+    let own = start(&grid, 2);
+    drop(Journal::create(results.path(), &own).expect("it is created"));
+    let with = |start: Start| Journal::resume(results.path(), &start).expect_err("it is another").to_string();
+    for (other, what) in [
+        (Start { version: "2".into(), ..own.clone() }, "another version"),
+        (Start { scenario_sha256: "x".into(), ..own.clone() }, "another scenario"),
+        (Start { catalogue_sha256: "x".into(), ..own.clone() }, "other prices"),
+        (Start { vary: vec!["load=1,3".into()], ..own.clone() }, "another grid"),
+        (Start { replications: 3, ..own.clone() }, "another number of replications"),
+    ] {
+        let error = with(other);
+        assert!(error.contains(what), "{error}");
+    }
+    std::fs::write(results.path().join(JOURNAL_FILE), "no journal\n").expect("it is written");
+    let error = with(own.clone());
+    assert!(error.contains("cells.jsonl:1: this is no line of a sweep"), "{error}");
+    let empty = tempfile::tempdir().expect("a folder is made");
+    let error = Journal::resume(empty.path(), &own).expect_err("there is none").to_string();
+    assert!(error.contains("holds no cells.jsonl"), "{error}");
+}
+
+#[test]
+fn a_grid_that_cannot_be_played_is_refused_before_anything_is() {
+    let vary = |text: &str| text.parse::<Vary>().expect("it varies");
+    let error = |vary: Vec<Vary>| Grid::new(vary).expect_err("it is no grid").to_string();
+    assert!(error(Vec::new()).contains("nothing is varied"));
+    assert!(error(vec![vary("load=1,2"), vary("load=3")]).contains("'load' is varied twice"));
+    assert!(error(vec![vary("load=1..2/200"), vary("seed=1..200/200")]).contains("40000 cells"));
+    let (_folder, draft) = draft(BY_CHANCE);
+    let played = play(&draft, &grid(&["load.chta=1,2"]), Journal::default(), 1, 1, 0);
+    assert!(played.expect_err("there is no such class").to_string().contains("did you mean 'chat'?"));
+}
