@@ -54,4 +54,5 @@ pub mod trial;
 // Floor 5: questions.
 pub mod estimate;
 pub mod fit;
+pub mod search;
 pub mod sweep;

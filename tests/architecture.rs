@@ -31,7 +31,7 @@ const FLOORS: [&[&str]; 7] = [
     &["collectors", "dialects", "report"],
     &["catalogue", "providers"],
     &["http", "login", "machines", "mock", "run", "scenario", "simulate", "trial"],
-    &["estimate", "fit", "sweep"],
+    &["estimate", "fit", "search", "sweep"],
     &["cli", "main"],
 ];
 

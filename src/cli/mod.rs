@@ -16,6 +16,7 @@ mod report;
 #[cfg(feature = "net")]
 mod run;
 mod schema;
+mod search;
 mod simulate;
 mod subject;
 mod sweep;
@@ -44,6 +45,7 @@ enum Verb {
     #[cfg(feature = "net")]
     Run(run::Args),
     Schema(schema::Args),
+    Search(search::Args),
     Simulate(simulate::Args),
     Sweep(sweep::Args),
 }
@@ -78,6 +80,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         #[cfg(feature = "net")]
         Verb::Run(args) => run::execute(args),
         Verb::Schema(args) => schema::execute(args),
+        Verb::Search(args) => search::execute(args),
         Verb::Simulate(args) => simulate::execute(args),
         Verb::Sweep(args) => sweep::execute(args),
     }

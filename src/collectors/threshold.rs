@@ -43,6 +43,11 @@ impl Threshold {
         &self.metric
     }
 
+    /// Whether a figure of this value, in the metric's unit, is within the bound.
+    pub fn holds(&self, number: f64) -> bool {
+        self.comparison.holds(number, self.bound)
+    }
+
     pub fn judge(&self, sections: &[Section]) -> Judgement {
         let unit = metric::unit_of(&self.metric).unwrap_or(Unit::Count);
         let (kind, scope) = match &self.class {

@@ -15,6 +15,7 @@ pub mod price;
 mod read;
 pub mod schema;
 mod secret;
+pub mod seek;
 mod tree;
 pub mod units;
 pub mod url;
@@ -36,6 +37,7 @@ use self::change::Change;
 use self::diagnostic::Diagnostic;
 pub use self::endpoint::EndpointSpec;
 use self::link::{Application, Link};
+use self::seek::SearchSpec;
 use self::vary::SweepSpec;
 use crate::catalogue::quota::QuotaSpec;
 use crate::catalogue::{Catalogue, UnitOffer};
@@ -120,6 +122,9 @@ pub struct Scenario {
     /// How faithful a run must be for a verdict.
     #[serde(default)]
     pub fidelity: FidelityBounds,
+    /// What `tollgate search` looks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSpec>,
     /// What `tollgate sweep` varies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepSpec>,

@@ -1,0 +1,301 @@
+//! `tollgate search`: the largest load that meets the thresholds, or the smallest purchase that does.
+
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+use tollgate::collectors::threshold::Threshold;
+use tollgate::error::{Error, ExitCode, Result};
+use tollgate::number::{Positive, Share};
+use tollgate::report::{SCENARIO_FILE, json as summary, show};
+use tollgate::scenario::change::Change;
+use tollgate::scenario::seek::SearchSpec;
+use tollgate::scenario::vary::{is_count, written};
+use tollgate::scenario::{Draft, Scenario};
+use tollgate::search::{Aim, Found, Held, Judge, Outcome, Probe, Search, Standing};
+use tollgate::section::{Figure, Unit, Value};
+use tollgate::statistics::interval::Confidence;
+
+use super::interrupt;
+use super::output::{self, Progress};
+use super::picked::Picked;
+use super::subject;
+
+/// Find the largest load that meets the thresholds, or the smallest purchase that does
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    picked: Picked,
+    /// The setting or knob of which more is worse: its largest value is sought; `load`, where nothing says otherwise
+    #[arg(long, value_name = "KEY", conflicts_with = "smallest")]
+    find: Option<String>,
+    /// The setting or knob of which less is worse: its smallest value is sought
+    #[arg(long, value_name = "KEY")]
+    smallest: Option<String>,
+    /// What must hold, such as "ttft_p99 < 2s", instead of the scenario's thresholds; may be given more than once
+    #[arg(long, value_name = "THRESHOLD")]
+    under: Vec<Threshold>,
+    /// Begin here, and try nothing smaller
+    #[arg(long, value_name = "VALUE", value_parser = positive)]
+    min: Option<Positive>,
+    /// Try nothing larger
+    #[arg(long, value_name = "VALUE", value_parser = positive)]
+    max: Option<Positive>,
+    /// How near the first value that fails is to be to the best that passes, where the key is not whole
+    #[arg(long, value_name = "SHARE", default_value = "1%")]
+    precision: Share,
+    /// Decide on each threshold with this confidence
+    #[arg(long, value_name = "SHARE", default_value = "95%")]
+    confidence: Share,
+    /// Play each value at most so often
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    replications: u32,
+    /// A new folder for the results, instead of results/SCENARIO/TIME
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Processors to use; the results are the same with any number
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Only errors and the exit code
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  tollgate search scenarios/first-light.toml --find load --under \"refused_share < 1%\"
+  tollgate search scenarios/commitment.toml --smallest units.NAME --under \"ttft_p99 < 2s\"
+
+Exit codes: 0 found · 3 chance does not let one say · 99 no value tried meets the thresholds";
+
+/// Before the first look at an interval.
+const REPLICATIONS_MIN: u32 = 4;
+
+/// How far it is looked where no end is given, relative to where it begins.
+const REACH: f64 = 1024.0;
+
+pub fn execute(args: Args) -> Result<ExitCode> {
+    let calendar = jiff::Timestamp::now();
+    let draft = args.picked.draft()?;
+    let scenario = args.picked.scenario(&draft, &[])?;
+    let (aim, under) = asked(&args, &draft, &scenario)?;
+    if !args.quiet {
+        output::warn(&scenario.warnings());
+    }
+    let found = search(&args, &draft, aim.clone(), &under)?;
+    let folder = subject::new_folder(args.out.as_deref(), &scenario, calendar)?;
+    let best = found.best.map(|place| found.probes[place].value);
+    let scenario = match best {
+        Some(value) => at(&args, &draft, &aim.key, value)?,
+        None => scenario,
+    };
+    write(&folder, &aim, &found, &scenario, &draft.question())?;
+    if !args.quiet {
+        output::say(&view(&aim, &found, &scenario.name, &folder))?;
+    }
+    Ok(match found.outcome {
+        Outcome::Found | Outcome::Unbounded => ExitCode::Fine,
+        Outcome::None => ExitCode::Gate,
+        Outcome::Undecided => ExitCode::NoVerdict,
+    })
+}
+
+/// The scenario with the key at a value.
+fn at(args: &Args, draft: &Draft, key: &str, value: f64) -> Result<Scenario> {
+    let change = Change::new(key, &written(value)).map_err(Error::usage)?;
+    args.picked.scenario(draft, &[change])
+}
+
+/// What is sought and what must hold: as the command line says, or the scenario.
+fn asked(args: &Args, draft: &Draft, scenario: &Scenario) -> Result<(Aim, Vec<Threshold>)> {
+    let spec = scenario.search.as_ref();
+    let is_said = args.find.is_some() || args.smallest.is_some();
+    let of_spec = |key: fn(&SearchSpec) -> &Option<String>| {
+        spec.filter(|_| !is_said).and_then(|spec| key(spec).clone())
+    };
+    let find = args.find.clone().or(of_spec(|spec| &spec.find));
+    let smallest = args.smallest.clone().or(of_spec(|spec| &spec.smallest));
+    if find.is_some() && smallest.is_some() {
+        return Err(Error::usage("[search] has both `find` and `smallest`; keep the one that is meant"));
+    }
+    let is_smallest = smallest.is_some();
+    let key = smallest.or(find).unwrap_or("load".into());
+    let under = match (args.under.is_empty(), spec.map(|spec| &spec.under)) {
+        (false, _) => args.under.clone(),
+        (true, Some(under)) if !under.is_empty() => under.clone(),
+        _ => scenario.thresholds.clone(),
+    };
+    if under.is_empty() {
+        return Err(Error::usage(
+            "nothing says what must hold; add --under such as --under \"ttft_p99 < 2s\", or thresholds to the scenario",
+        ));
+    }
+    let names: Vec<&str> = scenario.classes.iter().map(|class| class.name.as_str()).collect();
+    if let Some(class) = under.iter().filter_map(Threshold::class).find(|class| !names.contains(class)) {
+        return Err(Error::usage(tollgate::kind::unnamed("class", class, &names)));
+    }
+    let min = args.min.or(spec.and_then(|spec| spec.min)).map(Positive::get);
+    let max = args.max.or(spec.and_then(|spec| spec.max)).map(Positive::get);
+    let from = min.unwrap_or(max.map_or(1.0, |max| max.min(1.0)));
+    at(args, draft, &key, from)?;
+    // Whether there is anything between two whole values is the scenario's to say.
+    let is_whole = is_count(&key) || from.fract() == 0.0 && at(args, draft, &key, from + 0.5).is_err();
+    let is_bounded = min.is_some() || is_whole;
+    let max = max.unwrap_or(from * REACH);
+    let precision = args.precision.get().max(1e-6);
+    Ok((Aim { key, is_smallest, is_whole, from, is_bounded, max, precision }, under))
+}
+
+fn search(args: &Args, draft: &Draft, aim: Aim, under: &[Threshold]) -> Result<Found> {
+    let confidence = Confidence::new(args.confidence.get())
+        .ok_or_else(|| Error::usage("a confidence is from 50 % to 99.9999 %, such as --confidence 95%"))?;
+    let judge = Judge {
+        under,
+        confidence,
+        least: REPLICATIONS_MIN,
+        most: args.replications,
+        threads: args.threads.unwrap_or_else(subject::threads),
+    };
+    let stop = interrupt::flag();
+    let mut progress = Progress::new(0, args.quiet);
+    let mut tried = 0;
+    let key = aim.key.clone();
+    let mut probe = |value: f64| {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::interrupted("interrupted; a search keeps nothing of what it has tried"));
+        }
+        progress.stretch(tried + 1);
+        progress.set(tried, || format!("trying {key} = {value}"));
+        tried += 1;
+        judge.probe(value, &at(args, draft, &key, value)?)
+    };
+    let found = Search::new(aim, &mut probe).run();
+    progress.finish();
+    found
+}
+
+/// The answer in a sentence.
+fn answer(aim: &Aim, found: &Found) -> String {
+    let (key, which) = (&aim.key, if aim.is_smallest { "smallest" } else { "largest" });
+    let value = |place: Option<usize>| place.map(|place| found.probes[place].value);
+    let (best, fails) = (value(found.best), value(found.fails));
+    match (found.outcome, best, fails) {
+        (Outcome::Found, Some(best), Some(fails)) => {
+            format!("{key} = {best} is the {which} that meets the thresholds; {fails} does not")
+        }
+        (Outcome::Unbounded, Some(best), _) => {
+            format!("{key} = {best} meets the thresholds, and nothing beyond it was tried")
+        }
+        (Outcome::Undecided, Some(best), Some(fails)) => format!(
+            "{key} = {best} meets the thresholds and {fails} does not; between them chance decides: more \
+             --replications or a longer --duration would tell"
+        ),
+        (Outcome::Undecided, Some(best), None) => {
+            format!("{key} = {best} meets the thresholds; beyond it chance decides, and nothing tried fails")
+        }
+        (Outcome::Undecided, ..) => "no value tried is known to meet the thresholds; see why below".into(),
+        _ => format!("no {key} from {} to {} meets the thresholds", first(found), last(found)),
+    }
+}
+
+fn first(found: &Found) -> f64 {
+    found.probes.first().map_or(0.0, |probe| probe.value)
+}
+
+fn last(found: &Found) -> f64 {
+    found.probes.last().map_or(0.0, |probe| probe.value)
+}
+
+/// What fails first past the answer, and what refuses most there.
+fn binding(aim: &Aim, found: &Found) -> Option<String> {
+    let is_open = |probe: &&Probe| probe.standing != Standing::Pass;
+    let beyond = match found.best {
+        Some(best) if aim.is_smallest => found.probes[..best].iter().rev().find(is_open),
+        Some(best) => found.probes[best + 1..].iter().find(is_open),
+        None if aim.is_smallest => found.probes.last(),
+        None => found.probes.first(),
+    }?;
+    let failing = beyond.held.iter().filter(|held| held.standing != Standing::Pass);
+    let failing: Vec<String> = failing.map(|held| format!("{} ({})", held.threshold, shown(held))).collect();
+    let refuses = beyond
+        .refuses_most
+        .as_ref()
+        .map(|(limit, count)| format!("; there {limit} refuses most: {} attempts", show::count_of(*count)));
+    let (key, value) = (&aim.key, beyond.value);
+    Some(format!("binding at {key} = {value}: {}{}", failing.join(", "), refuses.unwrap_or_default()))
+}
+
+/// A figure with its interval, or why there is none.
+fn shown(held: &Held) -> String {
+    let Some((mean, low, high)) = held.figure else { return held.why.clone().unwrap_or_default() };
+    let figure = |number: f64| {
+        show::figure(Some(&Figure { name: String::new(), value: Value::Number(number), unit: held.unit }))
+    };
+    if low == high { figure(mean) } else { format!("{}, {} to {}", figure(mean), figure(low), figure(high)) }
+}
+
+fn view(aim: &Aim, found: &Found, scenario: &str, folder: &Path) -> String {
+    let mut out = format!("{scenario}: {}\n", answer(aim, found));
+    out.extend(binding(aim, found).map(|binding| format!("{binding}\n")));
+    for inversion in &found.inversions {
+        let _ = writeln!(out, "not monotone: {inversion}; there may be other answers");
+    }
+    let width = |cells: Vec<String>| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let values = width(found.probes.iter().map(|probe| probe.value.to_string()).collect())
+        .max(aim.key.chars().count());
+    let _ = write!(
+        out,
+        "\n{:>values$}  {:9}  {:>5}  {:>12}  {:>12}  thresholds\n",
+        aim.key, "", "plays", "requests", "cost"
+    );
+    for probe in &found.probes {
+        let usd = |cost| {
+            show::figure(Some(&Figure { name: String::new(), value: Value::Number(cost), unit: Unit::Usd }))
+        };
+        let cost = probe.cost.map_or(show::NOTHING.into(), usd);
+        let held: Vec<String> =
+            probe.held.iter().map(|held| format!("{}: {}", held.threshold, shown(held))).collect();
+        let _ = writeln!(
+            out,
+            "{:>values$}  {:9}  {:>5}  {:>12}  {cost:>12}  {}",
+            probe.value,
+            probe.standing.name(),
+            probe.replications,
+            show::count_of(probe.requests.round() as u64),
+            held.join("; ")
+        );
+    }
+    let _ = write!(out, "\n{}\n  {} · {SCENARIO_FILE}, with the answer\n", folder.display(), summary::FILE);
+    out
+}
+
+/// `summary.json`, and the scenario with the answer in it.
+fn write(folder: &Path, aim: &Aim, found: &Found, scenario: &Scenario, question: &str) -> Result<()> {
+    let content = json!({
+        "schema": 1,
+        "verb": "search",
+        "scenario": scenario.name,
+        "seed": scenario.seed,
+        "version": env!("CARGO_PKG_VERSION"),
+        "key": aim.key,
+        "sought": if aim.is_smallest { "smallest" } else { "largest" },
+        "answer": found.best.map(|place| found.probes[place].value),
+        "said": answer(aim, found),
+        "binding": binding(aim, found),
+        "found": found,
+    });
+    let mut text = serde_json::to_string_pretty(&content)
+        .map_err(|cause| Error::failed(format!("could not write {}: {cause}", summary::FILE)))?;
+    text.push('\n');
+    for (name, content) in [(summary::FILE, text), (SCENARIO_FILE, subject::resolved(scenario, question)?)] {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
+    }
+    Ok(())
+}
+
+fn positive(text: &str) -> std::result::Result<Positive, String> {
+    text.parse().ok().and_then(Positive::new).ok_or_else(|| "a number above 0 is needed".into())
+}

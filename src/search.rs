@@ -1,0 +1,253 @@
+//! The largest value of a key at which all thresholds hold, or the smallest: doubling, and then halving.
+//!
+//! ```text
+//!   1    2    4    8   16      doubled until a threshold fails,
+//!   ✓    ✓    ✓    ?    ✗
+//!            6 ✓  7 ✓  8 ?     then halved: the last that passes and the first that fails
+//!                 ╰────╯ ✗     are told, and what lies between them is undecided
+//! ```
+//!
+//! Each value is played until every threshold is decided with the confidence asked for ([`probe`]); one that is not after
+//! the most replications is undecided, and counts neither as meeting the thresholds nor as failing them.
+
+mod probe;
+
+pub use self::probe::{Held, Judge, Probe, Standing};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::scenario::vary::written;
+
+/// What is sought.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aim {
+    /// The setting or knob.
+    pub key: String,
+    /// Whether its smallest value is sought, and not its largest.
+    pub is_smallest: bool,
+    /// Whether it has whole values only.
+    pub is_whole: bool,
+    /// The first value tried: no smaller one is where `is_bounded` says so.
+    pub from: f64,
+    pub is_bounded: bool,
+    /// No larger one is tried.
+    pub max: f64,
+    /// How near the value that fails is to be to the one that passes, relative to it, where the key is not whole.
+    pub precision: f64,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Found {
+    /// Every value tried, in ascending order.
+    pub probes: Vec<Probe>,
+    /// The place among them of the best value that passes.
+    pub best: Option<usize>,
+    /// The place of the nearest one beyond it that fails; none where none does.
+    pub fails: Option<usize>,
+    pub outcome: Outcome,
+    /// Values that pass although easier ones fail.
+    pub inversions: Vec<String>,
+}
+
+/// How a search ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The best value is known as well as was asked.
+    Found,
+    /// No value tried meets the thresholds.
+    None,
+    /// The last value that may be tried passes.
+    Unbounded,
+    /// Between the best value that passes and the first that fails, chance does not let one say.
+    Undecided,
+}
+
+/// Searches with a judge of single values.
+pub struct Search<'a> {
+    aim: Aim,
+    judge: &'a mut dyn FnMut(f64) -> Result<Probe>,
+    probes: Vec<Probe>,
+}
+
+impl<'a> Search<'a> {
+    pub fn new(aim: Aim, judge: &'a mut dyn FnMut(f64) -> Result<Probe>) -> Search<'a> {
+        Search { aim, judge, probes: Vec::new() }
+    }
+
+    /// Looks for the value, and then at two values apart from it for whether more is worse throughout.
+    pub fn run(mut self) -> Result<Found> {
+        let (from, max) = (self.aim.from, self.aim.max);
+        if from > max {
+            return Err(Error::usage(format!("the search would begin at {from}, above its end at {max}")));
+        }
+        let (passes, fails) = self.bracket()?;
+        let (passes, fails) = match (passes, fails) {
+            (Some(passes), Some(other)) => {
+                let passes = self.narrow(passes, other, Standing::Pass)?.0;
+                (Some(passes), self.first_failure(passes)?)
+            }
+            ends => ends,
+        };
+        if let Some(passes) = passes {
+            self.look_around(passes, fails)?;
+        }
+        Ok(self.conclude(passes, fails))
+    }
+
+    fn standing(&mut self, value: f64) -> Result<Standing> {
+        if let Some(known) = self.probes.iter().find(|probe| probe.value == value) {
+            return Ok(known.standing);
+        }
+        let probe = (self.judge)(value)?;
+        let standing = probe.standing;
+        self.probes.push(probe);
+        Ok(standing)
+    }
+
+    /// A value that passes and a harder one that does not, as far as there are such.
+    fn bracket(&mut self) -> Result<(Option<f64>, Option<f64>)> {
+        let mut value = self.aim.from;
+        let first = self.standing(value)?;
+        // To the easier side until one passes, and to the harder until one does not.
+        let wants_pass = first != Standing::Pass;
+        let goes_up = wants_pass == self.aim.is_smallest;
+        loop {
+            let Some(next) = self.next(value, goes_up) else {
+                return Ok(if wants_pass { (None, Some(value)) } else { (Some(value), None) });
+            };
+            let is_pass = self.standing(next)? == Standing::Pass;
+            match (wants_pass, is_pass) {
+                (true, true) => return Ok((Some(next), Some(value))),
+                (false, false) => return Ok((Some(value), Some(next))),
+                _ => value = next,
+            }
+        }
+    }
+
+    /// Twice or half as much, within the bounds; `None` past them.
+    fn next(&self, value: f64, goes_up: bool) -> Option<f64> {
+        let Aim { from, is_bounded, max, is_whole, .. } = self.aim;
+        if goes_up {
+            return (value < max).then(|| (value * 2.0).min(max));
+        }
+        let half = if is_whole { libm::floor(value / 2.0) } else { value / 2.0 };
+        let least = if is_bounded { from } else { from * LEAST };
+        let least = if is_whole { least.max(1.0) } else { least };
+        (value > least).then(|| half.max(least))
+    }
+
+    /// Halves what is between a value that is `of` a standing and one that is not, until they are near: gives both.
+    fn narrow(&mut self, is: f64, is_not: f64, of: Standing) -> Result<(f64, f64)> {
+        let (mut is, mut is_not) = (is, is_not);
+        while (is_not - is).abs() > self.step(is) {
+            let middle = is + (is_not - is) / 2.0;
+            let middle = if self.aim.is_whole { libm::floor(middle) } else { rounded(middle) };
+            if middle == is || middle == is_not {
+                break;
+            }
+            match self.standing(middle)? == of {
+                true => is = middle,
+                false => is_not = middle,
+            }
+        }
+        Ok((is, is_not))
+    }
+
+    /// How near two values are to be.
+    fn step(&self, value: f64) -> f64 {
+        if self.aim.is_whole { 1.0 } else { (value * self.aim.precision).abs() }
+    }
+
+    /// The nearest value on the hard side of the best that fails, those between being undecided; `None` where none
+    /// does up to the bound.
+    fn first_failure(&mut self, best: f64) -> Result<Option<f64>> {
+        let goes_up = !self.aim.is_smallest;
+        let is_harder = |value: f64| if goes_up { value > best } else { value < best };
+        let failing = self.probes.iter().filter(|probe| probe.standing == Standing::Fail);
+        let failing = failing.map(|probe| probe.value).filter(|value| is_harder(*value));
+        let mut failing = failing.min_by(|a, b| (a - best).abs().total_cmp(&(b - best).abs()));
+        let undecided = self.probes.iter().filter(|probe| probe.standing == Standing::Undecided);
+        let undecided: Vec<f64> =
+            undecided.map(|probe| probe.value).filter(|value| is_harder(*value)).collect();
+        let mut value = undecided.iter().copied().fold(best, |a, b| if (b > a) == goes_up { b } else { a });
+        while failing.is_none() {
+            let Some(next) = self.next(value, goes_up) else { return Ok(None) };
+            value = next;
+            if self.standing(value)? == Standing::Fail {
+                failing = Some(value);
+            }
+        }
+        let failing = failing.expect("one was found");
+        let nearest = undecided.into_iter().min_by(|a, b| (a - best).abs().total_cmp(&(b - best).abs()));
+        match nearest.filter(|value| (value - best).abs() < (failing - best).abs()) {
+            Some(undecided) => Ok(Some(self.narrow(failing, undecided, Standing::Fail)?.0)),
+            None => Ok(Some(failing)),
+        }
+    }
+
+    /// Tries one value well on the easy side of the answer and one well on the hard side.
+    fn look_around(&mut self, passes: f64, fails: Option<f64>) -> Result<()> {
+        let goes_up = !self.aim.is_smallest;
+        let others = [self.next(passes, !goes_up), fails.and_then(|fails| self.next(fails, goes_up))];
+        for value in others.into_iter().flatten() {
+            self.standing(value)?;
+        }
+        Ok(())
+    }
+
+    fn conclude(mut self, passes: Option<f64>, fails: Option<f64>) -> Found {
+        self.probes.sort_by(|a, b| a.value.total_cmp(&b.value));
+        let place = |value: Option<f64>| self.probes.iter().position(|probe| Some(probe.value) == value);
+        let has_fail = fails.is_some_and(|fails| {
+            self.probes.iter().any(|probe| probe.value == fails && probe.standing == Standing::Fail)
+        });
+        let outcome = match (passes, fails) {
+            (None, _) if self.probes.iter().any(|probe| probe.standing == Standing::Undecided) => {
+                Outcome::Undecided
+            }
+            (None, _) => Outcome::None,
+            (Some(_), _) if !has_fail => {
+                let is_open = self.probes.iter().any(|probe| probe.standing == Standing::Undecided);
+                if is_open { Outcome::Undecided } else { Outcome::Unbounded }
+            }
+            (Some(passes), Some(fails)) => {
+                // One step for the halving towards each.
+                let steps = if self.aim.is_whole { 1.0 } else { 2.0 };
+                let is_near = (fails - passes).abs() <= steps * self.step(passes) * (1.0 + 1e-9);
+                if is_near { Outcome::Found } else { Outcome::Undecided }
+            }
+            (Some(_), None) => Outcome::Unbounded,
+        };
+        Found {
+            best: place(passes),
+            fails: place(fails),
+            outcome,
+            inversions: self.inversions(),
+            probes: self.probes,
+        }
+    }
+
+    /// Pairs of which the harder passes and the easier fails.
+    fn inversions(&self) -> Vec<String> {
+        let pairs = self.probes.windows(2).filter_map(|pair| {
+            let (easy, hard) = if self.aim.is_smallest { (&pair[1], &pair[0]) } else { (&pair[0], &pair[1]) };
+            let is_inverted = easy.standing == Standing::Fail && hard.standing == Standing::Pass;
+            is_inverted.then(|| format!("{} = {} passes, and {} fails", self.aim.key, hard.value, easy.value))
+        });
+        pairs.collect()
+    }
+}
+
+/// Of an open beginning, the smallest value tried.
+const LEAST: f64 = 1e-6;
+
+/// As it is written in a change.
+fn rounded(number: f64) -> f64 {
+    written(number).parse().unwrap_or(number)
+}
+
+#[cfg(test)]
+mod tests;
