@@ -1,0 +1,124 @@
+//! Searches find what queueing theory says they should: the smallest number of places, and the largest load.
+
+use std::num::NonZeroUsize;
+
+use tollgate::analytic::erlang::{self, Traffic};
+use tollgate::collectors::threshold::Threshold;
+use tollgate::error::Result;
+use tollgate::scenario::Draft;
+use tollgate::scenario::change::Change;
+use tollgate::scenario::vary::written;
+use tollgate::search::{Aim, Found, Judge, Outcome, Probe, Search, Standing};
+use tollgate::statistics::interval::Confidence;
+
+/// Four erlangs: four requests a second, of which each holds a place for a second, or about that long.
+fn scenario(output: &str, ttft: &str, queue: u32) -> String {
+    format!(
+        r#"
+        duration = "10m"
+        warmup = "10s"
+        arrivals = {{ kind = "poisson", rate = 4 }}
+        retry = "once"
+
+        [[classes]]
+        name = "job"
+        input = {{ kind = "fixed", tokens = 10 }}
+        output = {output}
+        timeout = "10m"
+
+        [[endpoints]]
+        name = "server"
+        provider = "openai"
+        model = "m"
+        latency = {{ kind = "fixed", ttft = "{ttft}", itl = "10ms" }}
+        price = {{ per_hour = "1" }}
+        limits = [{{ kind = "concurrency", max = 4, queue_max = {queue} }}]
+        "#
+    )
+}
+
+fn search(text: &str, aim: Aim, under: &str, threads: usize) -> Found {
+    let folder = tempfile::tempdir().expect("a folder is made");
+    let path = folder.path().join("scenario.toml");
+    std::fs::write(&path, text).expect("the scenario is written");
+    let draft = Draft::open(&path, None).expect("the scenario is read");
+    let under: Vec<Threshold> = vec![under.parse().expect("it is a threshold")];
+    let threads = NonZeroUsize::new(threads).expect("a number of threads");
+    let judge = Judge { under: &under, confidence: Confidence::P95, least: 4, most: 16, threads };
+    let key = aim.key.clone();
+    let mut probe = |value: f64| -> Result<Probe> {
+        let change = Change::new(&key, &written(value)).expect("it is a change");
+        judge.probe(value, &draft.scenario(&[change])?)
+    };
+    Search::new(aim, &mut probe).run().expect("it ends")
+}
+
+fn places(max: f64) -> Aim {
+    Aim {
+        key: "endpoints.server.limits.0.max".into(),
+        is_smallest: true,
+        is_whole: true,
+        from: 1.0,
+        is_bounded: true,
+        max,
+        precision: 0.01,
+    }
+}
+
+/// The best value, and the first that fails.
+fn ends(found: &Found) -> (f64, f64) {
+    let value = |place: Option<usize>| found.probes[place.expect("there is one")].value;
+    (value(found.best), value(found.fails))
+}
+
+/// B(7, 4) = 6.3 % and B(8, 4) = 3.0 %, whatever the law of the service times.
+#[test]
+fn the_places_that_refuse_few_are_erlangs() {
+    let places_needed = erlang::places_for_refusals(4.0, 0.05).expect("some suffice");
+    let text = scenario("{ kind = \"fixed\", tokens = 1 }", "1s", 0);
+    let found = search(&text, places(32.0), "refused_share <= 5%", 2);
+    assert_eq!(
+        (found.outcome, ends(&found)),
+        (Outcome::Found, (f64::from(places_needed), f64::from(places_needed) - 1.0))
+    );
+    assert_eq!(
+        found,
+        search(&text, places(32.0), "refused_share <= 5%", 1),
+        "the same on any number of threads"
+    );
+    let fails = &found.probes[found.fails.expect("one fails")];
+    assert_eq!(fails.standing, Standing::Fail);
+    assert_eq!(fails.refuses_most.as_ref().map(|(limit, _)| limit.as_str()), Some("server concurrency"));
+    assert!(found.inversions.is_empty());
+}
+
+/// Service is exponential: a token takes 10 ms, and there are 100 of them on average.
+#[test]
+fn the_places_that_let_few_wait_are_erlangs() {
+    let traffic = Traffic { per_sec: 4.0, service_secs: 1.0 };
+    let places_needed = f64::from(traffic.places_for_wait(0.5, 0.05).expect("some suffice"));
+    let text = scenario("{ kind = \"exponential\", mean = 100 }", "10ms", 100_000);
+    let found = search(&text, places(32.0), "ttft_p95 <= 510ms", 2);
+    let (best, fails) = ends(&found);
+    assert!(fails < places_needed && places_needed <= best + 1.0, "{fails} to {best}, not {places_needed}");
+    assert!(best <= places_needed + 1.0, "the integer or its neighbour: {best} for {places_needed}");
+}
+
+/// B(8, a) = 5 % at a = 4.543 erlangs, 1.136 times the load.
+#[test]
+fn the_largest_load_is_erlangs() {
+    let load = Aim {
+        key: "load".into(),
+        is_smallest: false,
+        is_whole: false,
+        is_bounded: false,
+        precision: 0.05,
+        ..places(8.0)
+    };
+    let text = scenario("{ kind = \"fixed\", tokens = 1 }", "1s", 0).replace("max = 4,", "max = 8,");
+    let found = search(&text, load, "refused_share <= 5%", 2);
+    let (best, fails) = ends(&found);
+    let share = |load: f64| erlang::refused_share(8, 4.0 * load);
+    assert!(share(best) <= 0.05 && 0.05 <= share(fails), "{best} to {fails}");
+    assert!(fails - best <= 0.25, "{best} to {fails}");
+}
