@@ -18,7 +18,7 @@ fn scenario(output: &str, ttft: &str, queue: u32) -> String {
         duration = "10m"
         warmup = "10s"
         arrivals = {{ kind = "poisson", rate = 4 }}
-        retry = "once"
+        retry = "none"
 
         [[classes]]
         name = "job"

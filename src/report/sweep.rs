@@ -89,7 +89,7 @@ pub struct BreakEven {
     pub above: String,
     /// What each costs where `above` gets cheaper: of `below`, and of `above`; in dollars.
     pub costs: (f64, f64),
-    /// The share of requests refused there, by each.
+    /// The share of requests refused there, by each; of endpoints, the share of calls that their quotas refuse.
     pub refused: (Option<f64>, Option<f64>),
     /// Whether the cells on both sides differ by more than chance: not told of cells that were played once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,6 +182,9 @@ pub fn render_again(folder: &Path) -> Result<Option<Swept>> {
 /// What begins the name of an endpoint's cost where each endpoint is asked everything.
 pub const COST_AT: &str = "cost_total:";
 
+/// What begins the name of the share of calls that such an endpoint's quotas refuse.
+pub const THROTTLED_AT: &str = "throttled_share:";
+
 /// What a sweep's summary calls itself.
 pub const VERB: &str = "sweep";
 
@@ -231,15 +234,17 @@ const SERVICE: [(&str, &str); 3] =
     [("ttft_p99", "TTFT p99"), ("good_share", "good"), ("refused_share", "refused")];
 
 /// The table that people see: headings, and a row for each cell. Where every endpoint is asked everything, the cost of
-/// each stands in place of their sum.
+/// each stands in place of their sum, and what it refuses.
 fn table(swept: &Swept) -> (Vec<String>, Vec<Vec<String>>) {
     let endpoints = swept.endpoints();
-    let costs: Vec<(String, String)> = match endpoints.is_empty() {
-        true => COSTS.map(|(name, heading)| (name.into(), heading.into())).to_vec(),
-        false => endpoints.iter().map(|name| (format!("{COST_AT}{name}"), format!("cost {name}"))).collect(),
+    let of_all = |(name, heading): &(&str, &str)| (name.to_string(), heading.to_string());
+    let of_each = |at: &'static str, heading: &'static str| {
+        endpoints.iter().map(move |name| (format!("{at}{name}"), format!("{name} {heading}")))
     };
-    let shown: Vec<(String, String)> =
-        costs.into_iter().chain(SERVICE.map(|(name, heading)| (name.into(), heading.into()))).collect();
+    let shown: Vec<(String, String)> = match endpoints.is_empty() {
+        true => COSTS.iter().chain(&SERVICE).map(of_all).collect(),
+        false => of_each(COST_AT, "cost").chain(of_each(THROTTLED_AT, "refused")).collect(),
+    };
     let keys = swept.axes.iter().map(|axis| axis.key.clone());
     let headings = keys.chain(["requests".into()]).chain(shown.iter().map(|(_, heading)| heading.clone()));
     let row = |cell: &Cell| {

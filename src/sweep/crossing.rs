@@ -11,7 +11,7 @@ use super::grid::Grid;
 use super::play::{Play, Player};
 use crate::error::{Error, Result};
 use crate::price::Money;
-use crate::report::sweep::{BreakEven, COST_AT};
+use crate::report::sweep::{BreakEven, COST_AT, THROTTLED_AT};
 use crate::scenario::vary::{self, is_count};
 use crate::statistics::interval::Confidence;
 use crate::statistics::pairs::Pairs;
@@ -201,9 +201,17 @@ impl Pair<'_> {
             sum.as_dollars_f64() / replications
         };
         let refused = |(one, plays): (&Alternative, &Vec<Play>)| {
-            let shares = plays.iter().map(|play| play.value("refused_share")?.as_f64());
-            let sum = shares.sum::<Option<f64>>().filter(|_| one.cost == "cost_total")?;
-            Some(sum / replications)
+            let name = match one.cost.strip_prefix(COST_AT) {
+                Some(endpoint) => format!("{THROTTLED_AT}{endpoint}"),
+                None => "refused_share".into(),
+            };
+            let shares = plays.iter().map(|play| play.value(&name)?.as_f64());
+            Some(shares.sum::<Option<f64>>()? / replications)
+        };
+        // What both have in common is said once.
+        let name = |(one, _): (&Alternative, &Vec<Play>)| match one.cost.strip_prefix(COST_AT) {
+            Some(endpoint) => endpoint.to_string(),
+            None => one.name.clone(),
         };
         let common = self.first.others == self.second.others;
         let keys =
@@ -213,8 +221,8 @@ impl Pair<'_> {
             settings: keys.map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join(", "),
             between: (low.at, high.at),
             requests: (requests(low) as f64 / replications, requests(high) as f64 / replications),
-            below: below.0.name.clone(),
-            above: above.0.name.clone(),
+            below: name(below),
+            above: name(above),
             costs: (cost(below), cost(above)),
             refused: (refused(below), refused(above)),
             is_certain,

@@ -9,7 +9,7 @@ use super::journal::Journal;
 use crate::collectors::metric;
 use crate::error::{Error, Result};
 use crate::price::Money;
-use crate::report::sweep::COST_AT;
+use crate::report::sweep::{COST_AT, THROTTLED_AT};
 use crate::scenario::Scenario;
 use crate::scenario::change::Change;
 use crate::section::{Figure, ScopeKind, Unit, Value};
@@ -20,7 +20,7 @@ use crate::trial::{self, Trial};
 pub struct Play {
     /// Requests asked; one that every endpoint is asked counts once.
     pub requests: u64,
-    /// Those of [`FIGURES`], and the cost at each endpoint of which every one is asked.
+    /// Those of [`FIGURES`], and where every endpoint is asked everything, what each costs and refuses.
     pub figures: Vec<Figure>,
 }
 
@@ -47,13 +47,16 @@ impl Play {
         let figure = |name: &str, value: Option<&Value>| Figure {
             name: name.into(),
             value: value.cloned().unwrap_or(Value::None),
-            unit: metric::unit_of(name).unwrap_or(Unit::Usd),
+            unit: name.split(':').next().and_then(metric::unit_of).unwrap_or(Unit::Usd),
         };
         let total = FIGURES.iter().map(|name| figure(name, trial.value(ScopeKind::Total, "", name)));
-        let endpoints = alternatives(&scenario).map(|endpoint| {
-            let cost = trial.value(ScopeKind::Endpoint, endpoint, "cost_total");
-            figure(&format!("{COST_AT}{endpoint}"), cost)
-        });
+        let of_endpoint = |endpoint| {
+            let of = |at: &str, name| {
+                figure(&format!("{at}{endpoint}"), trial.value(ScopeKind::Endpoint, endpoint, name))
+            };
+            [of(COST_AT, "cost_total"), of(THROTTLED_AT, "throttled_share")]
+        };
+        let endpoints = alternatives(&scenario).flat_map(of_endpoint);
         let copies = alternatives(&scenario).count().max(1) as u64;
         Ok(Play { requests: trial.played.requests / copies, figures: total.chain(endpoints).collect() })
     }
