@@ -1,3 +1,5 @@
+//! Searches over values of which it is known how they stand.
+
 use super::*;
 
 fn aim(from: f64, max: f64) -> Aim {

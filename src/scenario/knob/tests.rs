@@ -1,3 +1,5 @@
+//! Knobs do what they say, and a scenario that is written back plays the same.
+
 use std::time::Duration;
 
 use super::*;
