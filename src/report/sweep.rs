@@ -318,7 +318,7 @@ pub fn view(swept: &Swept, folder: &Path) -> String {
     rows.iter().for_each(|row| out += &line(row));
     let ends = sentences(swept).into_iter().chain(swept.notes.iter().cloned());
     for (nth, sentence) in ends.enumerate() {
-        let _ = write!(out, "{}{sentence}\n", if nth == 0 { "\n" } else { "" });
+        let _ = writeln!(out, "{}{sentence}", if nth == 0 { "\n" } else { "" });
     }
     let _ = write!(out, "\n{}\n  report.html · summary.json · {FILE} · plots/\n", folder.display());
     out

@@ -11,6 +11,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::Diagnostic;
 use super::knob::{self, KNOBS, Knob};
+use super::read::Found;
 use super::tree::{Node, moved};
 use super::{Scenario, schema};
 use crate::error::nearest;
@@ -56,7 +57,7 @@ impl Change {
     }
 
     /// Turns its knob, where it is one, of a scenario that was read and not yet checked; its files are in `folder`.
-    pub(super) fn turn(&self, scenario: &mut Scenario, folder: &Path) -> Result<(), Diagnostic> {
+    pub(super) fn turn(&self, scenario: &mut Scenario, folder: &Path) -> Found<()> {
         match &self.what {
             What::Knob(setting) => setting.apply(scenario, folder, &self.shown),
             What::Setting { .. } => Ok(()),
@@ -65,12 +66,12 @@ impl Change {
 
     /// Puts its setting, where it is one, into the tree of a scenario; its place is that of what it replaces, or
     /// stands in.
-    pub(super) fn set<'i>(&'i self, root: &mut Spanned<DeTable<'i>>) -> Result<(), Diagnostic> {
+    pub(super) fn set<'i>(&'i self, root: &mut Spanned<DeTable<'i>>) -> Found<()> {
         let What::Setting { key, entry } = &self.what else { return Ok(()) };
         let (last, above) = key.split_last().expect("a setting has a key");
         let mut around = root.span();
         if above.is_empty() && !root.get_ref().contains_key(last.as_str()) && !schema::is_top_level(last) {
-            return Err(self.missing(last, "", &names_in(root.get_ref()), around));
+            return Err(vec![self.missing(last, "", &names_in(root.get_ref()), around)]);
         }
         let mut table = root.get_mut();
         let mut walked = String::new();
@@ -78,7 +79,7 @@ impl Change {
         while let Some(step) = above.next() {
             let names = names_in(table);
             let Some(node) = table.get_mut(step.as_str()) else {
-                return Err(self.missing(step, &walked, &names, around));
+                return Err(vec![self.missing(step, &walked, &names, around)]);
             };
             walked = format!("{walked}{step}.");
             around = node.span();
@@ -87,7 +88,7 @@ impl Change {
                     let name = above.next().unwrap_or(last);
                     let names = names_of(items);
                     let Some(item) = item(items, name) else {
-                        return Err(self.missing(name, &walked, &names, around));
+                        return Err(vec![self.missing(name, &walked, &names, around)]);
                     };
                     walked = format!("{walked}{name}.");
                     around = item.span();
@@ -100,7 +101,8 @@ impl Change {
                 other => {
                     let message =
                         format!("{}: {} is a {}", self.shown, &walked[..walked.len() - 1], other.type_str());
-                    return Err(Diagnostic::new(Some(around), message).help("it has no settings inside"));
+                    let mistake = Diagnostic::new(Some(around), message);
+                    return Err(vec![mistake.help("it has no settings inside")]);
                 }
             };
         }
@@ -186,7 +188,7 @@ fn settings<'a, 'i>(node: &'a mut Node<'i>) -> &'a mut DeValue<'i> {
 fn item<'a, 'i>(items: &'a mut DeArray<'i>, name: &str) -> Option<&'a mut Node<'i>> {
     let names = names_of(items);
     let place = names.iter().position(|other| other == name).or_else(|| name.parse().ok())?;
-    items.iter_mut().nth(place)
+    items.get_mut(place)
 }
 
 fn names_in(table: &DeTable<'_>) -> Vec<String> {

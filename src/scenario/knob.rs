@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::Scenario;
 use super::diagnostic::Diagnostic;
+use super::read::Found;
 use crate::catalogue::machine::Machine;
 use crate::client::arrivals::AnyArrivals;
 use crate::client::lengths::AnyLength;
@@ -178,19 +179,11 @@ impl Values {
 
 impl Setting {
     /// Turns the knob of a scenario that was read and not yet checked; `shown` is how people wrote it.
-    pub(super) fn apply(
-        &self,
-        scenario: &mut Scenario,
-        folder: &Path,
-        shown: &str,
-    ) -> Result<(), Diagnostic> {
+    pub(super) fn apply(&self, scenario: &mut Scenario, folder: &Path, shown: &str) -> Found<()> {
         let turn = Turn { about: self.about.as_deref(), value: self.value, folder };
         (self.knob.turn)(scenario, turn).map_err(|why| {
-            Diagnostic::new(None, format!("{shown}: {why}")).help(format!(
-                "{}: {}",
-                self.knob.form(),
-                self.knob.doc
-            ))
+            let mistake = Diagnostic::new(None, format!("{shown}: {why}"));
+            vec![mistake.help(format!("{}: {}", self.knob.form(), self.knob.doc))]
         })
     }
 }

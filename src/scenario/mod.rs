@@ -256,7 +256,7 @@ impl Scenario {
         let fail = |mistakes: Vec<Diagnostic>| diagnostic::error(&shown, text, &mistakes);
         let mut tree = read::tree(text).map_err(fail)?;
         for change in changes {
-            change.set(&mut tree).map_err(|mistake| fail(vec![mistake]))?;
+            change.set(&mut tree).map_err(fail)?;
         }
         let own = tree.get_ref().get("catalogue").and_then(|own| own.get_ref().as_str());
         let prices = match (catalogue, folder, own) {
@@ -295,7 +295,7 @@ impl Scenario {
         }
         for change in changes {
             let turned = change.turn(&mut scenario, folder.unwrap_or(Path::new("")));
-            turned.map_err(|mistake| fail(vec![mistake]))?;
+            turned.map_err(fail)?;
         }
         for spec in &mut scenario.endpoints {
             if let (None, Some(machine)) = (&spec.latency, &spec.machine) {

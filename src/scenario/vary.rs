@@ -121,7 +121,7 @@ fn range(text: &str, is_count: bool) -> Result<Vec<String>, String> {
     let count = count.filter(|count| (2..=VALUES_MAX as u32).contains(count));
     let count = count.ok_or(format!("a range has 2 to {VALUES_MAX} values, such as 1..8/8"))?;
     let is_even = rest[sign..].starts_with('/');
-    if !is_even && !(from > 0.0 && to > 0.0) {
+    if !is_even && from.min(to) <= 0.0 {
         return Err("a range in proportion goes from above 0 to above 0".into());
     }
     let value = |nth: u32| {
