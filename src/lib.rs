@@ -50,9 +50,12 @@ pub mod run;
 pub mod scenario;
 pub mod simulate;
 pub mod trial;
+pub mod warmup;
 
 // Floor 5: questions.
 pub mod estimate;
 pub mod fit;
+pub mod preview;
+pub mod replicate;
 pub mod search;
 pub mod sweep;

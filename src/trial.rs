@@ -3,6 +3,7 @@
 //! Replications of a scenario differ in their seed alone, and the n-th of every scenario has the same: so two policies
 //! meet the same chance, request by request, and their difference varies less than either.
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -11,8 +12,10 @@ use crate::collectors::Collectors;
 use crate::error::Result;
 use crate::machines;
 use crate::scenario::Scenario;
+use crate::scenario::warmup::Warmup;
 use crate::section::{ScopeKind, Section, Value};
 use crate::simulate::{Flow, Played, simulate};
+use crate::warmup;
 
 /// What one play of a scenario found.
 #[derive(Clone, Debug)]
@@ -23,10 +26,14 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Plays a scenario whose prices are known.
+    /// Plays a scenario whose prices are known, having found its warm-up where it leaves that to be found.
     pub fn play(scenario: &Scenario) -> Result<Trial> {
-        let mut collectors = Collectors::new(&machines::setup(scenario, true));
-        let played = simulate(scenario, |outcome| {
+        let mut scenario = Cow::Borrowed(scenario);
+        if scenario.warmup == Warmup::Auto {
+            warmup::resolve(scenario.to_mut())?;
+        }
+        let mut collectors = Collectors::new(&machines::setup(&scenario, true));
+        let played = simulate(&scenario, |outcome| {
             collectors.collect(&outcome);
             Flow::Continue
         })?;

@@ -30,8 +30,8 @@ const FLOORS: [&[&str]; 7] = [
     &["client", "server"],
     &["collectors", "dialects", "report"],
     &["catalogue", "providers"],
-    &["http", "login", "machines", "mock", "run", "scenario", "simulate", "trial"],
-    &["estimate", "fit", "search", "sweep"],
+    &["http", "login", "machines", "mock", "run", "scenario", "simulate", "trial", "warmup"],
+    &["estimate", "fit", "preview", "replicate", "search", "sweep"],
     &["cli", "main"],
 ];
 

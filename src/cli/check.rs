@@ -11,8 +11,11 @@ use tollgate::commitments::AnyCommitment;
 use tollgate::error::Error;
 use tollgate::error::{ExitCode, Result};
 use tollgate::number::Span;
+use tollgate::preview::preview;
 use tollgate::price::{Money, Price, Rate, Term};
+use tollgate::report::certainty;
 use tollgate::report::show;
+use tollgate::report::standing::Expectation;
 use tollgate::scenario::change::Change;
 use tollgate::scenario::link::Place;
 use tollgate::scenario::{Draft, EndpointSpec, Scenario};
@@ -140,6 +143,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         1 => "1 threshold".into(),
         count => format!("{count} thresholds"),
     };
+    text += &known(&scenario);
     let (router, retry) = (scenario.router.kind(), scenario.retry.kind());
     text += &format!("  router {router}, retry {retry}, {thresholds}\n");
     output::say(&text)?;
@@ -149,6 +153,19 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     }
     output::say("OK\n")?;
     Ok(ExitCode::Fine)
+}
+
+/// What is known of limits without a simulation.
+fn known(scenario: &Scenario) -> String {
+    let rows = preview(scenario, None);
+    let known: Vec<_> = rows.iter().filter_map(|row| Some((row, row.known?))).collect();
+    let width = output::width(known.iter().map(|(row, _)| row.limit.as_str()));
+    let line = |(row, known): &(&Expectation, f64)| {
+        let gap = if row.gap.is_empty() { String::new() } else { format!("; but {}", row.gap.join(", ")) };
+        let (name, known) = (row.figure.name(), certainty::shown(*known, row.figure.unit()));
+        format!("  known      {:<width$} {name} {known}{gap}\n", row.limit)
+    };
+    known.iter().map(line).collect()
 }
 
 /// Of a preset's own arrivals: whose they are, and where in their day or week they begin.

@@ -3,6 +3,7 @@
 mod check;
 mod figures;
 mod fit;
+mod found;
 mod init;
 mod interrupt;
 #[cfg(feature = "net")]

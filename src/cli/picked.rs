@@ -44,7 +44,7 @@ impl Picked {
         let mut scenario = draft.scenario(&[&self.changes, more].concat())?;
         scenario.seed = self.seed.unwrap_or(scenario.seed);
         scenario.duration = self.duration.unwrap_or(scenario.duration);
-        if scenario.warmup >= scenario.duration {
+        if scenario.warmup.get() >= scenario.duration.get() {
             let (warmup, duration) = (scenario.warmup, scenario.duration);
             return Err(Error::usage(format!(
                 "the warm-up of {warmup} leaves nothing of the duration of {duration}; lengthen --duration"

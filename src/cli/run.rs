@@ -21,9 +21,10 @@ use tollgate::run::{Ending, Input, Interrupts, Remote, Transport, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
+use super::found::{Found, Told};
 use super::login;
 use super::output::{self, Progress};
-use super::subject::{self, Found, Subject};
+use super::subject::{self, Subject};
 
 /// Play a scenario in real time over HTTP, against embedded mocks or real endpoints
 #[derive(clap::Args)]
@@ -114,6 +115,8 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     }
     Interrupt::restore();
     let found = Found {
+        sections: collectors.finish(ran.stopped),
+        told: Told::default(),
         collectors,
         until: ran.stopped,
         is_interrupted: ran.ending == Ending::Interrupted,

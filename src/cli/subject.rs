@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use tollgate::bill::Bill;
 use tollgate::catalogue::{Offer, UnitOffer};
-use tollgate::client::purse::{Budget, Spent};
+use tollgate::client::purse::Budget;
 use tollgate::client::workload::Class;
 use tollgate::collectors::log::Log;
 use tollgate::collectors::{Collectors, Setup};
@@ -25,7 +25,9 @@ use tollgate::scenario::{self, EndpointSpec, Scenario};
 use tollgate::section::{self, Figure, Judgement, Section, Value};
 use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
+use tollgate::warmup;
 
+use super::found::Found;
 use super::output;
 use super::picked::Picked;
 
@@ -48,9 +50,10 @@ pub struct Common {
 }
 
 impl Common {
-    /// Reads the scenario and applies what the command line changes.
+    /// Reads the scenario, applies what the command line changes, and finds its warm-up where it asks for that.
     pub fn load(&self) -> Result<Scenario> {
-        let scenario = self.picked.scenario(&self.picked.draft()?, &[])?;
+        let mut scenario = self.picked.scenario(&self.picked.draft()?, &[])?;
+        warmup::resolve(&mut scenario)?;
         if !self.quiet {
             output::warn(&scenario.warnings());
         }
@@ -131,8 +134,8 @@ impl Subject {
     }
 
     /// Writes the results, prints the summary, and says how it ends.
-    pub fn conclude(self, args: &Common, found: Found, threads: NonZeroUsize) -> Result<ExitCode> {
-        let mut sections = found.collectors.finish(found.until);
+    pub fn conclude(self, args: &Common, mut found: Found, threads: NonZeroUsize) -> Result<ExitCode> {
+        let mut sections = std::mem::take(&mut found.sections);
         match self.unswept() {
             _ if args.no_sweep => {}
             None => sections.push(sweep::load_sweep(&self.scenario, threads)?),
@@ -156,13 +159,18 @@ impl Subject {
             catalogue_sha256: self.scenario.prices.hash(),
             catalogue_date: self.scenario.prices.day().to_string(),
             duration_secs: self.scenario.duration.as_secs_f64(),
-            warmup_secs: self.scenario.warmup.as_secs_f64(),
+            warmup_secs: self.scenario.warmup.get().as_secs_f64(),
+            warmup_by: self.scenario.warmup.chosen(),
             is_interrupted: found.is_interrupted,
             warnings: self.scenario.warnings(),
             stopped: self.overspent(&found),
             verdict,
             thresholds,
             sections,
+            certainty: found.told.certainty.take(),
+            against: found.told.against.take(),
+            standings: std::mem::take(&mut found.told.standings),
+            preview: std::mem::take(&mut found.told.preview),
             host: host(self.started, self.calendar),
         };
         let bill = found.collectors.cost.bill(found.until);
@@ -290,18 +298,6 @@ pub fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What playing a scenario has brought.
-pub struct Found {
-    pub collectors: Collectors,
-    /// When the arrivals were stopped; the end of time where nobody did.
-    pub until: RunInstant,
-    pub is_interrupted: bool,
-    /// The budgets that were spent.
-    pub spent: Vec<Spent>,
-    /// Why requests.csv is incomplete, if it is.
-    pub log_failure: Option<String>,
-}
-
 /// Processors there are to use.
 pub fn threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
@@ -319,12 +315,15 @@ pub fn print(summary: &Summary, format: Format, folder: &Path) -> Result<()> {
 /// How a summary ends the process.
 pub fn exit_code(summary: &Summary) -> ExitCode {
     let has = |verdict| summary.thresholds.iter().any(|threshold| threshold.verdict == verdict);
+    let precision = summary.certainty.as_ref().and_then(|certainty| certainty.precision.as_ref());
+    let is_unsure = precision.is_some_and(|precision| !precision.is_reached);
     match summary.verdict.validity {
         _ if summary.is_interrupted => ExitCode::Interrupted,
         _ if summary.stopped.is_some() => ExitCode::Failed,
         Validity::Invalid => ExitCode::NoVerdict,
         Validity::Valid if has(ThresholdVerdict::Fail) => ExitCode::Gate,
         Validity::Valid if has(ThresholdVerdict::NoVerdict) => ExitCode::NoVerdict,
+        Validity::Valid if is_unsure => ExitCode::NoVerdict,
         Validity::Valid => ExitCode::Fine,
     }
 }

@@ -5,7 +5,8 @@ use hdrhistogram::Histogram;
 use super::spans::{Binned, Distribution, Spans};
 use super::{Answer, Collector, Facts, Scoped, Setup, span};
 use crate::outcome::{Attempt, Outcome};
-use crate::section::{Curve, Figure, Scope, Section, Unit, Value};
+use crate::section::{Curve, Figure, Scope, ScopeKind, Section, Unit, Value};
+use crate::statistics::interval::{Confidence, Interval, NoInterval};
 use crate::time::Instant;
 
 /// The measures.
@@ -76,6 +77,27 @@ impl Latency {
             };
             measures.map(named).collect::<Vec<_>>()
         })
+    }
+
+    /// Between which seconds each percentile lies, by scope and figure, as if answers were independent: see
+    /// [`crate::statistics::quantile`].
+    pub fn percentile_intervals(
+        &self,
+        confidence: Confidence,
+    ) -> Vec<(ScopeKind, String, String, Result<Interval, NoInterval>)> {
+        let scopes = self.scopes();
+        let mut found = Vec::new();
+        for (stamps, scope) in scopes.scopes(&self.setup) {
+            let measured = MEASURES.iter().zip(stamps.spans()).filter(|(_, spans)| !spans.is_empty());
+            for (measure, spans) in measured {
+                let spans = spans.distribution();
+                for (name, q) in QUANTILES {
+                    let interval = spans.interval(q, confidence);
+                    found.push((scope.kind, scope.name.clone(), format!("{measure}_{name}"), interval));
+                }
+            }
+        }
+        found
     }
 
     /// What is plotted: the whole run and each endpoint.

@@ -11,6 +11,7 @@ mod page;
 pub mod refusals;
 pub mod series;
 pub mod spans;
+pub mod steady;
 pub mod threshold;
 
 use std::time::Duration;

@@ -3,8 +3,8 @@
 use hdrhistogram::Histogram;
 
 use crate::section::Value;
-use crate::statistics::interval::Confidence;
-use crate::statistics::quantile::samples_needed;
+use crate::statistics::interval::{Confidence, Interval, NoInterval};
+use crate::statistics::quantile::{ranks, samples_needed};
 
 /// Spans of one measure in microseconds, from 1 µs to an hour: at most 94 KiB, of one shape so that any two add up; and
 /// the longest of them to the microsecond.
@@ -120,6 +120,14 @@ impl Distribution {
             _ if have < needed => Value::TooFew { have, needed },
             _ => Value::from(self.micros_at(q) as f64 / 1e6),
         }
+    }
+
+    /// Between which seconds the quantile lies, by order statistics.
+    pub fn interval(&self, q: f64, confidence: Confidence) -> Result<Interval, NoInterval> {
+        let ranks = ranks(self.len(), q, confidence)?;
+        let of_rank = |rank: u64| self.micros_at(rank as f64 / self.len() as f64) as f64 / 1e6;
+        let estimate = self.micros_at(q) as f64 / 1e6;
+        Ok(Interval { estimate, low: of_rank(ranks.low), high: of_rank(ranks.high), confidence })
     }
 
     /// In seconds; each span counts as the middle of its bin.

@@ -45,6 +45,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
         ("Seed", summary.seed.to_string()),
         ("Requests came for", show::seconds(summary.duration_secs)),
         ("Warm-up within it", show::seconds(summary.warmup_secs)),
+        ("Warm-up chosen", summary.warmup_by.clone()),
         ("Verdict rests on", summary.verdict.reason.clone()),
         ("Started", summary.host.started.clone()),
         ("Took", show::seconds(summary.host.wall_secs)),
@@ -56,6 +57,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
         facts.push(("Prices of", summary.catalogue_date.clone()));
         facts.push(("Catalogue SHA-256", summary.catalogue_sha256.clone()));
     }
+    facts.retain(|(_, fact)| !fact.is_empty());
     facts.extend(summary.warnings.iter().map(|warning| ("Warning", warning.clone())));
     facts
 }

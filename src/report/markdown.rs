@@ -15,11 +15,11 @@ pub fn write(summary: &Summary) -> String {
     let _ = writeln!(out, "**{}**\n", escape(&terminal::headline(summary)));
     let _ = writeln!(
         out,
-        "{} · seed {} · requests for {} · warm-up {} · tollgate {}\n",
+        "{} · seed {} · requests for {} · {} · tollgate {}\n",
         summary.verb.name(),
         summary.seed,
         show::seconds(summary.duration_secs),
-        show::seconds(summary.warmup_secs),
+        terminal::warmup(summary),
         escape(&summary.version),
     );
     if !summary.thresholds.is_empty() {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use summary::Summary;
 
+pub mod against;
+pub mod certainty;
 pub mod csv;
 pub mod fit;
 pub mod focus;
@@ -18,6 +20,7 @@ pub mod plot;
 pub mod png;
 pub mod prices;
 pub mod show;
+pub mod standing;
 pub mod summary;
 pub mod svg;
 pub mod sweep;

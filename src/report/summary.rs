@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::against::Against;
+use super::certainty::Certainty;
+use super::standing::{Expectation, Standing};
 use crate::section::{Figure, Scope, ScopeKind, Section, Value};
 
 /// The version of the schema of `summary.json` that this program writes and reads.
@@ -33,6 +36,9 @@ pub struct Summary {
     pub duration_secs: f64,
     /// The first part, which counts in no latency, goodput or refusal figure, in seconds.
     pub warmup_secs: f64,
+    /// How the warm-up was chosen, in words; empty in summaries of old.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub warmup_by: String,
     /// Stopped before its planned end; the figures are of what there was.
     pub is_interrupted: bool,
     /// What is doubtful about the prices and models.
@@ -44,6 +50,18 @@ pub struct Summary {
     pub verdict: Verdict,
     pub thresholds: Vec<ThresholdResult>,
     pub sections: Vec<Section>,
+    /// How far figures may lie from the truth; of simulations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certainty: Option<Certainty>,
+    /// The same figures of another scenario, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Against>,
+    /// Whether each endpoint keeps up with what is asked of it; of simulations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standings: Vec<Standing>,
+    /// What is known without a simulation, with what it found; of simulations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preview: Vec<Expectation>,
     /// All that differs between two runs of the same simulation.
     pub host: Host,
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::show;
 use super::summary::Summary;
+use super::{against, certainty, show, standing};
 use crate::section::{Figure, Scope, ScopeKind, Section, Value};
 use crate::wire::FaultKind;
 
@@ -113,10 +113,10 @@ pub fn main(summary: &Summary) -> Vec<Table> {
     let endpoints = table(summary, "Endpoints", "endpoint", ScopeKind::Endpoint, ENDPOINTS);
     let classes = table(summary, "Classes", "class", ScopeKind::Class, CLASSES);
     let limits = table(summary, "Refusals by limit", "limit", ScopeKind::Limit, LIMITS);
-    [endpoints, classes, limits, failures(summary)]
-        .into_iter()
-        .filter(|table| !table.rows.is_empty())
-        .collect()
+    let told =
+        [endpoints, classes, limits, failures(summary)].into_iter().filter(|table| !table.rows.is_empty());
+    let more = [standing::table, standing::preview, certainty::table, against::table];
+    told.chain(more.into_iter().filter_map(|more| more(summary))).collect()
 }
 
 /// What is told of the whole run beside the tables.
@@ -138,14 +138,16 @@ pub fn lines(summary: &Summary) -> Vec<Line> {
         };
         Line { name, parts: columns.iter().chain(rare.iter().filter(is_any)).filter_map(part).collect() }
     };
-    lines.into_iter().map(line).filter(|line| !line.parts.is_empty()).collect()
+    let lines = lines.into_iter().map(line).filter(|line| !line.parts.is_empty());
+    lines.chain(certainty::line(summary)).collect()
 }
 
 /// Every figure there is: a table for each section, its figures down, its scopes across. Limits are left
 /// to their own table.
 pub fn figures(summary: &Summary) -> Vec<Table> {
     let has_figures = |section: &&Section| section.scopes.iter().any(|scope| !scope.figures.is_empty());
-    summary.sections.iter().filter(has_figures).map(section_table).collect()
+    let sections = summary.sections.iter().filter(has_figures).map(section_table);
+    sections.chain(certainty::all(summary)).collect()
 }
 
 fn table(
@@ -224,7 +226,7 @@ fn section_table(section: &Section) -> Table {
 }
 
 impl Table {
-    fn new(caption: &str, headings: impl Iterator<Item = String>) -> Table {
+    pub(super) fn new(caption: &str, headings: impl Iterator<Item = String>) -> Table {
         let headings = headings.collect();
         Table { caption: caption.into(), headings, rows: Vec::new(), notes: Vec::new() }
     }

@@ -26,7 +26,7 @@ pub fn view(summary: &Summary, dir: Option<&Path>, is_coloured: bool) -> String 
         summary.verb.name().into(),
         format!("seed {}", summary.seed),
         format!("requests for {}", show::seconds(summary.duration_secs)),
-        format!("warm-up {}", show::seconds(summary.warmup_secs)),
+        warmup(summary),
     ];
     wrap(&mut out, "", &about);
     thresholds(&mut out, summary, paint);
@@ -49,6 +49,19 @@ pub fn view(summary: &Summary, dir: Option<&Path>, is_coloured: bool) -> String 
     }
     out
 }
+
+/// `warm-up 5.00 s`, and how it was found, where it was.
+pub(super) fn warmup(summary: &Summary) -> String {
+    let span = show::seconds(summary.warmup_secs);
+    match summary.warmup_by.split_once(": ") {
+        Some(("found", how)) => format!("warm-up {span}: {how}"),
+        Some(("none", why)) if why != NOT_ASKED => format!("no warm-up: {why}"),
+        _ => format!("warm-up {span}"),
+    }
+}
+
+/// What a summary says of a scenario that asks for no warm-up.
+const NOT_ASKED: &str = "the scenario asks for none";
 
 /// `offered 120.0/s · achieved 119.8/s · send lag p99 0.4 ms · VALID`
 pub fn headline(summary: &Summary) -> String {

@@ -92,7 +92,7 @@ impl Check<'_, '_> {
                 "no request would come",
                 "write such as duration = \"30s\"",
             );
-        } else if warmup >= duration {
+        } else if warmup.get() >= duration.get() {
             self.say(
                 "warmup",
                 "the warm-up leaves nothing to measure",

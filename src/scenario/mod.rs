@@ -20,6 +20,7 @@ mod tree;
 pub mod units;
 pub mod url;
 pub mod vary;
+pub mod warmup;
 mod warnings;
 mod workloads;
 
@@ -39,6 +40,7 @@ pub use self::endpoint::EndpointSpec;
 use self::link::{Application, Link};
 use self::seek::SearchSpec;
 use self::vary::SweepSpec;
+use self::warmup::Warmup;
 use crate::catalogue::quota::QuotaSpec;
 use crate::catalogue::{Catalogue, UnitOffer};
 use crate::client::arrivals::AnyArrivals;
@@ -79,9 +81,9 @@ pub struct Scenario {
     pub prices: Arc<Catalogue>,
     /// How long requests come; what is under way then is still answered.
     pub duration: Span,
-    /// Requests of this first part count in no latency, goodput or refusal figure.
+    /// Requests of this first part count in no latency, goodput or refusal figure; `"auto"` finds it by a simulation.
     #[serde(default)]
-    pub warmup: Span,
+    pub warmup: Warmup,
     /// When requests come: those of all classes that have no `arrivals` of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrivals: Option<AnyArrivals>,

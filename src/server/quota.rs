@@ -144,6 +144,11 @@ impl Quota {
         self.rate.period
     }
 
+    /// How it comes back.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
     /// What comes back in a period as the limit stands, in whole units.
     pub fn limit(&self, now: Instant) -> u64 {
         let count = u128::from(self.rate.count.get()) * self.part(now) as u128;

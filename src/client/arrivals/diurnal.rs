@@ -119,6 +119,12 @@ impl Arrivals for Diurnal {
         self.growth.as_mut()
     }
 
+    /// A day of hours of one's own, which are the same every day, or the profile's week.
+    fn period(&self) -> Option<Duration> {
+        let hours = if self.hours.is_some() { 24 } else { WEEK };
+        Some(Duration::from_secs(3600 * hours as u64))
+    }
+
     fn expected(&self, span: Duration) -> Option<f64> {
         process::expected(&Grown { curve: &self.curve(), growth: self.growth.as_ref() }, span)
     }

@@ -78,6 +78,11 @@ pub trait Arrivals: Send {
         Ok(())
     }
 
+    /// After which time the rate repeats itself; `None` where it does not, or never changes.
+    fn period(&self) -> Option<Duration> {
+        None
+    }
+
     /// Requests expected within `span` from the start; `None` where the answers decide it.
     fn expected(&self, span: Duration) -> Option<f64>;
 

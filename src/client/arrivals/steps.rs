@@ -63,6 +63,13 @@ impl Arrivals for Steps {
         self.pieces = None;
     }
 
+    fn period(&self) -> Option<Duration> {
+        let is_periodic = self.repeat && self.steps.len() > 1;
+        is_periodic.then(|| {
+            self.steps.iter().map(|step| step.lasts.get()).fold(Duration::ZERO, Duration::saturating_add)
+        })
+    }
+
     fn expected(&self, span: Duration) -> Option<f64> {
         process::expected(&self.curve(), span)
     }

@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::quota::{Period, Quota, promise};
+use super::quota::{Period, Quota, Room, promise};
 use super::units::{Units, Weight};
 use crate::kinds;
 use crate::rng::Rng;
@@ -81,6 +81,16 @@ pub trait Limit: Send {
         false
     }
 
+    /// Its quota, and how much of it must be left for a job to be admitted; `None` where it has none.
+    fn quota(&self) -> Option<(&Quota, Room)> {
+        None
+    }
+
+    /// What a job counts against the quota that is answered in full with `used`.
+    fn tally(&self, _job: &Job, _used: &Usage) -> Tally {
+        Tally::default()
+    }
+
     /// The quota as a provider's headers show it; `None` where it has none.
     fn gauge(&mut self, _now: Instant) -> Option<Gauge> {
         None
@@ -110,6 +120,15 @@ impl Verdict {
 /// A refusal that may be tried again, at a time nobody names.
 const fn rejection(status: u16, limit: &'static str) -> Rejection {
     Rejection { status, limit, retry_after: None, is_retryable: true, should_retry: None }
+}
+
+/// What a job counts against a quota.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// When it comes.
+    pub offered: Units,
+    /// In the end.
+    pub settled: Units,
 }
 
 /// Whether an answer may go on.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Gauge, Limit, Verdict};
+use super::{Counts, Gauge, Limit, Tally, Verdict};
 use crate::server::quota::{Lowered, Quota, Rate, Room, Window};
 use crate::server::units::Units;
 use crate::time::Instant;
-use crate::wire::Job;
+use crate::wire::{Job, Usage};
 
 /// Every admitted request counts one.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -63,6 +63,14 @@ impl Limit for Requests {
         if self.settings.count_refused {
             self.quota.forfeit(now, ONE);
         }
+    }
+
+    fn quota(&self) -> Option<(&Quota, Room)> {
+        Some((&self.quota, Room::Fits))
+    }
+
+    fn tally(&self, _job: &Job, _used: &Usage) -> Tally {
+        Tally { offered: ONE, settled: ONE }
     }
 
     fn gauge(&mut self, now: Instant) -> Option<Gauge> {

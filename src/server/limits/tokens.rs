@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::weights::{Combine, LongContext, Offered, Settled};
-use super::{Admitted, Counts, Flow, Gauge, Limit, Verdict};
+use super::{Admitted, Counts, Flow, Gauge, Limit, Tally, Verdict};
 use crate::server::quota::{Lowered, Quota, Rate, Room, Window};
 use crate::server::units::{Units, Weight};
 use crate::time::Instant;
@@ -144,6 +144,23 @@ impl Limit for Tokens {
             Meter::AtEnd => settled.count(used),
         };
         self.quota.correct(now, admitted.at, self.settings.offered(&admitted.job), used);
+    }
+
+    fn quota(&self) -> Option<(&Quota, Room)> {
+        Some((&self.quota, self.settings.room))
+    }
+
+    fn tally(&self, job: &Job, used: &Usage) -> Tally {
+        let offered = self.settings.offered(job);
+        let settled = match (self.settings.settled_of(job), self.settings.meter) {
+            (Some(settled), _) => settled.count(used),
+            (None, Meter::AtEnd) => offered,
+            (None, Meter::AsProduced) => {
+                let produced = |kind, count| self.settings.produced(kind).times(count);
+                offered + produced(Kind::Text, used.output) + produced(Kind::Reasoning, used.reasoning)
+            }
+        };
+        Tally { offered, settled }
     }
 
     fn gauge(&mut self, now: Instant) -> Option<Gauge> {

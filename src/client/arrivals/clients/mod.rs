@@ -199,6 +199,11 @@ impl Arrivals for Clients {
         self.from = self.rate().begin(date).unwrap_or(self.from);
     }
 
+    fn period(&self) -> Option<Duration> {
+        let bins = u32::try_from(self.rates.len()).ok().filter(|bins| self.repeat && *bins > 1)?;
+        Some(self.every.get().saturating_mul(bins))
+    }
+
     fn expected(&self, span: Duration) -> Option<f64> {
         self.rate().expected(span)
     }

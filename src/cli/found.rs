@@ -1,0 +1,34 @@
+//! What playing a scenario has brought, for the results that are made of it.
+
+use tollgate::client::purse::Spent;
+use tollgate::collectors::Collectors;
+use tollgate::report::against::Against;
+use tollgate::report::certainty::Certainty;
+use tollgate::report::standing::{Expectation, Standing};
+use tollgate::section::Section;
+use tollgate::time::Instant;
+
+/// What playing a scenario has brought.
+pub struct Found {
+    pub collectors: Collectors,
+    /// What they have found.
+    pub sections: Vec<Section>,
+    /// What a simulation tells beside it.
+    pub told: Told,
+    /// When the arrivals were stopped; the end of time where nobody did.
+    pub until: Instant,
+    pub is_interrupted: bool,
+    /// The budgets that were spent.
+    pub spent: Vec<Spent>,
+    /// Why requests.csv is incomplete, if it is.
+    pub log_failure: Option<String>,
+}
+
+/// What is told of a simulation beside its sections.
+#[derive(Default)]
+pub struct Told {
+    pub against: Option<Against>,
+    pub certainty: Option<Certainty>,
+    pub preview: Vec<Expectation>,
+    pub standings: Vec<Standing>,
+}

@@ -1,0 +1,160 @@
+//! Closed forms met by simulations, and the bounds of the verdicts.
+
+use std::path::Path;
+
+use super::*;
+use crate::report::standing::{KeepsUp, Standing};
+use crate::simulate::{Flow, simulate};
+
+/// Fixed services of a second, unless an answer's length varies.
+fn scenario(arrivals: &str, output: &str, endpoint: &str, more: &str) -> Scenario {
+    let text = format!(
+        r#"
+            seed = 3
+            duration = "2h"
+            warmup = "10m"
+            {more}
+            arrivals = {{ {arrivals} }}
+            classes = [{{ name = "c", timeout = "9h", input = {{ kind = "fixed", tokens = 10 }}, output = {{ {output} }} }}]
+            endpoints = [{{ name = "e", provider = "openai", model = "m", price = {{ input = "1", output = "2" }}, latency = {{ kind = "fixed", ttft = "1ms", itl = "1ms" }}, {endpoint} }}]
+        "#
+    );
+    Scenario::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+const SECOND: &str = r#"kind = "fixed", tokens = 1000"#;
+const ABOUT_A_SECOND: &str = r#"kind = "exponential", mean = 1000"#;
+
+fn poisson(rate: f64) -> String {
+    format!(r#"kind = "poisson", rate = {rate}"#)
+}
+
+fn found(scenario: &Scenario) -> (Vec<Standing>, Vec<Expectation>) {
+    let mut observed = Observed::new(scenario);
+    let played = simulate(scenario, |outcome| {
+        observed.collect(&outcome);
+        Flow::Continue
+    });
+    played.unwrap_or_else(|error| panic!("{error}"));
+    (standing::standings(scenario, &observed), preview(scenario, Some(&observed)))
+}
+
+fn row(rows: &[Expectation], figure: Expected) -> &Expectation {
+    rows.iter().find(|row| row.figure == figure).unwrap_or_else(|| panic!("{rows:?}"))
+}
+
+fn numbers(row: &Expectation) -> (f64, f64) {
+    (row.known.expect("a closed form"), row.simulated.expect("a simulated figure"))
+}
+
+#[test]
+fn a_queue_far_below_its_places_is_stable_near_them_backlogged_and_above_them_overloaded() {
+    let limits = r#"limits = [{ kind = "concurrency", max = 4, queue_max = 1_000_000 }]"#;
+    for (rate, verdict) in [
+        (1.2, KeepsUp::Stable),
+        (2.0, KeepsUp::Stable),
+        (3.7, KeepsUp::Backlogged),
+        (5.2, KeepsUp::Overloaded),
+    ] {
+        let (standings, rows) = found(&scenario(&poisson(rate), ABOUT_A_SECOND, limits, ""));
+        assert_eq!(standings[0].verdict, verdict, "{rate}: {standings:?}");
+        let (known, simulated) = numbers(row(&rows, Expected::Utilisation));
+        assert!((known - rate / 4.0).abs() < 0.02 * rate, "{rate}: {known}");
+        // 285 instants of a number that varies by itself.
+        assert!((simulated - known.min(1.0)).abs() < 0.06, "{rate}: {simulated} for {known}");
+    }
+}
+
+#[test]
+fn the_mean_wait_is_erlangs() {
+    let limits = r#"limits = [{ kind = "concurrency", max = 4, queue_max = 1_000_000 }]"#;
+    let (_, rows) = found(&scenario(&poisson(2.8), ABOUT_A_SECOND, limits, ""));
+    let (known, simulated) = numbers(row(&rows, Expected::MeanWait));
+    // C(4, 2.8) / (4 − 2.8) = 0.357 s; lengths are sampled, waits of one run vary by a few per cent.
+    assert!((known / 0.357 - 1.0).abs() < 0.15, "{known}");
+    assert!((simulated / known - 1.0).abs() < 0.25, "{simulated} for {known}");
+}
+
+#[test]
+fn what_finds_no_place_is_erlangs_too_whatever_the_law_of_service() {
+    let limits = r#"limits = [{ kind = "concurrency", max = 3 }]"#;
+    let (standings, rows) = found(&scenario(&poisson(2.0), SECOND, limits, ""));
+    let (known, simulated) = numbers(row(&rows, Expected::RefusedShare));
+    assert!((known - 4.0 / 19.0).abs() < 2e-3, "{known}");
+    assert!((simulated - known).abs() < 4.5 * (0.2f64 * 0.8 / 13_200.0).sqrt(), "{simulated}");
+    assert_eq!(standings[0].verdict, KeepsUp::Backlogged, "{standings:?}");
+}
+
+#[test]
+fn a_quota_of_requests_refuses_as_an_m_d_1_k_queue_does() {
+    let limits = r#"limits = [{ kind = "requests", per_minute = 60, burst = 5 }]"#;
+    for (rate, verdict) in [(0.2, KeepsUp::Stable), (0.8, KeepsUp::Backlogged), (1.5, KeepsUp::Overloaded)] {
+        let (standings, rows) = found(&scenario(&poisson(rate), SECOND, limits, ""));
+        assert_eq!(standings[0].verdict, verdict, "{rate}: {standings:?}");
+        let (known, simulated) = numbers(row(&rows, Expected::Utilisation));
+        assert!((known - rate).abs() < 1e-9, "{known}");
+        assert!((simulated - known).abs() < 4.5 * (rate / 6600.0).sqrt(), "{simulated}");
+        let refused = row(&rows, Expected::RefusedShare);
+        let (known, simulated) = numbers(refused);
+        // Refusals of a queue follow each other: as if a quarter of the requests told.
+        let deviation = (known * (1.0 - known) / (6600.0 * rate / 4.0)).sqrt();
+        assert!((simulated - known).abs() < 4.5 * deviation + 1e-4, "{rate}: {simulated} for {known}");
+        assert!(refused.gap.is_empty(), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_quota_of_tokens_is_used_by_what_requests_come_to_and_the_gap_says_what_is_left_out() {
+    let limits = r#"limits = [{ kind = "tokens", per_minute = 60_000, offered = { max_tokens = 0 }, settled = { output = 1 } }]"#;
+    let arrivals = r#"kind = "modulated", rates = [0.2, 0.8], every = "15m", repeat = true"#;
+    let more = r#"retry = { kind = "exponential", attempts_max = 3 }"#;
+    let (_, rows) = found(&scenario(arrivals, ABOUT_A_SECOND, limits, more));
+    let gap = row(&rows, Expected::RefusedShare).gap.join("; ");
+    for word in ["differ in size", "retries ask again", "the rate rises to"] {
+        assert!(gap.contains(word), "{word}: {gap}");
+    }
+    let (known, simulated) = numbers(row(&rows, Expected::Utilisation));
+    assert!((simulated / known - 1.0).abs() < 0.25, "{simulated} for {known}");
+}
+
+#[test]
+fn endpoints_of_a_pool_share_its_use() {
+    let text = r#"
+        duration = "1h"
+        arrivals = { kind = "constant", rate = 2 }
+        router = "round_robin"
+        pools = [{ name = "team", limits = [{ kind = "requests", per_minute = 150 }] }]
+        classes = [{ name = "c", input = { kind = "fixed", tokens = 10 }, output = { kind = "fixed", tokens = 10 } }]
+        [[endpoints]]
+        name = "a"
+        provider = "openai"
+        model = "m"
+        pools = ["team"]
+        price = { input = "1", output = "2" }
+        latency = { kind = "fixed", ttft = "1ms", itl = "1ms" }
+        [[endpoints]]
+        name = "b"
+        provider = "openai"
+        model = "m"
+        pools = ["team"]
+        price = { input = "1", output = "2" }
+        latency = { kind = "fixed", ttft = "1ms", itl = "1ms" }
+    "#;
+    let scenario = Scenario::parse(text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let (standings, _) = found(&scenario);
+    for standing in standings {
+        assert_eq!((standing.asked, standing.utilisation), (3600, Some(0.8)), "{standing:?}");
+        assert_eq!(standing.verdict, KeepsUp::Stable);
+    }
+}
+
+#[test]
+fn what_others_refuse_is_not_known_without_a_simulation() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/first-light.toml");
+    let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    let rows = preview(&scenario, None);
+    let of = |name: &str| rows.iter().find(|row| row.limit.starts_with(name)).expect("it has a limit");
+    assert!(of("azure-ptu").known.is_some());
+    assert_eq!(of("bedrock-us").known, None);
+    assert!(of("bedrock-us").gap[0].contains("what others refuse"));
+}
