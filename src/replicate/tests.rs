@@ -139,10 +139,7 @@ fn a_precision_is_a_share_of_a_figure_that_there_is() {
 
 #[test]
 fn a_scenario_differs_from_itself_by_nothing_and_common_chance_tells_small_differences() {
-    let (a, dearer) = (usual(), scenario(OUTPUT, "").clone());
-    let mut dearer = dearer;
-    dearer.router =
-        crate::client::routers::AnyRouter::RoundRobin(crate::client::routers::RoundRobin::default());
+    let (a, dealt) = (usual(), scenario(OUTPUT, "router = \"round_robin\""));
     let sections = first(&a);
     let replicated = run(&[&a, &dealt], &order(4, 4, None, 2));
     let sides = [&replicated.readings[0][..], &replicated.readings[1][..]];
