@@ -10,6 +10,7 @@ mod traffic;
 use self::observed::{Observed, Owner, allowed, limits, places};
 use self::traffic::{Asked, Traffic, service_secs, whole};
 use crate::analytic::{erlang, limit};
+use crate::report::show;
 use crate::report::standing::{Expectation, Expected};
 use crate::scenario::Scenario;
 use crate::server::limits::AnyLimit;
@@ -59,11 +60,17 @@ impl View<'_> {
             if known.is_some() && self.scenario.endpoints[self.endpoint].cache.is_some() {
                 gap.push("a prompt cache makes requests count less".into());
             }
+            let simulated = found.map(|found| found.share);
+            let is_apart =
+                known.zip(simulated).is_some_and(|(known, found)| (found / known - 1.0).abs() > APART);
+            if let Some(asked) = asked.filter(|_| is_apart) {
+                gap.extend(self.others(asked, limit));
+            }
             rows.push(Expectation {
                 limit: label.clone(),
                 figure: Expected::Utilisation,
                 known,
-                simulated: found.map(|found| found.share),
+                simulated,
                 gap,
             });
             if is_only && *owner == Owner::Endpoint {
@@ -78,7 +85,7 @@ impl View<'_> {
         let mut gap = asked.uneven.to_vec();
         // What is set aside too much comes back, so that in the long run a request counts what it is settled at.
         let (size, variation) = asked.moments(|job| settled(limit, job));
-        if variation > 1e-9 {
+        if variation > EVEN {
             gap.push("requests differ in size".into());
         }
         if asked.jobs.iter().any(|(job, _)| offered(limit, job) != settled(limit, job)) {
@@ -99,6 +106,21 @@ impl View<'_> {
             simulated: self.observed.and_then(|observed| observed.refused_share(self.endpoint)),
             gap,
         }
+    }
+
+    /// Why a simulation found another utilisation than was expected.
+    fn others(&self, asked: &Asked<'_>, limit: &AnyLimit) -> Vec<String> {
+        let mut why = Vec::new();
+        let expected = asked.per_sec * self.window_secs();
+        let came = self.observed.map_or(0, |observed| observed.asked(self.endpoint));
+        if (came as f64 / expected - 1.0).abs() > APART / 2.0 {
+            let (came, expected) = (show::count_of(came), show::count_of(expected.round() as u64));
+            why.push(format!("{came} requests asked it where {expected} were expected"));
+        }
+        if asked.moments(|job| settled(limit, job)).1 > EVEN {
+            why.push("requests differ in size, and those that it answered stand for all".into());
+        }
+        why
     }
 
     /// The endpoint's places: how many are taken, what is refused where nobody can wait, how long one waits elsewhere.
@@ -180,6 +202,12 @@ impl View<'_> {
     }
 }
 
+/// A simulated utilisation that is further than this share from the known one is explained.
+const APART: f64 = 0.02;
+
+/// Sizes that vary by less than this share of their squared mean are one.
+const EVEN: f64 = 1e-9;
+
 /// The share of a Poisson process that a quota refuses, of requests that all count `size`.
 fn refused_share(limit: &AnyLimit, per_sec: f64, size: f64) -> Option<f64> {
     let (quota, room) = limit.quota()?;
@@ -191,7 +219,7 @@ fn refused_share(limit: &AnyLimit, per_sec: f64, size: f64) -> Option<f64> {
     let holds = libm::floor(quota.capacity(start) as f64 / size + 1e-9).max(1.0);
     // Where anything left suffices, one more comes in, into debt.
     let holds = if room == Room::Below { holds + 1.0 } else { holds };
-    match quota.window() {
+    let refused = match quota.window() {
         Window::Bucket => {
             let load = per_sec * period_secs * size / quota.limit(start) as f64;
             limit::bucket_refused_share((holds as u64).try_into().ok()?, load)
@@ -199,7 +227,9 @@ fn refused_share(limit: &AnyLimit, per_sec: f64, size: f64) -> Option<f64> {
         Window::Minute => limit::window_refused_share(holds as u64, per_sec * 60.0),
         Window::Day => limit::window_refused_share(holds as u64, per_sec * 86_400.0),
         Window::Second | Window::TenSeconds => None,
-    }
+    };
+    // Less than one in a billion is what rounding leaves.
+    refused.map(|share| if share < 1e-9 { 0.0 } else { share })
 }
 
 fn offered(limit: &AnyLimit, job: &Job) -> f64 {

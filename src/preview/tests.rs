@@ -106,9 +106,12 @@ fn a_quota_of_requests_refuses_as_an_m_d_1_k_queue_does() {
 #[test]
 fn a_quota_of_tokens_is_used_by_what_requests_come_to_and_the_gap_says_what_is_left_out() {
     let limits = r#"limits = [{ kind = "tokens", per_minute = 60_000, offered = { max_tokens = 0 }, settled = { output = 1 } }]"#;
-    let arrivals = r#"kind = "modulated", rates = [0.2, 0.8], every = "15m", repeat = true"#;
+    let arrivals = r#"kind = "modulated", rates = [0.4, 1.6], every = "15m", repeat = true"#;
     let more = r#"retry = { kind = "exponential", attempts_max = 3 }"#;
-    let (_, rows) = found(&scenario(arrivals, ABOUT_A_SECOND, limits, more));
+    let (standings, rows) = found(&scenario(arrivals, ABOUT_A_SECOND, limits, more));
+    // Retries are no further requests: 60 minutes at 1.6 a second and 50 at 0.4, as a Poisson count varies.
+    assert!((standings[0].asked as f64 - 6960.0).abs() < 4.5 * 6960f64.sqrt(), "{standings:?}");
+    assert!(standings[0].refused_share > 0.05, "{standings:?}");
     let gap = row(&rows, Expected::RefusedShare).gap.join("; ");
     for word in ["differ in size", "retries ask again", "the rate rises to"] {
         assert!(gap.contains(word), "{word}: {gap}");
