@@ -280,6 +280,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn spans_count_the_same_alike_and_apart() {
+        let [first, last] = [5_000_001, 7_000_003].map(Binned::micros);
+        let alike = Taken { begin: Together::Alike(first), whole: Together::Alike(last), tpot: None };
+        let (begin, whole) = (Together::Apart([Some(first); 3]), Together::Apart([Some(last); 2]));
+        let apart = Taken { begin, whole, tpot: None };
+        let spans = [[&alike, &alike], [&alike, &apart], [&apart, &apart]].map(|both| {
+            let mut stamps = Stamps::default();
+            both.into_iter().for_each(|taken| stamps.add(taken, &[]));
+            stamps.spans().map(|spans| (spans.distribution().micros_at(1.0), spans.distribution().len()))
+        });
+        let [begin, whole, none] = [(5_000_001, 2), (7_000_003, 2), (0, 0)];
+        assert_eq!(spans, [[begin, begin, whole, none, begin, whole, none]; 3]);
+    }
+
+    #[test]
     fn histogram_bins_hold_every_sample() {
         let mut spans = Spans::default();
         for millis in 1..=1000 {
