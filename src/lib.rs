@@ -58,4 +58,5 @@ pub mod fit;
 pub mod preview;
 pub mod replicate;
 pub mod search;
+pub mod selftest;
 pub mod sweep;

@@ -43,6 +43,7 @@ pub enum Purpose {
     Retry = 11,
     Route = 12,
     Session = 23,
+    Swarm = 60,
     Think = 24,
     Tick = 41,
     Turns = 25,

@@ -31,7 +31,12 @@ pub fn simulate(scenario: &Scenario, record: impl FnMut(&Outcome) -> Flow) -> Re
     play(scenario, detail(scenario), record)
 }
 
-fn play(scenario: &Scenario, detail: Detail, mut record: impl FnMut(&Outcome) -> Flow) -> Result<Played> {
+/// The same, with the server telling as much as `detail` says: what comes of it does not depend on that.
+pub(crate) fn play(
+    scenario: &Scenario,
+    detail: Detail,
+    mut record: impl FnMut(&Outcome) -> Flow,
+) -> Result<Played> {
     let mut world = World {
         client: machines::dispatcher(scenario),
         cloud: machines::cloud(scenario, detail, |_| true)?,

@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod schema;
 mod search;
+mod selftest;
 mod simulate;
 mod subject;
 mod sweep;
@@ -47,6 +48,7 @@ enum Verb {
     Run(run::Args),
     Schema(schema::Args),
     Search(search::Args),
+    Selftest(selftest::Args),
     Simulate(simulate::Args),
     Sweep(sweep::Args),
 }
@@ -82,6 +84,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         Verb::Run(args) => run::execute(args),
         Verb::Schema(args) => schema::execute(args),
         Verb::Search(args) => search::execute(args),
+        Verb::Selftest(args) => selftest::execute(args),
         Verb::Simulate(args) => simulate::execute(args),
         Verb::Sweep(args) => sweep::execute(args),
     }

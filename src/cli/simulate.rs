@@ -11,9 +11,9 @@ use tollgate::preview::observed::Observed;
 use tollgate::preview::{preview, standing};
 use tollgate::replicate::{self, Order, Wanted, pairs, single};
 use tollgate::report::summary::Verb;
-use tollgate::scenario::{Draft, Scenario};
 use tollgate::scenario::change::Change;
 use tollgate::scenario::warmup::Warmup;
+use tollgate::scenario::{Draft, Scenario};
 use tollgate::section::Section;
 use tollgate::simulate::{Flow, simulate};
 
