@@ -48,11 +48,12 @@ fn window() -> Oracle {
         let limit = format!("{{ kind = \"requests\", per_minute = {limit}, window = \"minute\" }}");
         at_random(name, mean / 60.0, limit)
     };
-    let text = scene(60_000, 0, &isolated(&cases.iter().map(of).collect::<Vec<_>>(), AT_ONCE));
-    let short = [0.06, 0.20, 0.02, 0.06];
-    let found = cases.iter().zip(short).map(|((name, limit, mean), short)| {
-        refused(name, window_refused_share(*limit, *mean), within(short))
-    });
+    let text = scene(20_000, 0, &isolated(&cases.iter().map(of).collect::<Vec<_>>(), AT_ONCE));
+    let bounds = [within(0.15), rare(0.50), within(0.04), within(0.15)];
+    let found = cases
+        .iter()
+        .zip(bounds)
+        .map(|((name, limit, mean), bound)| refused(name, window_refused_share(*limit, *mean), bound));
     Oracle::of_figures("fixed_window_rpm", text, [10, 3000], found.collect())
 }
 
@@ -82,7 +83,7 @@ fn bucket() -> Oracle {
     let found = cases
         .iter()
         .map(|(name, burst, load, bound)| refused(&named(name), bucket_refused_share(*burst, *load), *bound));
-    Oracle::of_figures("token_bucket_poisson_md1k", text, [10, 4000], found.collect())
+    Oracle::of_figures("token_bucket_poisson_md1k", text, [20, 4000], found.collect())
 }
 
 /// Endpoints' names have no spaces.
@@ -115,7 +116,7 @@ fn leaky() -> Oracle {
     let found = cases.iter().map(|(name, room, load, bound)| {
         refused(&named(name), leaky_refused_share(*room as f64, *load), *bound)
     });
-    Oracle::of_figures("ptu_leaky_bucket", text, [10, 2000], found.collect())
+    Oracle::of_figures("ptu_leaky_bucket", text, [20, 2000], found.collect())
 }
 
 /// AWS's examples of burndown, each on a quota of ten such requests that does not come back within the run: ten are

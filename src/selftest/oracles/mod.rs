@@ -37,7 +37,10 @@ const fn within(short: f64) -> Bound {
 
 /// A scenario whose first part is not measured. Nothing is retried, and nothing is priced.
 fn scene(duration_secs: u32, warmup_secs: u32, rest: &str) -> String {
-    format!("duration = \"{duration_secs}s\"\nwarmup = \"{warmup_secs}s\"\nretry = \"none\"\n{rest}")
+    format!(
+        "duration = \"{duration_secs}s\"\nwarmup = \"{warmup_secs}s\"\nretry = \"none\"\n\
+         cooling = {{ failures = 0 }}\n{rest}"
+    )
 }
 
 /// A class whose requests wait as long as they must. `rest` is its arrivals, answers and limits.

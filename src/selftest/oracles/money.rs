@@ -56,8 +56,8 @@ fn commitment() -> Oracle {
         "[[commitments]]\nkind = \"units\"\nendpoints = [\"e\"]\nunit = \"unit\"\nunits = {units}\nterm = \"hour\"\n\
          price = \"0.6\"\nthroughput = {{ tokens_per_minute = 600, output_weight = 0 }}\n"
     );
-    let rest = format!("arrivals = {{ kind = \"constant\", rate = 0.125 }}\n{ONE_TOKEN}");
-    let text = scene(hours * 3600, 0, &(prompted("c", 6_400, &rest) + &endpoint("e", AT_ONCE) + &bought));
+    let rest = format!("arrivals = {{ kind = \"constant\", rate = 0.0625 }}\n{ONE_TOKEN}");
+    let text = scene(hours * 3600, 0, &(prompted("c", 12_800, &rest) + &endpoint("e", AT_ONCE) + &bought));
     let purchase = 0.6 * f64::from(units * hours);
     let found = vec![
         (Check::new("bought, $", purchase, Bound::Exact), Figure::total("cost_reserved")),

@@ -25,7 +25,7 @@ pub(super) fn all() -> Vec<Oracle> {
     all
 }
 
-/// Microsoft's examples: the units that the catalogue works out never refuse the steady load, and of as many as fall
+/// Microsoft's examples, at 960 requests a minute in place of 1,000: the units that the catalogue works out never refuse the steady load, and of as many as fall
 /// short by one the long run refuses what is beyond them.
 fn ptu_sizes() -> Oracle {
     let presets = &Catalogue::embedded().presets;
@@ -60,14 +60,14 @@ fn ptu_sizes() -> Oracle {
                 ),
             });
             let refused = (1.0 - units as f64 / size.exact).max(0.0);
-            let bound = if refused > 0.0 { Bound::Near(0.01) } else { Bound::Exact };
+            let bound = if refused > 0.0 { Bound::Near(0.02) } else { Bound::Exact };
             let what = format!("refused of {name}, {units} PTU");
             found.push((Check::new(what, refused, bound), Figure::endpoint(&name, "throttled_share")));
         }
     }
     Oracle::of_figures(
         "ptu_sizing_ms_examples",
-        scene(20_000, 1_000, &isolated(&cases, AT_ONCE)),
+        scene(8_000, 1_000, &isolated(&cases, AT_ONCE)),
         [1, 1],
         found,
     )

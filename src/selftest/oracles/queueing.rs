@@ -6,7 +6,6 @@ use crate::analytic::impatience::Impatience;
 use crate::analytic::md1;
 use crate::analytic::mg1::{Class, Service, shared_secs, waits_by_priority};
 use crate::analytic::poisson::Poisson;
-use crate::client::lengths::{AnyLength, Length};
 use crate::selftest::oracle::{Bound, Check, Figure, Oracle};
 
 pub(super) fn all() -> Vec<Oracle> {
@@ -98,7 +97,7 @@ fn refusals_of(law: &str, output: &str) -> Oracle {
     let (count, per_sec) = (10, 8.0);
     let limits = format!("limits = [{{ kind = \"concurrency\", max = {count} }}]");
     let rest = class("c", output) + &endpoint("e", &format!("{MILLI_TOKENS}\n{limits}"));
-    let text = scene(25_200, 200, &(poisson(per_sec) + "\n" + &rest));
+    let text = scene(12_700, 200, &(poisson(per_sec) + "\n" + &rest));
     let mut oracle = Oracle::of_figures("erlang_b_insensitive", text, [10, 200], Vec::new());
     // The mean of the law as the scenario has it.
     let scenario = oracle.scenario().expect("a built-in scenario is a good one");

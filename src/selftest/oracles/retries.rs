@@ -42,7 +42,7 @@ fn amplified(retries: u32, shares: &[f64]) -> Oracle {
         checks.push(Check::new(
             format!("answered, p = {percent} %, {retries} retries"),
             succeeds,
-            within(0.04),
+            within(0.08),
         ));
         figures.push(class);
     }

@@ -39,7 +39,7 @@ fn wait(outcome: &crate::outcome::Outcome) -> Option<f64> {
     Some(first.since(outcome.intended).as_secs_f64() - super::MILLI)
 }
 
-/// Waits of M/M/1 at half load are far from independent, and refusals of ten places are too.
+/// Waits of M/M/1 at half load are far from independent, and refusals of five places are too.
 fn batch_means() -> Oracle {
     let queue = Traffic { per_sec: 0.5, service_secs: 1.0 };
     let one_second = "output = { kind = \"exponential\", mean = 1000 }";
@@ -50,14 +50,14 @@ fn batch_means() -> Oracle {
         5_050,
         50,
         &(of("queue", "places", 0.5)
-            + &of("places", "queue", 8.0)
+            + &of("places", "queue", 4.0)
             + &endpoint("queue", &format!("{MILLI_TOKENS}\n{}", places(1)))
             + &endpoint(
                 "places",
-                &format!("{MILLI_TOKENS}\nlimits = [{{ kind = \"concurrency\", max = 10 }}]"),
+                &format!("{MILLI_TOKENS}\nlimits = [{{ kind = \"concurrency\", max = 5 }}]"),
             )),
     );
-    let truths = [queue.mean_wait_secs(1).unwrap_or_default(), refused_share(10, 8.0)];
+    let truths = [queue.mean_wait_secs(1).unwrap_or_default(), refused_share(5, 4.0)];
     let checks = vec![
         Check::new("batch means of waits hold Wq at 95 %", 0.95, COVERED),
         Check::new("batch means of refusals hold B at 95 %", 0.95, COVERED),

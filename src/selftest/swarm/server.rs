@@ -10,8 +10,9 @@ pub(super) fn endpoints(draw: &mut Draw, shape: &Shape) -> String {
             "[[endpoints]]\nname = \"e{nth}\"\nprovider = \"azure\"\nmodel = \"m\"\nweight = {}\n",
             draw.from(1, 4)
         );
-        if shape.shares_pool {
-            text += &draw.maybe(60, |_| "pools = [\"shared\"]\n".into());
+        // A pool that nobody draws on is a mistake.
+        if shape.shares_pool && (nth == 0 || draw.is(60)) {
+            text += "pools = [\"shared\"]\n";
         }
         if nth == 0 && shape.endpoints > 1 && !shape.is_mirrored {
             text += &draw.maybe(30, |_| "spillover = \"e1\"\n".into());
