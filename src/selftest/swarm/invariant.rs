@@ -32,13 +32,7 @@ fn whole(scenario: &Scenario) -> Result<(Vec<Outcome>, Instant)> {
 /// Plays a scenario, several times, and says which invariant does not hold, if any.
 pub fn check(scenario: &Scenario) -> std::result::Result<(), String> {
     let (outcomes, until) = whole(scenario).map_err(|error| format!("it cannot be played: {error}"))?;
-    recorded_once(scenario, &outcomes)?;
-    outcomes.iter().try_for_each(|outcome| ended_once(scenario, outcome))?;
-    match little(&outcomes) {
-        0 => {}
-        nanos => return Err(format!("Little's law: ∫ N dt and the sum of stays differ by {nanos} ns")),
-    }
-    within_places(scenario, &outcomes)?;
+    on_outcomes(scenario, &outcomes)?;
     let trail = self::trail(&outcomes);
     let again = whole(scenario).map_err(|error| format!("it cannot be played twice: {error}"))?.0;
     same("determinism: played twice", &trail, &self::trail(&again))?;
@@ -46,6 +40,17 @@ pub fn check(scenario: &Scenario) -> std::result::Result<(), String> {
     same("written back and read again", &trail, &rewritten(scenario)?)?;
     let sections = merged(scenario, &outcomes, until)?;
     money(&sections)
+}
+
+/// What must hold of the outcomes of a play.
+pub fn on_outcomes(scenario: &Scenario, outcomes: &[Outcome]) -> std::result::Result<(), String> {
+    recorded_once(scenario, outcomes)?;
+    outcomes.iter().try_for_each(|outcome| ended_once(scenario, outcome))?;
+    let nanos = little(outcomes);
+    if nanos != 0 {
+        return Err(format!("Little's law: ∫ N dt and the sum of stays differ by {nanos} ns"));
+    }
+    within_places(scenario, outcomes)
 }
 
 /// Conservation: requests have the numbers from 0 on, each once. Those for which a budget had no room have none.
