@@ -16,8 +16,13 @@ fn settings(threads: usize) -> Settings {
 }
 
 /// Those that a debug build plays in seconds.
-const CHEAP: [&str; 5] =
-    ["bedrock_burndown", "ptu_breakeven_utilization", "relabelled", "tiered_whole_request", "token_bucket_burst"];
+const CHEAP: [&str; 5] = [
+    "bedrock_burndown",
+    "ptu_breakeven_utilization",
+    "relabelled",
+    "tiered_whole_request",
+    "token_bucket_burst",
+];
 
 fn cheap() -> Vec<Oracle> {
     oracles::all().into_iter().filter(|oracle| CHEAP.contains(&oracle.name)).collect()
@@ -118,7 +123,10 @@ fn the_command_ends_with_the_verdict() {
     let tollgate = |args: &[&str]| {
         let ran = Command::new(env!("CARGO_BIN_EXE_tollgate")).arg("selftest").args(args).output();
         let ran = ran.expect("the binary runs");
-        (ran.status.code(), String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr))
+        (
+            ran.status.code(),
+            String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr),
+        )
     };
     let (code, said) = tollgate(&["--only", "token_bucket_burst"]);
     assert!(code == Some(0) && said.contains("PASS: all 2 checks of 1 oracles hold"), "{said}");
