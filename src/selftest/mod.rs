@@ -7,7 +7,7 @@
 //! within what is allowed, and what is too uncertain to say does not pass.
 //!
 //! Of so many intervals at 99 % some miss by chance: of `c` checks c/100 in the mean, with any seed. The built-in seed is
-//! one with which none does, so a miss tells of a change. With other seeds `--confidence bonferroni` asks for intervals
+//! one with which none does, so a miss tells of a change. For other seeds `--bonferroni` asks for intervals
 //! of which, all together, one in a hundred runs has a miss.
 
 mod oracle;

@@ -6,7 +6,7 @@ use super::oracle::{Bound, Finding, Found, Verdict};
 
 /// A row for each check. The same for the same findings, whatever time they took.
 pub fn table(findings: &[Finding]) -> String {
-    const HEAD: [&str; 8] = ["oracle", "what", "truth", "estimate", "99 % interval", "error", "allowed", ""];
+    const HEAD: [&str; 8] = ["oracle", "what", "truth", "estimate", "interval", "error", "allowed", ""];
     let mut rows = vec![HEAD.map(String::from)];
     for finding in findings {
         for (nth, found) in finding.checks.iter().enumerate() {
