@@ -150,7 +150,7 @@ fn waits(traffic: Traffic, count: u32) -> Oracle {
     let check = Check::new(
         format!("P(wait > 0.5 s) at {count}"),
         traffic.wait_share(count, 0.5),
-        Bound::Relative { short: 0.25, full: 0.02 },
+        Bound::Relative { short: 0.45, full: 0.02 },
     );
     let found = vec![(check, Figure::total("good_share").rest())];
     Oracle::of_figures("erlang_c_sizing", text, [10, 400], found)

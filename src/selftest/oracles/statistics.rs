@@ -47,7 +47,7 @@ fn batch_means() -> Oracle {
         class(name, &format!("{}\n{one_second}\nexclude = [\"{other}\"]", poisson(per_sec)))
     };
     let text = scene(
-        5_050,
+        10_050,
         50,
         &(of("queue", "places", 0.5)
             + &of("places", "queue", 4.0)
@@ -72,7 +72,7 @@ fn batch_means() -> Oracle {
         })?;
         let mean = |batch: &[f64]| batch.iter().sum::<f64>() / batch.len() as f64;
         let held = samples.iter().zip(truths).map(|(samples, truth)| {
-            holds(batches::interval(&batches::of(samples, 20, mean), Confidence::P95), truth)
+            holds(batches::interval(&batches::of(samples, 10, mean), Confidence::P95), truth)
         });
         Ok(held.collect())
     })
@@ -111,8 +111,8 @@ fn run_length() -> Oracle {
     let text = scene(502_000, 2_000, &(poisson(0.8) + "\n" + &rest));
     let truth = mm1_waits_variance(0.8).expect("the load is below 1");
     let check = Check::new("asymptotic variance, s²", truth, Bound::Relative { short: 0.45, full: 0.05 });
-    Oracle::played("mm1_run_length", text, [8, 320], vec![check], |scenario| {
-        let mut means = BatchMeans::new(20);
+    Oracle::played("mm1_run_length", text, [16, 640], vec![check], |scenario| {
+        let mut means = BatchMeans::new(10);
         series(scenario, wait)?.into_iter().for_each(|wait| means.add(wait));
         Ok(vec![means.asymptotic_variance()])
     })
