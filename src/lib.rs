@@ -55,6 +55,7 @@ pub mod warmup;
 // Floor 5: questions.
 pub mod estimate;
 pub mod fit;
+pub mod plan;
 pub mod preview;
 pub mod replicate;
 pub mod search;

@@ -62,6 +62,10 @@ pub enum ScopeKind {
     Endpoint,
     Class,
     Limit,
+    /// What could be bought, of a plan.
+    Alternative,
+    /// What a plan buys.
+    Purchase,
 }
 
 /// A figure. `docs/metrics.md` defines every name.

@@ -12,6 +12,7 @@ mod login;
 mod mock;
 mod output;
 mod picked;
+mod plan;
 mod prices;
 mod report;
 #[cfg(feature = "net")]
@@ -42,6 +43,7 @@ enum Verb {
     Init(init::Args),
     #[cfg(feature = "net")]
     Mock(mock::Args),
+    Plan(plan::Args),
     Prices(prices::Args),
     Report(report::Args),
     #[cfg(feature = "net")]
@@ -78,6 +80,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         Verb::Init(args) => init::execute(args),
         #[cfg(feature = "net")]
         Verb::Mock(args) => mock::execute(args),
+        Verb::Plan(args) => plan::execute(args),
         Verb::Prices(args) => prices::execute(args),
         Verb::Report(args) => report::execute(args),
         #[cfg(feature = "net")]

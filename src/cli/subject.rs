@@ -174,7 +174,7 @@ impl Subject {
             host: host(self.started, self.calendar),
         };
         let bill = found.collectors.cost.bill(found.until);
-        let written = self.write(&summary, &text, &found.collectors, &bill);
+        let written = self.write(&summary, &text, &found, &bill);
         // Shown even where it could not be written, and then quiet or not: a run is not lost to a full disk.
         if !args.quiet || written.is_err() {
             print(&summary, args.format, &self.folder)?;
@@ -188,9 +188,9 @@ impl Subject {
         Ok(exit_code(&summary))
     }
 
-    fn write(&self, summary: &Summary, scenario: &str, collectors: &Collectors, bill: &Bill) -> Result<()> {
+    fn write(&self, summary: &Summary, scenario: &str, found: &Found, bill: &Bill) -> Result<()> {
         report::write_all(&self.folder, summary, scenario)?;
-        let histograms = collectors.latency.histograms();
+        let histograms = found.collectors.latency.histograms();
         // An export of which a part has no price would be taken for the whole.
         let focus = bill.is_known().then(|| focus::write(bill, &self.account())).transpose()?;
         let files = [
@@ -198,7 +198,8 @@ impl Subject {
             (hdr::FILE, hdr::write(histograms, self.scenario.duration.get())?),
             (prices::FILE, prices::write(&self.setup.sheet, &self.sources())?),
         ];
-        for (name, content) in files.into_iter().chain(focus.map(|focus| (focus::FILE, focus))) {
+        let focus = focus.map(|focus| (focus::FILE, focus));
+        for (name, content) in files.iter().chain(&focus).chain(&found.files) {
             let path = self.folder.join(name);
             std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
         }

@@ -70,7 +70,7 @@ impl Goodput {
                 ScopeKind::Total => Some(&scopes.total),
                 ScopeKind::Class => named(&classes).map(|index| &scopes.classes[index]),
                 ScopeKind::Endpoint => named(&endpoints).map(|index| &billed[index]),
-                ScopeKind::Limit => None,
+                _ => None,
             };
             let Some(counts) = counts else { continue };
             let total =

@@ -62,7 +62,7 @@ impl Setup {
         let name = match kind {
             ScopeKind::Class => &self.classes[index].0,
             ScopeKind::Endpoint => &self.sheet.endpoints[index].name,
-            ScopeKind::Limit | ScopeKind::Total => "",
+            _ => "",
         };
         Scope::new(kind, name)
     }

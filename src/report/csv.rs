@@ -94,7 +94,8 @@ fn cells(bill: &Bill, row: &Row) -> Vec<String> {
 
 const NANOS: u64 = 1_000_000_000;
 
-pub(super) fn write(rows: &[Vec<String>]) -> Result<Vec<u8>> {
+/// A table of text as CSV.
+pub fn write(rows: &[Vec<String>]) -> Result<Vec<u8>> {
     let failed = |cause: &dyn std::fmt::Display| Error::failed(format!("could not write CSV: {cause}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {

@@ -359,7 +359,7 @@ fn title(summary: &Summary, what: &str) -> String {
 fn clock_label(summary: &Summary) -> &'static str {
     match summary.verb {
         Verb::Run => "time since the start",
-        Verb::Simulate => "virtual time since the start",
+        Verb::Plan | Verb::Simulate => "virtual time since the start",
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Summary {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verb {
+    /// In virtual time, with what a plan recommends to buy.
+    Plan,
     /// In real time, over HTTP.
     Run,
     /// In virtual time.
@@ -79,6 +81,7 @@ pub enum Verb {
 impl Verb {
     pub fn name(self) -> &'static str {
         match self {
+            Verb::Plan => "plan",
             Verb::Run => "run",
             Verb::Simulate => "simulate",
         }

@@ -198,7 +198,7 @@ fn section_table(section: &Section) -> Table {
     let scopes: Vec<&Scope> = section.scopes.iter().filter(|scope| scope.kind != ScopeKind::Limit).collect();
     let heading = |scope: &&Scope| match scope.kind {
         ScopeKind::Total => "whole run".to_string(),
-        ScopeKind::Class | ScopeKind::Endpoint | ScopeKind::Limit => scope.name.clone(),
+        _ => scope.name.clone(),
     };
     let headings = std::iter::once("figure".to_string()).chain(scopes.iter().map(heading));
     let mut table = Table::new(&section.name, headings);

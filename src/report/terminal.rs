@@ -87,7 +87,7 @@ fn headline_parts(summary: &Summary) -> (String, String) {
         Verb::Run => {
             let _ = write!(facts, "send lag p99 {} · ", send_lag(summary));
         }
-        Verb::Simulate => facts.push_str("virtual time · "),
+        Verb::Plan | Verb::Simulate => facts.push_str("virtual time · "),
     }
     let mut verdict = match summary.verdict.validity {
         Validity::Valid => "VALID".to_string(),

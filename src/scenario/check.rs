@@ -7,6 +7,7 @@ mod commitments;
 mod contents;
 mod links;
 mod placement;
+mod plan;
 mod protocol;
 mod sessions;
 mod streams;
@@ -61,6 +62,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.streams(scenario);
     check.calls(scenario);
     check.thresholds(scenario);
+    check.plan(scenario);
     check.found
 }
 

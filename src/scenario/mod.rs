@@ -10,6 +10,7 @@ mod explain;
 mod gap;
 pub mod knob;
 pub mod link;
+pub mod plan;
 mod presets;
 pub mod price;
 mod read;
@@ -38,6 +39,7 @@ use self::change::Change;
 use self::diagnostic::Diagnostic;
 pub use self::endpoint::EndpointSpec;
 use self::link::{Application, Link};
+use self::plan::PlanSpec;
 use self::seek::SearchSpec;
 use self::vary::SweepSpec;
 use self::warmup::Warmup;
@@ -133,6 +135,9 @@ pub struct Scenario {
     /// What must hold, such as `"ttft_p99 < 2s"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<Threshold>,
+    /// What may be bought: the choices of `tollgate plan`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanSpec>,
 }
 
 /// A quota that several endpoints share: a family of models, the deployments of a subscription, an organisation.

@@ -111,6 +111,21 @@ impl JsonSchema for BreakStreams {
     }
 }
 
+impl Outage {
+    /// Down once, with every answer under way cut.
+    pub fn once(from: Span, lasts: Span) -> Outage {
+        Outage {
+            windows: vec![Scheduled { from, length: Some(lasts) }],
+            random: None,
+            status: default_status(),
+            retryable: is_retryable(),
+            retry_after: None,
+            break_streams: BreakStreams::Cut,
+            course: None,
+        }
+    }
+}
+
 /// One outage.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
