@@ -96,18 +96,16 @@ fn missed(question: &Question, plays: &[Play]) -> Vec<String> {
     missed.into_iter().map(named).collect()
 }
 
-/// What keeps the purchase from being cheaper: what is missed by the next cheaper one, or its price where that misses nothing.
-fn binding(found: &Found) -> String {
+/// What keeps the purchase from being cheaper: what the next cheaper one misses, and which that is; or the price.
+fn binding(found: &Found) -> (String, String) {
     let bar = found.plays.of(&found.best.clone().into()).first().map_or(0.0, |play| play.cost);
     let cheaper = found.plays.purchases().filter_map(|(purchase, plays)| {
         let first = plays.first().filter(|play| play.cost < bar)?;
         Some((first.cost, purchase, missed(found.question, plays))).filter(|(.., missed)| !missed.is_empty())
     });
     match cheaper.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((_, purchase, missed)) => {
-            format!("{} (missed by {})", missed.join(" and "), words(found.question, purchase))
-        }
-        None => "price".into(),
+        Some((_, purchase, missed)) => (missed.join(" and "), words(found.question, purchase)),
+        None => ("price".into(), String::new()),
     }
 }
 
@@ -175,6 +173,7 @@ fn total(found: &Found, conclusion: &str) -> Scope {
     let (cost_own, cost_use) = (mean(own, |play| play.cost), mean(by_use, |play| play.cost));
     let savings = (cost_use > 0.0 && !by_use.is_empty()).then(|| 1.0 - cost_own / cost_use);
     let coverage = mean(own, |play| play.coverage.iter().sum());
+    let (bound_by, missed_by) = binding(found);
     let mut scope = Scope::new(ScopeKind::Total, "")
         .with("plan_conclusion", conclusion, Unit::Text)
         .with("plan_purchase", &*words(question, &found.best), Unit::Text)
@@ -183,7 +182,8 @@ fn total(found: &Found, conclusion: &str) -> Scope {
         .with("plan_cost_per_month_high", cost(own).map(|interval| interval.high), Unit::Usd)
         .with("plan_coverage", coverage, Unit::Share)
         .with("plan_savings_rate", savings, Unit::Share)
-        .with("plan_binding", &*binding(found), Unit::Text)
+        .with("plan_binding", &*bound_by, Unit::Text)
+        .with("plan_binding_purchase", &*missed_by, Unit::Text)
         .with("plan_replications", own.len() as u64, Unit::Count)
         .with("plan_plays", found.plays.count() as u64, Unit::Count)
         .with("plan_purchases", found.plays.purchases().count() as u64, Unit::Count)

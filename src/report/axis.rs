@@ -115,6 +115,29 @@ impl Axis {
         axis
     }
 
+    /// Between round numbers below `low` and above `high`, for curves whose valley is what matters.
+    pub fn between(label: &str, low: f64, high: f64, parts: u32, affix: Affix) -> Axis {
+        if !(low.is_finite() && high.is_finite() && low > 0.0 && low < high) {
+            return Axis::from_zero(label, high, parts, affix);
+        }
+        let margin = (high - low) * 0.05;
+        let (step, decimals) = step(high - low + 2.0 * margin, parts.into());
+        let from = libm::floor((low - margin).max(0.0) / step);
+        let to = libm::ceil((high + margin) / step);
+        let tick = |index: u32| {
+            let number = (from + f64::from(index)) * step;
+            let shown = show::group(&format!("{number:.decimals$}"));
+            (number, format!("{}{shown}{}", affix.prefix, affix.suffix))
+        };
+        let ticks: Vec<_> = (0..=(to - from).clamp(1.0, 100.0) as u32).map(tick).collect();
+        Axis { label: label.into(), scale: Scale::Linear, low: from * step, high: to * step, ticks }
+    }
+
+    /// The numbers at its ends.
+    pub fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// Rows with names, the first the lowest, each one high.
     pub fn names(label: &str, names: &[String]) -> Axis {
         let ticks = names.iter().enumerate().map(|(row, name)| (row as f64 + 0.5, show::shorten(name, 28)));

@@ -31,6 +31,7 @@ mod axis;
 mod bill;
 mod chart;
 mod ink;
+mod plan;
 #[cfg(test)]
 mod sample;
 

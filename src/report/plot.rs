@@ -6,6 +6,7 @@ use super::axis::{Affix, Axis, PERCENTILE_MAX};
 use super::bill;
 use super::chart::{Chart, Panel, Series};
 use super::ink::{self, Dash, Ink, Mark, Marker};
+use super::plan;
 use super::show;
 use super::summary::{Summary, Verb};
 use crate::section::Curve;
@@ -30,7 +31,8 @@ const PERCENT: Affix = Affix { prefix: "", suffix: " %" };
 
 /// All plots that have something to show, in the order in which a report shows them.
 pub fn all(summary: &Summary) -> Vec<Chart> {
-    let mut charts = vec![
+    let mut charts = plan::charts(summary, |what| title(summary, what));
+    charts.extend([
         percentiles(summary, "ttft_percentiles", "Time to first token"),
         histogram(summary, "ttft_histogram", "Time to first token"),
         percentiles(summary, "e2e_percentiles", "End-to-end latency"),
@@ -41,7 +43,7 @@ pub fn all(summary: &Summary) -> Vec<Chart> {
         cost_over_time(summary),
         cost_vs_load(summary),
         endpoints_vs_load(summary),
-    ];
+    ]);
     charts.retain(Chart::has_data);
     charts
 }

@@ -108,13 +108,62 @@ const UNIT_COST: &[Column] = &[
     ("month", "cost", "cost_per_month"),
 ];
 
+const PURCHASES: &[Column] = &[
+    ("units", "plan", "plan_units"),
+    ("of", "plan", "plan_unit"),
+    ("price\nnow", "plan", "plan_price_now"),
+    ("a month", "plan", "plan_price_per_month"),
+    ("utilised", "plan", "plan_utilisation"),
+    ("breaks\neven at", "plan", "plan_breakeven_utilisation"),
+];
+
+const ALTERNATIVES: &[Column] = &[
+    ("a month", "plan", "plan_cost_per_month"),
+    ("reserved", "plan", "plan_reserved_per_month"),
+    ("by use", "plan", "plan_by_use_per_month"),
+    ("dearer\nby", "plan", "plan_dearer"),
+    ("\nat least", "plan", "plan_dearer_low"),
+    ("\nat most", "plan", "plan_dearer_high"),
+    ("covered", "plan", "plan_coverage"),
+    ("misses", "plan", "plan_misses"),
+];
+
+const PLAN: &[Column] = &[
+    ("covered", "plan", "plan_coverage"),
+    ("saved against use", "plan", "plan_savings_rate"),
+    ("bound by", "plan", "plan_binding"),
+];
+
+/// Told where there is any.
+const RARE_PLAN: &[Column] = &[
+    ("independence a month", "plan", "plan_independence_premium"),
+    ("outages a month with the cheapest", "plan", "plan_outage_cost_per_month_cheapest"),
+    ("with the independent", "plan", "plan_outage_cost_per_month_independent"),
+    ("not convex by", "plan", "plan_convexity_gap"),
+];
+
 /// The tables of a report's first page: endpoints, classes, limits, failures. One without rows is left out.
 pub fn main(summary: &Summary) -> Vec<Table> {
     let endpoints = table(summary, "Endpoints", "endpoint", ScopeKind::Endpoint, ENDPOINTS);
     let classes = table(summary, "Classes", "class", ScopeKind::Class, CLASSES);
     let limits = table(summary, "Refusals by limit", "limit", ScopeKind::Limit, LIMITS);
-    let told =
-        [endpoints, classes, limits, failures(summary)].into_iter().filter(|table| !table.rows.is_empty());
+    let mut bought = table(summary, "To buy", "purchase", ScopeKind::Purchase, PURCHASES);
+    let alternatives = table(
+        summary,
+        "Alternatives, with 95 % intervals",
+        "alternative",
+        ScopeKind::Alternative,
+        ALTERNATIVES,
+    );
+    if let Some(conclusion) = summary.total("plan", "plan_conclusion") {
+        bought.notes.push(show::figure(Some(conclusion)));
+        if bought.rows.is_empty() {
+            let nothing = bought.headings.iter().skip(1).map(|_| show::NOTHING.to_string());
+            bought.rows.push(std::iter::once("nothing".to_string()).chain(nothing).collect());
+        }
+    }
+    let told = [bought, alternatives, endpoints, classes, limits, failures(summary)];
+    let told = told.into_iter().filter(|table| !table.rows.is_empty());
     let more = [standing::table, standing::preview, certainty::table, against::table];
     told.chain(more.into_iter().filter_map(|more| more(summary))).collect()
 }
@@ -122,6 +171,7 @@ pub fn main(summary: &Summary) -> Vec<Table> {
 /// What is told of the whole run beside the tables.
 pub fn lines(summary: &Summary) -> Vec<Line> {
     let lines = [
+        ("plan", PLAN, RARE_PLAN),
         ("service", SERVICE, RARE_SERVICE),
         ("attempts", WAYS, RARE_WAYS),
         ("cost", COST, RARE_COST),

@@ -167,7 +167,7 @@ fn aligned(out: &mut String, table: &Table, paint: Paint) {
         let _ = writeln!(out, "… and {} more in report.html", left_out.len());
     }
     for note in &table.notes {
-        wrap(out, "  ", &[note.as_str()]);
+        prose(out, note);
     }
 }
 
@@ -187,6 +187,23 @@ fn wrap(out: &mut String, name: &str, parts: &[impl AsRef<str>]) {
         }
         out.push_str(part.as_ref());
         column += length;
+    }
+    out.push('\n');
+}
+
+/// Writes sentences, indented and wrapped between words.
+fn prose(out: &mut String, text: &str) {
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let before = match column {
+            0 => "  ",
+            _ if column + 1 + length > WIDTH => "\n  ",
+            _ => " ",
+        };
+        column = if before == " " { column + 1 + length } else { 2 + length };
+        out.push_str(before);
+        out.push_str(word);
     }
     out.push('\n');
 }

@@ -1,0 +1,360 @@
+//! Plans against closed forms, and against all that could have been bought.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use tollgate::analytic::newsvendor::Newsvendor;
+use tollgate::analytic::normal;
+use tollgate::commitments::Throughput;
+use tollgate::error::{Error, ExitCode};
+use tollgate::plan::demand::{Asked, Demand};
+use tollgate::plan::newsvendor::{Bracket, HOURS_PER_MONTH, cost_per_month};
+use tollgate::plan::play::{Candidate, Purchase, Question};
+use tollgate::plan::{self, Answer, Settings};
+use tollgate::price::{Money, Term};
+use tollgate::scenario::plan::{Offer, Tier};
+use tollgate::scenario::{Draft, Scenario};
+use tollgate::section::{Scope, ScopeKind, Value};
+use tollgate::trial::Trial;
+use tollgate::weight::Weight;
+
+/// Hourly demand of mean 100 and deviation 30, a committed unit at 0.6 of what it serves by use.
+const NORMAL: Newsvendor = Newsvendor { mean: 100.0, deviation: 30.0, committed: 0.6, metered: 1.0 };
+
+fn dollars(text: &str) -> Money {
+    text.parse().expect("an amount")
+}
+
+fn offer(min: u32, increment: u32, tiers: &[(Term, &str, u32)]) -> Offer {
+    let tier =
+        |(term, price, max): &(Term, &str, u32)| Tier { term: *term, price: dollars(price), max: *max };
+    Offer {
+        endpoint: "bought".into(),
+        unit: "ptu".into(),
+        min,
+        increment,
+        max: 300,
+        throughput: Throughput {
+            tokens_per_minute: 1000,
+            output_weight: Weight::ONE,
+            cache_read_weight: Weight::NONE,
+            cache_write_weight: Weight::ONE,
+            cache_write_long_weight: Weight::ONE,
+        },
+        tiers: tiers.iter().map(tier).collect(),
+    }
+}
+
+/// `count` minutes at the middles of as many equal shares of the normal law, of which a unit is worth a dollar an hour.
+fn normal_demand(count: usize) -> Demand {
+    let at = |nth: usize| {
+        let z = normal::quantile((nth as f64 + 0.5) / count as f64).expect("a share within");
+        NORMAL.mean + NORMAL.deviation * z
+    };
+    let units: Vec<f64> = (0..count).map(at).collect();
+    let metered: Vec<f64> = units.iter().map(|units| units / 60.0).collect();
+    Demand { metered: metered.clone(), options: vec![Asked { units, metered }] }
+}
+
+/// The oracle `newsvendor_normal`: 10,000 middles leave the quantile within half a share, 0.004, and means within 0.01 %.
+#[test]
+fn the_bracket_is_the_newsvendors_on_normal_demand() {
+    let demand = normal_demand(10_000);
+    let hourly = offer(15, 5, &[(Term::Hour, "0.6", 300)]);
+    let bracket = Bracket::of(&hourly, &demand.options[0]).expect("something is asked");
+    assert!((bracket.units - NORMAL.best()).abs() < 0.01, "{bracket:?}");
+    assert!((bracket.fractile - 0.4).abs() < 1e-9 && (bracket.breakeven - 0.6).abs() < 1e-9);
+    assert_eq!([bracket.low, bracket.high].map(|index| hourly.size(index)), [90, 95]);
+    for (index, units) in (0..hourly.sizes()).map(|index| (index, hourly.size(index))) {
+        let cost = cost_per_month(std::slice::from_ref(&hourly), &demand, &[index]) / HOURS_PER_MONTH;
+        let truth = NORMAL.cost(f64::from(units));
+        assert!((cost / truth - 1.0).abs() < 1e-4, "{units} units: {cost}, and not {truth}");
+    }
+}
+
+/// The oracle `newsvendor_lattice`: increments of 5 and of 50.
+#[test]
+fn the_best_size_on_sale_is_a_neighbour_of_the_best() {
+    let demand = normal_demand(10_000);
+    for (min, increment) in [(15, 5), (50, 50)] {
+        let offers = [offer(min, increment, &[(Term::Hour, "0.6", 300)])];
+        let cost = |index: &usize| cost_per_month(&offers, &demand, &[*index]);
+        let best =
+            (0..offers[0].sizes()).min_by(|a, b| cost(a).total_cmp(&cost(b))).expect("there are sizes");
+        assert_eq!(offers[0].size(best), NORMAL.best_of(min, increment));
+        let bracket = Bracket::of(&offers[0], &demand.options[0]).expect("something is asked");
+        assert!([bracket.low, bracket.high].contains(&best), "{bracket:?}");
+    }
+}
+
+/// Two terms at c₁ < c₂: the first up to its end K or its own Q*₁, the second from there to its Q*₂.
+///
+/// ```text
+/// Q = Q*₁ where Q*₁ < K · K where Q*₂ ≤ K ≤ Q*₁ · Q*₂ where K < Q*₂
+/// ```
+#[test]
+fn the_base_is_bought_by_the_year_and_the_rest_by_the_month() {
+    let demand = normal_demand(10_000);
+    let at = |price: f64| Newsvendor { committed: price, ..NORMAL }.best();
+    let (first, second) = (at(0.5), at(0.6));
+    for (end, units) in [(300, first), (95, 95.0), (80, second)] {
+        let tiers = [(Term::Year, "4380", end), (Term::Month, "438", 300)];
+        let two = offer(1, 1, &tiers);
+        let bracket = Bracket::of(&two, &demand.options[0]).expect("something is asked");
+        assert!((bracket.units - units).abs() < 0.01, "{end}: {bracket:?}");
+        let cost = |index: &usize| cost_per_month(std::slice::from_ref(&two), &demand, &[*index]);
+        let best = (0..two.sizes()).min_by(|a, b| cost(a).total_cmp(&cost(b))).expect("there are sizes");
+        assert!([bracket.low, bracket.high].contains(&best), "{end}: {best} is not of {bracket:?}");
+        let parts: Vec<u32> = two.split(two.size(best)).iter().map(|(_, part)| *part).collect();
+        assert_eq!(parts[0], end.min(two.size(best)));
+        assert_eq!(parts.iter().sum::<u32>(), two.size(best));
+    }
+}
+
+/// The oracle `ptu_breakeven_utilization`: $0.35625 of use a full hour, a year at $221 a month for 730 hours.
+#[test]
+fn a_term_breaks_even_where_its_hour_costs_what_a_full_unit_serves() {
+    let asked = Asked { units: vec![40.0; 90], metered: vec![40.0 * 0.35625 / 60.0; 90] };
+    for (term, price, truth) in [
+        (Term::Hour, "1", 2.807017544),
+        (Term::Month, "260", 0.9997596732),
+        (Term::Year, "2652", 0.8497957222),
+    ] {
+        let bracket = Bracket::of(&offer(15, 5, &[(term, price, 300)]), &asked).expect("something is asked");
+        assert!((bracket.breakeven / truth - 1.0).abs() < 1e-9, "{term:?}: {bracket:?}");
+        let bought = if truth > 1.0 { 0.0 } else { 40.0 };
+        assert_eq!(bracket.units, bought, "{term:?}");
+    }
+}
+
+/// Hours of the normal law, shrunk to six minutes each and shuffled; a unit serves a thousand tokens a minute.
+fn scenario(capacity: &str, options: &str, rest: &str) -> String {
+    let count = 50;
+    let rate = |nth: usize| {
+        let share = ((nth * 17 % count) as f64 + 0.5) / count as f64;
+        (NORMAL.mean + NORMAL.deviation * normal::quantile(share).expect("a share within")) / 4.0 / 60.0
+    };
+    let steps: Vec<String> =
+        (0..count).map(|nth| format!("{{ rate = {:.6}, for = \"6m\" }}", rate(nth))).collect();
+    format!(
+        r#"
+        date = "2026-11-23"
+        duration = "5h"
+        arrivals = {{ kind = "steps", gaps = "constant", steps = [{}] }}
+        {rest}
+        [[classes]]
+        name = "chat"
+        input = {{ kind = "fixed", tokens = 3994 }}
+        output = {{ kind = "fixed", tokens = 1 }}
+        max_tokens = 1
+        [[endpoints]]
+        name = "bought"
+        provider = "azure"
+        model = "gpt-5.4"
+        capacity = {{ unit = "ptu", units = 50, tokens_per_minute = 1000, {capacity} }}
+        spillover = "by-use"
+        latency = {{ kind = "fixed", ttft = "10ms" }}
+        [[endpoints]]
+        name = "by-use"
+        provider = "azure"
+        model = "gpt-5.4"
+        price = {{ input = "10", output = "60" }}
+        latency = {{ kind = "fixed", ttft = "20ms" }}
+        [[plan.options]]
+        endpoint = "bought"
+        {options}
+        "#,
+        steps.join(", ")
+    )
+}
+
+struct Case {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Case {
+    fn new(text: &str) -> Case {
+        let folder = tempfile::tempdir().expect("a folder for the scenario");
+        let path = folder.path().join("case.toml");
+        std::fs::write(&path, text).expect("the scenario is written");
+        Case { _folder: folder, path }
+    }
+
+    fn plan(&self, threads: usize) -> Result<Answer, Error> {
+        self.plan_with(threads, 1_000)
+    }
+
+    fn plan_with(&self, threads: usize, plays_max: usize) -> Result<Answer, Error> {
+        let draft = Draft::open(&self.path, None)?;
+        let question = Question::new(&draft, &Ok)?;
+        let threads = NonZeroUsize::new(threads).expect("a number of threads");
+        let settings = Settings { threads, precision: 0.005, replications_max: 4, plays_max };
+        plan::answer(&question, settings, &mut |_| ())
+    }
+
+    /// The cost of a month of each purchase there is, by units, over the first replications.
+    fn all(&self, replications: u32) -> Vec<(Vec<u32>, f64)> {
+        let draft = Draft::open(&self.path, None).expect("the scenario is there");
+        let question = Question::new(&draft, &Ok).expect("the scenario has a plan");
+        let mut places = vec![Vec::new()];
+        for offer in &question.offers {
+            let longer = |place: &Vec<usize>| {
+                let place = place.clone();
+                (0..offer.sizes()).map(move |size| [place.clone(), vec![size]].concat())
+            };
+            places = places.iter().flat_map(longer).collect();
+        }
+        let cost = |sizes: &Vec<usize>| {
+            let candidate = Candidate::from(Purchase { route: 0, sizes: sizes.clone() });
+            let play = |nth| Trial::play(&question.scenario(&candidate, nth).unwrap()).unwrap();
+            let costs = (0..replications).map(|nth| play(nth).total("cost_per_month").unwrap());
+            costs.sum::<f64>() / f64::from(replications)
+        };
+        places.iter().map(|sizes| (question.units(sizes), cost(sizes))).collect()
+    }
+}
+
+fn scopes(answer: &Answer, kind: ScopeKind) -> impl Iterator<Item = &Scope> {
+    answer.section.scopes.iter().filter(move |scope| scope.kind == kind)
+}
+
+fn number(answer: &Answer, kind: ScopeKind, scope: &str, name: &str) -> f64 {
+    let figure = answer.section.figure(kind, scope, name).unwrap_or_else(|| panic!("{scope}: no {name}"));
+    figure.value.as_f64().unwrap_or_else(|| panic!("{scope}: {name} is {:?}", figure.value))
+}
+
+fn text<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    match answer.section.total(name).map(|figure| &figure.value) {
+        Some(Value::Text(text)) => text,
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+fn units(answer: &Answer) -> Vec<f64> {
+    scopes(answer, ScopeKind::Purchase)
+        .map(|scope| number(answer, scope.kind, &scope.name, "plan_units"))
+        .collect()
+}
+
+/// $0.36 for a unit that serves $0.60 an hour: the oracle's prices times 0.6. Fifty hours of quantiles leave the mean within 0.2 %
+/// and requests of four minutes of a unit each add less than another 0.5 %.
+#[test]
+fn a_play_of_normal_demand_is_bought_for_as_the_oracle_says() {
+    let options = "units_max = 300\nterms = [{ term = \"hour\", price = \"0.36\" }]";
+    let answer = Case::new(&scenario("scope = \"regional\"", options, "")).plan(2).unwrap();
+    assert_eq!(units(&answer), [f64::from(NORMAL.best_of(50, 50))]);
+    let cost = number(&answer, ScopeKind::Total, "", "plan_cost_per_month");
+    let truth = NORMAL.cost(100.0) * 0.6 * HOURS_PER_MONTH;
+    assert!((cost / truth - 1.0).abs() < 0.007, "{cost}, and not {truth}");
+    let by_use = number(&answer, ScopeKind::Alternative, "all by use", "plan_cost_per_month");
+    assert!((by_use / (100.0 * 0.6 * HOURS_PER_MONTH) - 1.0).abs() < 0.003, "{by_use}");
+    let covered = number(&answer, ScopeKind::Total, "", "plan_coverage");
+    let overflow = NORMAL.overflow(100.0) / NORMAL.mean;
+    assert!((covered - (1.0 - overflow)).abs() < 0.01, "{covered}");
+    let saved = number(&answer, ScopeKind::Total, "", "plan_savings_rate");
+    assert!((saved - (1.0 - cost / by_use)).abs() < 1e-12);
+    assert_eq!(text(&answer, "plan_binding"), "price");
+    let breakeven = number(&answer, ScopeKind::Purchase, "bought by the hour", "plan_breakeven_utilisation");
+    assert!((breakeven - 0.6).abs() < 1e-6, "{breakeven}");
+}
+
+#[test]
+fn what_is_recommended_is_the_cheapest_of_all_there_is_with_the_same_chance() {
+    let options = "units_max = 165\nincrement = 15\nterms = [{ term = \"month\", price = \"300\" }, \
+                   { term = \"year\", price = \"2628\", units_max = 60 }]";
+    let text =
+        scenario("scope = \"global\"", options, "").replace("gaps = \"constant\"", "gaps = \"poisson\"");
+    let case = Case::new(&text);
+    let answer = case.plan(2).unwrap();
+    let replications = number(&answer, ScopeKind::Total, "", "plan_replications") as u32;
+    let all = case.all(replications);
+    let (best, cost) = all.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("there are purchases");
+    assert_eq!(units(&answer).iter().sum::<f64>(), f64::from(best[0]), "{all:?}");
+    let found = number(&answer, ScopeKind::Total, "", "plan_cost_per_month");
+    assert!((found / cost - 1.0).abs() < 1e-9, "{found}, and not {cost}");
+    assert!(
+        units(&answer).len() == 2 && units(&answer)[0] == 60.0,
+        "the year's end is bought first: {:?}",
+        units(&answer)
+    );
+    let (year, month) = (f64::from(60 * 2628) / 12.0, (units(&answer)[1]) * 300.0);
+    let reserved = number(&answer, ScopeKind::Alternative, "recommended", "plan_reserved_per_month");
+    assert!((reserved - year - month).abs() < 0.01, "{reserved}");
+}
+
+#[test]
+fn of_two_options_the_cheapest_pair_of_all_is_found() {
+    let options = "units_max = 135\nincrement = 40\nterms = [{ term = \"hour\", price = \"0.36\" }]\n\
+                   [[plan.options]]\nendpoint = \"second\"\nunits_max = 120\nunits_min = 40\nincrement = 40\n\
+                   terms = [{ term = \"hour\", price = \"0.40\" }]\n\
+                   [[endpoints]]\nname = \"second\"\nprovider = \"azure\"\nmodel = \"gpt-5.4\"\n\
+                   capacity = { unit = \"ptu\", units = 40, tokens_per_minute = 1000 }\n\
+                   latency = { kind = \"fixed\", ttft = \"10ms\" }\nspillover = \"by-use\"";
+    let text = scenario("scope = \"global\"", options, "[retry]\nkind = \"exponential\"\nattempts_max = 3\n")
+        .replace(
+            "spillover = \"by-use\"\n        latency = { kind = \"fixed\", ttft = \"10ms\" }",
+            "latency = { kind = \"fixed\", ttft = \"10ms\" }",
+        );
+    let case = Case::new(&text);
+    let answer = case.plan(2).unwrap();
+    let all = case.all(1);
+    let (_, cost) = all.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("there are purchases");
+    let found = number(&answer, ScopeKind::Total, "", "plan_cost_per_month");
+    assert!((found / cost - 1.0).abs() < 1e-9, "{found}, and not {cost}: {all:?}");
+}
+
+/// The more is bought, the faster it is: by use an answer takes 20 ms, from units 10 ms.
+#[test]
+fn a_threshold_that_the_cheapest_misses_is_met_by_more_and_named() {
+    let options = "units_max = 200\nincrement = 15\nterms = [{ term = \"hour\", price = \"0.36\" }]";
+    let free = Case::new(&scenario("scope = \"global\"", options, "")).plan(1).unwrap();
+    let bound = "thresholds = [\"ttft_p95 < 15ms\", \"cost_per_month < $1\"]";
+    let case = Case::new(&scenario("scope = \"global\"", options, bound));
+    let answer = case.plan(1).unwrap();
+    assert!(units(&answer)[0] > units(&free)[0], "{:?} and {:?}", units(&answer), units(&free));
+    assert_eq!(text(&answer, "plan_binding"), "ttft_p95 < 15ms");
+    let scenario = |units: f64| -> Scenario {
+        let draft = Draft::open(&case.path, None).unwrap();
+        let question = Question::new(&draft, &Ok).unwrap();
+        let index = question.offers[0].index_up(units);
+        question.scenario(&Purchase { route: 0, sizes: vec![index] }.into(), 0).unwrap()
+    };
+    let p95 = |units: f64| Trial::play(&scenario(units)).unwrap().total("ttft_p95").unwrap();
+    assert!(p95(units(&answer)[0]) < 0.015 && p95(units(&answer)[0] - 15.0) >= 0.015);
+    assert!(free.conclusion.contains("less than all by use"), "{}", free.conclusion);
+}
+
+#[test]
+fn where_nothing_meets_the_thresholds_the_nearest_is_told_and_the_gate_fails() {
+    let options = "units_max = 65\nincrement = 25\nterms = [{ term = \"hour\", price = \"0.36\" }]";
+    let case = Case::new(&scenario("scope = \"global\"", options, "thresholds = [\"ttft_p95 < 1ms\"]"));
+    let error = case.plan(1).err().expect("nothing answers within a millisecond");
+    assert_eq!(error.code, ExitCode::Gate);
+    assert!(error.to_string().contains("ttft_p95 < 1ms"), "{error}");
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte() {
+    let options = "units_max = 200\nincrement = 15\nterms = [{ term = \"hour\", price = \"0.36\" }]";
+    let text =
+        scenario("scope = \"global\"", options, "").replace("gaps = \"constant\"", "gaps = \"poisson\"");
+    let case = Case::new(&text);
+    let [one, two] = [1, 2].map(|threads| case.plan(threads).unwrap());
+    assert_eq!(serde_json::to_string(&one.section).unwrap(), serde_json::to_string(&two.section).unwrap());
+    assert_eq!(one.candidates, two.candidates);
+    assert_eq!(toml::to_string(&one.scenario).unwrap(), toml::to_string(&two.scenario).unwrap());
+    // What is written back plays the same.
+    let again = Scenario::parse(&toml::to_string(&one.scenario).unwrap(), Path::new("again.toml")).unwrap();
+    let cost = |scenario: &Scenario| Trial::play(scenario).unwrap().total("cost_total").unwrap();
+    assert_eq!(cost(&again), cost(&one.scenario));
+}
+
+#[test]
+fn a_cap_on_plays_is_kept_and_said() {
+    let options = "units_max = 200\nincrement = 15\nterms = [{ term = \"hour\", price = \"0.36\" }]";
+    let case = Case::new(&scenario("scope = \"global\"", options, ""));
+    let answer = case.plan_with(2, 9).unwrap();
+    assert!(number(&answer, ScopeKind::Total, "", "plan_plays") <= 9.0);
+    assert!(answer.conclusion.contains("--plays-max"), "{}", answer.conclusion);
+}
