@@ -116,15 +116,21 @@ pub(self) fn cheapest(
     brackets: &[Option<Bracket>],
     rules: Rules,
 ) -> Result<Finish> {
-    let mut finish = Finish { best: None, equals: Vec::new(), replications: 0 };
+    let mut finish = Finish::NOBODY;
     for replications in [1, rules.least.min(rules.most), rules.most] {
         for route in 0..question.routes() {
             for start in starts(question, demand, brackets) {
                 walk(plays, question, route, start, replications, rules.share_max)?;
             }
         }
-        finish = race::run(plays, finalists(plays, replications, rules.share_max), rules)?;
-        if finish.best.is_some() {
+        let finalists = finalists(plays, replications, rules.share_max);
+        finish = race::run(plays, finalists.clone(), rules)?;
+        if finish.best.is_none() && plays.is_capped() {
+            // By what little was played.
+            let mut finalists = finalists.into_iter();
+            finish = Finish { best: finalists.next(), equals: finalists.collect(), replications, ..finish };
+        }
+        if finish.best.is_some() || plays.is_capped() {
             break;
         }
     }

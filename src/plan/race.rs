@@ -30,6 +30,13 @@ pub struct Finish {
     pub equals: Vec<Candidate>,
     /// Replications of the best.
     pub replications: u32,
+    /// Whether the differences to the equals are known as well as was asked.
+    pub is_precise: bool,
+}
+
+impl Finish {
+    /// Nobody came in.
+    pub const NOBODY: Finish = Finish { best: None, equals: Vec::new(), replications: 0, is_precise: false };
 }
 
 /// Lets the candidates run.
@@ -47,7 +54,7 @@ pub fn run(plays: &mut Plays, candidates: Vec<Candidate>, rules: Rules) -> Resul
         // Of equal ones the smaller purchase.
         alive.sort_by(|a, b| cost(a).total_cmp(&cost(b)).then_with(|| a.cmp(b)));
         let Some(best) = alive.first().cloned() else {
-            return Ok(Finish { best: None, equals: Vec::new(), replications });
+            return Ok(Finish::NOBODY);
         };
         look += 1;
         let pair = |other: &Candidate| difference(plays.of(&best), plays.of(other), confidence.of_look(look));
@@ -55,8 +62,9 @@ pub fn run(plays: &mut Plays, candidates: Vec<Candidate>, rules: Rules) -> Resul
         let bar = rules.precision * cost(&best).abs();
         let is_known = |other: &Candidate| pair(other).is_some_and(|interval| interval.half_width() <= bar);
         let equals: Vec<Candidate> = alive[1..].iter().filter(|other| !is_dearer(other)).cloned().collect();
-        if equals.iter().all(is_known) || replications >= rules.most || plays.is_capped() {
-            return Ok(Finish { best: Some(best), equals, replications });
+        let is_precise = equals.iter().all(is_known);
+        if is_precise || replications >= rules.most || plays.is_capped() {
+            return Ok(Finish { best: Some(best), equals, replications, is_precise });
         }
         alive = [vec![best], equals].concat();
         replications = (replications + replications.div_ceil(2)).min(rules.most);

@@ -4,7 +4,7 @@ use super::demand::Asked;
 use super::newsvendor::{HOURS_PER_MONTH, cost_per_month};
 use super::play::{Candidate, Play, Purchase, Question, mean, score};
 use super::race::difference;
-use super::{Found, main_option, peak};
+use super::{Found, REPLICATIONS_MIN, main_option, peak};
 use crate::error::Result;
 use crate::report::{csv, show};
 use crate::scenario::plan::{Offer, Tier};
@@ -131,25 +131,27 @@ pub fn conclusion(found: &Found) -> String {
     text
 }
 
+/// Whether what is recommended is the cheapest, or which other could be, and why that is not known better.
 fn certainty(found: &Found) -> String {
-    let own = found.plays.of(&found.best.clone().into());
     if found.plays.is_capped() {
         return "Not all that was wanted was played: raise --plays-max to be sure.".into();
     }
-    match found.finish.equals.first() {
-        None => "With 95 % confidence none of the others that were compared is cheaper.".into(),
-        Some(Candidate { purchase: Some(purchase), .. }) => {
-            let other = found.plays.of(&purchase.clone().into());
-            let by = difference(own, other, Confidence::P95);
-            let by = by.map_or(String::new(), |by| {
-                format!(" ({} ± {} a month dearer)", dollars(by.estimate), dollars(by.half_width()))
-            });
-            format!(
-                "It cannot be told from {}{by}: the difference is too small to matter or to be seen.",
-                words(found.question, purchase)
-            )
+    let own = found.plays.of(&found.best.clone().into());
+    let purchase = found.finish.equals.first().and_then(|candidate| candidate.purchase.as_ref());
+    let Some(purchase) = purchase else {
+        return "With 95 % confidence none of the others that were compared is cheaper.".into();
+    };
+    let words = words(found.question, purchase);
+    let why = match found.finish.is_precise {
+        true => "the difference is below --precision",
+        false => "raise --replications-max to tell them apart",
+    };
+    match difference(own, found.plays.of(&purchase.clone().into()), Confidence::P95) {
+        Some(by) => {
+            let (by, margin) = (dollars(by.estimate), dollars(by.half_width()));
+            format!("It cannot be told from {words}, dearer by {by} ± {margin} a month: {why}.")
         }
-        Some(_) => String::new(),
+        None => format!("It cannot be told from {words}: {why}."),
     }
 }
 
@@ -302,10 +304,13 @@ fn curves(found: &Found) -> Vec<Curve> {
         series: series.into(),
         points,
     };
-    let intervals = found
-        .profile
-        .iter()
-        .filter_map(|purchase| Some((unit(purchase), cost(found.plays.of(&purchase.clone().into()))?)));
+    // The same replications of all, so that their chance is common.
+    let first = |purchase: &Purchase| {
+        let plays = found.plays.of(&purchase.clone().into());
+        &plays[..plays.len().min(REPLICATIONS_MIN as usize)]
+    };
+    let intervals =
+        found.profile.iter().filter_map(|purchase| Some((unit(purchase), cost(first(purchase))?)));
     let intervals: Vec<(f64, Interval)> = intervals.collect();
     let of = |end: fn(&Interval) -> f64| {
         intervals.iter().map(|(units, interval)| (*units, end(interval))).collect()
@@ -313,7 +318,7 @@ fn curves(found: &Found) -> Vec<Curve> {
     let rule = found.profile.iter().map(|purchase| {
         (unit(purchase), cost_per_month(&found.question.offers, &found.demand, &purchase.sizes))
     });
-    let own = mean(found.plays.of(&found.best.clone().into()), |play| play.cost);
+    let own = mean(first(&found.best), |play| play.cost);
     let bracket = found.brackets[option].map(|bracket| {
         let at = |index: usize| (f64::from(offer.size(index)), 0.0);
         if bracket.low == bracket.high {
