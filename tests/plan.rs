@@ -272,8 +272,8 @@ fn a_play_of_normal_demand_is_bought_for_as_the_oracle_says() {
 
 #[test]
 fn what_is_recommended_is_the_cheapest_of_all_there_is_with_the_same_chance() {
-    let options = "units_max = 165\nincrement = 15\nterms = [{ term = \"month\", price = \"300\" }, \
-                   { term = \"year\", price = \"2628\", units_max = 60 }]";
+    let options = "units_max = 165\nincrement = 15\nterms = [{ term = \"month\", price = \"240\" }, \
+                   { term = \"year\", price = \"2628\", units_max = 30 }]";
     let text =
         scenario("scope = \"global\"", options, "").replace("gaps = \"constant\"", "gaps = \"poisson\"");
     let case = Case::new(&text);
@@ -285,11 +285,11 @@ fn what_is_recommended_is_the_cheapest_of_all_there_is_with_the_same_chance() {
     let found = number(&answer, ScopeKind::Total, "", "plan_cost_per_month");
     assert!((found / cost - 1.0).abs() < 1e-9, "{found}, and not {cost}");
     assert!(
-        units(&answer).len() == 2 && units(&answer)[0] == 60.0,
+        units(&answer).len() == 2 && units(&answer)[0] == 30.0,
         "the year's end is bought first: {:?}",
         units(&answer)
     );
-    let (year, month) = (f64::from(60 * 2628) / 12.0, (units(&answer)[1]) * 300.0);
+    let (year, month) = (f64::from(30 * 2628) / 12.0, units(&answer)[1] * 240.0);
     let reserved = number(&answer, ScopeKind::Alternative, "recommended", "plan_reserved_per_month");
     assert!((reserved - year - month).abs() < 0.01, "{reserved}");
 }
