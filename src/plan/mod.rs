@@ -13,6 +13,7 @@ pub mod race;
 pub mod report;
 pub mod search;
 
+mod curves;
 mod independence;
 
 use std::num::NonZeroUsize;

@@ -1,22 +1,18 @@
 //! A plan as figures, curves and words: docs/metrics.md defines each of them.
 
-use super::demand::Asked;
 use super::newsvendor::{HOURS_PER_MONTH, cost_per_month};
 use super::play::{Candidate, Play, Purchase, Question, mean, score};
 use super::race::difference;
-use super::{Found, REPLICATIONS_MIN, main_option, peak};
+use super::{Found, curves, main_option, peak};
 use crate::error::Result;
 use crate::report::{csv, show};
-use crate::scenario::plan::{Offer, Tier};
-use crate::section::{Curve, Scope, ScopeKind, Section, Unit};
+use crate::scenario::plan::Tier;
+use crate::section::{Scope, ScopeKind, Section, Unit};
 use crate::statistics::interval::{Confidence, Interval};
 use crate::statistics::sample::Sample;
 
 /// The file of all purchases that were played.
 pub const FILE: &str = "plan.csv";
-
-/// A point of a curve for each of so many parts of the demand.
-const CURVE: usize = 400;
 
 /// A purchase in words: `60 ptu by the year and 40 by the month at provisioned`.
 pub fn words(question: &Question, purchase: &Purchase) -> String {
@@ -40,7 +36,8 @@ pub fn words(question: &Question, purchase: &Purchase) -> String {
     }
 }
 
-fn term(tier: &Tier) -> String {
+/// The name of a term for people.
+pub fn term(tier: &Tier) -> String {
     tier.term.name().replace('_', " ")
 }
 
@@ -82,7 +79,7 @@ fn runner_up(found: &Found) -> Option<Purchase> {
 }
 
 /// The interval of the mean of what a month costs.
-fn cost(plays: &[Play]) -> Option<Interval> {
+pub fn cost(plays: &[Play]) -> Option<Interval> {
     plays.iter().map(|play| play.cost).collect::<Sample>().interval(Confidence::P95).ok()
 }
 
@@ -163,7 +160,7 @@ pub fn section(found: &Found, conclusion: &str) -> Section {
     section
         .scopes
         .extend(alternatives(found).iter().map(|(name, candidate)| alternative(found, name, candidate)));
-    section.curves = curves(found);
+    section.curves = curves::of(found);
     section
 }
 
@@ -293,79 +290,6 @@ fn convexity_gap(found: &Found) -> f64 {
         ((middle.1 - chord) / middle.1.abs().max(f64::MIN_POSITIVE)).max(0.0)
     };
     points.windows(3).map(gap).fold(0.0, f64::max)
-}
-
-fn curves(found: &Found) -> Vec<Curve> {
-    let option = main_option(found.question, &found.best, &found.demand);
-    let offer = &found.question.offers[option];
-    let unit = |purchase: &Purchase| f64::from(offer.size(purchase.sizes[option]));
-    let curve = |name: &str, series: &str, points: Vec<(f64, f64)>| Curve {
-        name: name.into(),
-        series: series.into(),
-        points,
-    };
-    // The same replications of all, so that their chance is common.
-    let first = |purchase: &Purchase| {
-        let plays = found.plays.of(&purchase.clone().into());
-        &plays[..plays.len().min(REPLICATIONS_MIN as usize)]
-    };
-    let intervals =
-        found.profile.iter().filter_map(|purchase| Some((unit(purchase), cost(first(purchase))?)));
-    let intervals: Vec<(f64, Interval)> = intervals.collect();
-    let of = |end: fn(&Interval) -> f64| {
-        intervals.iter().map(|(units, interval)| (*units, end(interval))).collect()
-    };
-    let rule = found.profile.iter().map(|purchase| {
-        (unit(purchase), cost_per_month(&found.question.offers, &found.demand, &purchase.sizes))
-    });
-    let own = mean(first(&found.best), |play| play.cost);
-    let bracket = found.brackets[option].map(|bracket| {
-        let at = |index: usize| (f64::from(offer.size(index)), 0.0);
-        if bracket.low == bracket.high {
-            vec![at(bracket.low)]
-        } else {
-            vec![at(bracket.low), at(bracket.high)]
-        }
-    });
-    let mut curves = vec![
-        curve("plan_cost_by_units", "simulated", of(|interval| interval.estimate)),
-        curve("plan_cost_by_units", "low", of(|interval| interval.low)),
-        curve("plan_cost_by_units", "high", of(|interval| interval.high)),
-        curve("plan_cost_by_units", "demand alone", rule.collect()),
-        curve("plan_cost_by_units", "recommended", vec![(unit(&found.best), own)]),
-        curve("plan_cost_by_units", "newsvendor", bracket.unwrap_or_default()),
-        curve(
-            "plan_load_duration",
-            &format!("{} at {}", offer.unit, offer.endpoint),
-            duration(&found.demand.options[option]),
-        ),
-    ];
-    curves.extend(lines(offer, offer.size(found.best.sizes[option])));
-    curves
-}
-
-/// Demand in units against the share of time in which it is at least as much.
-fn duration(asked: &Asked) -> Vec<(f64, f64)> {
-    let mut sorted = asked.sorted();
-    sorted.reverse();
-    let count = sorted.len().max(1);
-    let step = count.div_ceil(CURVE).max(1);
-    let places = (0..count).step_by(step).chain([count - 1]);
-    let mut points: Vec<(f64, f64)> =
-        places.filter_map(|nth| Some(((nth as f64 + 0.5) / count as f64, *sorted.get(nth)?))).collect();
-    points.dedup_by(|a, b| a.0 == b.0);
-    points
-}
-
-/// A line at the units bought up to and with each term, the cheapest lowest.
-fn lines(offer: &Offer, units: u32) -> Vec<Curve> {
-    let mut upto = 0;
-    let line = |(tier, part): (Tier, u32)| {
-        upto += part;
-        let points = vec![(0.0, f64::from(upto)), (1.0, f64::from(upto))];
-        Curve { name: "plan_purchased".into(), series: format!("{part} by the {}", term(&tier)), points }
-    };
-    offer.split(units).into_iter().map(line).collect()
 }
 
 /// Every purchase that was played, the cheapest of those that miss nothing first.
