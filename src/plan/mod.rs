@@ -129,7 +129,12 @@ pub(self) fn cheapest(
         if finish.best.is_none() && plays.is_capped() {
             // By what little was played.
             let mut finalists = finalists.into_iter();
-            finish = Finish { best: finalists.next(), equals: finalists.collect(), replications, ..finish };
+            finish = Finish {
+                best: finalists.next(),
+                equals: finalists.map(|other| (other, None)).collect(),
+                replications,
+                ..finish
+            };
         }
         if finish.best.is_some() || plays.is_capped() {
             break;

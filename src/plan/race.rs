@@ -26,8 +26,9 @@ pub struct Rules {
 pub struct Finish {
     /// The cheapest by the mean of those that miss nothing; none where all miss something.
     pub best: Option<Candidate>,
-    /// Those that were not shown to be dearer, without the best.
-    pub equals: Vec<Candidate>,
+    /// Those that were not shown to be dearer, the cheapest first, with the difference to the best a month as wide as this being
+    /// one look at one of several asks for.
+    pub equals: Vec<(Candidate, Option<Interval>)>,
     /// Replications of the best.
     pub replications: u32,
     /// Whether the differences to the equals are known as well as was asked.
@@ -60,13 +61,18 @@ pub fn run(plays: &mut Plays, candidates: Vec<Candidate>, rules: Rules) -> Resul
         let pair = |other: &Candidate| difference(plays.of(&best), plays.of(other), confidence.of_look(look));
         let is_dearer = |other: &Candidate| pair(other).is_some_and(|interval| interval.low > 0.0);
         let bar = rules.precision * cost(&best).abs();
-        let is_known = |other: &Candidate| pair(other).is_some_and(|interval| interval.half_width() <= bar);
-        let equals: Vec<Candidate> = alive[1..].iter().filter(|other| !is_dearer(other)).cloned().collect();
-        let is_precise = equals.iter().all(is_known);
+        let equals: Vec<(Candidate, Option<Interval>)> = alive[1..]
+            .iter()
+            .filter(|other| !is_dearer(other))
+            .map(|other| (other.clone(), pair(other)))
+            .collect();
+        let is_known =
+            |difference: &Option<Interval>| difference.is_some_and(|interval| interval.half_width() <= bar);
+        let is_precise = equals.iter().all(|(_, difference)| is_known(difference));
         if is_precise || replications >= rules.most || plays.is_capped() {
             return Ok(Finish { best: Some(best), equals, replications, is_precise });
         }
-        alive = [vec![best], equals].concat();
+        alive = std::iter::once(best).chain(equals.into_iter().map(|(other, _)| other)).collect();
         replications = (replications + replications.div_ceil(2)).min(rules.most);
     }
 }

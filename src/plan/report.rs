@@ -60,7 +60,7 @@ fn alternatives(found: &Found) -> Vec<(String, Candidate)> {
     let cap = question.plan.independence.as_ref().map(|independence| independence.share_max.get());
     let independent = found.independent.as_ref().and_then(|independent| independent.purchase.clone());
     if let (Some(cap), Some(purchase)) = (cap, independent) {
-        list.push((format!("no provider above {}", show::percent(cap)), purchase.into()));
+        list.push((format!("capped at {}", show::percent(cap)), purchase.into()));
     }
     list.retain(|(_, candidate)| !found.plays.of(candidate).is_empty());
     list
@@ -133,9 +133,7 @@ fn certainty(found: &Found) -> String {
     if found.plays.is_capped() {
         return "Not all that was wanted was played: raise --plays-max to be sure.".into();
     }
-    let own = found.plays.of(&found.best.clone().into());
-    let purchase = found.finish.equals.first().and_then(|candidate| candidate.purchase.as_ref());
-    let Some(purchase) = purchase else {
+    let Some((Candidate { purchase: Some(purchase), .. }, difference)) = found.finish.equals.first() else {
         return "With 95 % confidence none of the others that were compared is cheaper.".into();
     };
     let words = words(found.question, purchase);
@@ -143,7 +141,7 @@ fn certainty(found: &Found) -> String {
         true => "the difference is below --precision",
         false => "raise --replications-max to tell them apart",
     };
-    match difference(own, found.plays.of(&purchase.clone().into()), Confidence::P95) {
+    match difference {
         Some(by) => {
             let (by, margin) = (dollars(by.estimate), dollars(by.half_width()));
             format!("It cannot be told from {words}, dearer by {by} ± {margin} a month: {why}.")
