@@ -187,10 +187,14 @@ impl Case {
     }
 
     fn plan_with(&self, threads: usize, plays_max: usize) -> Result<Answer, Error> {
+        self.plan_within(threads, plays_max, 4)
+    }
+
+    fn plan_within(&self, threads: usize, plays_max: usize, replications_max: u32) -> Result<Answer, Error> {
         let draft = Draft::open(&self.path, None)?;
         let question = Question::new(&draft, &Ok)?;
         let threads = NonZeroUsize::new(threads).expect("a number of threads");
-        let settings = Settings { threads, precision: 0.005, replications_max: 4, plays_max };
+        let settings = Settings { threads, precision: 0.005, replications_max, plays_max };
         plan::answer(&question, settings, &mut |_| ())
     }
 
@@ -393,4 +397,15 @@ fn independence_is_priced_against_what_an_outage_costs() {
     let (lost, halved) = (total("plan_outage_requests_cheapest"), total("plan_outage_requests_independent"));
     assert!(lost > 200.0 && (halved / lost - 0.5).abs() < 0.02, "{lost} and {halved}");
     assert!((total("plan_outage_cost_per_month_cheapest") - lost * 0.5 / 2.0).abs() < 1e-9);
+}
+
+/// The interval of two differences is more than ninety of their standard errors wide to each side.
+#[test]
+fn two_replications_of_poisson_traffic_tell_no_neighbours_apart() {
+    let options = "units_max = 45\nincrement = 15\nterms = [{ term = \"hour\", price = \"0.3\" }]";
+    let text =
+        scenario("scope = \"global\"", options, "").replace("gaps = \"constant\"", "gaps = \"poisson\"");
+    let answer = Case::new(&text).plan_within(2, 1_000, 2).unwrap();
+    assert!(answer.conclusion.contains("cannot be told"), "{}", answer.conclusion);
+    assert!(answer.conclusion.contains("--replications-max"), "{}", answer.conclusion);
 }
