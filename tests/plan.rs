@@ -192,7 +192,7 @@ impl Case {
 
     fn plan_within(&self, threads: usize, plays_max: usize, replications_max: u32) -> Result<Answer, Error> {
         let draft = Draft::open(&self.path, None)?;
-        let question = Question::new(&draft, &Ok)?;
+        let question = Question::new(&|changes| draft.scenario(changes))?;
         let threads = NonZeroUsize::new(threads).expect("a number of threads");
         let settings = Settings { threads, precision: 0.005, replications_max, plays_max };
         plan::answer(&question, settings, &mut |_| ())
@@ -201,7 +201,7 @@ impl Case {
     /// The cost of a month of each purchase there is, by units, over the first replications.
     fn all(&self, replications: u32) -> Vec<(Vec<u32>, f64)> {
         let draft = Draft::open(&self.path, None).expect("the scenario is there");
-        let question = Question::new(&draft, &Ok).expect("the scenario has a plan");
+        let question = Question::new(&|changes| draft.scenario(changes)).expect("the scenario has a plan");
         let mut places = vec![Vec::new()];
         for offer in &question.offers {
             let longer = |place: &Vec<usize>| {
@@ -331,7 +331,7 @@ fn a_threshold_that_the_cheapest_misses_is_met_by_more_and_named() {
     assert_eq!(text(&answer, "plan_binding"), "ttft_p95 < 15ms");
     let scenario = |units: f64| -> Scenario {
         let draft = Draft::open(&case.path, None).unwrap();
-        let question = Question::new(&draft, &Ok).unwrap();
+        let question = Question::new(&|changes| draft.scenario(changes)).unwrap();
         let index = question.offers[0].index_up(units);
         question.scenario(&Purchase { route: 0, sizes: vec![index] }.into(), 0).unwrap()
     };

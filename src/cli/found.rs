@@ -22,6 +22,8 @@ pub struct Found {
     pub spent: Vec<Spent>,
     /// Why requests.csv is incomplete, if it is.
     pub log_failure: Option<String>,
+    /// More files of the results: their names, and what is in them.
+    pub files: Vec<(&'static str, Vec<u8>)>,
 }
 
 /// What is told of a simulation beside its sections.

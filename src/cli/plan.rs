@@ -8,11 +8,12 @@ use tollgate::number::Share;
 use tollgate::plan::play::Question;
 use tollgate::plan::{self, Settings};
 use tollgate::report::summary::Verb;
-use tollgate::scenario::Draft;
+use tollgate::scenario::change::Change;
 use tollgate::simulate::{Flow, simulate};
 
+use super::found::{Found, Told};
 use super::output::Progress;
-use super::subject::{self, Found, Subject};
+use super::subject::{self, Subject};
 
 /// Find the cheapest capacity to buy that meets the scenario's thresholds
 ///
@@ -41,17 +42,17 @@ pub fn execute(mut args: Args) -> Result<ExitCode> {
     // Each purchase is a load of its own; curves of other loads would be of one of them.
     args.subject.no_sweep = true;
     let common = &args.subject;
-    let written = common.load()?;
-    let draft = Draft::open(&common.scenario, common.catalogue.as_deref())?;
-    let tune = |scenario| common.tune(scenario);
-    let question = Question::new(&draft, &tune)?;
+    // Warns of what is wrong with it before it is played many times.
+    common.load()?;
+    let draft = common.picked.draft()?;
+    let make = |changes: &[Change]| common.picked.scenario(&draft, changes);
+    let question = Question::new(&make)?;
     let settings = Settings {
         threads: args.threads.unwrap_or_else(subject::threads),
         precision: args.precision.get(),
         replications_max: args.replications_max,
         plays_max: args.plays_max as usize,
     };
-    drop(written);
     let mut progress = Progress::new(u64::from(args.plays_max), common.quiet);
     let answer = plan::answer(&question, settings, &mut |count| {
         progress.set(count as u64, || format!("{count} plays"));
@@ -60,16 +61,19 @@ pub fn execute(mut args: Args) -> Result<ExitCode> {
     let subject = Subject::new(common, answer.scenario, Verb::Plan, true)?;
     let mut collectors = Collectors::new(&subject.setup);
     let played = simulate(&subject.scenario, |outcome| {
-        collectors.collect(&outcome);
+        collectors.collect(outcome);
         Flow::Continue
     })?;
+    let mut sections = collectors.finish(played.stopped);
+    sections.push(answer.section);
     let found = Found {
         collectors,
+        sections,
+        told: Told::default(),
         until: played.stopped,
         is_interrupted: false,
         spent: played.spent,
         log_failure: None,
-        more: vec![answer.section],
         files: vec![(plan::report::FILE, answer.candidates)],
     };
     subject.conclude(common, found, settings.threads)

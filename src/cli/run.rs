@@ -122,7 +122,6 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         is_interrupted: ran.ending == Ending::Interrupted,
         spent: ran.spent,
         log_failure: log.and_then(|log| log.finish().err()),
-        more: Vec::new(),
         files: Vec::new(),
     };
     let code = subject.conclude(&args.subject, found, subject::threads())?;

@@ -94,7 +94,6 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         is_interrupted: stop.load(Ordering::Relaxed),
         spent: played.spent,
         log_failure: log.and_then(|log| log.finish().err()),
-        more: Vec::new(),
         files: Vec::new(),
     };
     let threads = args.threads();

@@ -13,7 +13,7 @@ use tollgate::catalogue::{Offer, UnitOffer};
 use tollgate::client::purse::Budget;
 use tollgate::client::workload::Class;
 use tollgate::collectors::log::Log;
-use tollgate::collectors::{Collectors, Setup};
+use tollgate::collectors::Setup;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::report::focus::{self, Account, Resource};
 use tollgate::report::prices::{Source, Sources, UnitSource};

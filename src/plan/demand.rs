@@ -72,7 +72,7 @@ impl Demand {
         };
         let open = |offer| written.classes.iter().map(|class| is_open(offer, class)).collect();
         let open: Vec<Vec<bool>> = offers.iter().map(open).collect();
-        simulate(&scenario, |outcome: Outcome| {
+        simulate(&scenario, |outcome: &Outcome| {
             let Some(answer) = outcome.answer().filter(|_| outcome.is_measured) else {
                 return Flow::Continue;
             };

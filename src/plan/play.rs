@@ -9,19 +9,19 @@ use crate::collectors::threshold::Threshold;
 use crate::commitments::Tokens;
 use crate::error::{Error, Result};
 use crate::price::TokenClass;
+use crate::scenario::Scenario;
+use crate::scenario::change::Change;
 use crate::scenario::plan::{Concentration, Offer, PlanSpec};
-use crate::scenario::{Draft, Scenario};
 use crate::section::{ScopeKind, Unit, Value, Verdict};
 use crate::statistics::sample::Sample;
 use crate::trial::{self, Trial};
 
-/// Changes every scenario alike before it is played: what the command line says.
-pub type Tune<'a> = dyn Fn(Scenario) -> Result<Scenario> + Sync + 'a;
+/// Makes the scenario with some settings changed, beside what the command line changes in all of them.
+pub type Make<'a> = dyn Fn(&[Change]) -> Result<Scenario> + Sync + 'a;
 
 /// What is asked: a scenario with a plan, and what may be bought.
 pub struct Question<'a> {
-    pub draft: &'a Draft,
-    pub tune: &'a Tune<'a>,
+    pub make: &'a Make<'a>,
     /// As written.
     pub written: Scenario,
     pub plan: PlanSpec,
@@ -57,8 +57,8 @@ impl Candidate {
 
 impl<'a> Question<'a> {
     /// Reads what may be bought.
-    pub fn new(draft: &'a Draft, tune: &'a Tune<'a>) -> Result<Question<'a>> {
-        let written = tune(draft.scenario(&[])?)?;
+    pub fn new(make: &'a Make<'a>) -> Result<Question<'a>> {
+        let written = make(&[])?;
         let Some(plan) = written.plan.clone() else {
             return Err(Error::usage(
                 "the scenario has no [plan]; say what may be bought, such as [[plan.options]] with endpoint = \
@@ -69,7 +69,7 @@ impl<'a> Question<'a> {
             offer.map_err(|unsound| Error::usage(format!("{}; {}", unsound.message, unsound.help)))
         });
         let offers = offers.collect::<Result<Vec<Offer>>>()?;
-        Ok(Question { draft, tune, written, plan, offers })
+        Ok(Question { make, written, plan, offers })
     }
 
     /// How many routes there are to choose from: the scenario's own, where the plan has none.
@@ -86,7 +86,7 @@ impl<'a> Question<'a> {
     pub fn scenario(&self, candidate: &Candidate, replication: u32) -> Result<Scenario> {
         let mut scenario = match &candidate.purchase {
             None => {
-                let mut scenario = (self.tune)(self.draft.scenario(&[])?)?;
+                let mut scenario = (self.make)(&[])?;
                 scenario.leave_out_unbought(&self.offers);
                 scenario
             }
@@ -95,7 +95,7 @@ impl<'a> Question<'a> {
                 let bought = self.offers.iter().zip(&units).filter(|(_, units)| **units > 0);
                 let changes = bought.filter_map(|(offer, units)| self.written.resized(offer, *units));
                 let changes: Vec<_> = changes.collect();
-                let mut scenario = (self.tune)(self.draft.scenario(&changes)?)?;
+                let mut scenario = (self.make)(&changes)?;
                 if let Some(route) = self.plan.routes.get(purchase.route) {
                     scenario.take_route(route);
                 }
