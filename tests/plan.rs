@@ -12,6 +12,7 @@ use tollgate::plan::newsvendor::{Bracket, HOURS_PER_MONTH, cost_per_month};
 use tollgate::plan::play::{Candidate, Purchase, Question};
 use tollgate::plan::{self, Answer, Settings};
 use tollgate::price::{Money, Term};
+use tollgate::scenario::change::Change;
 use tollgate::scenario::plan::{Offer, Tier};
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::section::{Scope, ScopeKind, Value};
@@ -192,7 +193,8 @@ impl Case {
 
     fn plan_within(&self, threads: usize, plays_max: usize, replications_max: u32) -> Result<Answer, Error> {
         let draft = Draft::open(&self.path, None)?;
-        let question = Question::new(&|changes| draft.scenario(changes))?;
+        let make = |changes: &[Change]| draft.scenario(changes);
+        let question = Question::new(&make)?;
         let threads = NonZeroUsize::new(threads).expect("a number of threads");
         let settings = Settings { threads, precision: 0.005, replications_max, plays_max };
         plan::answer(&question, settings, &mut |_| ())
@@ -201,7 +203,8 @@ impl Case {
     /// The cost of a month of each purchase there is, by units, over the first replications.
     fn all(&self, replications: u32) -> Vec<(Vec<u32>, f64)> {
         let draft = Draft::open(&self.path, None).expect("the scenario is there");
-        let question = Question::new(&|changes| draft.scenario(changes)).expect("the scenario has a plan");
+        let make = |changes: &[Change]| draft.scenario(changes);
+        let question = Question::new(&make).expect("the scenario has a plan");
         let mut places = vec![Vec::new()];
         for offer in &question.offers {
             let longer = |place: &Vec<usize>| {
@@ -331,7 +334,8 @@ fn a_threshold_that_the_cheapest_misses_is_met_by_more_and_named() {
     assert_eq!(text(&answer, "plan_binding"), "ttft_p95 < 15ms");
     let scenario = |units: f64| -> Scenario {
         let draft = Draft::open(&case.path, None).unwrap();
-        let question = Question::new(&|changes| draft.scenario(changes)).unwrap();
+        let make = |changes: &[Change]| draft.scenario(changes);
+        let question = Question::new(&make).unwrap();
         let index = question.offers[0].index_up(units);
         question.scenario(&Purchase { route: 0, sizes: vec![index] }.into(), 0).unwrap()
     };
