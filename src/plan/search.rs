@@ -86,7 +86,8 @@ mod tests {
                 looked += places.len();
                 Ok(places.iter().map(|place| Some(Score { misses: 0, cost: cost(place) })).collect())
             });
-            assert_eq!(found.unwrap(), best, "from {start:?}");
+            // Where two cost the same, either is the best.
+            assert_eq!(cost(&found.unwrap()), cost(&best), "from {start:?}");
             assert!(looked < 400, "{looked} of 3,600");
         }
     }
