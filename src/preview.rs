@@ -216,17 +216,23 @@ fn refused_share(limit: &AnyLimit, per_sec: f64, size: f64) -> Option<f64> {
     }
     let start = Instant::START;
     let period_secs = quota.period().nanos() as f64 / 1e9;
-    let holds = libm::floor(quota.capacity(start) as f64 / size + 1e-9).max(1.0);
-    // Where anything left suffices, one more comes in, into debt.
-    let holds = if room == Room::Below { holds + 1.0 } else { holds };
+    let fit = quota.capacity(start) as f64 / size;
+    let whole = libm::floor(fit + 1e-9).max(1.0);
+    // Where anything left suffices, one more comes in, into debt; into what is left exactly, none.
+    let into_debt = libm::ceil(fit - 1e-9).max(1.0);
     let refused = match quota.window() {
+        _ if quota.is_lowered() => None,
         Window::Bucket => {
             let load = per_sec * period_secs * size / quota.limit(start) as f64;
+            let holds = if room == Room::Below { whole + 1.0 } else { whole };
             limit::bucket_refused_share((holds as u64).try_into().ok()?, load)
         }
-        Window::Minute => limit::window_refused_share(holds as u64, per_sec * 60.0),
-        Window::Day => limit::window_refused_share(holds as u64, per_sec * 86_400.0),
-        Window::Second | Window::TenSeconds => None,
+        Window::Day | Window::Minute if quota.is_counter() => {
+            let window_secs = if quota.window() == Window::Minute { 60.0 } else { 86_400.0 };
+            let holds = if room == Room::Below { into_debt } else { whole };
+            limit::window_refused_share(holds as u64, per_sec * window_secs)
+        }
+        Window::Day | Window::Minute | Window::Second | Window::TenSeconds => None,
     };
     // Less than one in a billion is what rounding leaves.
     refused.map(|share| if share < 1e-9 { 0.0 } else { share })

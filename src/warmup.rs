@@ -52,14 +52,13 @@ fn settled(scenario: &Scenario) -> Result<Warmup> {
             spec.name
         )));
     }
-    let endpoints = scenario.endpoints.len();
-    let mut steady = Steady::new(endpoints, Duration::ZERO, scenario.duration.get());
+    let mut steady = Steady::new(scenario.spills(), Duration::ZERO, scenario.duration.get());
     simulate(scenario, |outcome| {
         steady.collect(&outcome);
         Flow::Continue
     })?;
     let mut under_way = vec![0.0; PARTS];
-    for endpoint in 0..endpoints {
+    for endpoint in 0..scenario.endpoints.len() {
         let there = steady.in_flight(endpoint);
         under_way.iter_mut().zip(there).for_each(|(sum, there)| *sum += there as f64);
     }

@@ -3,7 +3,8 @@
 //! The planned duration is cut into [`PARTS`] parts. What begins and what ends in each is counted, so that
 //! the number under way is known at every edge between two parts, exactly.
 
-use crate::outcome::{Ended, Outcome};
+use crate::outcome::{Attempt, Ended, Outcome};
+use crate::server::cloud::Spill;
 use crate::time::{Instant, nanos};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub struct Steady {
     /// By the intended start.
     answers: Vec<Answers>,
     endpoints: Vec<Presence>,
+    /// By endpoint, what it passes on and to which other.
+    spills: Vec<Option<Spill>>,
     window: (Instant, Instant),
     /// The part asked for last, and where it begins: most are asked for many times in a row.
     recent: (u64, usize),
@@ -38,24 +41,27 @@ struct Presence {
     ended: Vec<u64>,
     asked: u64,
     refused: u64,
+    passed_on: u64,
     under_way: [u64; 3],
 }
 
 impl Steady {
-    /// Requests come for `duration`; those after `warmup` are measured.
-    pub fn new(endpoints: usize, warmup: Duration, duration: Duration) -> Steady {
+    /// Requests come for `duration`; those after `warmup` are measured. `spills` has for each endpoint what it passes on.
+    pub fn new(spills: Vec<Option<Spill>>, warmup: Duration, duration: Duration) -> Steady {
         let empty = Presence {
             // What comes and goes after the duration has a part of its own.
             began: vec![0; PARTS + 1],
             ended: vec![0; PARTS + 1],
             asked: 0,
             refused: 0,
+            passed_on: 0,
             under_way: [0; 3],
         };
         Steady {
             width: nanos(duration).div_ceil(PARTS as u64).max(1),
             answers: vec![Answers::default(); PARTS + 1],
-            endpoints: vec![empty; endpoints],
+            endpoints: vec![empty; spills.len()],
+            spills,
             window: (Instant::START + warmup, Instant::START + duration),
             recent: (0, 0),
         }
@@ -65,21 +71,30 @@ impl Steady {
         for (nth, attempt) in outcome.attempts.iter().enumerate() {
             let (began, ended) = (self.part(attempt.sent), self.part(attempt.finished));
             let (from, until) = self.window;
-            let presence = &mut self.endpoints[usize::from(attempt.endpoint.0)];
-            let is_refused = matches!(attempt.ended, Ended::Rejected(_)) || attempt.is_spilled;
-            let is_first = || outcome.attempts[..nth].iter().all(|other| other.endpoint != attempt.endpoint);
-            if (from..until).contains(&attempt.sent) && is_first() {
-                presence.asked += 1;
-                presence.refused += u64::from(is_refused);
+            let asked = usize::from(attempt.endpoint.0);
+            let passed_to = self.passed_to(attempt);
+            let is_rejected = matches!(attempt.ended, Ended::Rejected(_));
+            if (from..until).contains(&attempt.sent) {
+                let earlier = &outcome.attempts[..nth];
+                if !earlier.iter().any(|other| self.reaches(other, asked)) {
+                    let presence = &mut self.endpoints[asked];
+                    presence.asked += 1;
+                    presence.refused += u64::from(is_rejected || passed_to.is_some());
+                    presence.passed_on += u64::from(passed_to.is_some());
+                }
+                if let Some(to) = passed_to.filter(|to| !earlier.iter().any(|other| self.reaches(other, *to)))
+                {
+                    self.endpoints[to].asked += 1;
+                    self.endpoints[to].refused += u64::from(is_rejected);
+                }
             }
-            if !attempt.is_spilled {
-                presence.began[began] += 1;
-                presence.ended[ended] += 1;
-                let is_there = |at: Instant| u64::from(attempt.sent < at && attempt.finished >= at);
-                let instants = [from, from + until.since(from) / 2, until];
-                let there = presence.under_way.iter_mut().zip(instants);
-                there.for_each(|(count, at)| *count += is_there(at));
-            }
+            let presence = &mut self.endpoints[passed_to.unwrap_or(asked)];
+            presence.began[began] += 1;
+            presence.ended[ended] += 1;
+            let is_there = |at: Instant| u64::from(attempt.sent < at && attempt.finished >= at);
+            let instants = [from, from + until.since(from) / 2, until];
+            let there = presence.under_way.iter_mut().zip(instants);
+            there.for_each(|(count, at)| *count += is_there(at));
         }
         if let Some(answer) = outcome.answer() {
             let part = self.part(outcome.intended);
@@ -89,6 +104,21 @@ impl Steady {
             answers.e2e += since(answer.last_token.unwrap_or(answer.finished));
             answers.ttft += since(answer.first_token.unwrap_or(answer.finished));
         }
+    }
+
+    /// Which endpoint an attempt was passed on to; where that refused it too, the refusal is of the endpoint asked.
+    pub fn passed_to(&self, attempt: &Attempt) -> Option<usize> {
+        let spill = self.spills[usize::from(attempt.endpoint.0)]?;
+        let is_refused = || match attempt.ended {
+            Ended::Rejected(rejection) => spill.statuses.contains(&rejection.status),
+            _ => false,
+        };
+        (attempt.is_spilled || spill.is_direct || is_refused()).then_some(spill.to)
+    }
+
+    /// Whether an attempt asked an endpoint, or was passed on to it.
+    fn reaches(&self, attempt: &Attempt, endpoint: usize) -> bool {
+        usize::from(attempt.endpoint.0) == endpoint || self.passed_to(attempt) == Some(endpoint)
     }
 
     fn part(&mut self, at: Instant) -> usize {
@@ -101,11 +131,16 @@ impl Steady {
         part
     }
 
-    /// Requests that asked an endpoint within the window, each once; and how many of them it refused or passed on
-    /// the first time.
+    /// Requests that asked an endpoint or were passed on to it within the window, each once; and how many of them it
+    /// refused or passed on the first time.
     pub fn asked(&self, endpoint: usize) -> (u64, u64) {
         let Presence { asked, refused, .. } = self.endpoints[endpoint];
         (asked, refused)
+    }
+
+    /// How many of those that asked an endpoint it passed on the first time.
+    pub fn passed_on(&self, endpoint: usize) -> u64 {
+        self.endpoints[endpoint].passed_on
     }
 
     /// Attempts at an endpoint when the window began, at its middle and when it ended.

@@ -26,9 +26,6 @@ struct Seen {
     weighed: u64,
     /// Nanoseconds that answered attempts took.
     busy: u128,
-    /// Requests that were passed on to it.
-    received: u64,
-    spills_to: Option<usize>,
 }
 
 /// Whose limit it is.
@@ -45,46 +42,42 @@ impl Observed {
         let expected = scenario.expected(duration).unwrap_or_default();
         let seen = |index: usize| {
             let limits = limits(scenario, index);
-            Seen {
-                work: vec![0; limits.len()],
-                limits,
-                weighed: 0,
-                busy: 0,
-                received: 0,
-                spills_to: scenario.terms(index).spill.map(|spill| spill.to),
-            }
+            Seen { work: vec![0; limits.len()], limits, weighed: 0, busy: 0 }
         };
         Observed {
-            steady: Steady::new(scenario.endpoints.len(), warmup, duration),
-            stride: (expected / WEIGHED).max(1.0) as u64,
             endpoints: (0..scenario.endpoints.len()).map(seen).collect(),
+            steady: Steady::new(scenario.spills(), warmup, duration),
+            stride: (expected / WEIGHED).max(1.0) as u64,
         }
     }
 
     pub fn collect(&mut self, outcome: &Outcome) {
         self.steady.collect(outcome);
         let is_weighed = outcome.is_measured && outcome.request.id.0.is_multiple_of(self.stride);
-        for attempt in &outcome.attempts {
+        if !is_weighed {
+            return;
+        }
+        for attempt in outcome.attempts.iter().filter(|attempt| attempt.ended == Ended::Done) {
             let asked = usize::from(attempt.endpoint.0);
-            if attempt.is_spilled {
-                if let Some(to) = self.endpoints[asked].spills_to.filter(|_| outcome.is_measured) {
-                    self.endpoints[to].received += 1;
-                }
-            } else if is_weighed && attempt.ended == Ended::Done {
-                self.endpoints[asked].weigh(outcome, attempt);
-            }
+            let served_by = self.steady.passed_to(attempt).unwrap_or(asked);
+            self.endpoints[served_by].weigh(outcome, attempt);
         }
     }
 
     /// Requests that endpoint was asked for or was passed within the window, each once.
     pub fn asked(&self, endpoint: usize) -> u64 {
-        self.steady.asked(endpoint).0 + self.endpoints[endpoint].received
+        self.steady.asked(endpoint).0
     }
 
     /// The share of those that asked it which it refused or passed on the first time.
     pub fn refused_share(&self, endpoint: usize) -> Option<f64> {
         let (asked, refused) = self.steady.asked(endpoint);
         (asked > 0).then(|| refused as f64 / asked as f64)
+    }
+
+    /// The share of those that asked it which it passed on the first time.
+    pub fn spilled_share(&self, endpoint: usize) -> f64 {
+        self.steady.passed_on(endpoint) as f64 / self.asked(endpoint).max(1) as f64
     }
 
     /// What a request counts against the endpoint's `nth` limit in the mean, in whole units; `None` where none was answered.

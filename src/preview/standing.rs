@@ -21,19 +21,27 @@ fn standing(scenario: &Scenario, observed: &Observed, endpoint: usize) -> Standi
     let busiest = uses(scenario, observed, endpoint).into_iter().max_by(|a, b| a.share.total_cmp(&b.share));
     let grown = last.saturating_sub(middle);
     let served = asked as f64 * (1.0 - refused_share);
+    let spilled_share = observed.spilled_share(endpoint);
+    let spills = if spilled_share > 0.0 {
+        format!("; it passed on {} of the requests", percent(spilled_share))
+    } else {
+        String::new()
+    };
     let (verdict, reason) = match &busiest {
         Some(busiest) if busiest.share > 1.0 => {
             let asked = percent(busiest.share);
             (
                 KeepsUp::Overloaded,
-                format!("asked for {asked} of what its {} allows over the window", busiest.name),
+                format!("asked for {asked} of what its {} allows over the window{spills}", busiest.name),
             )
         }
         _ if grown > GROWN_MIN && grown as f64 > GROWN_SHARE * served / 2.0 => {
             let (middle, last) = (show::count_of(middle), show::count_of(last));
             (
                 KeepsUp::Overloaded,
-                format!("requests there grew from {middle} to {last} in the second half of the window"),
+                format!(
+                    "requests there grew from {middle} to {last} in the second half of the window{spills}"
+                ),
             )
         }
         _ if refused_share > REFUSED_SHARE => (
@@ -53,6 +61,7 @@ fn standing(scenario: &Scenario, observed: &Observed, endpoint: usize) -> Standi
         reason,
         asked,
         refused_share,
+        spilled_share,
         utilisation: busiest.map(|busiest| busiest.share),
         under_way: (first, last),
         crowded_share,

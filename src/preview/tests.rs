@@ -161,3 +161,119 @@ fn what_others_refuse_is_not_known_without_a_simulation() {
     assert_eq!(of("bedrock-us").known, None);
     assert!(of("bedrock-us").gap[0].contains("what others refuse"));
 }
+
+/// Units that a few requests fill, and another endpoint that takes what they pass on.
+fn spilling(per_minute: u32) -> Scenario {
+    let text = format!(
+        r#"
+        duration = "1h"
+        arrivals = {{ kind = "constant", rate = 2 }}
+        retry = "none"
+        classes = [{{ name = "c", exclude = ["spilled"], input = {{ kind = "fixed", tokens = 10 }}, output = {{ kind = "fixed", tokens = 10 }} }}]
+        [[endpoints]]
+        name = "bought"
+        provider = "azure"
+        model = "m"
+        spillover = "spilled"
+        price = {{ input = "1", output = "2" }}
+        limits = [{{ kind = "requests", per_minute = 60 }}]
+        latency = {{ kind = "fixed", ttft = "1s", itl = "1ms" }}
+        [[endpoints]]
+        name = "spilled"
+        provider = "azure"
+        model = "n"
+        price = {{ input = "1", output = "2" }}
+        limits = [{{ kind = "requests", per_minute = {per_minute} }}]
+        latency = {{ kind = "fixed", ttft = "1s", itl = "1ms" }}
+    "#
+    );
+    Scenario::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn who_is_only_passed_requests_is_judged_by_them() {
+    for (per_minute, verdict) in [(90, KeepsUp::Stable), (30, KeepsUp::Overloaded)] {
+        let (standings, _) = found(&spilling(per_minute));
+        let [bought, spilled] = &standings[..] else { panic!("{standings:?}") };
+        assert_eq!((bought.verdict, bought.asked), (KeepsUp::Overloaded, 7200));
+        assert!(bought.reason.contains("200.0 %") && bought.reason.contains("it passed on"), "{bought:?}");
+        assert_eq!(bought.spilled_share, spilled.asked as f64 / 7200.0);
+        assert_eq!(bought.spilled_share, bought.refused_share);
+        assert_eq!(spilled.verdict, verdict, "{spilled:?}");
+        let utilisation = spilled.asked as f64 / (60.0 * f64::from(per_minute));
+        assert!((spilled.utilisation.expect("it has a quota") / utilisation - 1.0).abs() < 1e-9);
+        assert_eq!(spilled.refused_share > 0.4, verdict == KeepsUp::Overloaded, "{spilled:?}");
+        // Every other second one of them: one or none is there at the end.
+        assert!(spilled.under_way.1 <= 1 && bought.under_way.1 >= 1, "{standings:?}");
+    }
+}
+
+#[test]
+fn of_mirrored_requests_each_endpoint_is_asked_all_that_may_ask_it() {
+    let text = r#"
+        seed = 3
+        duration = "2h"
+        router = "mirror"
+        arrivals = { kind = "poisson", rate = 1 }
+        retry = "none"
+        classes = [{ name = "c", exclude = ["c"], input = { kind = "fixed", tokens = 10 }, output = { kind = "fixed", tokens = 10 } }]
+        [[endpoints]]
+        name = "a"
+        provider = "openai"
+        model = "m"
+        price = { input = "1", output = "2" }
+        limits = [{ kind = "requests", per_minute = 60, burst = 5 }]
+        latency = { kind = "fixed", ttft = "1ms", itl = "1ms" }
+        [[endpoints]]
+        name = "b"
+        provider = "openai"
+        model = "m"
+        price = { input = "1", output = "2" }
+        limits = [{ kind = "requests", per_minute = 120, burst = 5 }]
+        latency = { kind = "fixed", ttft = "1ms", itl = "1ms" }
+        [[endpoints]]
+        name = "c"
+        provider = "openai"
+        model = "m"
+        price = { input = "1", output = "2" }
+        limits = [{ kind = "requests", per_minute = 120 }]
+        latency = { kind = "fixed", ttft = "1ms", itl = "1ms" }
+    "#;
+    let scenario = Scenario::parse(text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"));
+    let (_, rows) = found(&scenario);
+    let all = rows.iter().filter(|row| row.figure == Expected::Utilisation);
+    let known: Vec<Option<f64>> = all.map(|row| row.known).collect();
+    let near = |known: Option<f64>, truth: f64| known.is_some_and(|known| (known - truth).abs() < 1e-9);
+    assert!(near(known[0], 1.0) && near(known[1], 0.5), "{rows:?}");
+    assert_eq!(known[2], None, "nobody may ask it");
+    for row in rows.iter().filter(|row| row.figure == Expected::RefusedShare && row.known.is_some()) {
+        assert!(row.gap.is_empty(), "copies of a Poisson process are one: {row:?}");
+    }
+}
+
+#[test]
+fn what_fits_a_minute_exactly_leaves_no_room_for_one_more() {
+    for (tokens, holds) in [(300, 30), (301, 31)] {
+        let limits = format!(
+            r#"limits = [{{ kind = "tokens", window = "minute", room = "below", per_minute = {tokens}, offered = {{ max_tokens = 0 }} }}]"#
+        );
+        let (_, rows) = found(&scenario(&poisson(0.6), SECOND, &limits, ""));
+        let (known, simulated) = numbers(row(&rows, Expected::RefusedShare));
+        assert_eq!(Some(known), limit::window_refused_share(holds, 36.0), "{tokens}");
+        // 110 minutes, of which each refuses 6 of 36 and about as many more or less.
+        assert!((simulated - known).abs() < 4.5 * 6.0 / 36.0 / 110f64.sqrt(), "{simulated} for {known}");
+    }
+}
+
+#[test]
+fn a_quota_that_is_lowered_or_carries_debt_over_has_no_closed_form() {
+    for limits in [
+        r#"limits = [{ kind = "requests", per_minute = 60, burst = 5, lowered = [{ from = "30m", for = "10m", to = 0.5 }] }]"#,
+        r#"limits = [{ kind = "requests", per_minute = 60, burst = 5, window = "minute" }]"#,
+    ] {
+        let rows = preview(&scenario(&poisson(0.6), SECOND, limits, ""), None);
+        let refused = row(&rows, Expected::RefusedShare);
+        assert_eq!(refused.known, None, "{limits}");
+        assert!(refused.gap[0].contains("no closed form"), "{refused:?}");
+    }
+}

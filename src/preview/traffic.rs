@@ -110,26 +110,32 @@ pub fn whole(job: &Job) -> Usage {
 fn share(scenario: &Scenario, class: ClassId, endpoint: usize) -> Option<f64> {
     let class = &scenario.classes[usize::from(class.0)];
     let open = || scenario.endpoints.iter().enumerate().filter(|(_, spec)| !spec.bars(class));
+    let is_mirrored = matches!(scenario.router, AnyRouter::Mirror(_));
     if open().all(|(index, _)| index != endpoint) {
         return Some(0.0);
+    } else if is_mirrored {
+        // The copies of endpoints that the class may not ask are asked of none.
+        return Some(1.0 / scenario.endpoints.len() as f64);
     } else if open().count() == 1 {
         return Some(1.0);
     }
     match class.router.as_ref().unwrap_or(&scenario.router) {
         AnyRouter::Priority(_) => open().next().map(|(index, _)| if index == endpoint { 1.0 } else { 0.0 }),
-        AnyRouter::Mirror(_) | AnyRouter::RoundRobin(_) => Some(1.0 / open().count() as f64),
+        AnyRouter::RoundRobin(_) => Some(1.0 / open().count() as f64),
         AnyRouter::Weighted(_) => {
             let all: f64 = open().map(|(_, spec)| spec.weight.get()).sum();
             Some(scenario.endpoints[endpoint].weight.get() / all)
         }
-        AnyRouter::Cheapest(_) | AnyRouter::Fastest(_) | AnyRouter::LeastInFlight(_) => None,
+        AnyRouter::Cheapest(_)
+        | AnyRouter::Fastest(_)
+        | AnyRouter::LeastInFlight(_)
+        | AnyRouter::Mirror(_) => None,
     }
 }
 
 fn is_in_turn(scenario: &Scenario) -> bool {
     let own = scenario.classes.iter().filter_map(|class| class.router.as_ref());
-    own.chain([&scenario.router])
-        .any(|router| matches!(router, AnyRouter::Mirror(_) | AnyRouter::RoundRobin(_)))
+    own.chain([&scenario.router]).any(|router| matches!(router, AnyRouter::RoundRobin(_)))
 }
 
 /// Why the arrivals are no Poisson process of one rate.

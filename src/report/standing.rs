@@ -20,6 +20,9 @@ pub struct Standing {
     pub asked: u64,
     /// The share of them that it refused, or passed on, the first time that they asked.
     pub refused_share: f64,
+    /// The share of them that it passed on: a part of `refused_share`, and often what is meant to be.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub spilled_share: f64,
     /// The highest of its quotas' and places' use by what was asked of it; none where it has no such limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub utilisation: Option<f64>,
@@ -111,7 +114,7 @@ pub(super) fn table(summary: &Summary) -> Option<Table> {
         let share = |share: f64| show::percent(share);
         table.rows.push(vec![
             standing.endpoint.clone(),
-            standing.verdict.name().into(),
+            verdict(standing),
             show::count_of(standing.asked),
             share(standing.refused_share),
             standing.utilisation.map_or(show::NOTHING.into(), share),
@@ -123,6 +126,19 @@ pub(super) fn table(summary: &Summary) -> Option<Table> {
         }
     }
     (!table.rows.is_empty()).then_some(table)
+}
+
+/// `OVERLOADED, spills 23 %`: what an endpoint passes on is not lost.
+fn verdict(standing: &Standing) -> String {
+    let name = standing.verdict.name();
+    match standing.spilled_share {
+        share if is_none(&share) => name.into(),
+        share => format!("{name}, spills {}", show::percent(share)),
+    }
+}
+
+fn is_none(share: &f64) -> bool {
+    *share <= 0.0
 }
 
 /// A row for each figure that is known without a simulation.

@@ -57,6 +57,7 @@ use crate::commitments::AnyCommitment;
 use crate::error::{Error, Result};
 use crate::number::{Positive, Share, Span};
 use crate::providers::Terms;
+use crate::server::cloud::Spill;
 use crate::server::latency::AnyLatency;
 use crate::server::limits::AnyLimit;
 
@@ -230,6 +231,11 @@ impl Scenario {
         let headers = HeaderMap::from_iter(spec.target().headers);
         let terms = spec.provider.terms(spec.service_tier.as_deref(), &headers, spillover, find);
         Terms { named: None, ..terms }
+    }
+
+    /// By endpoint, what it passes on to which other.
+    pub fn spills(&self) -> Vec<Option<Spill>> {
+        (0..self.endpoints.len()).map(|index| self.terms(index).spill).collect()
     }
 }
 

@@ -144,6 +144,16 @@ impl Quota {
         self.rate.period
     }
 
+    /// Whether all of it comes back at the turn of a window, debt or not.
+    pub fn is_counter(&self) -> bool {
+        self.is_counter
+    }
+
+    /// Whether it is lowered for a time.
+    pub fn is_lowered(&self) -> bool {
+        !self.lowered.is_empty()
+    }
+
     /// How it comes back.
     pub fn window(&self) -> Window {
         self.window
