@@ -100,8 +100,9 @@ impl Bounds {
     pub fn shown(&self, unit: Unit, method: Method) -> String {
         let number = |number: f64| shown(number, unit);
         match self {
-            Bounds::Interval { estimate, high, .. } if method == Method::Replications => {
-                around(*estimate, high - estimate, unit)
+            Bounds::Interval { estimate, low, high } if method == Method::Replications => {
+                // One that ends where the figure cannot go on is as wide as its other side.
+                around(*estimate, (high - estimate).max(estimate - low), unit)
             }
             Bounds::Interval { low, high, .. } => format!("{} to {}", number(*low), number(*high)),
             Bounds::TooFew { have, needed } => {
@@ -217,5 +218,18 @@ impl Certainty {
     /// How well a figure of the whole run is known.
     pub fn total(&self, figure: &str) -> Option<&Sure> {
         self.figures.iter().find(|sure| sure.place.kind == ScopeKind::Total && sure.place.figure == figure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_ends_at_all_is_as_wide_as_its_lower_side() {
+        let bounds = Bounds::Interval { estimate: 0.99, low: 0.95, high: 1.0 };
+        assert_eq!(bounds.shown(Unit::Share, Method::Replications), "99.0 % ± 4.0 %");
+        let bounds = Bounds::Interval { estimate: 0.01, low: 0.0, high: 0.05 };
+        assert_eq!(bounds.shown(Unit::Share, Method::Replications), "1.0 % ± 4.0 %");
     }
 }
