@@ -11,7 +11,7 @@ use tollgate::report::sweep::{Cell, Estimate};
 use tollgate::scenario::change::Change;
 use tollgate::scenario::vary::Vary;
 use tollgate::scenario::{Draft, Scenario};
-use tollgate::section::Value;
+use tollgate::section::{Unit, Value};
 use tollgate::sweep::{Grid, JOURNAL_FILE, Journal, Player, Start, Sweep};
 
 /// Ten minutes of traffic like clockwork: a request costs $0.002 of input, and output is free, so that a unit's hour is
@@ -198,6 +198,63 @@ fn a_sweep_is_the_same_on_any_threads_and_after_it_was_cut_off_anywhere() {
         assert_eq!(journal.len(), most, "what was played is there, and the torn line is not");
         assert_eq!(play(&draft, &grid, journal, 2, 2, usize::MAX).expect("it ends"), whole);
     }
+}
+
+/// A finished journal is in one order, whoever was done first.
+#[test]
+fn the_journal_of_a_finished_sweep_is_the_same_on_any_threads() {
+    let vary = ["load=2,0.5,1", "router=priority,round_robin"];
+    let (_folder, draft) = draft(BY_CHANCE);
+    let grid = grid(&vary);
+    let text = |threads: usize, cut: usize| {
+        let results = tempfile::tempdir().expect("a folder is made");
+        let journal = Journal::create(results.path(), &start(&grid, 2)).expect("it is created");
+        if play(&draft, &grid, journal, 2, threads, cut).is_err() {
+            let journal = Journal::resume(results.path(), &start(&grid, 2)).expect("it goes on");
+            play(&draft, &grid, journal, 2, threads, usize::MAX).expect("it ends");
+        }
+        let files = std::fs::read_dir(results.path()).expect("it is there").count();
+        assert_eq!(files, 1, "nothing is left beside it");
+        let again = Journal::resume(results.path(), &start(&grid, 2)).expect("it is read again");
+        assert!(again.len() >= 12, "every play is in it");
+        std::fs::read_to_string(results.path().join(JOURNAL_FILE)).expect("it is there")
+    };
+    let whole = text(1, usize::MAX);
+    assert_eq!(whole, text(3, usize::MAX));
+    assert_eq!(whole, text(2, 5));
+}
+
+/// Eight requests, of which some are refused: Student's interval of such shares would go below none.
+#[test]
+fn no_interval_of_a_share_leaves_what_a_share_can_be() {
+    let found = sweep(BY_CHANCE, &["load=0.25,4"], 3, 2);
+    for estimate in found.cells.iter().flat_map(|cell| &cell.figures) {
+        let Some((low, high)) = estimate.interval.filter(|_| estimate.figure.unit == Unit::Share) else {
+            continue;
+        };
+        assert!(0.0 <= low && high <= 1.0, "{estimate:?}");
+    }
+    let refused = found.cells[1].estimate("refused_share").expect("it is told");
+    assert!(refused.interval.is_some_and(|(low, high)| low < high), "{refused:?}");
+}
+
+#[test]
+fn where_all_endpoints_are_asked_each_has_its_own_figures() {
+    let text = BY_THE_CLOCK.replace(
+        "ttft = \"300ms\", itl = \"5ms\" }\n    price = { per_hour",
+        "ttft = \"900ms\", itl = \"5ms\" }\n    price = { per_hour",
+    );
+    let text = text.replace("duration = \"10m\"", "duration = \"20m\"");
+    let found = sweep(&text, &["load=1"], 1, 1);
+    let [cell] = &found.cells[..] else { panic!() };
+    let near = |figure: &str, truth: f64| {
+        let number = number(cell, figure);
+        assert!((number / truth - 1.0).abs() < 0.01, "{figure}: {number}");
+    };
+    near("ttft_p99:by-token", 0.3);
+    near("ttft_p99:by-hour", 0.9);
+    near("cost_total:by-token", 2.4);
+    assert_eq!(number(cell, "throttled_share:by-hour"), 0.0);
 }
 
 /// The power fails in the middle of a line.

@@ -185,6 +185,9 @@ pub const COST_AT: &str = "cost_total:";
 /// What begins the name of the share of calls that such an endpoint's quotas refuse.
 pub const THROTTLED_AT: &str = "throttled_share:";
 
+/// What begins the name of such an endpoint's p99 of the time to the first token.
+pub const TTFT_P99_AT: &str = "ttft_p99:";
+
 /// What a sweep's summary calls itself.
 pub const VERB: &str = "sweep";
 
@@ -243,7 +246,10 @@ fn table(swept: &Swept) -> (Vec<String>, Vec<Vec<String>>) {
     };
     let shown: Vec<(String, String)> = match endpoints.is_empty() {
         true => COSTS.iter().chain(&SERVICE).map(of_all).collect(),
-        false => of_each(COST_AT, "cost").chain(of_each(THROTTLED_AT, "refused")).collect(),
+        false => of_each(COST_AT, "cost")
+            .chain(of_each(TTFT_P99_AT, "TTFT p99"))
+            .chain(of_each(THROTTLED_AT, "refused"))
+            .collect(),
     };
     let keys = swept.axes.iter().map(|axis| axis.key.clone());
     let headings = keys.chain(["requests".into()]).chain(shown.iter().map(|(_, heading)| heading.clone()));
@@ -255,12 +261,14 @@ fn table(swept: &Swept) -> (Vec<String>, Vec<Vec<String>>) {
     (headings.collect(), swept.cells.iter().map(row).collect())
 }
 
-/// A figure, and half the width of its interval where it has one.
+/// A figure, and how far its interval goes where it has one.
 fn with_interval(estimate: Option<&Estimate>) -> String {
     let Some(estimate) = estimate else { return show::NOTHING.into() };
     let value = show::compact(Some(&estimate.figure));
     let Some((low, high)) = estimate.interval else { return value };
-    let half = Figure { value: Value::from((high - low) / 2.0), ..estimate.figure.clone() };
+    // An interval that ends where a share cannot go on is as wide as its other side.
+    let mean = estimate.figure.value.as_f64().unwrap_or(low);
+    let half = Figure { value: Value::from((high - mean).max(mean - low)), ..estimate.figure.clone() };
     format!("{value} ± {}", show::compact(Some(&half)))
 }
 

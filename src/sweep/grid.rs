@@ -8,7 +8,7 @@ use crate::report::sweep::{self, Axis, BreakEven, Estimate};
 use crate::scenario::Scenario;
 use crate::scenario::change::Change;
 use crate::scenario::vary::{VALUES_MAX, Vary};
-use crate::section::{Figure, Value};
+use crate::section::{Figure, Unit, Value};
 use crate::statistics::interval::Confidence;
 use crate::statistics::sample::Sample;
 
@@ -89,6 +89,7 @@ impl Grid {
         let cells = settings.iter().map(|settings| self.changes(settings)).collect::<Result<Vec<_>>>()?;
         let plays = player.play(&cells)?;
         let (break_evens, notes) = crossing::find(self, player, &settings, &plays)?;
+        player.journal.close()?;
         let cells =
             settings.into_iter().zip(&plays).map(|(settings, plays)| summed_up(settings, plays)).collect();
         Ok(Sweep { cells, break_evens, notes })
@@ -118,7 +119,10 @@ fn estimate(figure: &Figure, plays: &[Play]) -> Estimate {
         None => Value::from(sample.mean()),
     };
     let figure = Figure { value, ..figure.clone() };
-    Estimate { figure, interval: interval.map(|interval| (interval.low, interval.high)) }
+    // No share is below none or above all.
+    let possible = |number: f64| if figure.unit == Unit::Share { number.clamp(0.0, 1.0) } else { number };
+    let interval = interval.map(|interval| (possible(interval.low), possible(interval.high)));
+    Estimate { figure, interval }
 }
 
 /// The mean of amounts, to the pico-dollar below.

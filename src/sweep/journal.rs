@@ -40,8 +40,16 @@ struct Line {
 #[derive(Debug, Default)]
 pub struct Journal {
     plays: BTreeMap<String, Play>,
-    /// None of one that is kept in memory alone.
-    file: Option<(File, PathBuf)>,
+    /// None of one that is kept in memory alone, or that is closed.
+    disk: Option<Disk>,
+}
+
+/// Where a journal is kept.
+#[derive(Debug)]
+struct Disk {
+    file: File,
+    path: PathBuf,
+    start: Start,
 }
 
 impl Journal {
@@ -49,7 +57,8 @@ impl Journal {
     pub fn create(folder: &Path, start: &Start) -> Result<Journal> {
         let path = folder.join(FILE);
         let file = File::create_new(&path).map_err(|cause| Error::file("create", &path, cause))?;
-        let mut journal = Journal { plays: BTreeMap::new(), file: Some((file, path)) };
+        let disk = Disk { file, path, start: start.clone() };
+        let mut journal = Journal { plays: BTreeMap::new(), disk: Some(disk) };
         journal.append(start)?;
         Ok(journal)
     }
@@ -81,7 +90,8 @@ impl Journal {
         }
         let file = OpenOptions::new().append(true).open(&path).map_err(fail)?;
         file.set_len(whole as u64).map_err(fail)?;
-        let mut journal = Journal { plays, file: Some((file, path.clone())) };
+        let mut journal =
+            Journal { plays, disk: Some(Disk { file, path: path.clone(), start: start.clone() }) };
         if whole == 0 {
             journal.append(start)?;
         }
@@ -110,14 +120,32 @@ impl Journal {
         Ok(())
     }
 
+    /// Ends the journal, with its plays in an order that does not depend on the number of threads.
+    pub fn close(&mut self) -> Result<()> {
+        let Some(Disk { file, path, start }) = self.disk.take() else { return Ok(()) };
+        drop(file);
+        let mut text = written(&start)?;
+        for (play, found) in &self.plays {
+            text += &written(&Line { play: play.clone(), found: found.clone() })?;
+        }
+        // Whenever it is cut off, one of the two is whole.
+        let beside = path.with_extension("part");
+        let replaced = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &path));
+        replaced.map_err(|cause| Error::file("write", &path, cause))
+    }
+
     fn append(&mut self, line: &impl Serialize) -> Result<()> {
-        let Some((file, path)) = &mut self.file else { return Ok(()) };
-        let mut text = serde_json::to_string(line)
-            .map_err(|cause| Error::failed(format!("could not write {FILE}: {cause}")))?;
-        text.push('\n');
+        let Some(Disk { file, path, .. }) = &mut self.disk else { return Ok(()) };
+        let text = written(line)?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
         written.map_err(|cause| Error::file("write", path, cause))
     }
+}
+
+fn written(line: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string(line)
+        .map_err(|cause| Error::failed(format!("could not write {FILE}: {cause}")))?;
+    Ok(text + "\n")
 }
 
 fn garbled(path: &Path, line: usize, cause: &serde_json::Error) -> Error {

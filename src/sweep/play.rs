@@ -9,7 +9,7 @@ use super::journal::Journal;
 use crate::collectors::metric;
 use crate::error::{Error, Result};
 use crate::price::Money;
-use crate::report::sweep::{COST_AT, THROTTLED_AT};
+use crate::report::sweep::{COST_AT, THROTTLED_AT, TTFT_P99_AT};
 use crate::scenario::Scenario;
 use crate::scenario::change::Change;
 use crate::section::{Figure, ScopeKind, Unit, Value};
@@ -20,7 +20,7 @@ use crate::trial::{self, Trial};
 pub struct Play {
     /// Requests asked; one that every endpoint is asked counts once.
     pub requests: u64,
-    /// Those of [`FIGURES`], and where every endpoint is asked everything, what each costs and refuses.
+    /// Those of [`FIGURES`], and where every endpoint is asked everything, what each costs and refuses, and how fast it is.
     pub figures: Vec<Figure>,
 }
 
@@ -54,7 +54,7 @@ impl Play {
             let of = |at: &str, name| {
                 figure(&format!("{at}{endpoint}"), trial.value(ScopeKind::Endpoint, endpoint, name))
             };
-            [of(COST_AT, "cost_total"), of(THROTTLED_AT, "throttled_share")]
+            [of(COST_AT, "cost_total"), of(THROTTLED_AT, "throttled_share"), of(TTFT_P99_AT, "ttft_p99")]
         };
         let endpoints = alternatives(&scenario).flat_map(of_endpoint);
         let copies = alternatives(&scenario).count().max(1) as u64;

@@ -4,7 +4,7 @@ use super::super::axis::{Affix, Axis};
 use super::super::chart::{Chart, Panel, Series};
 use super::super::ink::{self, Dash, Ink, Mark, Marker};
 use super::super::show;
-use super::{BreakEven, Cell, Swept};
+use super::{BreakEven, COST_AT, Cell, Swept, THROTTLED_AT, TTFT_P99_AT};
 
 /// More lines than this are left out, and a note says how many.
 const LINES_MAX: usize = 16;
@@ -15,26 +15,21 @@ const PERCENT: Affix = Affix { prefix: "", suffix: " %" };
 /// Every chart that has something to show.
 pub fn charts(swept: &Swept) -> Vec<Chart> {
     let dollars = |label: &'static str| move |most: f64| Axis::from_zero(label, most, 5, DOLLARS);
-    let mut costs = lines(swept, "cost_total", 1.0);
     let endpoints = swept.endpoints();
-    for endpoint in &endpoints {
-        costs.extend(lines(swept, &format!("{}{endpoint}", super::COST_AT), 1.0).into_iter().map(
-            |mut line| {
-                line.name = if line.name == ALL {
-                    endpoint.to_string()
-                } else {
-                    format!("{}, {endpoint}", line.name)
-                };
-                line
-            },
-        ));
-    }
-    // The sum of alternatives is nobody's bill, nor is what it comes to for a request.
-    if !endpoints.is_empty() {
-        costs.drain(..swept.series().max(1));
-    }
+    // The sum of alternatives is nobody's bill, nor do their callers wait for a mean of them.
+    let of_each = |total: &str, at: &str, times: f64| match endpoints.is_empty() {
+        true => lines(swept, total, times),
+        false => endpoints.iter().flat_map(|endpoint| lines_of(swept, at, endpoint, times)).collect(),
+    };
     let mut charts = vec![
-        chart(swept, "cost", "Cost of the run", costs, dollars("US dollars"), &swept.break_evens),
+        chart(
+            swept,
+            "cost",
+            "Cost of the run",
+            of_each("cost_total", COST_AT, 1.0),
+            dollars("US dollars"),
+            &swept.break_evens,
+        ),
         chart(
             swept,
             "cost_per_good_request",
@@ -47,7 +42,7 @@ pub fn charts(swept: &Swept) -> Vec<Chart> {
             swept,
             "ttft_p99",
             "Time to first token, p99",
-            lines(swept, "ttft_p99", 1.0),
+            of_each("ttft_p99", TTFT_P99_AT, 1.0),
             |most| Axis::spans_from_zero("time to first token, p99", most),
             &[],
         ),
@@ -55,7 +50,7 @@ pub fn charts(swept: &Swept) -> Vec<Chart> {
             swept,
             "refused_share",
             "Requests refused",
-            lines(swept, "refused_share", 100.0),
+            of_each("refused_share", THROTTLED_AT, 100.0),
             |most| Axis::from_zero("requests refused", most.max(1.0), 5, PERCENT),
             &[],
         ),
@@ -67,6 +62,15 @@ pub fn charts(swept: &Swept) -> Vec<Chart> {
 
 /// The line of a sweep that varies one key.
 const ALL: &str = "all";
+
+/// The lines of a figure of an endpoint, of which all are asked everything.
+fn lines_of(swept: &Swept, at: &str, endpoint: &str, times: f64) -> Vec<Series> {
+    let named = |line: Series| {
+        let name = if line.name == ALL { endpoint.into() } else { format!("{}, {endpoint}", line.name) };
+        Series { name, ..line }
+    };
+    lines(swept, &format!("{at}{endpoint}"), times).into_iter().map(named).collect()
+}
 
 /// A line for each series of the grid.
 fn lines(swept: &Swept, figure: &str, times: f64) -> Vec<Series> {
@@ -115,7 +119,10 @@ fn chart(
     let most = series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max);
     let mark = Mark::Line { width: 1, dash: Dash::Dotted, marker: Marker::Diamond };
     let marks = break_evens.iter().take(LINES_MAX).map(|one| Series {
-        name: format!("from {:.4} on: {}", one.between.1, one.above),
+        name: match one.settings.as_str() {
+            "" => format!("from {:.4} on: {}", one.between.1, one.above),
+            settings => format!("{settings}, from {:.4} on: {}", one.between.1, one.above),
+        },
         ink: Ink { colour: ink::BLACK, mark },
         points: vec![(one.between.1, 0.0), (one.between.1, one.costs.1)],
         base: Vec::new(),
