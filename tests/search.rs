@@ -119,3 +119,31 @@ fn the_largest_load_is_erlangs() {
     assert!(share(best) <= 0.05 && 0.05 <= share(fails), "{best} to {fails}");
     assert!(fails - best <= 0.25, "{best} to {fails}");
 }
+
+/// What the command says and its exit code, of a scenario of the repository.
+fn command(arguments: &[&str]) -> (Option<i32>, String) {
+    let out = tempfile::tempdir().expect("a folder is made");
+    let folder = out.path().join("found").display().to_string();
+    let scenario = format!("{}/scenarios/break-even.toml", env!("CARGO_MANIFEST_DIR"));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args([&["search", &scenario, "--duration", "5m", "--out", &folder], arguments].concat())
+        .output()
+        .expect("it runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn no_value_is_tried_that_the_key_cannot_take() {
+    let (code, said) = command(&["--find", "cache_share", "--under", "cost_total < $900"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("cache_share = 1 meets the thresholds"), "{said}");
+    let (code, said) = command(&["--find", "cache_share", "--max", "2", "--under", "cost_total < $900"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("takes a share from 0 to 1"), "{said}");
+    let ends = ["--min", "50", "--max", "60.5"];
+    let (code, said) =
+        command(&[&["--smallest", "units.ptu", "--under", "throttled_share < 0.1%"], &ends[..]].concat());
+    assert_eq!(code, Some(99), "{said}");
+    assert!(said.contains("no units.ptu from 50 to 60 meets"), "{said}");
+}

@@ -12,7 +12,7 @@ use tollgate::number::{Positive, Share};
 use tollgate::report::{SCENARIO_FILE, json as summary, show};
 use tollgate::scenario::change::Change;
 use tollgate::scenario::seek::SearchSpec;
-use tollgate::scenario::vary::{is_count, written};
+use tollgate::scenario::vary::{is_count, most, written};
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::search::{Aim, Found, Held, Judge, Outcome, Probe, Search, Standing};
 use tollgate::section::{Figure, Unit, Value};
@@ -143,7 +143,10 @@ fn asked(args: &Args, draft: &Draft, scenario: &Scenario) -> Result<(Aim, Vec<Th
     // Whether there is anything between two whole values is the scenario's to say.
     let is_whole = is_count(&key) || from.fract() == 0.0 && at(args, draft, &key, from + 0.5).is_err();
     let is_bounded = min.is_some() || is_whole;
-    let max = max.unwrap_or(from * REACH);
+    let max = max.unwrap_or(most(&key).unwrap_or(from * REACH));
+    let max = if is_whole { max.floor() } else { max };
+    // So that an end that the key cannot take is not told after hours.
+    Change::new(&key, &written(max)).map_err(Error::usage)?;
     let precision = args.precision.get().max(1e-6);
     Ok((Aim { key, is_smallest, is_whole, from, is_bounded, max, precision }, under))
 }

@@ -73,6 +73,11 @@ pub fn is_count(key: &str) -> bool {
     knob_of(key).is_some_and(|knob| knob.values == Values::Count)
 }
 
+/// The largest value of a key, where a knob has one.
+pub fn most(key: &str) -> Option<f64> {
+    knob_of(key).filter(|knob| knob.values == Values::Share).map(|_| 1.0)
+}
+
 fn is_factor(key: &str) -> bool {
     knob_of(key).is_some_and(|knob| knob.values != Values::Count)
 }
