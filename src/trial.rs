@@ -34,7 +34,7 @@ impl Trial {
         }
         let mut collectors = Collectors::new(&machines::setup(&scenario, true));
         let played = simulate(&scenario, |outcome| {
-            collectors.collect(&outcome);
+            collectors.collect(outcome);
             Flow::Continue
         })?;
         Ok(Trial { sections: collectors.finish(played.stopped), played })

@@ -54,7 +54,7 @@ fn settled(scenario: &Scenario) -> Result<Warmup> {
     }
     let mut steady = Steady::new(scenario.spills(), Duration::ZERO, scenario.duration.get());
     simulate(scenario, |outcome| {
-        steady.collect(&outcome);
+        steady.collect(outcome);
         Flow::Continue
     })?;
     let mut under_way = vec![0.0; PARTS];

@@ -64,10 +64,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let stop = interrupt::flag();
     let mut done = 0u64;
     let played = simulate(&subject.scenario, |outcome| {
-        collectors.collect(&outcome);
-        observed.collect(&outcome);
+        collectors.collect(outcome);
+        observed.collect(outcome);
         if let Some(log) = &mut log {
-            log.collect(&outcome);
+            log.collect(outcome);
         }
         done += 1;
         if done.is_multiple_of(4096) {
