@@ -61,3 +61,4 @@ pub mod replicate;
 pub mod search;
 pub mod selftest;
 pub mod sweep;
+pub mod worlds;

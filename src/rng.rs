@@ -47,6 +47,7 @@ pub enum Purpose {
     Think = 24,
     Tick = 41,
     Turns = 25,
+    Worlds = 61,
 }
 
 /// The root of all chance in a run.

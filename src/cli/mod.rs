@@ -23,6 +23,7 @@ mod selftest;
 mod simulate;
 mod subject;
 mod sweep;
+mod worlds;
 
 use clap::{Parser, Subcommand};
 use tollgate::error::{ExitCode, Result};

@@ -12,7 +12,7 @@ use super::subject::{self, Format};
 #[derive(clap::Args)]
 #[command(after_help = "Example: tollgate report results/first-light/2026-11-21T08-00-00Z --format markdown")]
 pub struct Args {
-    /// The folder that run or simulate wrote
+    /// The folder that run, simulate, sweep or another verb wrote
     folder: PathBuf,
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
@@ -26,6 +26,12 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     if let Some(swept) = report::sweep::render_again(&args.folder)? {
         if !args.quiet {
             output::say(&report::sweep::view(&swept, &args.folder))?;
+        }
+        return Ok(ExitCode::Fine);
+    }
+    if let Some(worlds) = report::worlds::render_again(&args.folder)? {
+        if !args.quiet {
+            output::say(&report::worlds::view(&worlds, &args.folder))?;
         }
         return Ok(ExitCode::Fine);
     }

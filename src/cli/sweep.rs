@@ -1,4 +1,4 @@
-//! `tollgate sweep`: a scenario over a grid of settings.
+//! `tollgate sweep`: a scenario over a grid of settings, or its alternatives in many worlds.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,13 @@ use super::interrupt;
 use super::output::{self, Progress};
 use super::picked::Picked;
 use super::subject;
+use super::worlds;
 
 /// Play a scenario over a grid of settings: cost, latency and refusals of each, and where one gets cheaper
+///
+/// With --worlds, or of a scenario with [uncertain] and no [sweep]: every one of its [[alternatives]] in many worlds, drawn
+/// from the intervals of what is uncertain. What each is expected to cost, which is cheaper how often, what a wrong choice
+/// costs (regret) and which input matters most (tornado).
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -30,6 +35,9 @@ pub struct Args {
     /// Play each cell so often, each time with other chance, for intervals
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=REPLICATIONS_MAX))]
     replications: Option<u32>,
+    /// Play the scenario's [[alternatives]] in so many worlds of what is [uncertain], a multiple of 10 or rounded up to one
+    #[arg(long, value_name = "N", conflicts_with_all = ["vary", "replications", "resume"])]
+    worlds: Option<u32>,
     /// Go on with a sweep that was cut off, in its folder
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     resume: Option<PathBuf>,
@@ -48,6 +56,7 @@ const EXAMPLES: &str = "Examples:
   tollgate sweep scenarios/break-even.toml
   tollgate sweep scenarios/first-light.toml --vary load=0.25..4*9 --vary router=priority,cheapest
   tollgate sweep scenarios/first-light.toml --vary output_tokens=1..3/5 --replications 10
+  tollgate sweep scenarios/uncertain.toml --worlds 200
 
 Knobs: cache_share[.CLASS] growth input_tokens[.CLASS] load[.CLASS] output_tokens[.CLASS]
   prices[.ENDPOINT] units.COMMITMENT; docs/metrics.md says what each does.";
@@ -59,6 +68,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let (started, calendar) = (Instant::now(), jiff::Timestamp::now());
     let draft = args.picked.draft()?;
     let scenario = args.picked.scenario(&draft, &[])?;
+    if args.worlds.is_some() || is_uncertain(&args, &scenario) {
+        return worlds::execute(&asked_of_worlds(&args)?, &draft, &scenario);
+    }
     let (grid, replications) = asked(&args, scenario.sweep.as_ref())?;
     if !args.quiet {
         output::warn(&scenario.warnings());
@@ -108,6 +120,26 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         output::say(&report::view(&swept, &folder))?;
     }
     Ok(ExitCode::Fine)
+}
+
+/// Whether worlds are all that the scenario and the command line ask for.
+fn is_uncertain(args: &Args, scenario: &Scenario) -> bool {
+    args.vary.is_empty() && scenario.sweep.is_none() && scenario.uncertain.is_some()
+}
+
+fn asked_of_worlds(args: &Args) -> Result<worlds::Asked<'_>> {
+    if args.replications.is_some() || args.resume.is_some() {
+        return Err(Error::usage(
+            "--replications and --resume are for grids, and the scenario has none; give --vary, or --worlds instead",
+        ));
+    }
+    Ok(worlds::Asked {
+        picked: &args.picked,
+        worlds: args.worlds,
+        out: args.out.as_deref(),
+        threads: args.threads.unwrap_or_else(subject::threads),
+        is_quiet: args.quiet,
+    })
 }
 
 /// What is varied and how often each cell is played: what the command line says, and what the scenario does.

@@ -133,6 +133,23 @@ impl Axis {
         Axis { label: label.into(), scale: Scale::Linear, low: from * step, high: to * step, ticks }
     }
 
+    /// Between round numbers below `low` and above `high`, either of which may be below zero.
+    pub fn signed(label: &str, low: f64, high: f64, parts: u32, affix: Affix) -> Axis {
+        if !(low.is_finite() && high.is_finite() && low < high) {
+            return Axis::from_zero(label, high, parts, affix);
+        }
+        let (step, decimals) = step(high - low, parts.into());
+        let (from, to) = (libm::floor(low / step), libm::ceil(high / step));
+        let tick = |index: u32| {
+            let number = (from + f64::from(index)) * step;
+            let sign = if number < 0.0 { "-" } else { "" };
+            let shown = show::group(&format!("{:.decimals$}", number.abs()));
+            (number, format!("{sign}{}{shown}{}", affix.prefix, affix.suffix))
+        };
+        let ticks: Vec<_> = (0..=(to - from).clamp(1.0, 100.0) as u32).map(tick).collect();
+        Axis { label: label.into(), scale: Scale::Linear, low: from * step, high: to * step, ticks }
+    }
+
     /// The numbers at its ends.
     pub fn ends(&self) -> (f64, f64) {
         (self.low, self.high)

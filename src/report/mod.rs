@@ -26,6 +26,7 @@ pub mod svg;
 pub mod sweep;
 pub mod table;
 pub mod terminal;
+pub mod worlds;
 
 mod axis;
 mod bill;

@@ -6,6 +6,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -54,6 +57,19 @@ impl Change {
             entry = format!("value = {}", toml::Value::from(value));
         }
         Ok(Change { what: What::Setting { key: steps, entry }, shown })
+    }
+
+    /// What it is set to, as people write it.
+    pub fn value(&self) -> &str {
+        match &self.what {
+            What::Knob(_) => self.shown.rsplit_once(" = ").map_or("", |(_, value)| value),
+            What::Setting { entry, .. } => entry.strip_prefix("value = ").unwrap_or(entry),
+        }
+    }
+
+    /// Whether it is a change of this setting or knob, as the key is written.
+    pub fn is_of(&self, key: &str) -> bool {
+        self.shown.strip_prefix(key).is_some_and(|rest| rest.starts_with(" = "))
     }
 
     /// Turns its knob, where it is one, of a scenario that was read and not yet checked; its files are in `folder`.
@@ -158,6 +174,27 @@ impl FromStr for Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)
+    }
+}
+
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Change, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Change {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Change".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[^=]+=.+$", "description": "A setting or knob and its value: \"units.ptu=100\", \"classes.chat.timeout=20s\"."})
     }
 }
 

@@ -11,6 +11,7 @@ mod plan;
 mod protocol;
 mod sessions;
 mod streams;
+mod uncertain;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,6 +64,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.calls(scenario);
     check.thresholds(scenario);
     check.plan(scenario);
+    check.uncertain(scenario);
     check.found
 }
 

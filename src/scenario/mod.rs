@@ -18,6 +18,7 @@ pub mod schema;
 mod secret;
 pub mod seek;
 mod tree;
+pub mod uncertain;
 pub mod units;
 pub mod url;
 pub mod vary;
@@ -41,6 +42,7 @@ pub use self::endpoint::EndpointSpec;
 use self::link::{Application, Link};
 use self::plan::PlanSpec;
 use self::seek::SearchSpec;
+use self::uncertain::{Alternative, UncertainSpec};
 use self::vary::SweepSpec;
 use self::warmup::Warmup;
 use crate::catalogue::quota::QuotaSpec;
@@ -139,6 +141,12 @@ pub struct Scenario {
     /// What may be bought: the choices of `tollgate plan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanSpec>,
+    /// What nobody knows for sure: `tollgate sweep` plays every alternative in many worlds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertain: Option<UncertainSpec>,
+    /// The choices to hold against each other in those worlds; the scenario as it is, where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
 }
 
 /// A quota that several endpoints share: a family of models, the deployments of a subscription, an organisation.
