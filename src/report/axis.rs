@@ -249,6 +249,14 @@ mod tests {
     }
 
     #[test]
+    fn an_axis_of_gains_and_losses_has_round_numbers_on_both_sides_of_zero() {
+        let axis = Axis::signed("x", -153.0, 3_783.0, 7, Affix { prefix: "$", suffix: "" });
+        assert_eq!(labels(&axis), ["-$1,000", "$0", "$1,000", "$2,000", "$3,000", "$4,000"]);
+        assert_eq!(axis.ends(), (-1_000.0, 4_000.0));
+        assert_eq!(axis.place(0.0), 0.2);
+    }
+
+    #[test]
     fn time_is_ticked_in_a_unit_that_suits() {
         assert_eq!(Axis::clock("time", 30.0).label, "time (s)");
         assert_eq!(labels(&Axis::clock("time", 3600.0)), ["0", "10", "20", "30", "40", "50", "60"]);

@@ -178,7 +178,8 @@ impl Tornado {
 
 /// Writes the rows of all worlds, which nothing else can make again.
 pub fn write_rows(folder: &Path, told: &Told, rows: &[Drawn]) -> Result<()> {
-    let of = |what: &'static str| told.alternatives.iter().map(move |chosen| format!("{what}:{}", chosen.name));
+    let of =
+        |what: &'static str| told.alternatives.iter().map(move |chosen| format!("{what}:{}", chosen.name));
     let keys = told.inputs.iter().map(|input| input.key.clone());
     let head = ["world".to_string(), "seed".into()].into_iter().chain(keys);
     let head = head.chain(of("cost_per_month")).chain(of("refused_share")).chain(of("thresholds_hold"));
@@ -189,7 +190,8 @@ pub fn write_rows(folder: &Path, told: &Told, rows: &[Drawn]) -> Result<()> {
         let cells = cells.chain(row.costs.iter().map(Money::to_string));
         cells.chain(row.refused.iter().map(number)).chain(row.met.iter().map(word)).collect()
     };
-    let table: Vec<Vec<String>> = std::iter::once(head.collect()).chain(rows.iter().enumerate().map(row)).collect();
+    let table: Vec<Vec<String>> =
+        std::iter::once(head.collect()).chain(rows.iter().enumerate().map(row)).collect();
     write(folder, FILE, &csv::write(&table)?)
 }
 

@@ -19,8 +19,10 @@ pub fn rounded(worlds: u32) -> u32 {
 pub fn draw(laws: &[Law], worlds: u32, rng: &Rng) -> Vec<Vec<f64>> {
     let parts = rounded(worlds) / HYPERCUBES;
     let cubes = (0..HYPERCUBES).flat_map(|cube| {
-        let columns: Vec<Vec<f64>> =
-            (0..).zip(laws).map(|(nth, law)| column(law, parts, &mut rng.of(Purpose::Worlds, nth, cube))).collect();
+        let columns: Vec<Vec<f64>> = (0..)
+            .zip(laws)
+            .map(|(nth, law)| column(law, parts, &mut rng.of(Purpose::Worlds, nth, cube)))
+            .collect();
         (0..parts as usize).map(move |world| columns.iter().map(|column| column[world]).collect())
     });
     cubes.collect()
@@ -32,7 +34,8 @@ fn column(law: &Law, parts: u32, draws: &mut crate::rng::Draws) -> Vec<f64> {
     for last in (1..order.len()).rev() {
         order.swap(last, draws.below(last as u64 + 1) as usize);
     }
-    let share = |part: u32, draws: &mut crate::rng::Draws| (f64::from(part) + draws.unit()) / f64::from(parts);
+    let share =
+        |part: u32, draws: &mut crate::rng::Draws| (f64::from(part) + draws.unit()) / f64::from(parts);
     order.into_iter().map(|part| law.quantile(share(part, draws))).collect()
 }
 

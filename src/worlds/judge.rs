@@ -16,9 +16,8 @@ pub fn judge(alternatives: &[Alternative], plays: &[Vec<Play>]) -> Told {
     let least = |world: usize| plays.iter().map(|plays| plays[world].cost).min();
     let chosen = |(nth, alternative): (usize, &Alternative)| {
         let played = &plays[nth];
-        let regret = |(world, play): (usize, &Play)| {
-            (play.cost - least(world).unwrap_or(play.cost)).as_dollars_f64()
-        };
+        let regret =
+            |(world, play): (usize, &Play)| (play.cost - least(world).unwrap_or(play.cost)).as_dollars_f64();
         let regrets: Vec<f64> = played.iter().enumerate().map(regret).collect();
         let refused: Sample = played.iter().filter_map(|play| play.refused_share).collect();
         let met: Option<Vec<bool>> = played.iter().map(|play| play.is_met).collect();
@@ -72,7 +71,10 @@ pub fn judge(alternatives: &[Alternative], plays: &[Vec<Play>]) -> Told {
 fn unmet(chosen: &Chosen, worlds: usize) -> Option<String> {
     let met = chosen.met.as_ref().filter(|met| met.share < 1.0)?;
     let missed = libm::round((1.0 - met.share) * worlds as f64);
-    Some(format!("{} misses a threshold in {missed} of {worlds} worlds; what it costs there buys less", chosen.name))
+    Some(format!(
+        "{} misses a threshold in {missed} of {worlds} worlds; what it costs there buys less",
+        chosen.name
+    ))
 }
 
 /// The mean over all worlds, with the interval of the means of hypercubes: these are independent.

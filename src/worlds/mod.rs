@@ -178,6 +178,3 @@ fn told_of((input, law): &(Input, Law)) -> crate::report::worlds::Input {
 
 /// The name of the only alternative of a scenario that has none.
 const AS_WRITTEN: &str = "as written";
-
-#[cfg(test)]
-mod tests;

@@ -23,9 +23,9 @@ pub fn play(question: &Question, told: &Told, on_play: &mut dyn FnMut(usize)) ->
     let points = points.iter().map(|values| question.changes(values)).collect::<Result<Vec<_>>>()?;
     let find = |name: &&String| question.alternatives.iter().find(|alternative| alternative.name == **name);
     let two: Vec<_> = told.ranking.iter().take(2).filter_map(|name| find(&name)).collect();
-    let setups = two.iter().flat_map(|alternative| {
-        points.iter().map(|changes| ([&alternative.set[..], changes].concat(), 0))
-    });
+    let setups = two
+        .iter()
+        .flat_map(|alternative| points.iter().map(|changes| ([&alternative.set[..], changes].concat(), 0)));
     let setups: Vec<Setup> = setups.collect();
     let plays = question.play(&setups, on_play)?;
     let mut costs = plays.chunks(points.len()).map(|plays| plays.iter().map(dollars).collect::<Vec<f64>>());

@@ -1,6 +1,6 @@
 //! The plots of many worlds: what each alternative costs, what a wrong choice costs, and what matters most.
 
-use super::words::dollars;
+use super::words::{dollars, ends};
 use super::{Bar, Chosen, Tornado, Worlds};
 use crate::report::axis::{Affix, Axis};
 use crate::report::chart::{Chart, Panel, Series};
@@ -39,7 +39,12 @@ fn costs(alternatives: &[Chosen], title: String) -> Chart {
     let line = |(nth, chosen): (usize, &Chosen)| {
         let points = chosen.quantiles.iter().zip(0..).map(|(cost, percent)| (*cost, f64::from(percent)));
         let mark = Mark::Line { width: 3, dash: Dash::Solid, marker: Marker::None };
-        Series { name: chosen.name.clone(), ink: Ink::filled(nth, mark), points: points.collect(), base: Vec::new() }
+        Series {
+            name: chosen.name.clone(),
+            ink: Ink::filled(nth, mark),
+            points: points.collect(),
+            base: Vec::new(),
+        }
     };
     let all = || alternatives.iter().flat_map(|chosen| &chosen.quantiles);
     let (least, most) = (all().copied().fold(f64::INFINITY, f64::min), all().copied().fold(0.0, f64::max));
@@ -99,9 +104,8 @@ fn tornado(
     let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
     let margin = ((most - least) * 0.04).max(base.abs() * 0.01).max(1e-9);
     let rows = bars.len() as f64;
-    let names: Vec<String> =
-        bars.iter().rev().map(|(bar, _)| format!("{} {} to {}", bar.key, bar.low, bar.high)).collect();
-    let ends = bars.iter().rev().enumerate().flat_map(|(row, (_, (low, high)))| {
+    let names: Vec<String> = bars.iter().rev().map(|(bar, _)| ends(bar)).collect();
+    let halves = bars.iter().rev().enumerate().flat_map(|(row, (_, (low, high)))| {
         let rows = (row as f64 + 0.2, row as f64 + 0.8);
         [
             bar("at its p10", ink::PALETTE[0], (base, *low), rows),
@@ -114,7 +118,7 @@ fn tornado(
         points: vec![(at, 0.0), (at, rows)],
         base: Vec::new(),
     };
-    let mut series: Vec<Series> = ends.collect();
+    let mut series: Vec<Series> = halves.collect();
     series.push(line(format!("all most likely: {}", dollars(base)), ink::BLACK, Dash::Solid, base));
     if least < 0.0 && most > 0.0 {
         series.push(line("both cost the same".into(), ink::GREY, Dash::Dashed, 0.0));
@@ -135,7 +139,12 @@ fn tornado(
 }
 
 /// A filled bar between two values, in either order.
-fn bar(name: &str, colour: plotters::style::RGBColor, (from, to): (f64, f64), (low, high): (f64, f64)) -> Series {
+fn bar(
+    name: &str,
+    colour: plotters::style::RGBColor,
+    (from, to): (f64, f64),
+    (low, high): (f64, f64),
+) -> Series {
     let points = vec![(from.min(to), high), (from.max(to), high)];
     Series { name: name.into(), ink: Ink { colour, mark: Mark::Area }, points, base: vec![low, low] }
 }

@@ -17,17 +17,39 @@ pub struct Table {
 
 /// Dollars: whole ones where there are thousands.
 pub fn dollars(amount: f64) -> String {
+    dollars_in(amount, decimals(amount))
+}
+
+fn decimals(amount: f64) -> usize {
+    if amount.abs() >= 1000.0 { 0 } else { 2 }
+}
+
+fn dollars_in(amount: f64, decimals: usize) -> String {
     let sign = if amount < 0.0 { "-" } else { "" };
-    let decimals = if amount.abs() >= 1000.0 { 0 } else { 2 };
     format!("{sign}${}", show::group(&format!("{:.decimals$}", amount.abs())))
 }
 
-/// A mean with half the width of its interval.
+/// A mean with half the width of its interval, whole dollars where either has thousands.
 fn estimate(estimate: &Estimate) -> String {
-    match estimate.interval {
-        Some((low, high)) => format!("{} ± {}", dollars(estimate.mean), dollars((high - low) / 2.0)),
-        None => dollars(estimate.mean),
-    }
+    let Some((low, high)) = estimate.interval else { return dollars(estimate.mean) };
+    let half = (high - low) / 2.0;
+    let decimals = decimals(estimate.mean.abs().max(half));
+    let shown = |amount| dollars_in(amount, decimals);
+    format!("{} ± {}", shown(estimate.mean), shown(half))
+}
+
+/// A value of an input in three digits, where it is a number.
+pub fn rounded(value: &str) -> String {
+    let rounded = |number: f64| format!("{number:.2e}").parse().unwrap_or(number);
+    value.parse::<f64>().map_or(value.into(), |number| match number.fract() == 0.0 {
+        true => value.into(),
+        false => rounded(number).to_string(),
+    })
+}
+
+/// An input with its ends: `load: 0.816 to 1.95`.
+pub fn ends(bar: &Bar) -> String {
+    format!("{}: {} to {}", bar.key, rounded(&bar.low), rounded(&bar.high))
 }
 
 /// A share with the ends of its interval.
@@ -55,7 +77,9 @@ fn table(title: &'static str, headings: &[&str], rows: Vec<Vec<String>>) -> Tabl
 fn costs(told: &Told) -> Table {
     let has_thresholds = told.alternatives.iter().any(|chosen| chosen.met.is_some());
     let row = |chosen: &Chosen| {
-        let at = |percent: usize| chosen.quantiles.get(percent).map_or(show::NOTHING.into(), |cost| dollars(*cost));
+        let at = |percent: usize| {
+            chosen.quantiles.get(percent).map_or(show::NOTHING.into(), |cost| dollars(*cost))
+        };
         let refused = chosen.refused_share.map_or(show::NOTHING.into(), show::percent);
         let mut row = vec![chosen.name.clone(), estimate(&chosen.cost), at(10), at(50), at(90), refused];
         row.extend(has_thresholds.then(|| share(chosen.met.as_ref())));
@@ -78,7 +102,11 @@ fn regrets(told: &Told) -> Table {
         ]
     };
     let headings = ["alternative", "cheapest in", "mean regret", "p95", "largest"];
-    table("Regret: what a month costs more than the cheapest of each world", &headings, told.alternatives.iter().map(row).collect())
+    table(
+        "Regret: what a month costs more than the cheapest of each world",
+        &headings,
+        told.alternatives.iter().map(row).collect(),
+    )
 }
 
 /// By the ranking, each with those that cost more.
@@ -94,7 +122,7 @@ fn pairs(told: &Told) -> Table {
 fn tornado(told: &Told) -> Option<Table> {
     let found = told.tornado.as_ref()?;
     let row = |bar: &Bar| {
-        let mut row = vec![format!("{}: {} to {}", bar.key, bar.low, bar.high), to(bar.cost)];
+        let mut row = vec![ends(bar), to(bar.cost)];
         row.extend(bar.saved.map(to));
         row
     };
@@ -146,26 +174,26 @@ fn matters(told: &Told) -> Option<String> {
     let found = told.tornado.as_ref()?;
     let Some(second) = &found.second else {
         let (bar, cost) = found.by(|bar| Some(bar.cost)).into_iter().next()?;
-        return Some(format!("what it costs hangs most on {}: {} from {} to {}", bar.key, to(cost), bar.low, bar.high));
+        return Some(format!("what it costs hangs most on {}: {}", ends(bar), to(cost)));
     };
     let bars = found.by(|bar| bar.saved);
     let (bar, saved) = bars.first()?;
     let turns = bars.iter().flat_map(|(bar, (low, high))| {
         let ends = [(&bar.low, *low), (&bar.high, *high)];
-        ends.into_iter().filter(|(_, saved)| *saved < 0.0).map(|(at, _)| format!("{} = {at}", bar.key))
+        ends.into_iter()
+            .filter(|(_, saved)| *saved < 0.0)
+            .map(|(at, _)| format!("{} = {}", bar.key, rounded(at)))
     });
     let turns: Vec<String> = turns.collect();
     let turn = match turns.is_empty() {
         true => "; no input alone turns it from p10 to p90".into(),
         false => format!("; {second} is cheaper at {}, all else most likely", turns.join(", ")),
     };
+    let ends = ends(bar);
+    let best = &found.best;
     Some(format!(
-        "the choice between {} and {second} hangs most on {}: the first saves {} from {} to {}{turn}",
-        found.best,
-        bar.key,
-        to(*saved),
-        bar.low,
-        bar.high
+        "the choice between {best} and {second} hangs most on {ends}: {best} saves {}{turn}",
+        to(*saved)
     ))
 }
 
@@ -204,4 +232,21 @@ pub fn view(worlds: &Worlds, folder: &Path) -> String {
 
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_and_values_have_few_digits_and_a_mean_as_many_as_its_interval() {
+        assert_eq!([dollars(1234.5), dollars(-12.345)], ["$1,234", "-$12.35"]);
+        let mean = |mean, half| estimate(&Estimate { mean, interval: Some((mean - half, mean + half)) });
+        assert_eq!(mean(19_102.4, 815.7), "$19,102 ± $816");
+        assert_eq!(mean(18.461, 41.709), "$18.46 ± $41.71");
+        assert_eq!(
+            ["0.816227766017", "120", "1200.5", "priority"].map(rounded),
+            ["0.816", "120", "1200", "priority"]
+        );
+    }
 }
