@@ -47,9 +47,9 @@ pub fn rounded(value: &str) -> String {
     })
 }
 
-/// An input with its ends: `load: 0.816 to 1.95`.
+/// An input with its ends: `load 0.816–1.95`.
 pub fn ends(bar: &Bar) -> String {
-    format!("{}: {} to {}", bar.key, rounded(&bar.low), rounded(&bar.high))
+    format!("{} {}–{}", bar.key, rounded(&bar.low), rounded(&bar.high))
 }
 
 /// A share with the ends of its interval.
@@ -178,21 +178,25 @@ fn matters(told: &Told) -> Option<String> {
     };
     let bars = found.by(|bar| bar.saved);
     let (bar, saved) = bars.first()?;
+    let is_ahead = found.saved.unwrap_or_default() >= 0.0;
     let turns = bars.iter().flat_map(|(bar, (low, high))| {
-        let ends = [(&bar.low, *low), (&bar.high, *high)];
-        ends.into_iter()
-            .filter(|(_, saved)| *saved < 0.0)
-            .map(|(at, _)| format!("{} = {}", bar.key, rounded(at)))
+        let ends = [(&bar.low, *low), (&bar.high, *high)].into_iter();
+        let turned = ends.filter(|(_, saved)| (*saved >= 0.0) != is_ahead);
+        turned.map(|(at, _)| format!("{} = {}", bar.key, rounded(at)))
     });
     let turns: Vec<String> = turns.collect();
+    let [ahead, behind] = if is_ahead { [&found.best, second] } else { [second, &found.best] };
     let turn = match turns.is_empty() {
-        true => "; no input alone turns it from p10 to p90".into(),
-        false => format!("; {second} is cheaper at {}, all else most likely", turns.join(", ")),
+        true => "no input alone turns that from p10 to p90".into(),
+        false => format!("{behind} is at {}", turns.join(", at ")),
     };
-    let ends = ends(bar);
+    let turn = format!("; where all is most likely, {ahead} is cheaper, and {turn}");
     let best = &found.best;
     Some(format!(
-        "the choice between {best} and {second} hangs most on {ends}: {best} saves {}{turn}",
+        "the choice between {best} and {second} hangs most on {}: from {} to {}, {best} saves {}{turn}",
+        bar.key,
+        rounded(&bar.low),
+        rounded(&bar.high),
         to(*saved)
     ))
 }
