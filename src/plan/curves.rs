@@ -3,7 +3,7 @@
 use super::demand::Asked;
 use super::newsvendor::cost_per_month;
 use super::play::{Purchase, mean};
-use super::report::{cost, term};
+use super::report::{cost, missed, term};
 use super::{Found, REPLICATIONS_MIN, main_option};
 use crate::scenario::plan::{Offer, Tier};
 use crate::section::Curve;
@@ -36,6 +36,11 @@ pub fn of(found: &Found) -> Vec<Curve> {
     let rule = found.profile.iter().map(|purchase| {
         (unit(purchase), cost_per_month(&found.question.offers, &found.demand, &purchase.sizes))
     });
+    let misses = found
+        .profile
+        .iter()
+        .filter(|purchase| !missed(found.question, found.plays.of(&(*purchase).clone().into())).is_empty());
+    let misses = misses.map(|purchase| (unit(purchase), mean(first(purchase), |play| play.cost))).collect();
     let own = mean(first(&found.best), |play| play.cost);
     let bracket = found.brackets[option].map(|bracket| {
         let at = |index: usize| (f64::from(offer.size(index)), 0.0);
@@ -50,6 +55,7 @@ pub fn of(found: &Found) -> Vec<Curve> {
         curve("plan_cost_by_units", "low", of(|interval| interval.low)),
         curve("plan_cost_by_units", "high", of(|interval| interval.high)),
         curve("plan_cost_by_units", "demand alone", rule.collect()),
+        curve("plan_cost_by_units", "misses a threshold", misses),
         curve("plan_cost_by_units", "recommended", vec![(unit(&found.best), own)]),
         curve("plan_cost_by_units", "newsvendor", bracket.unwrap_or_default()),
         curve(

@@ -65,6 +65,16 @@ impl<'a> Question<'a> {
                  \"provisioned\", units_max = 200, terms = [{ term = \"month\" }]; scenarios/commitment.toml is an example",
             ));
         };
+        if let Some(outage) = plan.independence.as_ref().and_then(|independence| independence.outage)
+            && outage.from.get() + outage.lasts.get() > written.duration.get()
+        {
+            let duration = written.duration;
+            return Err(Error::usage(format!(
+                "the outage of [plan.independence] begins at {} and lasts {}, and the run ends at {duration}; move it \
+                 with --set plan.independence.outage.from=…, or lengthen --duration",
+                outage.from, outage.lasts
+            )));
+        }
         let offers = written.purchasable().into_iter().map(|offer| {
             offer.map_err(|unsound| Error::usage(format!("{}; {}", unsound.message, unsound.help)))
         });

@@ -1,5 +1,6 @@
 //! A plan as figures, curves and words: docs/metrics.md defines each of them.
 
+use super::independence::{Independent, Loss};
 use super::newsvendor::{HOURS_PER_MONTH, cost_per_month};
 use super::play::{Candidate, Play, Purchase, Question, mean, score};
 use super::race::difference;
@@ -48,6 +49,14 @@ fn dollars(amount: f64) -> String {
     format!("{sign}${}", show::group(&format!("{:.decimals$}", amount.abs())))
 }
 
+/// A difference for people, its margin in as many decimals.
+fn difference_of(interval: &Interval) -> String {
+    let amount = interval.estimate.abs();
+    let decimals = if amount >= 1000.0 { 0 } else { 2 };
+    let margin = show::group(&format!("{:.decimals$}", interval.half_width()));
+    format!("{} ± ${margin}", dollars(amount))
+}
+
 /// What is held against the recommendation, by name.
 fn alternatives(found: &Found) -> Vec<(String, Candidate)> {
     let question = found.question;
@@ -56,12 +65,9 @@ fn alternatives(found: &Found) -> Vec<(String, Candidate)> {
     list.extend(runner_up(found).map(|purchase| ("runner-up".into(), purchase.into())));
     list.push(("as written".into(), Candidate::WRITTEN));
     list.push(("all by use".into(), nothing.into()));
-    list.push(("bought to the peak".into(), peak(question, &found.demand, &found.best).into()));
-    let cap = question.plan.independence.as_ref().map(|independence| independence.share_max.get());
+    list.push(("to the peak".into(), peak(question, &found.demand, &found.best).into()));
     let independent = found.independent.as_ref().and_then(|independent| independent.purchase.clone());
-    if let (Some(cap), Some(purchase)) = (cap, independent) {
-        list.push((format!("capped at {}", show::percent(cap)), purchase.into()));
-    }
+    list.extend(independent.map(|purchase| ("independent".into(), purchase.into())));
     list.retain(|(_, candidate)| !found.plays.of(candidate).is_empty());
     list
 }
@@ -84,7 +90,7 @@ pub fn cost(plays: &[Play]) -> Option<Interval> {
 }
 
 /// The objectives that plays miss, in the scenario's words.
-fn missed(question: &Question, plays: &[Play]) -> Vec<String> {
+pub fn missed(question: &Question, plays: &[Play]) -> Vec<String> {
     let objectives: Vec<String> = question.objectives().map(ToString::to_string).collect();
     let mut missed: Vec<usize> = plays.iter().flat_map(|play| &play.missed).map(|(nth, _)| *nth).collect();
     missed.sort_unstable();
@@ -118,12 +124,16 @@ pub fn conclusion(found: &Found) -> String {
     for (name, candidate) in alternatives(found) {
         let Some(dearer) = difference(own, found.plays.of(&candidate), Confidence::P95) else { continue };
         if ["as written", "all by use"].contains(&&*name) {
-            let (less, by) = (dearer.estimate >= 0.0, dollars(dearer.estimate.abs()));
-            let word = if less { "less" } else { "more" };
-            text += &format!(", {by} ± {} {word} than {name}", dollars(dearer.half_width()));
+            let word = if dearer.estimate >= 0.0 { "less" } else { "more" };
+            text += &format!(", {} {word} than {name}", difference_of(&dearer));
         }
     }
     text += ". ";
+    if let (missed, cheaper) = binding(found)
+        && !cheaper.is_empty()
+    {
+        text += &format!("The next cheaper, {cheaper}, misses {missed}. ");
+    }
     text += &certainty(found);
     text
 }
@@ -134,7 +144,18 @@ fn certainty(found: &Found) -> String {
         return "Not all that was wanted was played: raise --plays-max to be sure.".into();
     }
     let Some((Candidate { purchase: Some(purchase), .. }, difference)) = found.finish.equals.first() else {
-        return "With 95 % confidence none of the others that were compared is cheaper.".into();
+        let sure = "With 95 % confidence none of the others that were compared is cheaper";
+        let own = found.plays.of(&found.best.clone().into());
+        let next = runner_up(found).and_then(|purchase| {
+            let plays = found.plays.of(&purchase.clone().into());
+            let dearer = difference(own, plays, Confidence::P95)?;
+            Some(format!(
+                "; the runner-up, {}, is dearer by {}",
+                words(found.question, &purchase),
+                difference_of(&dearer)
+            ))
+        });
+        return format!("{sure}{}.", next.unwrap_or_default());
     };
     let words = words(found.question, purchase);
     let why = match found.finish.is_precise {
@@ -143,11 +164,37 @@ fn certainty(found: &Found) -> String {
     };
     match difference {
         Some(by) => {
-            let (by, margin) = (dollars(by.estimate), dollars(by.half_width()));
-            format!("It cannot be told from {words}, dearer by {by} ± {margin} a month: {why}.")
+            format!("It cannot be told from {words}, dearer by {} a month: {why}.", difference_of(by))
         }
         None => format!("It cannot be told from {words}: {why}."),
     }
+}
+
+/// What it costs to depend less on one provider, and what that saves when it is down.
+fn independence(question: &Question, independent: &Independent) -> String {
+    let Some(asked) = &question.plan.independence else { return String::new() };
+    let cap =
+        format!("at most {} of {} at one provider", show::percent(asked.share_max.get()), asked.of.name());
+    let Some(purchase) = &independent.purchase else {
+        return format!("No purchase and route on offer keeps {cap}.");
+    };
+    let mut text = format!("With {cap}: {}", words(question, purchase));
+    if let Some(premium) = independent.premium {
+        text +=
+            &format!(", dearer by {} ± {} a month", dollars(premium.estimate), dollars(premium.half_width()));
+    }
+    text += ".";
+    if let (Some(outage), [cheapest, other]) = (asked.outage, &*independent.outages) {
+        let loss = |loss: &Loss| format!("{} a month ({} down)", dollars(loss.per_month), loss.provider);
+        text += &format!(
+            " {} outages of {} a year cost {} with the cheapest, {} with this.",
+            outage.per_year.get(),
+            outage.lasts,
+            loss(cheapest),
+            loss(other)
+        );
+    }
+    text
 }
 
 /// The section `plan`.
@@ -186,10 +233,7 @@ fn total(found: &Found, conclusion: &str) -> Scope {
         .with("plan_purchases", found.plays.purchases().count() as u64, Unit::Count)
         .with("plan_convexity_gap", convexity_gap(found), Unit::Share);
     let Some(independent) = &found.independent else { return scope };
-    if independent.purchase.is_none() {
-        scope =
-            scope.with("plan_independence", "no purchase and route on offer keeps below the cap", Unit::Text);
-    }
+    scope = scope.with("plan_independence", &*independence(question, independent), Unit::Text);
     if let Some(premium) = independent.premium {
         scope = scope
             .with("plan_independence_premium", premium.estimate, Unit::Usd)

@@ -48,6 +48,10 @@ fn cost_by_units(summary: &Summary, title: String) -> Chart {
         let dotted = line(ink::PALETTE[1], 2, Dash::Dotted, Marker::None);
         series("newsvendor's bracket", dotted, vec![(units, bottom), (units, top)])
     }));
+    drawn.extend(points("misses a threshold").into_iter().map(|point| {
+        let crossed = line(ink::BLACK, 2, Dash::Solid, Marker::Cross);
+        series("misses a threshold", crossed, vec![point])
+    }));
     let units = best.first().map_or(0.0, |point| point.0);
     drawn.push(series(
         &format!("recommended: {}", show::count_of(units as u64)),

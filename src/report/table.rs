@@ -148,13 +148,16 @@ pub fn main(summary: &Summary) -> Vec<Table> {
     let classes = table(summary, "Classes", "class", ScopeKind::Class, CLASSES);
     let limits = table(summary, "Refusals by limit", "limit", ScopeKind::Limit, LIMITS);
     let mut bought = table(summary, "To buy", "purchase", ScopeKind::Purchase, PURCHASES);
-    let alternatives = table(
+    let mut alternatives = table(
         summary,
         "Alternatives, with 95 % intervals",
         "alternative",
         ScopeKind::Alternative,
         ALTERNATIVES,
     );
+    alternatives
+        .notes
+        .extend(summary.total("plan", "plan_independence").map(|figure| show::figure(Some(figure))));
     if let Some(conclusion) = summary.total("plan", "plan_conclusion") {
         bought.notes.push(show::figure(Some(conclusion)));
         if bought.rows.is_empty() {

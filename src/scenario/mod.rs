@@ -13,6 +13,7 @@ pub mod link;
 pub mod plan;
 mod presets;
 pub mod price;
+mod purchase;
 mod read;
 pub mod schema;
 mod secret;

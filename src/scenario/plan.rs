@@ -6,14 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
-use super::change::Change;
 use crate::catalogue::machine::Machine;
 use crate::client::routers::AnyRouter;
-use crate::client::workload::Class;
-use crate::commitments::{AnyCommitment, Throughput, Units};
+use crate::commitments::{Throughput, Units};
 use crate::number::{Positive, Share, Span};
 use crate::price::{Money, Term};
-use crate::server::limits::{AnyLimit, Outage};
 
 /// What `tollgate plan` chooses from. Every other verb plays the scenario as it is written.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -104,6 +101,16 @@ pub enum Concentration {
     Cost,
     #[default]
     Requests,
+}
+
+impl Concentration {
+    /// What it is a share of, in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Concentration::Cost => "the cost",
+            Concentration::Requests => "the requests",
+        }
+    }
 }
 
 /// An outage to suppose.
@@ -291,110 +298,5 @@ impl Scenario {
         }
         let max = min + (max - min) / increment * increment;
         Ok(Offer { endpoint: name.clone(), unit, min, increment, max, throughput, tiers })
-    }
-
-    /// Units of an endpoint that the scenario as written has bought.
-    pub fn units_bought(&self, endpoint: &str) -> u32 {
-        self.units_of(endpoint).map(|units| units.units).fold(0, u32::saturating_add)
-    }
-
-    fn units_of<'a>(&'a self, endpoint: &'a str) -> impl Iterator<Item = &'a Units> {
-        self.commitments.iter().filter_map(move |commitment| match commitment {
-            AnyCommitment::Units(units) if units.endpoints.iter().any(|name| name == endpoint) => Some(units),
-            _ => None,
-        })
-    }
-
-    /// The change of the scenario's text that gives an option's endpoint as many units.
-    pub fn resized(&self, offer: &Offer, units: u32) -> Option<Change> {
-        let spec = self.endpoints.iter().find(|spec| spec.name == offer.endpoint)?;
-        let (key, number) = match &spec.machine {
-            Some(asked) if spec.capacity.is_none() => {
-                let per_unit = Machine::find(&asked.preset).ok()?.per_unit.get();
-                ("machine.instances", units.saturating_mul(per_unit))
-            }
-            _ => ("capacity.units", units),
-        };
-        Change::new(&format!("endpoints.\"{}\".{key}", offer.endpoint), &number.to_string()).ok()
-    }
-
-    /// Puts a purchase in place of what is bought for the options' endpoints. One of which nothing is bought takes no
-    /// part.
-    pub fn buy(&mut self, offers: &[Offer], units: &[u32]) {
-        self.unit_rows.resize(self.commitments.len(), None);
-        let templates: Vec<Option<Units>> =
-            offers.iter().map(|offer| self.units_of(&offer.endpoint).next().cloned()).collect();
-        let is_option = |name: &String| offers.iter().any(|offer| offer.endpoint == *name);
-        let is_kept = |commitment: &AnyCommitment| match commitment {
-            AnyCommitment::Units(units) => !units.endpoints.iter().all(is_option),
-            _ => true,
-        };
-        let kept: Vec<bool> = self.commitments.iter().map(is_kept).collect();
-        let mut flags = kept.iter();
-        self.commitments.retain(|_| *flags.next().expect("there is a flag for each"));
-        let mut flags = kept.iter();
-        self.unit_rows.retain(|_| *flags.next().expect("there is a flag for each"));
-        for ((offer, units), template) in offers.iter().zip(units).zip(templates) {
-            if *units == 0 {
-                self.leave_out(&offer.endpoint);
-            }
-            for (tier, part) in offer.split(*units) {
-                let terms = template.as_ref();
-                self.commitments.push(AnyCommitment::Units(Units {
-                    name: format!("{} by the {}", offer.endpoint, tier.term.name()),
-                    endpoints: vec![offer.endpoint.clone()],
-                    unit: offer.unit.clone(),
-                    units: part,
-                    term: tier.term,
-                    price: Some(tier.price),
-                    tier: terms.and_then(|terms| terms.tier),
-                    throughput: Some(offer.throughput),
-                }));
-                self.unit_rows.push(None);
-            }
-        }
-    }
-
-    /// Leaves out the options' endpoints of which nothing is bought as the scenario is written.
-    pub fn leave_out_unbought(&mut self, offers: &[Offer]) {
-        for offer in offers {
-            if self.units_bought(&offer.endpoint) == 0 {
-                self.leave_out(&offer.endpoint);
-            }
-        }
-    }
-
-    /// Supposes that all endpoints of a provider are down for a while.
-    pub fn suffer(&mut self, provider: &str, from: Span, lasts: Span) {
-        for spec in self.endpoints.iter_mut().filter(|spec| spec.provider.name() == provider) {
-            spec.limits.push(AnyLimit::Outage(Outage::once(from, lasts)));
-        }
-    }
-
-    /// Routes as `route` says.
-    pub fn take_route(&mut self, route: &RouteSpec) {
-        if let Some(router) = &route.router {
-            self.router = router.clone();
-        }
-        let place = |name: &str| route.order.iter().position(|other| other == name);
-        self.endpoints.sort_by_key(|spec| place(&spec.name).unwrap_or(usize::MAX));
-        for spec in &mut self.endpoints {
-            spec.weight = route.weights.get(&spec.name).copied().unwrap_or(spec.weight);
-        }
-        route.exclude.iter().for_each(|name| self.leave_out(name));
-    }
-
-    /// Whether some class has no endpoint that may serve it.
-    pub fn is_deserted(&self) -> bool {
-        let is_served = |class: &Class| self.endpoints.iter().any(|spec| !spec.bars(class));
-        !self.classes.iter().all(is_served)
-    }
-
-    fn leave_out(&mut self, endpoint: &str) {
-        for class in &mut self.classes {
-            if !class.exclude.iter().any(|name| name == endpoint) {
-                class.exclude.push(endpoint.into());
-            }
-        }
     }
 }

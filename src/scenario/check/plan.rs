@@ -56,6 +56,14 @@ impl Check<'_, '_> {
             let help = "leave `enforce` out of its `capacity`, and the limits of the units with it";
             self.say(&format!("{path}.endpoint"), message, "", help);
         }
+        let spec = index.map(|index| &scenario.endpoints[index]);
+        let hourly = spec.and_then(|spec| spec.price.as_ref()?.per_hour);
+        if let Some(hourly) = hourly.filter(|hourly| *hourly > Money::ZERO) {
+            let message =
+                format!("`{}` costs ${hourly} an hour, whatever is bought of its units", option.endpoint);
+            let help = "leave `per_hour` out of its `price`, and give the terms their `price`";
+            self.say(&format!("{path}.endpoint"), message, "", help);
+        }
         let shares = |commitment: &&AnyCommitment| match commitment {
             AnyCommitment::Units(units) => {
                 units.endpoints.contains(&option.endpoint) && units.endpoints.len() > 1
