@@ -86,10 +86,10 @@ fn load_duration(summary: &Summary, title: String) -> Chart {
     let floor = vec![0.0; demand.len()];
     let mut series = Vec::new();
     if bought > 0.0 {
-        series.push(area("what units serve", SERVED, &served, floor.clone()));
+        series.push(area("within the units bought", SERVED, &served, floor.clone()));
     }
     let base = served.iter().map(|point| point.1).collect();
-    series.push(area("left to pay by use", LEFT, &demand, base));
+    series.push(area("above them, paid by use", LEFT, &demand, base));
     for (index, curve) in lines.iter().enumerate() {
         let dash = [Dash::Solid, Dash::Dashed, Dash::Dotted][index % 3];
         let mark = Mark::Line { width: 3, dash, marker: Marker::None };
