@@ -392,9 +392,9 @@ fn independence_is_priced_against_what_an_outage_costs() {
                    [[plan.routes]]\nname = \"two\"\nrouter = \"round_robin\"\n\
                    [plan.independence]\nshare_max = \"60%\"\n\
                    outage = { from = \"1h\", for = \"1h\", per_year = 6, value_per_good_request = \"0.5\" }";
-    let text = scenario("scope = \"global\"", options, "")
+    let source = scenario("scope = \"global\"", options, "")
         .replace("input = { kind", "slo = { ttft = \"1s\" }\n        input = { kind");
-    let answer = Case::new(&text).plan(2).unwrap();
+    let answer = Case::new(&source).plan(2).unwrap();
     let total = |name: &str| number(&answer, ScopeKind::Total, "", name);
     let by_use = number(&answer, ScopeKind::Alternative, "all by use", "plan_cost_per_month");
     assert!((total("plan_cost_per_month") / by_use - 1.0).abs() < 1e-9, "nothing pays at $9");
