@@ -199,7 +199,7 @@ mod tests {
                 { name = "a", input = { kind = "fixed", tokens = 800 }, reasoning = { kind = "uniform", min = 0, max = 60 }, output = { kind = "uniform", min = 0, max = 200 }, timeout = "3s" },
                 { name = "b", input = { kind = "fixed", tokens = 80 }, output = { kind = "fixed", tokens = 50 }, timeout = "2s", stream = false },
             ]
-            endpoints = [{ name = "e", provider = "openai", model = "m", price = { input = "1", output = "2" }, latency = { kind = "lognormal", ttft_median = "900ms", ttft_sigma = 0.8, itl = "20ms", itl_sigma = 0.3, jitter = 0 }, limits = [{ kind = "concurrency", max = 12, queue_max = 4 }, { kind = "tokens", per_minute = 200_000 }] }]
+            endpoints = [{ name = "e", provider = "openai", model = "m", price = { input = "1", output = "2" }, latency = { kind = "lognormal", ttft_median = "900ms", ttft_sigma = 0.8, itl = "20ms", itl_sigma = 0.3, jitter = 0.9 }, limits = [{ kind = "concurrency", max = 12, queue_max = 4 }, { kind = "tokens", per_minute = 200_000 }] }]
         "#;
         let path = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
         let read = |name: &str| Scenario::load(&path(name)).unwrap_or_else(|error| panic!("{error}"));

@@ -171,6 +171,8 @@ impl Reply {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Forecast {
     pub first_token: Instant,
+    /// The last that is reasoning; none where there is none.
+    pub last_reasoning: Option<Instant>,
     /// The first that is not reasoning; none where there is none.
     pub first_text: Option<Instant>,
     /// From token to token, on average.
@@ -194,18 +196,19 @@ impl Forecast {
         }
     }
 
-    /// When the last stretch ended that is over `now`: that of reasoning is with its last token.
+    /// When the last stretch ended that is over `now`, and not with the answer.
     pub fn last_told(&self, now: Instant) -> Option<Instant> {
-        let reasoned = self.first_token + self.gap.saturating_mul(self.reasoning.saturating_sub(1));
-        let ends = [self.first_text, Some(reasoned), Some(self.first_token)];
+        let ends = [self.first_text, self.last_reasoning, Some(self.first_token)];
         ends.into_iter().flatten().find(|end| *end <= now)
     }
 
-    /// The stretches in which so many tokens of each kind come, where not all of the answer does: what flows of a kind,
-    /// and its first token by itself.
-    pub fn stretches(&self, (reasoning, answer): (u32, u32)) -> u32 {
-        let whole = |tokens: u32, of: u32| if tokens == of { tokens.min(2) } else { tokens.min(1) };
-        whole(reasoning, self.reasoning) + whole(answer, self.answer)
+    /// The stretches that are over `now`, without the one that ends with the answer: the first token of each kind by
+    /// itself, and the rest of the reasoning.
+    pub fn told(&self, now: Instant) -> u32 {
+        let first_reasoning = (self.reasoning > 0).then_some(self.first_token);
+        let rest = self.last_reasoning.filter(|_| self.reasoning > 1);
+        let ends = [first_reasoning, rest, self.first_text];
+        ends.into_iter().flatten().map(|end| u32::from(end <= now)).sum()
     }
 }
 
@@ -422,21 +425,29 @@ mod tests {
         let millis = |millis: u64| Instant::from_nanos(millis * 1_000_000);
         let forecast = Forecast {
             first_token: millis(100),
+            last_reasoning: Some(millis(124)),
             first_text: Some(millis(130)),
             gap: Duration::from_millis(10),
             reasoning: 3,
             answer: 4,
         };
         let told = |at| {
-            let seen = forecast.seen(millis(at));
-            (seen, forecast.last_told(millis(at)), forecast.stretches(seen))
+            let now = millis(at);
+            (forecast.seen(now), forecast.last_told(now), forecast.told(now))
         };
         assert_eq!(told(99), ((0, 0), None, 0));
         assert_eq!(told(100), ((1, 0), Some(millis(100)), 1));
         assert_eq!(told(119), ((2, 0), Some(millis(100)), 1));
-        assert_eq!(told(120), ((3, 0), Some(millis(120)), 2));
+        // The last of the reasoning is late by the jitter of its own, and counts at the mean gap before it is told.
+        assert_eq!(told(123), ((3, 0), Some(millis(100)), 1));
+        assert_eq!(told(124), ((3, 0), Some(millis(124)), 2));
         assert_eq!(told(130), ((3, 1), Some(millis(130)), 3));
-        assert_eq!(told(155), ((3, 3), Some(millis(130)), 3));
-        assert_eq!(told(160), ((3, 4), Some(millis(130)), 4));
+        assert_eq!(told(160), ((3, 4), Some(millis(130)), 3));
+        let textless =
+            Forecast { last_reasoning: Some(millis(100)), first_text: None, reasoning: 1, ..forecast };
+        assert_eq!(textless.told(millis(100)), 1);
+        let thoughtless =
+            Forecast { last_reasoning: None, first_text: Some(millis(100)), reasoning: 0, ..forecast };
+        assert_eq!(thoughtless.told(millis(100)), 1);
     }
 }

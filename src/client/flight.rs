@@ -191,7 +191,7 @@ impl Flight {
         let at = at.max(attempt.sent);
         if let Some(forecast) = forecast {
             (attempt.last_token, attempt.chunks) =
-                (Some(at), forecast.stretches((forecast.reasoning, forecast.answer)));
+                (Some(at), forecast.told(at) + u32::from(forecast.answer > 1));
         }
         if attempt.first_token.is_none() && finish.usage.generated() > 0 {
             attempt.first_token = Some(at);
@@ -224,9 +224,8 @@ impl Flight {
             // The server took it in and works on it: the prompt is billed, and so is what flowed unseen.
             attempt.usage.input = request.input_tokens;
             if let Some(forecast) = self.forecast.take() {
-                let seen = forecast.seen(at);
-                (attempt.usage.reasoning, attempt.usage.output) = seen;
-                attempt.chunks = forecast.stretches(seen);
+                (attempt.usage.reasoning, attempt.usage.output) = forecast.seen(at);
+                attempt.chunks = forecast.told(at);
                 self.fulfil(nth, at, forecast);
             } else if let Some((kind, gap)) = live.steady.filter(|(_, gap)| !gap.is_zero()) {
                 // An estimate where the pace has changed since, and never more than the answer has.

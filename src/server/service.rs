@@ -106,6 +106,7 @@ impl Service {
                 let job = paced.jobs.get(ticket)?;
                 Some(Forecast {
                     first_token: job.at(1, &paced.rng),
+                    last_reasoning: (reasoning > 0).then(|| job.at(reasoning, &paced.rng)),
                     first_text: (reasoning < total).then(|| job.at(reasoning + 1, &paced.rng)),
                     gap: job.gap(),
                     reasoning,
