@@ -5,7 +5,16 @@ use crate::analytic::limit::{bucket_refused_share, leaky_refused_share, window_r
 use crate::selftest::oracle::{Bound, Check, Figure, Oracle};
 
 pub(super) fn all() -> Vec<Oracle> {
-    vec![burst(), window(), bucket(), leaky(), burndown()]
+    vec![
+        burst(),
+        window(&WINDOWS, 100_000, [12, 1200]),
+        window(&LARGE_WINDOWS, 10_200, [10, 3000]),
+        bucket(&BUCKETS, 22_000, [20, 4000]),
+        bucket(&RARE_BUCKETS, 102_000, [20, 1000]),
+        leaky(&LEAKS, 22_000, [20, 2000]),
+        leaky(&RARE_LEAKS, 102_000, [10, 1000]),
+        burndown(),
+    ]
 }
 
 /// Single tokens asked for at random, so many a second, under a limit.
@@ -42,48 +51,56 @@ fn burst() -> Oracle {
     Oracle::of_figures("token_bucket_burst", text, [1, 1], found)
 }
 
-fn window() -> Oracle {
-    let cases = [("m60", 60, 60.0), ("m50", 60, 50.0), ("m80", 60, 80.0), ("L600", 600, 600.0)];
-    let of = |(name, limit, mean): &(&str, u64, f64)| -> Case {
+/// Limits of so many a minute and the mean that is asked for.
+const WINDOWS: [(&str, u64, f64, Bound); 3] =
+    [("m60", 60, 60.0, within(0.05)), ("m50", 60, 50.0, rare(0.20)), ("m80", 60, 80.0, within(0.02))];
+
+/// Ten times as many requests each, so shorter.
+const LARGE_WINDOWS: [(&str, u64, f64, Bound); 1] = [("L600", 600, 600.0, within(0.15))];
+
+fn window(cases: &[(&str, u64, f64, Bound)], secs: u32, plays: [u32; 2]) -> Oracle {
+    let of = |(name, limit, mean, _): &(&str, u64, f64, Bound)| -> Case {
         let limit = format!("{{ kind = \"requests\", per_minute = {limit}, window = \"minute\" }}");
         at_random(name, mean / 60.0, limit)
     };
-    let text = scene(20_000, 0, &isolated(&cases.iter().map(of).collect::<Vec<_>>(), AT_ONCE));
-    let bounds = [within(0.15), rare(0.50), within(0.04), within(0.15)];
+    let text = scene(secs, 0, &isolated(&cases.iter().map(of).collect::<Vec<_>>(), AT_ONCE));
     let found = cases
         .iter()
-        .zip(bounds)
-        .map(|((name, limit, mean), bound)| refused(name, window_refused_share(*limit, *mean), bound));
-    Oracle::of_figures("fixed_window_rpm", text, [10, 3000], found.collect())
+        .map(|(name, limit, mean, bound)| refused(name, window_refused_share(*limit, *mean), *bound));
+    Oracle::of_figures("fixed_window_rpm", text, plays, found.collect())
 }
 
 /// Shares so rare that half a percent of them takes more than minutes.
-fn rare(short: f64) -> Bound {
+const fn rare(short: f64) -> Bound {
     Bound::Relative { short, full: 0.02 }
 }
 
-fn bucket() -> Oracle {
-    let cases = [
-        ("B5 at 0.8", 5, 0.8, within(0.06)),
-        ("B5 at 0.9", 5, 0.9, within(0.05)),
-        ("B5 at 1.0", 5, 1.0, within(0.04)),
-        ("B5 at 1.2", 5, 1.2, within(0.03)),
-        ("B10 at 0.8", 10, 0.8, rare(0.30)),
-        ("B10 at 0.9", 10, 0.9, within(0.15)),
-        ("B10 at 1.0", 10, 1.0, within(0.08)),
-        ("B10 at 1.2", 10, 1.2, within(0.04)),
-        ("B60 at 1.0", 60, 1.0, rare(0.50)),
-        ("B60 at 1.2", 60, 1.2, within(0.05)),
-    ];
+/// Bursts, and the load of a bucket that gets one a second.
+const BUCKETS: [(&str, u32, f64, Bound); 8] = [
+    ("B5 at 0.8", 5, 0.8, within(0.06)),
+    ("B5 at 0.9", 5, 0.9, within(0.05)),
+    ("B5 at 1.0", 5, 1.0, within(0.04)),
+    ("B5 at 1.2", 5, 1.2, within(0.03)),
+    ("B10 at 0.9", 10, 0.9, within(0.15)),
+    ("B10 at 1.0", 10, 1.0, within(0.08)),
+    ("B10 at 1.2", 10, 1.2, within(0.04)),
+    ("B60 at 1.2", 60, 1.2, within(0.05)),
+];
+
+/// Those that are seldom empty, or long, so longer.
+const RARE_BUCKETS: [(&str, u32, f64, Bound); 2] =
+    [("B10 at 0.8", 10, 0.8, rare(0.15)), ("B60 at 1.0", 60, 1.0, rare(0.20))];
+
+fn bucket(cases: &[(&str, u32, f64, Bound)], secs: u32, plays: [u32; 2]) -> Oracle {
     let of = |(name, burst, load, _): &(&str, u32, f64, Bound)| -> Case {
         let limit = format!("{{ kind = \"requests\", per_minute = 60, burst = {burst} }}");
         at_random(&named(name), *load, limit)
     };
-    let text = scene(22_000, 2_000, &isolated(&cases.iter().map(of).collect::<Vec<_>>(), AT_ONCE));
+    let text = scene(secs, 2_000, &isolated(&cases.iter().map(of).collect::<Vec<_>>(), AT_ONCE));
     let found = cases
         .iter()
         .map(|(name, burst, load, bound)| refused(&named(name), bucket_refused_share(*burst, *load), *bound));
-    Oracle::of_figures("token_bucket_poisson_md1k", text, [20, 4000], found.collect())
+    Oracle::of_figures("token_bucket_poisson_md1k", text, plays, found.collect())
 }
 
 /// Endpoints' names have no spaces.
@@ -91,19 +108,23 @@ fn named(name: &str) -> String {
     name.replace(' ', "-")
 }
 
+/// Seconds' worth that a bucket holds, and its load.
+const LEAKS: [(&str, u64, f64, Bound); 6] = [
+    ("B5 at 0.7", 5, 0.7, within(0.05)),
+    ("B5 at 0.9", 5, 0.9, within(0.04)),
+    ("B5 at 1.0", 5, 1.0, within(0.04)),
+    ("B5 at 1.2", 5, 1.2, within(0.03)),
+    ("B20 at 1.2", 20, 1.2, within(0.05)),
+    ("B100 at 1.2", 100, 1.2, within(0.06)),
+];
+
+/// Those that are long in a state, so longer.
+const RARE_LEAKS: [(&str, u64, f64, Bound); 2] =
+    [("B20 at 0.9", 20, 0.9, within(0.20)), ("B20 at 1.0", 20, 1.0, within(0.10))];
+
 /// Provisioned capacity as Azure has it: it leaks 1,000 tokens a second, a request of an exponential number of tokens
 /// (1,000 in the mean) is admitted while anything is left of B seconds' worth, and takes it into debt.
-fn leaky() -> Oracle {
-    let cases = [
-        ("B5 at 0.7", 5, 0.7, within(0.05)),
-        ("B5 at 0.9", 5, 0.9, within(0.04)),
-        ("B20 at 0.9", 20, 0.9, within(0.25)),
-        ("B5 at 1.0", 5, 1.0, within(0.04)),
-        ("B20 at 1.0", 20, 1.0, within(0.15)),
-        ("B5 at 1.2", 5, 1.2, within(0.03)),
-        ("B20 at 1.2", 20, 1.2, within(0.05)),
-        ("B100 at 1.2", 100, 1.2, within(0.06)),
-    ];
+fn leaky(cases: &[(&str, u64, f64, Bound)], secs: u32, plays: [u32; 2]) -> Oracle {
     let of = |(name, room, load, _): &(&str, u64, f64, Bound)| -> Case {
         let limit = format!(
             "{{ kind = \"tokens\", per_minute = 60_000, burst = {}, room = \"below\", offered = {{ max_tokens = 0 }} }}",
@@ -112,11 +133,11 @@ fn leaky() -> Oracle {
         let input = "{ kind = \"exponential\", mean = 1000 }".into();
         Case { input, ..at_random(&named(name), *load, limit) }
     };
-    let text = scene(22_000, 2_000, &isolated(&cases.iter().map(of).collect::<Vec<_>>(), AT_ONCE));
+    let text = scene(secs, 2_000, &isolated(&cases.iter().map(of).collect::<Vec<_>>(), AT_ONCE));
     let found = cases.iter().map(|(name, room, load, bound)| {
         refused(&named(name), leaky_refused_share(*room as f64, *load), *bound)
     });
-    Oracle::of_figures("ptu_leaky_bucket", text, [20, 2000], found.collect())
+    Oracle::of_figures("ptu_leaky_bucket", text, plays, found.collect())
 }
 
 /// AWS's examples of burndown, each on a quota of ten such requests that does not come back within the run: ten are

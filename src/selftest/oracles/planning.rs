@@ -146,12 +146,12 @@ fn newsvendor(demand: &Newsvendor, units: u32) -> Oracle {
 fn waits(traffic: Traffic, count: u32) -> Oracle {
     let requests = "output = { kind = \"exponential\", mean = 2000 }\nslo = { ttft = \"501ms\" }";
     let rest = class("c", requests) + &endpoint("e", &format!("{MILLI_TOKENS}\n{}", places(count)));
-    let text = scene(5_100, 100, &(poisson(traffic.per_sec) + "\n" + &rest));
+    let text = scene(10_100, 100, &(poisson(traffic.per_sec) + "\n" + &rest));
     let check = Check::new(
         format!("P(wait > 0.5 s) at {count}"),
         traffic.wait_share(count, 0.5),
-        Bound::Relative { short: 0.45, full: 0.02 },
+        Bound::Relative { short: 0.20, full: 0.02 },
     );
     let found = vec![(check, Figure::total("good_share").rest())];
-    Oracle::of_figures("erlang_c_sizing", text, [10, 400], found)
+    Oracle::of_figures("erlang_c_sizing", text, [16, 400], found)
 }

@@ -167,7 +167,7 @@ fn sharing() -> Oracle {
     Oracle::of_figures(
         "mg1_ps_slowdown",
         text,
-        [20, 1200],
+        [30, 1200],
         vec![check("half", 0.5, 0.06), check("one", 1.0, 0.06), check("two", 2.0, 0.06)],
     )
 }
@@ -225,14 +225,13 @@ fn in_flight() -> Oracle {
         "latency = {{ kind = \"lognormal\", ttft_median = \"{}ns\", ttft_sigma = {sigma:?}, itl = \"0s\" }}",
         libm::round(median * 1e6)
     );
-    let text =
-        scene(10_100, 100, &(poisson(20.0) + "\n" + &class("c", ONE_TOKEN) + &endpoint("e", &latency)));
+    let text = scene(5_100, 100, &(poisson(20.0) + "\n" + &class("c", ONE_TOKEN) + &endpoint("e", &latency)));
     let checks = vec![
         Check::new("mean in flight", law.mean(), within(0.01)),
-        Check::new("variance", law.mean(), within(0.08)),
-        Check::new("P(N > 90)", law.above(90), Bound::Relative { short: 0.25, full: 0.02 }),
+        Check::new("variance", law.mean(), within(0.05)),
+        Check::new("P(N > 90)", law.above(90), Bound::Relative { short: 0.20, full: 0.02 }),
     ];
-    Oracle::played("mginf_concurrency", text, [10, 300], checks, move |scenario| {
+    Oracle::played("mginf_concurrency", text, [40, 600], checks, move |scenario| {
         let (from, until) =
             (scenario.warmup.get().as_nanos() as u64, scenario.duration.get().as_nanos() as u64);
         let mut changes = Vec::new();
