@@ -6,9 +6,9 @@
 //! mean over the plays holds the truth and is no wider to either side than the profile allows. So what passes lies
 //! within what is allowed, and what is too uncertain to say does not pass.
 //!
-//! Of so many intervals at 99 % some miss by chance: of `c` checks c/100 in the mean, with any seed. The built-in seed is
-//! one with which none does, so a miss tells of a change. For other seeds `--bonferroni` asks for intervals
-//! of which, all together, one in a hundred runs has a miss.
+//! Of so many intervals at 99 % some miss by chance: of `c` checks c/100 in the mean, with any seed. A real error misses
+//! with every seed, so what misses is played with others. `--bonferroni` asks for intervals of which, all together, one in
+//! a hundred runs has a miss.
 
 mod oracle;
 pub mod oracles;
@@ -25,7 +25,7 @@ use crate::error::{Error, Result, nearest};
 use crate::statistics::interval::Confidence;
 use crate::trial;
 
-/// The seed with which no interval misses its truth by chance.
+/// The seed where none is asked for, so that the same is found each time.
 pub const SEED: u32 = 1;
 
 /// How the oracles are to be played.

@@ -120,7 +120,7 @@ fn run_length() -> Oracle {
     let text = scene(1_002_000, 2_000, &(poisson(0.8) + "\n" + &rest));
     let truth = mm1_waits_variance(0.8).expect("the load is below 1");
     let check = Check::new("asymptotic variance, s²", truth, Bound::Relative { short: 0.25, full: 0.06 });
-    Oracle::played("mm1_run_length", text, [9, 120], vec![check], |scenario| {
+    Oracle::played("mm1_run_length", text, [14, 120], vec![check], |scenario| {
         let mut means = BatchMeans::new(40);
         watch(scenario, |outcome| {
             if let Some(wait) = wait(outcome).filter(|_| outcome.is_measured) {
@@ -140,7 +140,7 @@ fn warmup() -> Oracle {
     let text = scene(1_000, 0, &(poisson(law.mean() / stay_secs) + "\n" + &rest));
     let bound = Bound::Relative { short: 0.0045, full: 0.003 };
     let check = Check::new("mean in flight after what MSER-5 leaves out", law.mean(), bound);
-    Oracle::played("mser5_warmup", text, [20, 60], vec![check], move |scenario| {
+    Oracle::played("mser5_warmup", text, [30, 60], vec![check], move |scenario| {
         let mut levels = vec![0.0; (scenario.duration.as_secs_f64() / bin_secs) as usize];
         watch(scenario, |outcome| {
             let (from, until) =
