@@ -110,7 +110,7 @@ pub fn answer(question: &Question, settings: Settings, on_play: &mut dyn FnMut(u
 
 /// The cheapest that misses no objective. Where replications show that all finalists miss one now and then, the search goes on with
 /// each purchase replicated before it is judged.
-pub(self) fn cheapest(
+fn cheapest(
     plays: &mut Plays,
     question: &Question,
     demand: &Demand,
