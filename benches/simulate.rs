@@ -27,7 +27,7 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut collectors = Collectors::new(&machines::setup(&scenario, true));
             let played = simulate(&scenario, |outcome| {
-                collectors.collect(&outcome);
+                collectors.collect(outcome);
                 Flow::Continue
             });
             black_box((played.is_ok(), collectors))

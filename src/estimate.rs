@@ -49,7 +49,7 @@ pub fn estimate(scenario: &Scenario) -> Result<Estimate> {
     let mut collectors = Collectors::new(&setup);
     let mut simulated = 0u64;
     let played = simulate(&scenario, |outcome| {
-        collectors.collect(&outcome);
+        collectors.collect(outcome);
         simulated += 1;
         if simulated < SIMULATED_MAX { Flow::Continue } else { Flow::Stop }
     })?;

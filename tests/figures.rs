@@ -16,7 +16,7 @@ fn play(text: &str) -> (Vec<Outcome>, Vec<Section>) {
     let mut collectors = Collectors::new(&machines::setup(&scenario, true));
     let mut outcomes = Vec::new();
     let played = simulate(&scenario, |outcome| {
-        collectors.collect(&outcome);
+        collectors.collect(outcome);
         outcomes.push(outcome.clone());
         Flow::Continue
     });
@@ -145,7 +145,7 @@ fn tokens_without_a_price_are_counted_and_their_cost_is_unknown() {
     scenario.endpoints[0].tariff = Tariff::fixed(price);
     let mut collectors = Collectors::new(&machines::setup(&scenario, true));
     let played = simulate(&scenario, |outcome| {
-        collectors.collect(&outcome);
+        collectors.collect(outcome);
         Flow::Continue
     });
     let sections = collectors.finish(played.unwrap_or_else(|error| panic!("{error}")).stopped);

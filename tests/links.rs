@@ -35,7 +35,7 @@ fn scenario_with(router: &str, head: &str, endpoints: &[&str]) -> Scenario {
 fn play(scenario: &Scenario) -> (Bill, Section) {
     let mut collectors = Collectors::new(&machines::setup(scenario, true));
     let played = simulate(scenario, |outcome| {
-        collectors.collect(&outcome);
+        collectors.collect(outcome);
         Flow::Continue
     });
     let until = played.unwrap_or_else(|error| panic!("{error}")).stopped;

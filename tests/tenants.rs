@@ -41,7 +41,7 @@ fn play(scenario: &Scenario) -> (Vec<Outcome>, Played, Vec<Section>) {
     let mut collectors = Collectors::new(&machines::setup(scenario, true));
     let mut outcomes = Vec::new();
     let played = simulate(scenario, |outcome| {
-        collectors.collect(&outcome);
+        collectors.collect(outcome);
         outcomes.push(outcome.clone());
         Flow::Continue
     });

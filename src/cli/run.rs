@@ -84,9 +84,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         input,
         dispatcher,
         |outcome| {
-            collectors.collect(&outcome);
+            collectors.collect(outcome);
             if let Some(log) = log_cell.borrow_mut().as_mut() {
-                log.collect(&outcome);
+                log.collect(outcome);
             }
             Flow::Continue
         },

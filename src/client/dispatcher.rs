@@ -28,6 +28,7 @@ pub struct Dispatcher {
     plan: Plan,
     flights: Ring<Box<Flight>>,
     /// Requests that are over, whose memory others may have.
+    #[expect(clippy::vec_box, reason = "they move between here and the ring as pointers")]
     spare: Vec<Box<Flight>>,
     /// For each class, when its requests' whole time is over: ascending, as they were sent in order.
     deadlines: Vec<VecDeque<(Instant, RequestId)>>,

@@ -32,7 +32,7 @@ fn poisson(rate: f64) -> String {
 fn found(scenario: &Scenario) -> (Vec<Standing>, Vec<Expectation>) {
     let mut observed = Observed::new(scenario);
     let played = simulate(scenario, |outcome| {
-        observed.collect(&outcome);
+        observed.collect(outcome);
         Flow::Continue
     });
     played.unwrap_or_else(|error| panic!("{error}"));

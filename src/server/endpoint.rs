@@ -286,10 +286,11 @@ impl Endpoint {
         let mark = running.next_sent(self.steps_by);
         let Admitted { job, tier, .. } = &running.admitted;
         self.service.begin(now, ticket, Entry { id, job, load, is_downgraded: tier.is_some(), mark });
-        if matches!(self.steps_by, Step::Whole { .. }) && running.is_told() {
-            if let Some(forecast) = self.service.forecast(ticket, running.tokens()) {
-                self.actions.push_back((id, Reply::Foretold(forecast)));
-            }
+        if matches!(self.steps_by, Step::Whole { .. })
+            && running.is_told()
+            && let Some(forecast) = self.service.forecast(ticket, running.tokens())
+        {
+            self.actions.push_back((id, Reply::Foretold(forecast)));
         }
         self.running.insert(ticket, running);
         self.tickets.insert(id, ticket);

@@ -35,7 +35,7 @@ fn cost(scenario: &Scenario) -> (Vec<Date>, String) {
     simulate(scenario, |outcome| {
         let days_in = i32::try_from(outcome.attempts[0].sent.as_nanos() / 86_400_000_000_000).unwrap();
         days.push(scenario.first_day().checked_add(jiff::Span::new().days(days_in)).unwrap());
-        collectors.collect(&outcome);
+        collectors.collect(outcome);
         Flow::Continue
     })
     .unwrap();

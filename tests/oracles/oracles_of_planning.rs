@@ -146,7 +146,7 @@ fn simulated(demand: &Newsvendor, units: u32) -> f64 {
         Scenario::parse(&text, Path::new("newsvendor.toml")).unwrap_or_else(|error| panic!("{error}"));
     let mut collectors = Collectors::new(&machines::setup(&scenario, true));
     let played = simulate(&scenario, |outcome| {
-        collectors.collect(&outcome);
+        collectors.collect(outcome);
         Flow::Continue
     });
     let sections = collectors.finish(played.unwrap_or_else(|error| panic!("{error}")).stopped);

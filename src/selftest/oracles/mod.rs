@@ -118,7 +118,7 @@ fn isolated(cases: &[Case], latency: &str) -> String {
 /// Plays a scenario and shows each outcome in the order of their ends.
 fn watch(scenario: &Scenario, mut see: impl FnMut(&Outcome)) -> Result<Played> {
     simulate(scenario, |outcome| {
-        see(&outcome);
+        see(outcome);
         Flow::Continue
     })
 }

@@ -35,12 +35,7 @@ fn ptu_sizes() -> Oracle {
         [("data-zone", 200u32, 0u32, 20u32), ("half cached", 100, 100, 20), ("regional", 100, 0, 50)];
     let (mut cases, mut found) = (Vec::new(), Vec::new());
     for (name, input, cache_read, output) in examples {
-        let usage = Usage {
-            input: input.into(),
-            cache_read: cache_read.into(),
-            output: output.into(),
-            ..Usage::default()
-        };
+        let usage = Usage { input, cache_read, output, ..Usage::default() };
         let size = row.size(&Demand::of(1_000, &usage), "data-zone").expect("the example has a size");
         let enough = libm::ceil(size.exact) as u64;
         for (what, units) in [("enough", enough), ("one less", enough - 1)] {

@@ -79,8 +79,8 @@ fn class(draw: &mut Draw, shape: &Shape, nth: u64) -> String {
         text += &format!("max_tokens = {}\n", draw.from(1, 150));
     }
     text += &format!("stream = {}\ntimeout = \"{timeout}ms\"\n", draw.is(70));
-    text += &draw
-        .maybe(40, |draw| format!("stall_timeout = \"{}ms\"\n", draw.from(50, timeout.min(4000).max(50))));
+    text +=
+        &draw.maybe(40, |draw| format!("stall_timeout = \"{}ms\"\n", draw.from(50, timeout.clamp(50, 4000))));
     text += &draw.maybe(40, |draw| {
         let (ttft, e2e) = (draw.from(50, 2000), draw.from(100, 9000));
         format!("slo = {{ ttft = \"{ttft}ms\", e2e = \"{e2e}ms\", tpot = \"30ms\" }}\n")
