@@ -7,7 +7,7 @@
 //!                 ╰────╯ ✗     are told, and what lies between them is undecided
 //! ```
 //!
-//! Each value is played until every threshold is decided with the confidence asked for ([`probe`]); one that is not after
+//! Each value is played until every threshold is decided with the confidence asked for (`search/probe.rs`); one that is not after
 //! the most replications is undecided, and counts neither as meeting the thresholds nor as failing them.
 
 mod probe;

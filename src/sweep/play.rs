@@ -20,7 +20,7 @@ use crate::trial::{self, Trial};
 pub struct Play {
     /// Requests asked; one that every endpoint is asked counts once.
     pub requests: u64,
-    /// Those of [`FIGURES`], and where every endpoint is asked everything, what each costs and refuses, and how fast it is.
+    /// Those of `FIGURES`, and where every endpoint is asked everything, what each costs and refuses, and how fast it is.
     pub figures: Vec<Figure>,
 }
 
