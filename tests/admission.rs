@@ -58,7 +58,7 @@ fn so_do_a_provisioned_deployment_and_the_one_it_spills_to() {
     assert_eq!(differences(&scenario, &["/e0"]), 0);
 }
 
-/// Two deployments alike, of which tests use one or both.
+/// Two deployments alike, of which tests use one or both. With this seed the random outage comes within the second.
 fn scenario(settings: &str, pools: &str) -> Scenario {
     let endpoint = |name: &str| {
         format!(
@@ -68,7 +68,7 @@ fn scenario(settings: &str, pools: &str) -> Scenario {
         )
     };
     let text = format!(
-        "duration = '1s'\narrivals = {{ kind = 'constant', rate = 1 }}\n[[classes]]\nname = 'c'\n\
+        "seed = 55\nduration = '1s'\narrivals = {{ kind = 'constant', rate = 1 }}\n[[classes]]\nname = 'c'\n\
          input = {{ kind = 'fixed', tokens = 10 }}\noutput = {{ kind = 'uniform', min = 0, max = 90 }}\n{}{}{pools}",
         endpoint("e0"),
         endpoint("e1")
