@@ -22,8 +22,7 @@ type Row = (&'static str, u64, Box<dyn FnMut() -> f64>);
 
 fn main() {
     let mm1 = scenario("benches/mm1/mm1.toml");
-    let mut collected = mm1.clone();
-    collected.warmup = Default::default();
+    let collected = mm1.clone();
     let month = {
         let mut month = scenario("scenarios/chat-month.toml");
         month.duration = "3d".parse().expect("a span");
