@@ -1,4 +1,4 @@
-//! What a machine has said and nobody has taken yet.
+//! What a machine says: to an ear at once, or kept until it is taken.
 
 use std::collections::VecDeque;
 
@@ -21,5 +21,16 @@ impl<T> Iterator for Said<'_, T> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.0.len(), Some(self.0.len()))
+    }
+}
+
+/// Who hears a machine's words as they are said.
+pub trait Ear<T> {
+    fn hear(&mut self, word: T);
+}
+
+impl<T> Ear<T> for Vec<T> {
+    fn hear(&mut self, word: T) {
+        self.push(word);
     }
 }

@@ -3,10 +3,11 @@
 use crate::client::dispatcher::{self, Action, Dispatcher, Done, Spent};
 use crate::error::{Error, Result};
 use crate::machines;
+use crate::outbox::Ear;
 use crate::outcome::Outcome;
 use crate::providers::{ImageRule, Speech, Terms};
 use crate::scenario::Scenario;
-use crate::server::cloud::Cloud;
+use crate::server::cloud::{self, Cloud};
 use crate::server::endpoint::Detail;
 use crate::time::Instant;
 
@@ -102,55 +103,61 @@ impl Line {
     }
 }
 
+/// The client's end of the lines, at an instant.
+struct Listener<'a> {
+    now: Instant,
+    client: &'a mut Dispatcher,
+    lines: &'a [Line],
+}
+
+impl Ear<cloud::Action> for Listener<'_> {
+    fn hear(&mut self, mut said: cloud::Action) {
+        let Line { speech, terms, .. } = &self.lines[said.asked];
+        speech.tell(&mut said.reply, terms.tier);
+        self.client.on_reply(self.now, said.id, self.now, said.reply);
+    }
+}
+
 impl World {
     /// Goes to the next instant at which something is due. Ties: endpoints in the scenario's order, then the client,
     /// so that an answer due with its deadline still counts.
     fn wake_next(&mut self) -> Option<Instant> {
-        match (self.cloud.deadline(), self.client.deadline()) {
-            (Some(at), client) if client.is_none_or(|client| at <= client) => {
-                self.cloud.wake(at);
-                Some(at)
+        let World { client, cloud, lines } = self;
+        match (cloud.deadline(), client.deadline()) {
+            (Some(now), other) if other.is_none_or(|other| now <= other) => {
+                cloud.wake(now, &mut Listener { now, client, lines });
+                Some(now)
             }
-            (_, Some(at)) => {
-                self.client.on_event(at, dispatcher::Event::Wake);
-                Some(at)
+            (_, Some(now)) => {
+                client.on_event(now, dispatcher::Event::Wake);
+                Some(now)
             }
             (_, None) => None,
         }
     }
 
-    /// Passes on what the halves have said at this instant, up to the next outcome. One half speaks only when it is
-    /// spoken to, so hearing each of them out in turn keeps the order in which everything was said.
+    /// Does what the client says at this instant, up to the next outcome. It says more where it hears of an answer, in
+    /// its turn.
     fn cross(&mut self, now: Instant) -> Option<Done> {
-        loop {
-            while let Some(action) = self.client.actions().next() {
-                match action {
-                    Action::Cancel { id, endpoint } => {
-                        self.cloud.cancel(now, endpoint.0.into(), id);
-                    }
-                    Action::Done(done) => return Some(done),
-                    Action::Send { id, endpoint } => {
-                        // A request that is over was given up before it could be sent.
-                        let Some(mut job) = self.client.job(id.request).map(Box::new) else { continue };
-                        self.client.on_sent(id, now);
-                        let Line { speech, images, terms } = &self.lines[usize::from(endpoint.0)];
-                        images.count(&mut job.request);
-                        speech.ask(&mut job);
-                        self.cloud.offer(now, endpoint.0.into(), (id, job), terms.spill);
-                    }
+        let World { client, cloud, lines } = self;
+        while let Some(action) = client.actions().next() {
+            match action {
+                Action::Cancel { id, endpoint } => {
+                    cloud.cancel(now, endpoint.0.into(), id, &mut Listener { now, client, lines });
+                }
+                Action::Done(done) => return Some(done),
+                Action::Send { id, endpoint } => {
+                    // A request that is over was given up before it could be sent.
+                    let Some(mut job) = client.hand_over(id, now).map(Box::new) else { continue };
+                    let Line { speech, images, terms } = &lines[usize::from(endpoint.0)];
+                    images.count(&mut job.request);
+                    speech.ask(&mut job);
+                    let ear = &mut Listener { now, client, lines };
+                    cloud.offer(now, endpoint.0.into(), (id, job), terms.spill, ear);
                 }
             }
-            let mut is_silent = true;
-            while let Some(mut said) = self.cloud.replies().next() {
-                let Line { speech, terms, .. } = &self.lines[said.asked];
-                speech.tell(&mut said.reply, terms.tier);
-                self.client.on_reply(now, said.id, now, said.reply);
-                is_silent = false;
-            }
-            if is_silent {
-                return None;
-            }
         }
+        None
     }
 }
 

@@ -170,10 +170,12 @@ fn agrees(scenario: &Scenario, cloud: &mut Cloud, row: &[&str]) -> bool {
     let (answer_tokens, reasoning_tokens) = (number(6).unwrap(), number(7).unwrap());
     let job = Job { request, answer_tokens, reasoning_tokens, cached: Cached::NONE };
     while let Some(due) = cloud.deadline().filter(|due| *due <= at) {
-        cloud.wake(due).for_each(drop);
+        cloud.wake(due, &mut Vec::new());
     }
     let mut expected = ("200".to_string(), String::new(), String::new());
-    for said in cloud.offer(at, endpoint, (id, job), scenario.terms(endpoint).spill) {
+    let mut replies = Vec::new();
+    cloud.offer(at, endpoint, (id, job), scenario.terms(endpoint).spill, &mut replies);
+    for said in replies {
         if let (true, Reply::Rejected(rejection)) = (said.id == id, said.reply) {
             let wait = rejection.retry_after.map(|wait| format!("{:.3}", wait.as_secs_f64()));
             expected = (rejection.status.to_string(), rejection.limit.into(), wait.unwrap_or_default());

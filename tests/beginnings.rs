@@ -150,16 +150,16 @@ fn simulated(scenario: &Scenario, endpoint: usize) -> Vec<Usage> {
     let speech = spec.provider.get().speech(spec.dialect().name());
     let mut usages = Vec::new();
     for ((id, mut job), secs) in jobs(endpoint).zip(0..) {
-        let mut told: Vec<Reply> = Vec::new();
+        let mut said = Vec::new();
         let now = Instant::START + Duration::from_secs(secs);
         speech.ask(&mut job);
-        told.extend(cloud.offer(now, endpoint, (id, job), terms.spill).map(|said| said.reply));
+        cloud.offer(now, endpoint, (id, job), terms.spill, &mut said);
         while let Some(due) = cloud.deadline() {
-            told.extend(cloud.wake(due).map(|said| said.reply));
+            cloud.wake(due, &mut said);
         }
-        usages.extend(told.into_iter().filter_map(|mut reply| {
-            speech.tell(&mut reply, terms.tier);
-            finished(reply)
+        usages.extend(said.into_iter().filter_map(|mut said| {
+            speech.tell(&mut said.reply, terms.tier);
+            finished(said.reply)
         }));
     }
     usages

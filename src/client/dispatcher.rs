@@ -14,10 +14,10 @@ use super::flight::Flight;
 pub use super::plan::Plan;
 pub use super::purse::Spent;
 use super::retry::{Failure, Reason};
-use super::timer::{Due, Known, Timer};
+use super::timer::{Deadlines, Due, Timer};
 use crate::index::Ring;
 use crate::outbox::Said;
-use crate::outcome::{Cause, End, Ended};
+use crate::outcome::{Cause, End, Ended, Outcome};
 use crate::rng::Purpose;
 use crate::time::{Instant, Timeline};
 use crate::wire::{AttemptId, ClassId, EndpointId, Finish, Job, Rejection, Reply, RequestId};
@@ -30,11 +30,11 @@ pub struct Dispatcher {
     /// Requests that are over, whose memory others may have.
     #[expect(clippy::vec_box, reason = "they move between here and the ring as pointers")]
     spare: Vec<Box<Flight>>,
-    /// For each class, when its requests' whole time is over: ascending, as they were sent in order.
-    deadlines: Vec<VecDeque<(Instant, RequestId)>>,
+    /// For each class, when its requests' whole time is over.
+    deadlines: Vec<Deadlines>,
+    /// No later than the first of them, and of which class that was.
+    deadline: Option<(Instant, usize)>,
     timers: Timeline<Timer>,
-    /// What is due next, as far as it is known.
-    due: Known,
     requests: u64,
     hedges: u64,
     is_stopped: bool,
@@ -47,12 +47,12 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub fn new(plan: Plan) -> Dispatcher {
         Dispatcher {
-            deadlines: vec![VecDeque::new(); plan.workload.classes().len()],
+            deadlines: vec![Deadlines::default(); plan.workload.classes().len()],
             plan,
             flights: Ring::new(),
             spare: Vec::new(),
+            deadline: None,
             timers: Timeline::new(),
-            due: None,
             requests: 0,
             hedges: 0,
             is_stopped: false,
@@ -93,10 +93,6 @@ impl Dispatcher {
     }
 
     pub fn on_event(&mut self, now: Instant, event: Event) -> Said<'_, Action> {
-        // What is due changes with what is set or taken, and where something ends, unless it is an arrival.
-        if matches!(event, Event::Abort | Event::Stop) {
-            self.due = None;
-        }
         match event {
             Event::Abort => self.abort(now),
             Event::Reply { id, at, reply } => self.on_reply(now, id, at, reply),
@@ -110,6 +106,13 @@ impl Dispatcher {
     /// What is asked by a request under way. The length of its answer is for endpoints of ours only.
     pub fn job(&self, id: RequestId) -> Option<Job> {
         self.flights.get(id.0).map(|flight| flight.job())
+    }
+
+    /// The same, where the first byte of an attempt leaves at `at`: [`Event::Sent`] with it.
+    pub fn hand_over(&mut self, id: AttemptId, at: Instant) -> Option<Job> {
+        let flight = self.flights.get_mut(id.request.0)?;
+        flight.sent(id.nth, at);
+        Some(flight.job())
     }
 
     /// Takes the memory of a request that is over.
@@ -129,43 +132,37 @@ impl Dispatcher {
         self.plan.workload.peek().filter(|at| *at < self.plan.until)
     }
 
+    /// What is due next. What was set for something that is over is let go of when its time comes.
     fn due(&mut self) -> Option<(Instant, Due)> {
-        if self.due.is_none() {
-            self.due = Some(self.first_due());
+        loop {
+            let timer = self.timers.next_at().map(|at| (at, Due::Timer));
+            let deadline = self.deadline.map(|(at, class)| (at, Due::Deadline(class)));
+            let arrival = self.next_arrival().map(|at| (at, Due::Arrival));
+            let first = earlier(earlier(timer, deadline), arrival);
+            match first {
+                Some((_, Due::Timer)) if self.is_timer_over() => {
+                    self.timers.pop();
+                }
+                Some((at, Due::Deadline(class))) if !self.deadlines[class].is_due(at, &self.flights) => {
+                    let all = self.deadlines.iter_mut().enumerate();
+                    let firsts = all.filter_map(|(class, deadlines)| Some((deadlines.first(&self.flights)?, class)));
+                    self.deadline = firsts.min();
+                }
+                _ => return first,
+            }
         }
-        self.due.flatten()
     }
 
-    fn first_due(&mut self) -> Option<(Instant, Due)> {
-        let Dispatcher { flights, timers, .. } = self;
-        while timers.peek().is_some_and(|(_, timer)| timer.is_over(flights)) {
-            timers.pop();
-        }
-        let mut due = timers.peek().map(|(at, _)| (at, Due::Timer));
-        let mut offer = |candidate: (Instant, Due)| {
-            due = Some(due.map_or(candidate, |due| due.min(candidate)));
-        };
-        for (class, deadlines) in self.deadlines.iter_mut().enumerate() {
-            while deadlines.front().is_some_and(|(_, id)| self.flights.get(id.0).is_none()) {
-                deadlines.pop_front();
-            }
-            if let Some((at, _)) = deadlines.front() {
-                offer((*at, Due::Deadline(class)));
-            }
-        }
-        if let Some(at) = self.next_arrival() {
-            offer((at, Due::Arrival));
-        }
-        due
+    fn is_timer_over(&self) -> bool {
+        self.timers.peek().is_some_and(|(_, timer)| timer.is_over(&self.flights))
     }
 
     fn wake(&mut self, now: Instant) {
         while let Some((_, due)) = self.due().filter(|(at, _)| *at <= now) {
-            self.due = None;
             match due {
                 Due::Arrival => self.arrive(now),
                 Due::Deadline(class) => {
-                    let (_, id) = self.deadlines[class].pop_front().expect("a due deadline is there");
+                    let id = self.deadlines[class].next().expect("a due deadline is there");
                     self.give_up(now, id, End::TimedOut, Ended::TimedOut);
                 }
                 Due::Timer => {
@@ -182,7 +179,6 @@ impl Dispatcher {
         if !self.plan.purses.begin(&job.request) {
             self.stop_spent(now, class);
             self.plan.workload.on_finish(now, id, false);
-            self.due = None;
             return;
         }
         let timeout = self.plan.workload.class(class).timeout.get();
@@ -193,18 +189,14 @@ impl Dispatcher {
             }
             None => Box::new(Flight::new(job, intended, timeout)),
         };
-        self.deadlines[usize::from(class.0)].push_back((flight.deadline, id));
-        self.due = None;
+        let index = usize::from(class.0);
+        let first = self.deadlines[index].push((flight.deadline, id), &self.flights);
+        self.deadline = earlier(self.deadline, Some((first, index)));
         self.flights.insert(id.0, flight);
         self.requests += 1;
         if !self.send(now, id, Cause::First) {
             self.shed(now, id);
         }
-    }
-
-    fn set(&mut self, at: Instant, timer: Timer) {
-        self.timers.push(at, timer);
-        self.due = None;
     }
 
     /// Ends the plan where the money is gone, or the class's part of the plan where its own is.
@@ -219,7 +211,6 @@ impl Dispatcher {
                 continue;
             }
             self.spent.push(Spent { at: now, class });
-            self.due = None;
             match class {
                 None => self.is_stopped = true,
                 Some(class) => self.plan.workload.stop(class),
@@ -251,10 +242,10 @@ impl Dispatcher {
         let hedge = plan.hedge.as_ref().filter(|_| cause == Cause::First);
         let hedge = hedge.map(|hedge| now + hedge.after.get());
         if let Some(at) = stall {
-            self.set(at, Timer::Stall(attempt));
+            self.timers.push(at, Timer::Stall(attempt));
         }
         if let Some(at) = hedge {
-            self.set(at, Timer::Hedge(attempt));
+            self.timers.push(at, Timer::Hedge(attempt));
         }
         true
     }
@@ -300,19 +291,22 @@ impl Dispatcher {
     }
 
     fn on_finish(&mut self, now: Instant, id: AttemptId, at: Instant, finish: Finish) {
-        let flight = self.flights.get_mut(id.request.0).expect("the reply was for a request under way");
+        let mut flight = self.flights.remove(id.request.0).expect("the reply was for a request under way");
         let was_silent = flight.attempt(id.nth).first_token.is_none();
         flight.on_finish(id.nth, at, finish);
-        self.end(now, id, at, Ended::Done);
-        let flight = self.flights.get(id.request.0).expect("an attempt's end is not its request's");
+        self.plan.end(&mut flight, id.nth, at, Ended::Done);
         let attempt = flight.attempt(id.nth);
         if was_silent {
             self.plan.fleet.on_first_token(attempt.endpoint, at.since(attempt.sent));
             self.plan.retry.on_answer(attempt.endpoint, flight.failure.as_ref());
         }
         self.plan.fleet.on_answer(u32::try_from(attempt.usage.generated()).unwrap_or(u32::MAX));
-        self.give_up_others(now, id);
-        self.finish(now, id.request, End::Done, Some(id.nth));
+        for nth in flight.live() {
+            let endpoint = self.plan.end(&mut flight, nth, now, Ended::Cancelled);
+            self.actions.push_back(Action::Cancel { id: AttemptId { nth, ..id }, endpoint });
+        }
+        self.stop_spent(now, flight.outcome.request.class);
+        self.seal(now, flight, End::Done, Some(id.nth));
     }
 
     fn on_reject(&mut self, now: Instant, id: AttemptId, at: Instant, rejection: Rejection) {
@@ -354,7 +348,7 @@ impl Dispatcher {
         let flight = self.flights.get_mut(id.0).expect("sending nothing ends nothing");
         flight.end_round();
         if now + wait < flight.deadline {
-            self.set(now + wait, Timer::Retry(id));
+            self.timers.push(now + wait, Timer::Retry(id));
         } else {
             self.finish(now, id, reason.end(), None);
         }
@@ -397,9 +391,9 @@ impl Dispatcher {
                 self.actions.push_back(Action::Cancel { id, endpoint });
                 self.fail(now, id.request, Some(endpoint), Reason::Silent { has_begun });
             }
-            Some(at) => self.set(at, Timer::Stall(id)),
+            Some(at) => self.timers.push(at, Timer::Stall(id)),
             // Tokens flow until the next reply, so the earliest silence begins now.
-            None => self.set(now + stall, Timer::Stall(id)),
+            None => self.timers.push(now + stall, Timer::Stall(id)),
         }
     }
 
@@ -430,11 +424,7 @@ impl Dispatcher {
     /// Ends a live attempt, which is paid for from now on; gives its endpoint.
     fn end(&mut self, now: Instant, id: AttemptId, at: Instant, ended: Ended) -> EndpointId {
         let flight = self.flights.get_mut(id.request.0).expect("only what is under way ends");
-        flight.end(id.nth, at, ended);
-        let attempt = flight.attempt(id.nth);
-        let endpoint = attempt.endpoint;
-        self.plan.fleet.on_end(endpoint);
-        self.plan.purses.spend(&flight.outcome.request, attempt);
+        let endpoint = self.plan.end(flight, id.nth, at, ended);
         let class = flight.outcome.request.class;
         self.stop_spent(now, class);
         endpoint
@@ -449,14 +439,25 @@ impl Dispatcher {
     }
 
     fn finish(&mut self, now: Instant, id: RequestId, end: End, winner: Option<u16>) {
-        let mut flight = self.flights.remove(id.0).expect("a request ends once");
+        let flight = self.flights.remove(id.0).expect("a request ends once");
+        self.seal(now, flight, end, winner);
+    }
+
+    /// A request that is under way no more is over.
+    fn seal(&mut self, now: Instant, mut flight: Box<Flight>, end: End, winner: Option<u16>) {
         let is_measured = flight.outcome.intended >= self.plan.warmup;
         flight.finish(now, end, winner, is_measured);
-        self.plan.purses.end(&flight.outcome.request, flight.outcome.attempts.len());
+        let Outcome { request, attempts, .. } = &flight.outcome;
+        self.plan.purses.end(request, attempts.len());
+        self.plan.workload.on_finish(now, request.id, end == End::Done);
         self.actions.push_back(Action::Done(Done(flight)));
-        let is_heeded = self.plan.workload.on_finish(now, id, end == End::Done);
-        if is_heeded || !matches!(self.due, Some(Some((_, Due::Arrival)))) {
-            self.due = None;
-        }
+    }
+}
+
+/// The earlier of two, where there is one.
+fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

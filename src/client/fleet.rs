@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::number::{Positive, Span};
 use crate::price::Tariff;
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use crate::wire::{ClassId, EndpointId, Rejection, Request};
 
 /// When an endpoint is given a rest: it gets no requests until it is over.
@@ -171,7 +171,7 @@ impl Fleet {
         let member = self.member_mut(id);
         member.failures = 0;
         member.ttft = Some(match member.ttft {
-            Some(mean) => (mean * 9 + ttft) / 10,
+            Some(mean) => Duration::from_nanos(nanos(mean).saturating_mul(9).saturating_add(nanos(ttft)) / 10),
             None => ttft,
         });
     }

@@ -1,13 +1,16 @@
 //! What a dispatcher is made of.
 
 use super::fleet::Fleet;
+use super::flight::Flight;
 use super::hedge::Hedge;
 use super::purse::Purses;
 use super::retry::AnyRetry;
 use super::routers::AnyRouter;
 use super::workload::Workload;
+use crate::outcome::Ended;
 use crate::rng::Rng;
 use crate::time::Instant;
+use crate::wire::EndpointId;
 
 /// Everything that decides what is sent when, and where to.
 #[derive(Clone, Debug)]
@@ -26,4 +29,15 @@ pub struct Plan {
     /// What is planned before is not measured.
     pub warmup: Instant,
     pub rng: Rng,
+}
+
+impl Plan {
+    /// Ends a live attempt, which is paid for from now on; gives its endpoint.
+    pub(super) fn end(&mut self, flight: &mut Flight, nth: u16, at: Instant, ended: Ended) -> EndpointId {
+        flight.end(nth, at, ended);
+        let attempt = flight.attempt(nth);
+        self.fleet.on_end(attempt.endpoint);
+        self.purses.spend(&flight.outcome.request, attempt);
+        attempt.endpoint
+    }
 }

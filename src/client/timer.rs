@@ -1,5 +1,7 @@
 //! Why the dispatcher wants to be woken, and what it does first of what is due.
 
+use std::collections::VecDeque;
+
 use super::flight::Flight;
 use crate::index::Ring;
 use crate::time::Instant;
@@ -33,5 +35,39 @@ pub(super) enum Due {
     Arrival,
 }
 
-/// What is due next, where nothing has happened since it was looked for.
-pub(super) type Known = Option<Option<(Instant, Due)>>;
+/// When the whole time of a class's requests is over: ascending, as they were sent in order. Requests that end leave
+/// theirs behind, to be let go of later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deadlines(VecDeque<(Instant, RequestId)>);
+
+impl Deadlines {
+    /// Adds one, which is not due before the others; gives the first that is kept. As more leave than come, few are kept
+    /// of requests that are over.
+    pub fn push(&mut self, deadline: (Instant, RequestId), flights: &Ring<Box<Flight>>) -> Instant {
+        for _ in 0..2 {
+            if self.0.front().is_some_and(|(_, id)| flights.get(id.0).is_none()) {
+                self.0.pop_front();
+            }
+        }
+        self.0.push_back(deadline);
+        self.0[0].0
+    }
+
+    /// Whether the first of them is that of a request under way, and its time is `at`.
+    pub fn is_due(&self, at: Instant, flights: &Ring<Box<Flight>>) -> bool {
+        self.0.front().is_some_and(|(first, id)| *first == at && flights.get(id.0).is_some())
+    }
+
+    /// The first of a request under way.
+    pub fn first(&mut self, flights: &Ring<Box<Flight>>) -> Option<Instant> {
+        while self.0.front().is_some_and(|(_, id)| flights.get(id.0).is_none()) {
+            self.0.pop_front();
+        }
+        self.0.front().map(|(at, _)| *at)
+    }
+
+    /// Takes the first.
+    pub fn next(&mut self) -> Option<RequestId> {
+        self.0.pop_front().map(|(_, id)| id)
+    }
+}

@@ -162,7 +162,8 @@ impl Engine {
         state
             .callers
             .insert(id, Caller { said: sender, is_first: true, part, speech, job: job.clone(), came });
-        let actions: Vec<Action> = state.cloud.offer(now, part, (id, job), spill).collect();
+        let mut actions = Vec::new();
+        state.cloud.offer(now, part, (id, job), spill, &mut actions);
         if !state.cloud.is_under_way(id) {
             state.let_in(&self.parts, now, id, &actions);
         }
@@ -200,7 +201,8 @@ impl Engine {
         let mut state = self.state.borrow_mut();
         if state.callers.remove(&id).is_some() {
             state.wake(&self.parts, now);
-            let actions = state.cloud.cancel(now, part, id).collect();
+            let mut actions = Vec::new();
+            state.cloud.cancel(now, part, id, &mut actions);
             state.tell(now, actions);
             self.set_alarm(&state);
         }
@@ -245,7 +247,8 @@ impl State {
         while let Some(due) = self.cloud.deadline().filter(|due| *due <= now) {
             self.lateness.record(due, now);
             let arriving = self.cloud.arriving();
-            let actions: Vec<Action> = self.cloud.wake(now).collect();
+            let mut actions = Vec::new();
+            self.cloud.wake(now, &mut actions);
             if let Some((at, id)) = arriving {
                 self.let_in(parts, at, id, &actions);
             }

@@ -23,10 +23,10 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::cache::Cache;
-use super::endpoint::{Endpoint, Event};
+use super::endpoint::{self, Endpoint, Event};
 use super::limits::{AnyLimit, Gauge};
 use super::way::{Sent, Way};
-use crate::outbox::Said;
+use crate::outbox::Ear;
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{AttemptId, Cached, Job, Rejection, Reply, Tier};
@@ -44,7 +44,6 @@ pub struct Cloud {
     due: Option<(Instant, usize)>,
     /// Replies about jobs that may be passed on, yet to be looked at, with whose they are.
     said: VecDeque<(usize, AttemptId, Reply)>,
-    actions: VecDeque<Action>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +90,25 @@ struct Passing {
     refusal: Option<Rejection>,
 }
 
+/// Hears an endpoint.
+struct Listener<'a, E> {
+    index: usize,
+    passing: &'a FxHashMap<AttemptId, Passing>,
+    said: &'a mut VecDeque<(usize, AttemptId, Reply)>,
+    ear: &'a mut E,
+}
+
+impl<E: Ear<Action>> Ear<endpoint::Action> for Listener<'_, E> {
+    fn hear(&mut self, (id, reply): endpoint::Action) {
+        if !self.passing.is_empty() && self.passing.contains_key(&id) {
+            self.said.push_back((self.index, id, reply));
+        } else {
+            let (asked, by) = (self.index, self.index);
+            self.ear.hear(Action { asked, by, id, reply, other_status: None });
+        }
+    }
+}
+
 impl Cloud {
     /// `endpoints` with the pools that each draws on, by position. `rng` is the pools' own root of chance.
     pub fn new(endpoints: Vec<(Endpoint, Vec<usize>)>, mut pools: Vec<Vec<AnyLimit>>, rng: Rng) -> Cloud {
@@ -106,7 +124,6 @@ impl Cloud {
             way: Way::default(),
             due: None,
             said: VecDeque::new(),
-            actions: VecDeque::new(),
         };
         for index in 0..cloud.members.len() {
             let pools = cloud.members[index].pools.len();
@@ -137,13 +154,15 @@ impl Cloud {
         endpoint: usize,
         (id, job): (AttemptId, impl Into<Box<Job>>),
         spill: Option<Spill>,
-    ) -> Said<'_, Action> {
-        self.catch_up(now);
-        let sent = Sent { id, to: endpoint, job: job.into(), spill };
-        if let Some(sent) = self.way.send(now, sent) {
-            self.enter(now, sent);
+        ear: &mut impl Ear<Action>,
+    ) {
+        self.catch_up(now, ear);
+        let (sent, round_trip) = (Sent { id, to: endpoint, job: job.into(), spill }, self.way.round_trip(endpoint));
+        if round_trip.is_zero() {
+            self.enter(now, sent, ear);
+        } else {
+            self.way.send(now + round_trip, sent);
         }
-        self.replies()
     }
 
     /// The attempt whose job is there when the cloud is woken next, and when that is; `None` where something else is
@@ -158,25 +177,13 @@ impl Cloud {
     }
 
     /// The client of an attempt that the endpoint was asked for has gone.
-    pub fn cancel(&mut self, now: Instant, endpoint: usize, id: AttemptId) -> Said<'_, Action> {
-        self.catch_up(now);
+    pub fn cancel(&mut self, now: Instant, endpoint: usize, id: AttemptId, ear: &mut impl Ear<Action>) {
+        self.catch_up(now, ear);
         if self.way.cancel(id) {
-            return self.replies();
+            return;
         }
         let passing = self.passing.remove(&id).filter(|passing| passing.job.is_none());
-        self.feed(now, passing.map_or(endpoint, |passing| passing.spill.to), Event::Cancel(id));
-        self.replies()
-    }
-
-    /// Does what is due first, if anything is due by `now`, for the time at which it was due.
-    pub fn wake(&mut self, now: Instant) -> Said<'_, Action> {
-        self.step(now);
-        self.replies()
-    }
-
-    /// What it has said and nobody has heard yet.
-    pub fn replies(&mut self) -> Said<'_, Action> {
-        Said::new(&mut self.actions)
+        self.feed(now, passing.map_or(endpoint, |passing| passing.spill.to), Event::Cancel(id), ear);
     }
 
     /// The endpoint that the job of a live attempt was passed on to.
@@ -209,91 +216,102 @@ impl Cloud {
 
     /// Where endpoints depend on each other, and where jobs are on their way, all that is due by `now` happens before
     /// what comes now, in its order.
-    fn catch_up(&mut self, now: Instant) {
+    fn catch_up(&mut self, now: Instant, ear: &mut impl Ear<Action>) {
         if self.pools.is_empty() && self.passing.is_empty() && self.way.is_empty() {
             return;
         }
-        while self.step(now) {}
+        while self.wake(now, ear) {}
     }
 
-    /// Wakes the endpoint that is due first, or lets in the job that is there before; whether one is due by `now`.
-    fn step(&mut self, now: Instant) -> bool {
+    /// Does what is due first, if anything is due by `now`, for the time at which it was due: wakes an endpoint, or lets
+    /// in a job that is there before. Whether there was something.
+    pub fn wake(&mut self, now: Instant, ear: &mut impl Ear<Action>) -> bool {
         if self.arriving().is_some_and(|(at, _)| at <= now) {
             if let Some((at, sent)) = self.way.arrive() {
-                self.enter(at, sent);
+                self.enter(at, sent, ear);
             }
             return true;
         }
         let due = self.due.filter(|(due, _)| *due <= now);
         if let Some((due, index)) = due {
-            self.feed(due, index, Event::Wake);
+            self.feed(due, index, Event::Wake, ear);
         }
         due.is_some()
     }
 
     /// A job is there.
-    fn enter(&mut self, now: Instant, Sent { id, to: asked, job, spill }: Sent) {
+    fn enter(&mut self, now: Instant, Sent { id, to: asked, job, spill }: Sent, ear: &mut impl Ear<Action>) {
         match spill {
-            None => self.put(now, asked, id, job, None),
+            None => self.put(now, asked, id, job, None, ear),
             Some(spill) if spill.is_direct => {
-                self.pass_on(now, id, Passing { asked, spill, job: Some(job), refusal: None })
+                self.pass_on(now, id, Passing { asked, spill, job: Some(job), refusal: None }, ear)
             }
             // Whoever is refused is refused now.
             Some(spill) if self.members[asked].endpoint.decides_at_once() => {
-                self.put(now, asked, id, job, Some(spill))
+                self.put(now, asked, id, job, Some(spill), ear)
             }
             Some(spill) => {
                 self.passing.insert(id, Passing { asked, spill, job: Some(job.clone()), refusal: None });
-                self.put(now, asked, id, job, None);
+                self.put(now, asked, id, job, None, ear);
             }
         }
-        while let Some((by, id, reply)) = self.said.pop_front() {
-            self.tell(now, by, id, reply);
-        }
+        self.tell_all(now, ear);
     }
 
     /// Offers a job to an endpoint; where that refuses it, at once to the one that it spills to.
-    fn put(&mut self, now: Instant, index: usize, id: AttemptId, job: Box<Job>, spill: Option<Spill>) {
-        let Err((rejection, job)) = self.hear(index, |endpoint| endpoint.offer(now, id, job)) else { return };
+    fn put(
+        &mut self,
+        now: Instant,
+        index: usize,
+        id: AttemptId,
+        job: Box<Job>,
+        spill: Option<Spill>,
+        ear: &mut impl Ear<Action>,
+    ) {
+        let offered = self.hear(index, ear, |endpoint, ear| endpoint.offer(now, id, job, ear));
+        let Err((rejection, job)) = offered else { return };
         match spill.filter(|spill| spill.statuses.contains(&rejection.status)) {
             Some(spill) => {
                 let passing = Passing { asked: index, spill, job: Some(job), refusal: Some(rejection) };
-                self.pass_on(now, id, passing);
+                self.pass_on(now, id, passing, ear);
             }
             None => self.said.push_back((index, id, Reply::Rejected(rejection))),
         }
     }
 
     /// Offers a job to the endpoint that it is passed on to.
-    fn pass_on(&mut self, now: Instant, id: AttemptId, mut passing: Passing) {
+    fn pass_on(&mut self, now: Instant, id: AttemptId, mut passing: Passing, ear: &mut impl Ear<Action>) {
         let (asked, to) = (passing.asked, passing.spill.to);
         let job = passing.job.take().expect("a job is passed on once");
         self.passing.insert(id, passing);
-        self.say(asked, to, id, Reply::PassedOn);
-        self.put(now, to, id, job, None);
+        ear.hear(Action { asked, by: to, id, reply: Reply::PassedOn, other_status: None });
+        self.put(now, to, id, job, None, ear);
     }
 
     /// Feeds an endpoint, passes on what it refuses, and tells the rest.
-    fn feed(&mut self, now: Instant, index: usize, event: Event) {
-        self.hear(index, |endpoint| {
-            endpoint.on_event(now, event);
-        });
+    fn feed(&mut self, now: Instant, index: usize, event: Event, ear: &mut impl Ear<Action>) {
+        self.hear(index, ear, |endpoint, ear| endpoint.feed(now, event, ear));
+        self.tell_all(now, ear);
+    }
+
+    /// Tells what was said about jobs that may be passed on.
+    fn tell_all(&mut self, now: Instant, ear: &mut impl Ear<Action>) {
         while let Some((by, id, reply)) = self.said.pop_front() {
-            self.tell(now, by, id, reply);
+            self.tell(now, by, id, reply, ear);
         }
     }
 
     /// Tells a reply as the one who asked shall hear it, or passes the job on.
-    fn tell(&mut self, now: Instant, by: usize, id: AttemptId, mut reply: Reply) {
+    fn tell(&mut self, now: Instant, by: usize, id: AttemptId, mut reply: Reply, ear: &mut impl Ear<Action>) {
         let Some(passing) = self.passing.get_mut(&id) else {
-            return self.say(by, by, id, reply);
+            return ear.hear(Action { asked: by, by, id, reply, other_status: None });
         };
         let Passing { asked, spill, job, refusal } = passing;
         let (asked, spill, is_spilled, refusal_of_asked) = (*asked, *spill, job.is_none(), *refusal);
         match &mut reply {
             Reply::Rejected(rejection) if !is_spilled && spill.statuses.contains(&rejection.status) => {
                 let passing = Passing { asked, spill, job: job.take(), refusal: Some(*rejection) };
-                return self.pass_on(now, id, passing);
+                return self.pass_on(now, id, passing, ear);
             }
             Reply::Finished(finish) if is_spilled => finish.tier = finish.tier.or(Some(spill.tier)),
             _ => {}
@@ -302,31 +320,26 @@ impl Cloud {
         if reply.is_final() || !is_spilled {
             self.passing.remove(&id);
         }
-        match (refusal_of_asked, reply) {
+        let (by, reply, other_status) = match (refusal_of_asked, reply) {
             (Some(refusal), Reply::Rejected(others)) => {
-                let (reply, other_status) = (Reply::Rejected(refusal), Some(others.status));
-                self.actions.push_back(Action { asked, by: asked, id, reply, other_status });
+                (asked, Reply::Rejected(refusal), Some(others.status))
             }
-            (_, reply) => self.say(asked, by, id, reply),
-        }
+            (_, reply) => (by, reply, None),
+        };
+        ear.hear(Action { asked, by, id, reply, other_status });
     }
 
-    fn say(&mut self, asked: usize, by: usize, id: AttemptId, reply: Reply) {
-        self.actions.push_back(Action { asked, by, id, reply, other_status: None });
-    }
-
-    /// Does something with an endpoint, and takes what it says.
-    fn hear<T>(&mut self, index: usize, act: impl FnOnce(&mut Endpoint) -> T) -> T {
+    /// Does something with an endpoint, and tells what it says, but for what is said about jobs that may be passed on.
+    fn hear<T, E: Ear<Action>>(
+        &mut self,
+        index: usize,
+        ear: &mut E,
+        act: impl FnOnce(&mut Endpoint, &mut Listener<'_, E>) -> T,
+    ) -> T {
         self.exchange(index);
-        let Member { endpoint, deadline, .. } = &mut self.members[index];
-        let done = act(endpoint);
-        while let Some((id, reply)) = endpoint.replies().next() {
-            if !self.passing.is_empty() && self.passing.contains_key(&id) {
-                self.said.push_back((index, id, reply));
-            } else {
-                self.actions.push_back(Action { asked: index, by: index, id, reply, other_status: None });
-            }
-        }
+        let Cloud { members, passing, said, .. } = self;
+        let Member { endpoint, deadline, .. } = &mut members[index];
+        let done = act(endpoint, &mut Listener { index, passing, said, ear });
         let new = endpoint.deadline();
         let is_same = *deadline == new;
         *deadline = new;

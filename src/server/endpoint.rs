@@ -11,7 +11,7 @@ use super::latency::{AnyLatency, Load};
 use super::limits::{Admitted, AnyLimit, Break, Flow, Gauge, Held, Scheduling, Slots, Verdict};
 use super::service::{Entry, Service};
 use crate::index::Ring;
-use crate::outbox::Said;
+use crate::outbox::Ear;
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{
@@ -76,7 +76,6 @@ pub struct Endpoint {
     /// The place of the one of them that came last.
     newest: usize,
     next_break: Option<Break>,
-    actions: VecDeque<Action>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,7 +111,6 @@ impl Endpoint {
             waiting: VecDeque::new(),
             newest: 0,
             next_break: None,
-            actions: VecDeque::new(),
         };
         endpoint.start();
         endpoint
@@ -184,31 +182,38 @@ impl Endpoint {
         }
     }
 
-    pub fn on_event(&mut self, now: Instant, event: Event) -> Said<'_, Action> {
+    /// All that it says to an event.
+    pub fn on_event(&mut self, now: Instant, event: Event) -> std::vec::IntoIter<Action> {
+        let mut said = Vec::new();
+        self.feed(now, event, &mut said);
+        said.into_iter()
+    }
+
+    pub fn feed(&mut self, now: Instant, event: Event, ear: &mut impl Ear<Action>) {
         match event {
             Event::Cancel(id) => {
-                self.wake(now);
-                self.cancel(now, id);
+                self.wake(now, ear);
+                self.cancel(now, id, ear);
             }
             Event::Offer(id, job) => {
-                if let Err((rejection, _)) = self.offer(now, id, Box::new(job)) {
-                    self.actions.push_back((id, Reply::Rejected(rejection)));
+                if let Err((rejection, _)) = self.offer(now, id, Box::new(job), ear) {
+                    ear.hear((id, Reply::Rejected(rejection)));
                 }
             }
-            Event::Wake => self.wake(now),
+            Event::Wake => self.wake(now, ear),
         }
-        self.replies()
     }
 
     /// Lets a job in, after all that is due by now; or gives it back, refused.
-    pub fn offer(&mut self, now: Instant, id: AttemptId, job: Box<Job>) -> Result<(), (Rejection, Box<Job>)> {
-        self.wake(now);
-        self.enter(now, id, job)
-    }
-
-    /// What it has said and nobody has heard yet.
-    pub fn replies(&mut self) -> Said<'_, Action> {
-        Said::new(&mut self.actions)
+    pub fn offer(
+        &mut self,
+        now: Instant,
+        id: AttemptId,
+        job: Box<Job>,
+        ear: &mut impl Ear<Action>,
+    ) -> Result<(), (Rejection, Box<Job>)> {
+        self.wake(now, ear);
+        self.enter(now, id, job, ear)
     }
 
     /// Whether a job is refused when it comes or not at all: none waits, and no stream breaks any more.
@@ -227,7 +232,13 @@ impl Endpoint {
         self.limits.iter_mut().filter_map(move |limit| limit.gauge(now))
     }
 
-    fn enter(&mut self, now: Instant, id: AttemptId, mut job: Box<Job>) -> Result<(), (Rejection, Box<Job>)> {
+    fn enter(
+        &mut self,
+        now: Instant,
+        id: AttemptId,
+        mut job: Box<Job>,
+        ear: &mut impl Ear<Action>,
+    ) -> Result<(), (Rejection, Box<Job>)> {
         if let Some(cache) = &self.cache {
             job.cached = cache.look_up(now, &job);
         }
@@ -239,13 +250,13 @@ impl Endpoint {
                 return Err((rejection, job));
             }
         };
-        self.limits.iter_mut().for_each(|limit| limit.take(now, &job));
+        self.limits.each(|limit| limit.take(now, &job));
         if let Some(cache) = &mut self.cache {
             cache.admit(now, &job);
         }
         let admitted = Admitted { at: now, job, tier };
         if self.has_free_slot() {
-            self.serve(now, id, admitted);
+            self.serve(now, id, admitted, ear);
         } else {
             self.queue(id, admitted);
         }
@@ -278,35 +289,38 @@ impl Endpoint {
         self.slots.iter().all(|slots| self.running.len() < slots.max as usize)
     }
 
-    fn serve(&mut self, now: Instant, id: AttemptId, admitted: Admitted) {
+    fn serve(&mut self, now: Instant, id: AttemptId, admitted: Admitted, ear: &mut impl Ear<Action>) {
         let load = Load { running: self.running.len() as u32 + 1, queued: self.waiting.len() as u32 };
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let running = Running { id, admitted, sent: 0, told: 0 };
         let mark = running.next_sent(self.steps_by);
         let Admitted { job, tier, .. } = &running.admitted;
-        self.service.begin(now, ticket, Entry { id, job, load, is_downgraded: tier.is_some(), mark });
-        if matches!(self.steps_by, Step::Whole { .. })
-            && running.is_told()
-            && let Some(forecast) = self.service.forecast(ticket, running.tokens())
-        {
-            self.actions.push_back((id, Reply::Foretold(forecast)));
+        let is_foretold = matches!(self.steps_by, Step::Whole { .. }) && running.is_told();
+        let entry = Entry { id, job, load, is_downgraded: tier.is_some(), mark, is_foretold };
+        if let Some(forecast) = self.service.begin(now, ticket, entry) {
+            ear.hear((id, Reply::Foretold(forecast)));
         }
         self.running.insert(ticket, running);
         self.tickets.insert(id, ticket);
     }
 
     /// Brings everything up to `now`: tokens due, jobs finished, jobs begun in their place, outages begun.
-    fn wake(&mut self, now: Instant) {
-        loop {
-            let due = self.deadline().filter(|at| *at <= now);
-            let Some(at) = due else { break };
+    #[inline]
+    fn wake(&mut self, now: Instant, ear: &mut impl Ear<Action>) {
+        if self.service.deadline().is_some_and(|at| at <= now) || self.next_break.is_some() {
+            self.catch_up(now, ear);
+        }
+    }
+
+    fn catch_up(&mut self, now: Instant, ear: &mut impl Ear<Action>) {
+        while let Some(at) = self.deadline().filter(|at| *at <= now) {
             if let Some(next) = self.next_break.filter(|next| next.at == at) {
-                self.break_streams(next);
+                self.break_streams(next, ear);
                 continue;
             }
             if let Some(ticket) = self.service.pop() {
-                self.step(at, ticket);
+                self.step(at, ticket, ear);
             }
         }
         if self.next_break.is_some_and(|next| next.at <= now) {
@@ -315,16 +329,17 @@ impl Endpoint {
     }
 
     /// The next token, or stretch of tokens, of a job is out.
-    fn step(&mut self, at: Instant, ticket: u64) {
-        let Some(running) = self.running.get(ticket) else { return };
+    fn step(&mut self, at: Instant, ticket: u64, ear: &mut impl Ear<Action>) {
+        let Some(running) = self.running.get_mut(ticket) else { return };
         let until = running.next_sent(self.steps_by);
         if running.sent == 0
             && let Some(cache) = &mut self.cache
         {
             cache.store_for(at, &running.admitted);
         }
-        let flow = self.meter(at, ticket, until);
+        let flow = if self.steps_by == Step::Token { self.meter(at, ticket, until) } else { Flow::Go };
         let running = self.running.get_mut(ticket).expect("metering ends no job");
+        running.sent = until;
         let (_, total) = running.tokens();
         let is_last = until == total || flow == Flow::Cut;
         let is_told = match self.steps_by {
@@ -337,27 +352,29 @@ impl Endpoint {
         if is_told {
             let is_steady = self.detail != Detail::EachToken && !is_last;
             let steady = is_steady.then(|| self.service.gap(ticket));
-            self.actions.extend(running.tell(steady).map(|tokens| (running.id, Reply::Tokens(tokens))));
+            running.tell(steady).for_each(|tokens| ear.hear((running.id, Reply::Tokens(tokens))));
         }
-        if !is_last {
+        if is_last {
+            self.finish(at, ticket, ear);
+        } else {
             self.service.go_on(ticket, running.next_sent(self.steps_by));
-            return;
         }
-        let Admitted { job, tier, .. } = &running.admitted;
-        let usage = used(job, until);
-        let finish = Finish { tier: *tier, ..Finish::new(usage, job.is_cut() || until < total) };
-        self.actions.push_back((running.id, Reply::Finished(finish)));
-        self.end(at, ticket, usage);
     }
 
-    /// The job's tokens up to `sent` are out: tells the limits.
+    /// All tokens of a job that come are out.
+    fn finish(&mut self, at: Instant, ticket: u64, ear: &mut impl Ear<Action>) {
+        let running = self.running.remove(ticket).expect("what has come to its end was in service");
+        let Admitted { job, tier, .. } = &running.admitted;
+        let usage = used(job, running.sent);
+        let is_cut = job.is_cut() || running.sent < job.total();
+        ear.hear((running.id, Reply::Finished(Finish { tier: *tier, ..Finish::new(usage, is_cut) })));
+        self.end(at, ticket, &running, usage, ear);
+    }
+
+    /// The tokens of a job up to `sent` are out: tells the limits.
     fn meter(&mut self, now: Instant, ticket: u64, sent: u32) -> Flow {
-        let running = self.running.get_mut(ticket).expect("a ticket is for a job in service");
+        let running = self.running.get(ticket).expect("a ticket is for a job in service");
         let parts = running.parts(running.sent, sent);
-        running.sent = sent;
-        if self.steps_by != Step::Token {
-            return Flow::Go;
-        }
         let mut all = Flow::Go;
         for limit in &mut self.limits {
             for (kind, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
@@ -367,21 +384,20 @@ impl Endpoint {
         all
     }
 
-    /// Frees the job's place, settles its quotas, and serves who waits.
-    fn end(&mut self, now: Instant, ticket: u64, used: Usage) {
-        let running = self.running.remove(ticket).expect("an ended job was in service");
-        self.tickets.remove(&running.id);
+    /// A job that was in service has used what it will: settles its quotas, and serves who waits in its place.
+    fn end(&mut self, now: Instant, ticket: u64, ended: &Running, used: Usage, ear: &mut impl Ear<Action>) {
+        self.tickets.remove(&ended.id);
         self.service.end(now, ticket);
-        self.limits.iter_mut().for_each(|limit| limit.settle(now, &running.admitted, &used));
-        while self.has_free_slot() {
+        self.limits.each(|limit| limit.settle(now, &ended.admitted, &used));
+        while !self.waiting.is_empty() && self.has_free_slot() {
             let Some((id, admitted)) = self.waiting.pop_front() else { break };
-            self.serve(now, id, admitted);
+            self.serve(now, id, admitted, ear);
         }
     }
 
-    fn cancel(&mut self, now: Instant, id: AttemptId) {
+    fn cancel(&mut self, now: Instant, id: AttemptId, ear: &mut impl Ear<Action>) {
         if let Some(ticket) = self.tickets.get(&id).copied() {
-            self.stop(now, ticket);
+            self.stop(now, ticket, ear);
         } else if let Some(index) = self.waiting.iter().position(|(waiting, _)| *waiting == id) {
             let (_, admitted) = self.waiting.remove(index).expect("the position was just found");
             self.give_back(now, &admitted);
@@ -389,11 +405,11 @@ impl Endpoint {
     }
 
     /// Ends a job in service before its time, having used what it has generated.
-    fn stop(&mut self, now: Instant, ticket: u64) {
-        let running = self.running.get(ticket).expect("a ticket is for a job in service");
+    fn stop(&mut self, now: Instant, ticket: u64, ear: &mut impl Ear<Action>) {
+        let running = self.running.remove(ticket).expect("a ticket is for a job in service");
         let sent = self.service.sent_by(now, ticket);
         let used = used(&running.admitted.job, sent);
-        self.end(now, ticket, used);
+        self.end(now, ticket, &running, used, ear);
     }
 
     /// A job leaves the queue unserved.
@@ -404,7 +420,7 @@ impl Endpoint {
     }
 
     /// Everything inside breaks, in the order it came.
-    fn break_streams(&mut self, Break { at, refusal }: Break) {
+    fn break_streams(&mut self, Break { at, refusal }: Break, ear: &mut impl Ear<Action>) {
         self.next_break = self.break_after(at);
         let waiting = std::mem::take(&mut self.waiting);
         let tickets: Vec<u64> = self.running.keys().collect();
@@ -416,14 +432,17 @@ impl Endpoint {
         };
         for ticket in tickets {
             let sent = self.service.sent_by(at, ticket);
-            self.meter(at, ticket, sent);
+            if self.steps_by == Step::Token {
+                self.meter(at, ticket, sent);
+            }
             let running = self.running.get_mut(ticket).expect("metering ends no job");
-            self.actions.extend(running.tell(None).map(|tokens| (running.id, Reply::Tokens(tokens))));
-            self.actions.push_back((running.id, broken(running.told > 0)));
-            self.stop(at, ticket);
+            running.sent = sent;
+            running.tell(None).for_each(|tokens| ear.hear((running.id, Reply::Tokens(tokens))));
+            ear.hear((running.id, broken(running.told > 0)));
+            self.stop(at, ticket, ear);
         }
         for (id, admitted) in waiting {
-            self.actions.push_back((id, broken(false)));
+            ear.hear((id, broken(false)));
             self.give_back(at, &admitted);
         }
     }

@@ -222,6 +222,9 @@ impl Quota {
 
     fn level(&self, now: Instant) -> i128 {
         let (mut level, mut step, end) = (self.level, self.step, self.window.step(now));
+        if step == end {
+            return level;
+        }
         if self.is_counter && step < end {
             return self.capacity;
         }

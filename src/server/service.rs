@@ -43,10 +43,14 @@ impl Service {
         }
     }
 
-    /// Begins a job; tickets ascend.
-    pub fn begin(&mut self, now: Instant, ticket: u64, entry: Entry<'_>) {
+    /// Begins a job; tickets ascend. Tells how its tokens will come where it is to be foretold: not where it has none,
+    /// nor where jobs touch each other.
+    pub fn begin(&mut self, now: Instant, ticket: u64, entry: Entry<'_>) -> Option<Forecast> {
         match self {
-            Service::Batched(batch) => batch.begin(now, ticket, &entry),
+            Service::Batched(batch) => {
+                batch.begin(now, ticket, &entry);
+                None
+            }
             Service::Paced(paced) => paced.begin(now, ticket, &entry),
         }
     }
@@ -97,26 +101,6 @@ impl Service {
         matches!(self, Service::Paced(_))
     }
 
-    /// How the tokens of a job will come, of which there are so many of reasoning, and so many in all; none where it has
-    /// none, or where jobs touch each other.
-    pub fn forecast(&self, ticket: u64, (reasoning, total): (u32, u32)) -> Option<Forecast> {
-        match self {
-            Service::Batched(_) => None,
-            Service::Paced(paced) if total > 0 => {
-                let job = paced.jobs.get(ticket)?;
-                Some(Forecast {
-                    first_token: job.at(1, &paced.rng),
-                    last_reasoning: (reasoning > 0).then(|| job.at(reasoning, &paced.rng)),
-                    first_text: (reasoning < total).then(|| job.at(reasoning + 1, &paced.rng)),
-                    gap: job.gap(),
-                    reasoning,
-                    answer: total - reasoning,
-                })
-            }
-            Service::Paced(_) => None,
-        }
-    }
-
     /// Takes a job out, done or not.
     pub fn end(&mut self, now: Instant, ticket: u64) {
         match self {
@@ -147,6 +131,8 @@ pub struct Entry<'a> {
     pub is_downgraded: bool,
     /// Its first mark.
     pub mark: u32,
+    /// Whether it is to be said at once when its tokens will come.
+    pub is_foretold: bool,
 }
 
 /// Jobs that do not touch each other once they have begun.
@@ -166,19 +152,23 @@ struct PacedJob {
     id: AttemptId,
     began: Instant,
     pace: Pace,
+    /// Its reasoning tokens, and all its tokens.
+    reasoning: u32,
     total: u32,
 }
 
 impl Paced {
-    fn begin(&mut self, now: Instant, ticket: u64, entry: &Entry<'_>) {
-        let Entry { id, job, load, is_downgraded, mark } = *entry;
+    fn begin(&mut self, now: Instant, ticket: u64, entry: &Entry<'_>) -> Option<Forecast> {
+        let Entry { id, job, load, is_downgraded, mark, is_foretold } = *entry;
         let latency = self.downgraded.as_mut().filter(|_| is_downgraded).unwrap_or(&mut self.latency);
         let mut draws = self.rng.of(Purpose::Latency, id.request.0, u32::from(id.nth));
         let pace = latency.pace(job, load, &mut draws);
         debug_assert!(pace.jitter_nanos <= pace.gap_nanos, "tokens stay in order");
-        let job = PacedJob { id, began: now, pace, total: job.total() };
+        let job = PacedJob { id, began: now, pace, reasoning: job.generated().0, total: job.total() };
         self.steps.push(job.at(mark, &self.rng), ticket);
+        let forecast = (is_foretold && job.total > 0).then(|| job.forecast(&self.rng));
         self.jobs.insert(ticket, job);
+        forecast
     }
 
     fn go_on(&mut self, ticket: u64, mark: u32) {
@@ -206,6 +196,21 @@ impl PacedJob {
             sent => self.pace.token_nanos(sent - 1, self.id, rng),
         };
         Instant::from_nanos(self.began.as_nanos().saturating_add(since))
+    }
+
+    /// How its tokens come, of which it has some.
+    fn forecast(&self, rng: &Rng) -> Forecast {
+        let PacedJob { reasoning, total, .. } = *self;
+        let first_token = self.at(1, rng);
+        let first_text = if reasoning == 0 { first_token } else { self.at(reasoning.saturating_add(1), rng) };
+        Forecast {
+            first_token,
+            last_reasoning: (reasoning > 0).then(|| self.at(reasoning, rng)),
+            first_text: (reasoning < total).then_some(first_text),
+            gap: self.gap(),
+            reasoning,
+            answer: total - reasoning,
+        }
     }
 
     /// The time between its tokens.

@@ -44,15 +44,15 @@ impl Way {
         self.wanted.contains(&id)
     }
 
-    /// Takes a job, or gives it back where it is there at once.
-    pub fn send(&mut self, now: Instant, sent: Sent) -> Option<Sent> {
-        let round_trip = self.round_trips.get(sent.to).copied().unwrap_or_default();
-        if round_trip.is_zero() {
-            return Some(sent);
-        }
+    /// How long a job is on its way to an endpoint.
+    pub fn round_trip(&self, endpoint: usize) -> Duration {
+        self.round_trips.get(endpoint).copied().unwrap_or_default()
+    }
+
+    /// Takes a job that is there at `at`.
+    pub fn send(&mut self, at: Instant, sent: Sent) {
         self.wanted.insert(sent.id);
-        self.under_way.push(now + round_trip, sent);
-        None
+        self.under_way.push(at, sent);
     }
 
     /// The client of an attempt has gone: whether its job was still on its way.

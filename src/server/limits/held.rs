@@ -27,6 +27,16 @@ impl Held {
         &mut self.pools
     }
 
+    /// Does something with each.
+    #[inline]
+    pub fn each(&mut self, act: impl FnMut(&mut AnyLimit)) {
+        if self.pools.is_empty() {
+            self.own.iter_mut().for_each(act);
+        } else {
+            self.iter_mut().for_each(act);
+        }
+    }
+
     pub fn iter(&self) -> Chain<Iter<'_, AnyLimit>, Flatten<Iter<'_, Vec<AnyLimit>>>> {
         self.own.iter().chain(self.pools.iter().flatten())
     }
