@@ -48,9 +48,14 @@ impl<T> Ring<T> {
         Some(value)
     }
 
+    /// What is live, by ascending keys.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        (self.base..).zip(&self.slots).filter_map(|(key, slot)| Some((key, slot.as_ref()?)))
+    }
+
     /// Live keys, ascending.
     pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
-        (self.base..).zip(&self.slots).filter_map(|(key, slot)| slot.as_ref().map(|_| key))
+        self.iter().map(|(key, _)| key)
     }
 
     pub fn len(&self) -> usize {

@@ -171,10 +171,10 @@ impl Reply {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Forecast {
     pub first_token: Instant,
-    /// The last that is reasoning; none where there is none.
-    pub last_reasoning: Option<Instant>,
-    /// The first that is not reasoning; none where there is none.
-    pub first_text: Option<Instant>,
+    /// The last that is reasoning, where there is some.
+    pub last_reasoning: Instant,
+    /// The first that is not reasoning, where there is one.
+    pub first_text: Instant,
     /// From token to token, on average.
     pub gap: Duration,
     /// Tokens of each kind.
@@ -183,32 +183,40 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// The first token that is not reasoning, where it is out `now`.
+    pub fn text_by(&self, now: Instant) -> Option<Instant> {
+        (self.answer > 0 && self.first_text <= now).then_some(self.first_text)
+    }
+
+    fn reasoned_by(&self, now: Instant) -> Option<Instant> {
+        (self.reasoning > 0 && self.last_reasoning <= now).then_some(self.last_reasoning)
+    }
+
     /// The tokens of reasoning and of the answer that are out `now`, at the mean gap.
     pub fn seen(&self, now: Instant) -> (u32, u32) {
         let since = |first: Instant, max: u32| {
             let more = nanos(now.since(first)).checked_div(nanos(self.gap)).unwrap_or(u64::MAX);
             u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1).min(max)
         };
-        match self.first_text {
-            Some(at) if at <= now => (self.reasoning, since(at, self.answer)),
-            _ if self.first_token <= now => (since(self.first_token, self.reasoning), 0),
-            _ => (0, 0),
+        match self.text_by(now) {
+            Some(at) => (self.reasoning, since(at, self.answer)),
+            None if self.first_token <= now => (since(self.first_token, self.reasoning), 0),
+            None => (0, 0),
         }
     }
 
     /// When the last stretch ended that is over `now`, and not with the answer.
     pub fn last_told(&self, now: Instant) -> Option<Instant> {
-        let ends = [self.first_text, self.last_reasoning, Some(self.first_token)];
-        ends.into_iter().flatten().find(|end| *end <= now)
+        let first = (self.first_token <= now).then_some(self.first_token);
+        self.text_by(now).or(self.reasoned_by(now)).or(first)
     }
 
     /// The stretches that are over `now`, without the one that ends with the answer: the first token of each kind by
     /// itself, and the rest of the reasoning.
     pub fn told(&self, now: Instant) -> u32 {
-        let first_reasoning = (self.reasoning > 0).then_some(self.first_token);
-        let rest = self.last_reasoning.filter(|_| self.reasoning > 1);
-        let ends = [first_reasoning, rest, self.first_text];
-        ends.into_iter().flatten().map(|end| u32::from(end <= now)).sum()
+        let first_reasoning = self.reasoning > 0 && self.first_token <= now;
+        let rest = self.reasoning > 1 && self.last_reasoning <= now;
+        u32::from(first_reasoning) + u32::from(rest) + u32::from(self.text_by(now).is_some())
     }
 }
 
@@ -425,8 +433,8 @@ mod tests {
         let millis = |millis: u64| Instant::from_nanos(millis * 1_000_000);
         let forecast = Forecast {
             first_token: millis(100),
-            last_reasoning: Some(millis(124)),
-            first_text: Some(millis(130)),
+            last_reasoning: millis(124),
+            first_text: millis(130),
             gap: Duration::from_millis(10),
             reasoning: 3,
             answer: 4,
@@ -443,11 +451,9 @@ mod tests {
         assert_eq!(told(124), ((3, 0), Some(millis(124)), 2));
         assert_eq!(told(130), ((3, 1), Some(millis(130)), 3));
         assert_eq!(told(160), ((3, 4), Some(millis(130)), 3));
-        let textless =
-            Forecast { last_reasoning: Some(millis(100)), first_text: None, reasoning: 1, ..forecast };
+        let textless = Forecast { last_reasoning: millis(100), reasoning: 1, answer: 0, ..forecast };
         assert_eq!(textless.told(millis(100)), 1);
-        let thoughtless =
-            Forecast { last_reasoning: None, first_text: Some(millis(100)), reasoning: 0, ..forecast };
+        let thoughtless = Forecast { first_text: millis(100), reasoning: 0, ..forecast };
         assert_eq!(thoughtless.told(millis(100)), 1);
     }
 }

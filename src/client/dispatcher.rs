@@ -14,7 +14,7 @@ use super::flight::Flight;
 pub use super::plan::Plan;
 pub use super::purse::Spent;
 use super::retry::{Failure, Reason};
-use super::timer::{Deadlines, Due, Timer};
+use super::timer::{Deadlines, Timer};
 use crate::index::Ring;
 use crate::outbox::Said;
 use crate::outcome::{Cause, End, Ended, Outcome};
@@ -62,9 +62,10 @@ impl Dispatcher {
         }
     }
 
-    /// When the dispatcher wants to be woken.
+    /// When the dispatcher wants to be woken. What was set for something that is over wakes it, too.
     pub fn deadline(&mut self) -> Option<Instant> {
-        self.due().map(|(at, _)| at)
+        let deadline = self.deadline.map(|(at, _)| at);
+        earlier(earlier(self.timers.next_at(), deadline), self.next_arrival())
     }
 
     /// Whether every request is done and none will come.
@@ -132,43 +133,23 @@ impl Dispatcher {
         self.plan.workload.peek().filter(|at| *at < self.plan.until)
     }
 
-    /// What is due next. What was set for something that is over is let go of when its time comes.
-    fn due(&mut self) -> Option<(Instant, Due)> {
-        loop {
-            let timer = self.timers.next_at().map(|at| (at, Due::Timer));
-            let deadline = self.deadline.map(|(at, class)| (at, Due::Deadline(class)));
-            let arrival = self.next_arrival().map(|at| (at, Due::Arrival));
-            let first = earlier(earlier(timer, deadline), arrival);
-            match first {
-                Some((_, Due::Timer)) if self.is_timer_over() => {
-                    self.timers.pop();
-                }
-                Some((at, Due::Deadline(class))) if !self.deadlines[class].is_due(at, &self.flights) => {
-                    let all = self.deadlines.iter_mut().enumerate();
-                    let firsts = all.filter_map(|(class, deadlines)| Some((deadlines.first(&self.flights)?, class)));
-                    self.deadline = firsts.min();
-                }
-                _ => return first,
-            }
-        }
-    }
-
-    fn is_timer_over(&self) -> bool {
-        self.timers.peek().is_some_and(|(_, timer)| timer.is_over(&self.flights))
-    }
-
+    /// Does all that is due. Of what is due at once, timers go first, then deadlines in the order of classes.
     fn wake(&mut self, now: Instant) {
-        while let Some((_, due)) = self.due().filter(|(at, _)| *at <= now) {
-            match due {
-                Due::Arrival => self.arrive(now),
-                Due::Deadline(class) => {
-                    let id = self.deadlines[class].next().expect("a due deadline is there");
+        while let Some(due) = self.deadline().filter(|at| *at <= now) {
+            if self.timers.next_at() == Some(due) {
+                let (_, timer) = self.timers.pop().expect("a due timer is there");
+                self.on_timer(now, timer);
+            } else if let Some((_, class)) = self.deadline.filter(|(at, _)| *at == due) {
+                let late = self.deadlines[class].take(due, &self.flights);
+                let firsts = (0..).zip(&mut self.deadlines);
+                self.deadline = firsts
+                    .filter_map(|(class, deadlines)| Some((deadlines.first(&self.flights)?, class)))
+                    .min();
+                if let Some(id) = late {
                     self.give_up(now, id, End::TimedOut, Ended::TimedOut);
                 }
-                Due::Timer => {
-                    let (_, timer) = self.timers.pop().expect("a due timer is there");
-                    self.on_timer(now, timer);
-                }
+            } else {
+                self.arrive(now);
             }
         }
     }
@@ -292,15 +273,15 @@ impl Dispatcher {
 
     fn on_finish(&mut self, now: Instant, id: AttemptId, at: Instant, finish: Finish) {
         let mut flight = self.flights.remove(id.request.0).expect("the reply was for a request under way");
-        let was_silent = flight.attempt(id.nth).first_token.is_none();
-        flight.on_finish(id.nth, at, finish);
-        self.plan.end(&mut flight, id.nth, at, Ended::Done);
+        let was_silent = flight.on_finish(id.nth, at, finish);
+        self.plan.close(&flight, id.nth);
         let attempt = flight.attempt(id.nth);
         if was_silent {
             self.plan.fleet.on_first_token(attempt.endpoint, at.since(attempt.sent));
             self.plan.retry.on_answer(attempt.endpoint, flight.failure.as_ref());
         }
         self.plan.fleet.on_answer(u32::try_from(attempt.usage.generated()).unwrap_or(u32::MAX));
+        // Others that are live have lost.
         for nth in flight.live() {
             let endpoint = self.plan.end(&mut flight, nth, now, Ended::Cancelled);
             self.actions.push_back(Action::Cancel { id: AttemptId { nth, ..id }, endpoint });

@@ -171,7 +171,9 @@ impl Fleet {
         let member = self.member_mut(id);
         member.failures = 0;
         member.ttft = Some(match member.ttft {
-            Some(mean) => Duration::from_nanos(nanos(mean).saturating_mul(9).saturating_add(nanos(ttft)) / 10),
+            Some(mean) => {
+                Duration::from_nanos(nanos(mean).saturating_mul(9).saturating_add(nanos(ttft)) / 10)
+            }
             None => ttft,
         });
     }

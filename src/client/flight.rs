@@ -166,32 +166,23 @@ impl Flight {
         }
     }
 
-    /// What was foretold has come, up to `now`.
-    fn fulfil(&mut self, nth: u16, now: Instant, forecast: Forecast) {
-        let attempt = self.attempt_mut(nth);
-        let came = |at: Instant| (at <= now).then(|| at.max(attempt.sent));
-        attempt.first_token = Some(forecast.first_token).and_then(came);
-        attempt.first_text = forecast.first_text.and_then(came);
-        attempt.last_token = forecast.last_told(now).and_then(came);
-    }
-
     /// The provider handed a live attempt on.
     pub fn pass_on(&mut self, nth: u16) {
         self.attempt_mut(nth).is_spilled = true;
     }
 
-    /// The answer is whole. One that came in a single piece has all its tokens now.
-    pub fn on_finish(&mut self, nth: u16, at: Instant, finish: Finish) {
-        let forecast = self.forecast.take();
-        if let Some(forecast) = forecast {
-            self.fulfil(nth, at, forecast);
-        }
+    /// The answer is whole, and ends a live attempt. One that came in a single piece has all its tokens now.
+    /// Says whether these are the first that are heard of.
+    pub fn on_finish(&mut self, nth: u16, at: Instant, finish: Finish) -> bool {
+        self.release(nth);
         let Outcome { request, attempts, .. } = &mut self.outcome;
         let attempt = &mut attempts[usize::from(nth)];
         let at = at.max(attempt.sent);
-        if let Some(forecast) = forecast {
-            (attempt.last_token, attempt.chunks) =
-                (Some(at), forecast.told(at) + u32::from(forecast.answer > 1));
+        let was_silent = attempt.first_token.is_none();
+        if let Some(forecast) = self.forecast.take() {
+            fulfil(attempt, at, &forecast);
+            attempt.last_token = Some(at);
+            attempt.chunks = forecast.told(at) + u32::from(forecast.answer > 1);
         }
         if attempt.first_token.is_none() && finish.usage.generated() > 0 {
             attempt.first_token = Some(at);
@@ -206,14 +197,13 @@ impl Flight {
             Source::Counted => Usage { input: request.input_tokens, ..finish.usage },
         };
         attempt.is_cut = finish.is_cut;
+        (attempt.finished, attempt.ended) = (at, Ended::Done);
+        was_silent
     }
 
-    /// Ends a live attempt; false when it had ended before.
-    pub fn end(&mut self, nth: u16, at: Instant, ended: Ended) -> bool {
-        let Some(place) = self.live.iter_mut().find(|live| live.is_some_and(|live| live.nth == nth)) else {
-            return false;
-        };
-        let live = place.take().expect("the place was found full");
+    /// Ends a live attempt, of which no whole answer came.
+    pub fn end(&mut self, nth: u16, at: Instant, ended: Ended) {
+        let Some(live) = self.release(nth) else { return };
         let Outcome { request, attempts, .. } = &mut self.outcome;
         let attempt = &mut attempts[usize::from(nth)];
         attempt.finished = at.max(attempt.sent);
@@ -226,7 +216,7 @@ impl Flight {
             if let Some(forecast) = self.forecast.take() {
                 (attempt.usage.reasoning, attempt.usage.output) = forecast.seen(at);
                 attempt.chunks = forecast.told(at);
-                self.fulfil(nth, at, forecast);
+                fulfil(attempt, at, &forecast);
             } else if let Some((kind, gap)) = live.steady.filter(|(_, gap)| !gap.is_zero()) {
                 // An estimate where the pace has changed since, and never more than the answer has.
                 let (reasoning, answer) =
@@ -239,8 +229,12 @@ impl Flight {
                 count(&mut attempt.usage, kind, u32::try_from(unseen).unwrap_or(u32::MAX).min(left));
             }
         }
-        self.attempt_mut(nth).ended = ended;
-        true
+        attempt.ended = ended;
+    }
+
+    /// An attempt is live no more.
+    fn release(&mut self, nth: u16) -> Option<Live> {
+        self.live.iter_mut().find_map(|place| place.take_if(|live| live.nth == nth))
     }
 
     /// The round ends: every endpoint may be tried again.
@@ -273,7 +267,8 @@ impl Flight {
     }
 
     pub fn is_live(&self, nth: u16) -> bool {
-        self.live.iter().flatten().any(|live| live.nth == nth)
+        let [first, second] = &self.live;
+        first.is_some_and(|live| live.nth == nth) || second.is_some_and(|live| live.nth == nth)
     }
 
     /// Whether a lone silent attempt may get a hedge.
@@ -299,6 +294,14 @@ impl Flight {
     fn live_mut(&mut self, nth: u16) -> Option<&mut Live> {
         self.live.iter_mut().flatten().find(|live| live.nth == nth)
     }
+}
+
+/// What was foretold has come, up to `now`.
+fn fulfil(attempt: &mut Attempt, now: Instant, forecast: &Forecast) {
+    let sent = attempt.sent;
+    attempt.first_token = (forecast.first_token <= now).then(|| forecast.first_token.max(sent));
+    attempt.first_text = forecast.text_by(now).map(|at| at.max(sent));
+    attempt.last_token = forecast.last_told(now).map(|at| at.max(sent));
 }
 
 fn count(usage: &mut Usage, kind: Kind, tokens: u32) {

@@ -32,9 +32,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Ends a live attempt, which is paid for from now on; gives its endpoint.
+    /// Ends a live attempt of which no whole answer came; gives its endpoint.
     pub(super) fn end(&mut self, flight: &mut Flight, nth: u16, at: Instant, ended: Ended) -> EndpointId {
         flight.end(nth, at, ended);
+        self.close(flight, nth)
+    }
+
+    /// An attempt has ended, and is paid for from now on; gives its endpoint.
+    pub(super) fn close(&mut self, flight: &Flight, nth: u16) -> EndpointId {
         let attempt = flight.attempt(nth);
         self.fleet.on_end(attempt.endpoint);
         self.purses.spend(&flight.outcome.request, attempt);

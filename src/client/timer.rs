@@ -1,4 +1,4 @@
-//! Why the dispatcher wants to be woken, and what it does first of what is due.
+//! Why the dispatcher wants to be woken.
 
 use std::collections::VecDeque;
 
@@ -13,26 +13,6 @@ pub(super) enum Timer {
     Hedge(AttemptId),
     Retry(RequestId),
     Stall(AttemptId),
-}
-
-impl Timer {
-    /// Whether what it was set for has ended before.
-    pub fn is_over(&self, flights: &Ring<Box<Flight>>) -> bool {
-        match self {
-            Timer::Hedge(id) | Timer::Stall(id) => {
-                flights.get(id.request.0).is_none_or(|flight| !flight.is_live(id.nth))
-            }
-            Timer::Retry(id) => flights.get(id.0).is_none(),
-        }
-    }
-}
-
-/// What is due next. Ties are taken in this order.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Due {
-    Timer,
-    Deadline(usize),
-    Arrival,
 }
 
 /// When the whole time of a class's requests is over: ascending, as they were sent in order. Requests that end leave
@@ -53,9 +33,10 @@ impl Deadlines {
         self.0[0].0
     }
 
-    /// Whether the first of them is that of a request under way, and its time is `at`.
-    pub fn is_due(&self, at: Instant, flights: &Ring<Box<Flight>>) -> bool {
-        self.0.front().is_some_and(|(first, id)| *first == at && flights.get(id.0).is_some())
+    /// Takes the first, if its time is `at` and its request is under way.
+    pub fn take(&mut self, at: Instant, flights: &Ring<Box<Flight>>) -> Option<RequestId> {
+        let is_due = |(due, id): &mut (Instant, RequestId)| *due == at && flights.get(id.0).is_some();
+        self.0.pop_front_if(is_due).map(|(_, id)| id)
     }
 
     /// The first of a request under way.
@@ -64,10 +45,5 @@ impl Deadlines {
             self.0.pop_front();
         }
         self.0.front().map(|(at, _)| *at)
-    }
-
-    /// Takes the first.
-    pub fn next(&mut self) -> Option<RequestId> {
-        self.0.pop_front().map(|(_, id)| id)
     }
 }

@@ -39,10 +39,10 @@ impl Batch {
     }
 
     pub fn begin(&mut self, now: Instant, ticket: u64, entry: &Entry<'_>) {
-        let home = self.least_loaded();
+        let (home, job) = (self.least_loaded(), &entry.running.admitted.job);
         self.homes.insert(ticket, home);
         let ready = now + self.rules.overhead.get();
-        self.replicas[home].offer(ready, ticket, Sequence::new(entry.job, entry.mark, self.rules.scheduling));
+        self.replicas[home].offer(ready, ticket, Sequence::new(job, entry.mark, self.rules.scheduling));
         self.plan(home);
     }
 

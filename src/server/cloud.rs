@@ -40,7 +40,9 @@ pub struct Cloud {
     /// end.
     passing: FxHashMap<AttemptId, Passing>,
     way: Way,
-    /// The first time at which an endpoint wants to be woken, and which. Ties go to endpoints in their order.
+    /// When each endpoint wants to be woken; [`Instant::MAX`] for never.
+    deadlines: Vec<Instant>,
+    /// The first of these times, and whose it is. Ties go to endpoints in their order.
     due: Option<(Instant, usize)>,
     /// Replies about jobs that may be passed on, yet to be looked at, with whose they are.
     said: VecDeque<(usize, AttemptId, Reply)>,
@@ -51,7 +53,6 @@ struct Member {
     endpoint: Endpoint,
     /// The pools it draws on, by position.
     pools: Vec<usize>,
-    deadline: Option<Instant>,
 }
 
 /// A reply to an attempt.
@@ -116,8 +117,9 @@ impl Cloud {
             let rng = rng.child(index);
             (0..).zip(pool).for_each(|(index, limit)| limit.start(rng.child(index)));
         }
-        let member = |(endpoint, pools)| Member { endpoint, pools, deadline: None };
+        let member = |(endpoint, pools)| Member { endpoint, pools };
         let mut cloud = Cloud {
+            deadlines: vec![Instant::MAX; endpoints.len()],
             members: endpoints.into_iter().map(member).collect(),
             pools,
             passing: FxHashMap::default(),
@@ -157,7 +159,8 @@ impl Cloud {
         ear: &mut impl Ear<Action>,
     ) {
         self.catch_up(now, ear);
-        let (sent, round_trip) = (Sent { id, to: endpoint, job: job.into(), spill }, self.way.round_trip(endpoint));
+        let (sent, round_trip) =
+            (Sent { id, to: endpoint, job: job.into(), spill }, self.way.round_trip(endpoint));
         if round_trip.is_zero() {
             self.enter(now, sent, ear);
         } else {
@@ -183,7 +186,9 @@ impl Cloud {
             return;
         }
         let passing = self.passing.remove(&id).filter(|passing| passing.job.is_none());
-        self.feed(now, passing.map_or(endpoint, |passing| passing.spill.to), Event::Cancel(id), ear);
+        let holder = passing.map_or(endpoint, |passing| passing.spill.to);
+        self.hear(holder, ear, |endpoint, ear| endpoint.feed(now, Event::Cancel(id), ear));
+        self.tell_all(now, ear);
     }
 
     /// The endpoint that the job of a live attempt was passed on to.
@@ -232,11 +237,10 @@ impl Cloud {
             }
             return true;
         }
-        let due = self.due.filter(|(due, _)| *due <= now);
-        if let Some((due, index)) = due {
-            self.feed(due, index, Event::Wake, ear);
-        }
-        due.is_some()
+        let Some((due, index)) = self.due.filter(|(due, _)| *due <= now) else { return false };
+        self.hear(index, ear, |endpoint, ear| endpoint.wake(due, ear));
+        self.tell_all(due, ear);
+        true
     }
 
     /// A job is there.
@@ -288,13 +292,8 @@ impl Cloud {
         self.put(now, to, id, job, None, ear);
     }
 
-    /// Feeds an endpoint, passes on what it refuses, and tells the rest.
-    fn feed(&mut self, now: Instant, index: usize, event: Event, ear: &mut impl Ear<Action>) {
-        self.hear(index, ear, |endpoint, ear| endpoint.feed(now, event, ear));
-        self.tell_all(now, ear);
-    }
-
     /// Tells what was said about jobs that may be passed on.
+    #[inline]
     fn tell_all(&mut self, now: Instant, ear: &mut impl Ear<Action>) {
         while let Some((by, id, reply)) = self.said.pop_front() {
             self.tell(now, by, id, reply, ear);
@@ -338,31 +337,28 @@ impl Cloud {
     ) -> T {
         self.exchange(index);
         let Cloud { members, passing, said, .. } = self;
-        let Member { endpoint, deadline, .. } = &mut members[index];
+        let endpoint = &mut members[index].endpoint;
         let done = act(endpoint, &mut Listener { index, passing, said, ear });
-        let new = endpoint.deadline();
-        let is_same = *deadline == new;
-        *deadline = new;
+        let deadline = endpoint.deadline().unwrap_or(Instant::MAX);
         self.exchange(index);
-        if !is_same {
-            self.note_due(index);
-        }
+        self.note_deadline(index, deadline);
         done
     }
 
-    /// The deadline of a member has changed.
-    fn note_due(&mut self, index: usize) {
-        let new = self.members[index].deadline.map(|at| (at, index));
-        match self.due {
-            // Where others were due before it still may be.
-            Some((due, first)) if first != index => {
-                self.due = new.filter(|new| *new < (due, first)).or(self.due);
-            }
-            _ => {
-                let dues = (0..).zip(&self.members);
-                self.due = dues.filter_map(|(index, member)| Some((member.deadline?, index))).min();
-            }
+    /// An endpoint has been at work, and has perhaps another deadline.
+    fn note_deadline(&mut self, index: usize, deadline: Instant) {
+        let before = std::mem::replace(&mut self.deadlines[index], deadline);
+        if before == deadline {
+            return;
         }
+        self.due = match self.due {
+            // Where others were due before it still may be.
+            Some(due) if due.1 != index => Some(due.min((deadline, index))),
+            _ => {
+                let firsts = self.deadlines.iter().zip(0..);
+                firsts.min().filter(|(at, _)| **at < Instant::MAX).map(|(at, index)| (*at, index))
+            }
+        };
     }
 
     /// Does something with an endpoint that has its pools' limits in its hands.
@@ -374,6 +370,7 @@ impl Cloud {
     }
 
     /// Lends an endpoint the limits of its pools, or takes them back.
+    #[inline]
     fn exchange(&mut self, index: usize) {
         if self.pools.is_empty() {
             return;

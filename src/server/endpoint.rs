@@ -1,22 +1,19 @@
 //! One endpoint: what it admits, and when its answers come. A machine without a clock.
 
 use std::collections::VecDeque;
-use std::time::Duration;
-
-use rustc_hash::FxHashMap;
 
 use super::admission;
 use super::cache::Cache;
 use super::latency::{AnyLatency, Load};
 use super::limits::{Admitted, AnyLimit, Break, Flow, Gauge, Held, Scheduling, Slots, Verdict};
+use super::running::{Running, Step};
 use super::service::{Entry, Service};
+use super::tickets::Tickets;
 use crate::index::Ring;
 use crate::outbox::Ear;
 use crate::rng::Rng;
 use crate::time::Instant;
-use crate::wire::{
-    AttemptId, Cached, Fault, FaultKind, Finish, Job, Kind, Rejection, Reply, Source, Tier, Tokens, Usage,
-};
+use crate::wire::{AttemptId, Cached, Fault, FaultKind, Finish, Job, Rejection, Reply, Tier, Usage};
 
 /// What happens to an endpoint.
 #[derive(Clone, Debug)]
@@ -44,19 +41,6 @@ pub enum Detail {
     Whole,
 }
 
-/// What an endpoint does at once, whatever it tells of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Step {
-    /// A token of an answer that is told as it comes, or a whole answer.
-    Piece,
-    /// All up to the next change that a client can notice.
-    Stretch,
-    /// A token of any answer, since a limit counts each as it comes out.
-    Token,
-    /// All of an answer; the first token by itself, where a cache holds the prompt from then on.
-    Whole { is_caching: bool },
-}
-
 /// The machine.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
@@ -69,23 +53,13 @@ pub struct Endpoint {
     service: Service,
     /// Jobs in service, by ticket: tickets are given out in the order of service.
     running: Ring<Running>,
-    tickets: FxHashMap<AttemptId, u64>,
+    tickets: Tickets,
     next_ticket: u64,
     /// In the order in which they are served.
     waiting: VecDeque<(AttemptId, Admitted)>,
     /// The place of the one of them that came last.
     newest: usize,
     next_break: Option<Break>,
-}
-
-#[derive(Clone, Debug)]
-struct Running {
-    id: AttemptId,
-    admitted: Admitted,
-    /// Tokens already out, reasoning first.
-    sent: u32,
-    /// Tokens the client was told of.
-    told: u32,
 }
 
 impl Endpoint {
@@ -106,7 +80,7 @@ impl Endpoint {
             detail,
             service: Service::new(latency, rng),
             running: Ring::new(),
-            tickets: FxHashMap::default(),
+            tickets: Tickets::default(),
             next_ticket: 0,
             waiting: VecDeque::new(),
             newest: 0,
@@ -167,7 +141,8 @@ impl Endpoint {
     }
 
     fn inside(&self, id: AttemptId) -> Option<&Admitted> {
-        let running = self.tickets.get(&id).and_then(|ticket| self.running.get(*ticket));
+        let newest = self.next_ticket.checked_sub(1).and_then(|ticket| self.running.get(ticket));
+        let running = newest.filter(|running| running.id == id);
         let waiting = self.waiting.get(self.newest).filter(|(waiting, _)| *waiting == id);
         running.map(|running| &running.admitted).or(waiting.map(|(_, admitted)| admitted))
     }
@@ -293,21 +268,23 @@ impl Endpoint {
         let load = Load { running: self.running.len() as u32 + 1, queued: self.waiting.len() as u32 };
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let running = Running { id, admitted, sent: 0, told: 0 };
+        let mut running = Running::new(id, admitted);
         let mark = running.next_sent(self.steps_by);
-        let Admitted { job, tier, .. } = &running.admitted;
-        let is_foretold = matches!(self.steps_by, Step::Whole { .. }) && running.is_told();
-        let entry = Entry { id, job, load, is_downgraded: tier.is_some(), mark, is_foretold };
-        if let Some(forecast) = self.service.begin(now, ticket, entry) {
-            ear.hear((id, Reply::Foretold(forecast)));
+        running.course = self.service.begin(now, ticket, Entry { running: &running, load, mark });
+        if let Some(course) = &running.course
+            && matches!(self.steps_by, Step::Whole { .. })
+            && running.is_told()
+            && running.total > 0
+        {
+            ear.hear((id, Reply::Foretold(course.forecast(running.reasoning, running.total))));
         }
         self.running.insert(ticket, running);
-        self.tickets.insert(id, ticket);
+        self.tickets.begin(id, ticket, self.running.len());
     }
 
     /// Brings everything up to `now`: tokens due, jobs finished, jobs begun in their place, outages begun.
     #[inline]
-    fn wake(&mut self, now: Instant, ear: &mut impl Ear<Action>) {
+    pub fn wake(&mut self, now: Instant, ear: &mut impl Ear<Action>) {
         if self.service.deadline().is_some_and(|at| at <= now) || self.next_break.is_some() {
             self.catch_up(now, ear);
         }
@@ -340,8 +317,7 @@ impl Endpoint {
         let flow = if self.steps_by == Step::Token { self.meter(at, ticket, until) } else { Flow::Go };
         let running = self.running.get_mut(ticket).expect("metering ends no job");
         running.sent = until;
-        let (_, total) = running.tokens();
-        let is_last = until == total || flow == Flow::Cut;
+        let is_last = until == running.total || flow == Flow::Cut;
         let is_told = match self.steps_by {
             Step::Whole { .. } => false,
             Step::Piece => true,
@@ -351,23 +327,22 @@ impl Endpoint {
         };
         if is_told {
             let is_steady = self.detail != Detail::EachToken && !is_last;
-            let steady = is_steady.then(|| self.service.gap(ticket));
+            let steady = is_steady.then(|| self.service.gap(ticket, running));
             running.tell(steady).for_each(|tokens| ear.hear((running.id, Reply::Tokens(tokens))));
         }
         if is_last {
             self.finish(at, ticket, ear);
         } else {
-            self.service.go_on(ticket, running.next_sent(self.steps_by));
+            self.service.go_on(ticket, running, running.next_sent(self.steps_by));
         }
     }
 
     /// All tokens of a job that come are out.
     fn finish(&mut self, at: Instant, ticket: u64, ear: &mut impl Ear<Action>) {
         let running = self.running.remove(ticket).expect("what has come to its end was in service");
-        let Admitted { job, tier, .. } = &running.admitted;
-        let usage = used(job, running.sent);
-        let is_cut = job.is_cut() || running.sent < job.total();
-        ear.hear((running.id, Reply::Finished(Finish { tier: *tier, ..Finish::new(usage, is_cut) })));
+        let usage = running.used(running.sent);
+        let finish = Finish { tier: running.admitted.tier, ..Finish::new(usage, running.is_cut()) };
+        ear.hear((running.id, Reply::Finished(finish)));
         self.end(at, ticket, &running, usage, ear);
     }
 
@@ -386,7 +361,7 @@ impl Endpoint {
 
     /// A job that was in service has used what it will: settles its quotas, and serves who waits in its place.
     fn end(&mut self, now: Instant, ticket: u64, ended: &Running, used: Usage, ear: &mut impl Ear<Action>) {
-        self.tickets.remove(&ended.id);
+        self.tickets.end(ended.id);
         self.service.end(now, ticket);
         self.limits.each(|limit| limit.settle(now, &ended.admitted, &used));
         while !self.waiting.is_empty() && self.has_free_slot() {
@@ -396,7 +371,7 @@ impl Endpoint {
     }
 
     fn cancel(&mut self, now: Instant, id: AttemptId, ear: &mut impl Ear<Action>) {
-        if let Some(ticket) = self.tickets.get(&id).copied() {
+        if let Some(ticket) = self.tickets.find(id, &self.running) {
             self.stop(now, ticket, ear);
         } else if let Some(index) = self.waiting.iter().position(|(waiting, _)| *waiting == id) {
             let (_, admitted) = self.waiting.remove(index).expect("the position was just found");
@@ -407,8 +382,7 @@ impl Endpoint {
     /// Ends a job in service before its time, having used what it has generated.
     fn stop(&mut self, now: Instant, ticket: u64, ear: &mut impl Ear<Action>) {
         let running = self.running.remove(ticket).expect("a ticket is for a job in service");
-        let sent = self.service.sent_by(now, ticket);
-        let used = used(&running.admitted.job, sent);
+        let used = running.used(self.service.sent_by(now, ticket, &running));
         self.end(now, ticket, &running, used, ear);
     }
 
@@ -431,7 +405,8 @@ impl Endpoint {
             (false, Some(rejection)) => Reply::Rejected(rejection),
         };
         for ticket in tickets {
-            let sent = self.service.sent_by(at, ticket);
+            let running = self.running.get(ticket).expect("a ticket is for a job in service");
+            let sent = self.service.sent_by(at, ticket, running);
             if self.steps_by == Step::Token {
                 self.meter(at, ticket, sent);
             }
@@ -450,71 +425,6 @@ impl Endpoint {
     fn break_after(&mut self, now: Instant) -> Option<Break> {
         let breaks = self.limits.iter_mut().filter_map(|limit| limit.next_break(now));
         breaks.min_by_key(|next| next.at)
-    }
-}
-
-impl Running {
-    /// Reasoning tokens, and all tokens.
-    fn tokens(&self) -> (u32, u32) {
-        let (reasoning, answer) = self.admitted.job.generated();
-        (reasoning, reasoning.saturating_add(answer))
-    }
-
-    /// Whether tokens are told of as they come: not where the answer comes in one piece.
-    fn is_told(&self) -> bool {
-        self.admitted.job.request.stream
-    }
-
-    /// Tells of the tokens that are out and were not told of yet.
-    fn tell(&mut self, steady: Option<Duration>) -> impl Iterator<Item = Tokens> + use<> {
-        let told = if self.is_told() { self.sent } else { 0 };
-        let parts = self.parts(self.told, told);
-        self.told = told;
-        let tokens = move |(kind, count)| Tokens { kind, count, steady };
-        parts.into_iter().filter(|(_, count)| *count > 0).map(tokens)
-    }
-
-    /// The tokens after the first `from` up to `to`, by kind.
-    fn parts(&self, from: u32, to: u32) -> [(Kind, u32); 2] {
-        let (reasoning, _) = self.tokens();
-        let thought = to.min(reasoning).saturating_sub(from);
-        [(Kind::Reasoning, thought), (Kind::Text, to.saturating_sub(from) - thought)]
-    }
-
-    /// How many tokens are out after the next step.
-    fn next_sent(&self, step: Step) -> u32 {
-        let (_, total) = self.tokens();
-        match step {
-            Step::Piece | Step::Stretch | Step::Whole { .. } if !self.is_told() => total,
-            Step::Whole { is_caching } => {
-                let is_kept = is_caching && !self.admitted.job.request.beginnings.is_empty();
-                if self.sent == 0 && is_kept { total.min(1) } else { total }
-            }
-            Step::Piece | Step::Token => self.sent.saturating_add(1).min(total),
-            Step::Stretch => {
-                self.marks().into_iter().find(|mark| *mark > self.sent).unwrap_or(total).min(total)
-            }
-        }
-    }
-
-    /// Tokens out at the changes that a client can notice.
-    fn marks(&self) -> [u32; 4] {
-        let (reasoning, total) = self.tokens();
-        [1, reasoning, reasoning.saturating_add(1), total]
-    }
-}
-
-/// What a job has used when `sent` of its tokens were generated.
-fn used(job: &Job, sent: u32) -> Usage {
-    let reasoning = sent.min(job.generated().0);
-    Usage {
-        input: job.uncached(),
-        cache_read: job.cached.read,
-        cache_write: job.cached.write,
-        cache_write_long: job.cached.write_long,
-        output: sent - reasoning,
-        reasoning,
-        source: Source::Provider,
     }
 }
 

@@ -111,6 +111,15 @@ impl Quota {
         }
     }
 
+    /// Whether a job of this cost is admitted now.
+    pub fn admits(&self, now: Instant, cost: Units, room: Room) -> bool {
+        let left = self.left(now);
+        match room {
+            Room::Below => left > 0,
+            Room::Fits => left >= self.parts(cost).min(self.allowed(now)),
+        }
+    }
+
     /// Brings the level up to `now`, so that asking again costs less.
     pub fn advance(&mut self, now: Instant) {
         self.set(now, self.level(now));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::latency::{AnyLatency, Load, Pace};
-use crate::index::Ring;
+use super::limits::Admitted;
+use super::running::Running;
 use crate::rng::{Purpose, Rng};
 use crate::time::{Instant, Timeline};
 use crate::wire::{AttemptId, Forecast, Job};
@@ -21,10 +22,7 @@ impl Service {
     pub fn new(latency: AnyLatency, rng: Rng) -> Service {
         match latency.batch() {
             Some(batch) => Service::Batched(batch),
-            None => {
-                let (jobs, steps) = (Ring::new(), Timeline::new());
-                Service::Paced(Paced { latency, downgraded: None, rng, jobs, steps })
-            }
+            None => Service::Paced(Paced { latency, downgraded: None, rng, steps: Timeline::new() }),
         }
     }
 
@@ -43,15 +41,15 @@ impl Service {
         }
     }
 
-    /// Begins a job; tickets ascend. Tells how its tokens will come where it is to be foretold: not where it has none,
-    /// nor where jobs touch each other.
-    pub fn begin(&mut self, now: Instant, ticket: u64, entry: Entry<'_>) -> Option<Forecast> {
+    /// Begins a job; tickets ascend. Gives when its tokens come, which no other job's end changes; none where jobs
+    /// share machines.
+    pub fn begin(&mut self, now: Instant, ticket: u64, entry: Entry<'_>) -> Option<Course> {
         match self {
             Service::Batched(batch) => {
                 batch.begin(now, ticket, &entry);
                 None
             }
-            Service::Paced(paced) => paced.begin(now, ticket, &entry),
+            Service::Paced(paced) => Some(paced.begin(now, ticket, &entry)),
         }
     }
 
@@ -73,26 +71,29 @@ impl Service {
     }
 
     /// Gives a job its next mark, above its tokens so far.
-    pub fn go_on(&mut self, ticket: u64, mark: u32) {
-        match self {
-            Service::Batched(batch) => batch.go_on(ticket, mark),
-            Service::Paced(paced) => paced.go_on(ticket, mark),
+    pub fn go_on(&mut self, ticket: u64, running: &Running, mark: u32) {
+        match (self, &running.course) {
+            (Service::Paced(paced), Some(course)) => paced.steps.push(course.at(mark), ticket),
+            (Service::Batched(batch), _) => batch.go_on(ticket, mark),
+            (Service::Paced(_), None) => {}
         }
     }
 
     /// Tokens a job has by `now`, its mark or not.
-    pub fn sent_by(&self, now: Instant, ticket: u64) -> u32 {
-        match self {
-            Service::Batched(batch) => batch.sent_by(now, ticket),
-            Service::Paced(paced) => paced.sent_by(now, ticket),
+    pub fn sent_by(&self, now: Instant, ticket: u64, running: &Running) -> u32 {
+        match (self, &running.course) {
+            (_, Some(course)) => course.sent_by(now, running.total),
+            (Service::Batched(batch), None) => batch.sent_by(now, ticket),
+            (Service::Paced(_), None) => 0,
         }
     }
 
     /// The time between a job's tokens at the present load.
-    pub fn gap(&self, ticket: u64) -> Duration {
-        match self {
-            Service::Batched(batch) => batch.gap(ticket),
-            Service::Paced(paced) => paced.jobs.get(ticket).map_or(Duration::ZERO, PacedJob::gap),
+    pub fn gap(&self, ticket: u64, running: &Running) -> Duration {
+        match (self, &running.course) {
+            (_, Some(course)) => course.gap(),
+            (Service::Batched(batch), None) => batch.gap(ticket),
+            (Service::Paced(_), None) => Duration::ZERO,
         }
     }
 
@@ -103,11 +104,8 @@ impl Service {
 
     /// Takes a job out, done or not.
     pub fn end(&mut self, now: Instant, ticket: u64) {
-        match self {
-            Service::Batched(batch) => batch.end(now, ticket),
-            Service::Paced(paced) => {
-                paced.jobs.remove(ticket);
-            }
+        if let Service::Batched(batch) = self {
+            batch.end(now, ticket);
         }
     }
 
@@ -123,16 +121,11 @@ impl Service {
 /// A job that begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    pub id: AttemptId,
-    pub job: &'a Job,
+    pub running: &'a Running,
     /// This job included.
     pub load: Load,
-    /// It is served in another tier than it came for.
-    pub is_downgraded: bool,
     /// Its first mark.
     pub mark: u32,
-    /// Whether it is to be said at once when its tokens will come.
-    pub is_foretold: bool,
 }
 
 /// Jobs that do not touch each other once they have begun.
@@ -142,79 +135,65 @@ pub struct Paced {
     /// That of downgraded jobs, where it is another.
     downgraded: Option<AnyLatency>,
     rng: Rng,
-    jobs: Ring<PacedJob>,
     /// When each job comes to its mark; jobs that have ended are passed over.
     steps: Timeline<u64>,
 }
 
+impl Paced {
+    fn begin(&mut self, now: Instant, ticket: u64, entry: &Entry<'_>) -> Course {
+        let Running { id, admitted: Admitted { job, tier, .. }, .. } = entry.running;
+        let latency = self.downgraded.as_mut().filter(|_| tier.is_some()).unwrap_or(&mut self.latency);
+        let mut draws = self.rng.of(Purpose::Latency, id.request.0, u32::from(id.nth));
+        let pace = latency.pace(job, entry.load, &mut draws);
+        debug_assert!(pace.jitter_nanos <= pace.gap_nanos, "tokens stay in order");
+        let course = Course { began: now, pace, id: *id, rng: self.rng };
+        self.steps.push(course.at(entry.mark), ticket);
+        course
+    }
+}
+
+/// When the tokens of a job come.
 #[derive(Clone, Debug)]
-struct PacedJob {
-    id: AttemptId,
+pub struct Course {
     began: Instant,
     pace: Pace,
-    /// Its reasoning tokens, and all its tokens.
-    reasoning: u32,
-    total: u32,
+    id: AttemptId,
+    rng: Rng,
 }
 
-impl Paced {
-    fn begin(&mut self, now: Instant, ticket: u64, entry: &Entry<'_>) -> Option<Forecast> {
-        let Entry { id, job, load, is_downgraded, mark, is_foretold } = *entry;
-        let latency = self.downgraded.as_mut().filter(|_| is_downgraded).unwrap_or(&mut self.latency);
-        let mut draws = self.rng.of(Purpose::Latency, id.request.0, u32::from(id.nth));
-        let pace = latency.pace(job, load, &mut draws);
-        debug_assert!(pace.jitter_nanos <= pace.gap_nanos, "tokens stay in order");
-        let job = PacedJob { id, began: now, pace, reasoning: job.generated().0, total: job.total() };
-        self.steps.push(job.at(mark, &self.rng), ticket);
-        let forecast = (is_foretold && job.total > 0).then(|| job.forecast(&self.rng));
-        self.jobs.insert(ticket, job);
-        forecast
-    }
-
-    fn go_on(&mut self, ticket: u64, mark: u32) {
-        if let Some(job) = self.jobs.get(ticket) {
-            self.steps.push(job.at(mark, &self.rng), ticket);
-        }
-    }
-
-    fn sent_by(&self, now: Instant, ticket: u64) -> u32 {
-        let Some(job) = self.jobs.get(ticket) else { return 0 };
-        let (mut low, mut high) = (0, job.total);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if job.at(middle + 1, &self.rng) <= now { low = middle + 1 } else { high = middle }
-        }
-        low
-    }
-}
-
-impl PacedJob {
+impl Course {
     /// When it has so many tokens; with none, when its prompt is read.
-    fn at(&self, tokens: u32, rng: &Rng) -> Instant {
+    fn at(&self, tokens: u32) -> Instant {
         let since = match tokens {
             0 => self.pace.first_nanos,
-            sent => self.pace.token_nanos(sent - 1, self.id, rng),
+            sent => self.pace.token_nanos(sent - 1, self.id, &self.rng),
         };
         Instant::from_nanos(self.began.as_nanos().saturating_add(since))
     }
 
-    /// How its tokens come, of which it has some.
-    fn forecast(&self, rng: &Rng) -> Forecast {
-        let PacedJob { reasoning, total, .. } = *self;
-        let first_token = self.at(1, rng);
-        let first_text = if reasoning == 0 { first_token } else { self.at(reasoning.saturating_add(1), rng) };
-        Forecast {
-            first_token,
-            last_reasoning: (reasoning > 0).then(|| self.at(reasoning, rng)),
-            first_text: (reasoning < total).then_some(first_text),
-            gap: self.gap(),
-            reasoning,
-            answer: total - reasoning,
+    /// How many of its tokens are out by `now`.
+    fn sent_by(&self, now: Instant, total: u32) -> u32 {
+        let (mut low, mut high) = (0, total);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.at(middle + 1) <= now { low = middle + 1 } else { high = middle }
         }
+        low
     }
 
     /// The time between its tokens.
     fn gap(&self) -> Duration {
         Duration::from_nanos(self.pace.gap_nanos)
+    }
+
+    /// How they come, so many of reasoning, and so many in all; there are some.
+    pub fn forecast(&self, reasoning: u32, total: u32) -> Forecast {
+        let first_token = self.at(1);
+        let (last_reasoning, first_text) = match reasoning {
+            0 => (first_token, first_token),
+            _ => (self.at(reasoning), self.at(reasoning.saturating_add(1))),
+        };
+        let (gap, answer) = (self.gap(), total - reasoning);
+        Forecast { first_token, last_reasoning, first_text, gap, reasoning, answer }
     }
 }

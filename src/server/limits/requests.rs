@@ -48,6 +48,9 @@ struct Settings {
 impl Limit for Requests {
     fn check(&mut self, now: Instant, job: &Job) -> Verdict {
         self.quota.advance(now);
+        if self.quota.admits(now, ONE, Room::Fits) {
+            return Verdict::Admit;
+        }
         Verdict::after(self.wait(now, job), NAME)
     }
 
