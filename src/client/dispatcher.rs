@@ -32,8 +32,10 @@ pub struct Dispatcher {
     spare: Vec<Box<Flight>>,
     /// For each class, when its requests' whole time is over.
     deadlines: Vec<Deadlines>,
-    /// No later than the first of them, and of which class that was.
-    deadline: Option<(Instant, usize)>,
+    /// No later than the first of them, and of which class that was; [`Instant::MAX`] for none.
+    deadline: (Instant, usize),
+    /// When the next request is to be sent; [`Instant::MAX`] for never.
+    arrival: Instant,
     timers: Timeline<Timer>,
     requests: u64,
     hedges: u64,
@@ -46,12 +48,13 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     pub fn new(plan: Plan) -> Dispatcher {
-        Dispatcher {
+        let mut dispatcher = Dispatcher {
             deadlines: vec![Deadlines::default(); plan.workload.classes().len()],
             plan,
             flights: Ring::new(),
             spare: Vec::new(),
-            deadline: None,
+            deadline: (Instant::MAX, 0),
+            arrival: Instant::MAX,
             timers: Timeline::new(),
             requests: 0,
             hedges: 0,
@@ -59,18 +62,24 @@ impl Dispatcher {
             spent: Vec::new(),
             actions: VecDeque::new(),
             tried: Vec::new(),
-        }
+        };
+        dispatcher.look_ahead();
+        dispatcher
     }
 
     /// When the dispatcher wants to be woken. What was set for something that is over wakes it, too.
-    pub fn deadline(&mut self) -> Option<Instant> {
-        let deadline = self.deadline.map(|(at, _)| at);
-        earlier(earlier(self.timers.next_at(), deadline), self.next_arrival())
+    pub fn deadline(&self) -> Option<Instant> {
+        let first = self.first_due();
+        (first < Instant::MAX).then_some(first)
+    }
+
+    fn first_due(&self) -> Instant {
+        self.timers.next_at().unwrap_or(Instant::MAX).min(self.deadline.0).min(self.arrival)
     }
 
     /// Whether every request is done and none will come.
-    pub fn is_idle(&mut self) -> bool {
-        self.flights.is_empty() && self.next_arrival().is_none()
+    pub fn is_idle(&self) -> bool {
+        self.arrival == Instant::MAX && self.flights.is_empty()
     }
 
     /// Requests begun.
@@ -98,7 +107,7 @@ impl Dispatcher {
             Event::Abort => self.abort(now),
             Event::Reply { id, at, reply } => self.on_reply(now, id, at, reply),
             Event::Sent { id, at } => self.on_sent(id, at),
-            Event::Stop => self.is_stopped = true,
+            Event::Stop => self.stop(),
             Event::Wake => self.wake(now),
         }
         self.actions()
@@ -126,31 +135,39 @@ impl Dispatcher {
         Said::new(&mut self.actions)
     }
 
-    fn next_arrival(&mut self) -> Option<Instant> {
-        if self.is_stopped {
-            return None;
-        }
-        self.plan.workload.peek().filter(|at| *at < self.plan.until)
+    /// Looks for the next arrival: where one was taken, and where what has happened may have changed when it comes.
+    fn look_ahead(&mut self) {
+        let next = if self.is_stopped { None } else { self.plan.workload.peek() };
+        self.arrival = next.filter(|at| *at < self.plan.until).unwrap_or(Instant::MAX);
     }
 
     /// Does all that is due. Of what is due at once, timers go first, then deadlines in the order of classes.
     fn wake(&mut self, now: Instant) {
-        while let Some(due) = self.deadline().filter(|at| *at <= now) {
+        loop {
+            let due = self.first_due();
+            if due > now || due == Instant::MAX {
+                return;
+            }
             if self.timers.next_at() == Some(due) {
                 let (_, timer) = self.timers.pop().expect("a due timer is there");
                 self.on_timer(now, timer);
-            } else if let Some((_, class)) = self.deadline.filter(|(at, _)| *at == due) {
-                let late = self.deadlines[class].take(due, &self.flights);
-                let firsts = (0..).zip(&mut self.deadlines);
-                self.deadline = firsts
-                    .filter_map(|(class, deadlines)| Some((deadlines.first(&self.flights)?, class)))
-                    .min();
-                if let Some(id) = late {
-                    self.give_up(now, id, End::TimedOut, Ended::TimedOut);
-                }
+            } else if self.deadline.0 == due {
+                self.on_deadline(now);
             } else {
                 self.arrive(now);
             }
+        }
+    }
+
+    /// The time of some class's first request is over, unless the request is.
+    fn on_deadline(&mut self, now: Instant) {
+        let (due, class) = self.deadline;
+        let late = self.deadlines[class].take(due, &self.flights);
+        let all = self.deadlines.iter_mut().zip(0..);
+        let firsts = all.filter_map(|(deadlines, class)| Some((deadlines.first(&self.flights)?, class)));
+        self.deadline = firsts.min().unwrap_or((Instant::MAX, 0));
+        if let Some(id) = late {
+            self.give_up(now, id, End::TimedOut, Ended::TimedOut);
         }
     }
 
@@ -160,6 +177,7 @@ impl Dispatcher {
         if !self.plan.purses.begin(&job.request) {
             self.stop_spent(now, class);
             self.plan.workload.on_finish(now, id, false);
+            self.look_ahead();
             return;
         }
         let timeout = self.plan.workload.class(class).timeout.get();
@@ -172,9 +190,10 @@ impl Dispatcher {
         };
         let index = usize::from(class.0);
         let first = self.deadlines[index].push((flight.deadline, id), &self.flights);
-        self.deadline = earlier(self.deadline, Some((first, index)));
+        self.deadline = self.deadline.min((first, index));
         self.flights.insert(id.0, flight);
         self.requests += 1;
+        self.look_ahead();
         if !self.send(now, id, Cause::First) {
             self.shed(now, id);
         }
@@ -196,6 +215,7 @@ impl Dispatcher {
                 None => self.is_stopped = true,
                 Some(class) => self.plan.workload.stop(class),
             }
+            self.look_ahead();
         }
     }
 
@@ -240,18 +260,11 @@ impl Dispatcher {
 
     /// [`Event::Reply`].
     pub fn on_reply(&mut self, now: Instant, id: AttemptId, at: Instant, reply: Reply) {
-        let Some(flight) = self.flights.get_mut(id.request.0) else { return };
-        if !flight.is_live(id.nth) {
-            return;
-        }
-        let endpoint = flight.attempt(id.nth).endpoint;
-        if !matches!(reply, Reply::Broken(_)) {
-            // Whoever answers has been asked.
-            flight.was_asked(id.nth);
-        }
+        let flight = self.flights.get_mut(id.request.0);
+        let Some(flight) = flight.filter(|flight| flight.is_live(id.nth)) else { return };
         match reply {
             Reply::Broken(fault) => {
-                let reason = Reason::Broken(fault.kind);
+                let (reason, endpoint) = (Reason::Broken(fault.kind), flight.attempt(id.nth).endpoint);
                 self.end(now, id, at, Ended::Broken(fault));
                 self.plan.fleet.on_failure(now, endpoint);
                 self.fail(now, id.request, Some(endpoint), reason);
@@ -262,9 +275,9 @@ impl Dispatcher {
             Reply::Rejected(rejection) => self.on_reject(now, id, at, rejection),
             Reply::Tokens(tokens) => {
                 if flight.on_tokens(id.nth, at, tokens) {
-                    let sent = flight.attempt(id.nth).sent;
-                    self.plan.fleet.on_first_token(endpoint, at.since(sent));
-                    self.plan.retry.on_answer(endpoint, flight.failure.as_ref());
+                    let attempt = flight.attempt(id.nth);
+                    self.plan.fleet.on_first_token(attempt.endpoint, at.since(attempt.sent));
+                    self.plan.retry.on_answer(attempt.endpoint, flight.failure.as_ref());
                     self.give_up_others(now, id);
                 }
             }
@@ -292,6 +305,7 @@ impl Dispatcher {
 
     fn on_reject(&mut self, now: Instant, id: AttemptId, at: Instant, rejection: Rejection) {
         let flight = self.flights.get_mut(id.request.0).expect("the reply was for a request under way");
+        flight.was_asked(id.nth);
         let endpoint = flight.attempt(id.nth).endpoint;
         self.end(now, id, at, Ended::Rejected(rejection));
         self.plan.fleet.on_reject(now, endpoint, &rejection);
@@ -411,8 +425,13 @@ impl Dispatcher {
         endpoint
     }
 
-    fn abort(&mut self, now: Instant) {
+    fn stop(&mut self) {
         self.is_stopped = true;
+        self.look_ahead();
+    }
+
+    fn abort(&mut self, now: Instant) {
+        self.stop();
         let under_way: Vec<u64> = self.flights.keys().collect();
         for id in under_way {
             self.give_up(now, RequestId(id), End::Cancelled, Ended::Cancelled);
@@ -430,15 +449,9 @@ impl Dispatcher {
         flight.finish(now, end, winner, is_measured);
         let Outcome { request, attempts, .. } = &flight.outcome;
         self.plan.purses.end(request, attempts.len());
-        self.plan.workload.on_finish(now, request.id, end == End::Done);
+        if self.plan.workload.on_finish(now, request.id, end == End::Done) {
+            self.look_ahead();
+        }
         self.actions.push_back(Action::Done(Done(flight)));
-    }
-}
-
-/// The earlier of two, where there is one.
-fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

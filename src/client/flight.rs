@@ -142,6 +142,7 @@ impl Flight {
         live.heard = at;
         live.steady = tokens.steady.map(|gap| (tokens.kind, gap));
         let attempt = self.attempt_mut(nth);
+        attempt.is_sent = true;
         let at = at.max(attempt.sent);
         let is_first = attempt.first_token.is_none();
         if is_first {
@@ -161,13 +162,13 @@ impl Flight {
 
     /// How a live attempt's answer will come.
     pub fn foretell(&mut self, nth: u16, forecast: Forecast) {
-        if self.is_live(nth) {
-            self.forecast = Some(forecast);
-        }
+        self.was_asked(nth);
+        self.forecast = Some(forecast);
     }
 
     /// The provider handed a live attempt on.
     pub fn pass_on(&mut self, nth: u16) {
+        self.was_asked(nth);
         self.attempt_mut(nth).is_spilled = true;
     }
 
@@ -197,7 +198,7 @@ impl Flight {
             Source::Counted => Usage { input: request.input_tokens, ..finish.usage },
         };
         attempt.is_cut = finish.is_cut;
-        (attempt.finished, attempt.ended) = (at, Ended::Done);
+        (attempt.finished, attempt.ended, attempt.is_sent) = (at, Ended::Done, true);
         was_silent
     }
 
