@@ -111,17 +111,22 @@ impl Quota {
         }
     }
 
-    /// Whether a job of this cost is admitted now.
-    pub fn admits(&self, now: Instant, cost: Units, room: Room) -> bool {
-        let left = self.left(now);
+    /// Whether a job of this cost is admitted now: whether there is nothing to [`wait`](Quota::wait) for. Brings the
+    /// level up to `now`.
+    pub fn admits(&mut self, now: Instant, cost: Units, room: Room) -> bool {
+        self.advance(now);
+        let (left, allowed) = match self.lowered.is_empty() {
+            true => (self.level, self.capacity),
+            false => (self.left(now), self.allowed(now)),
+        };
         match room {
             Room::Below => left > 0,
-            Room::Fits => left >= self.parts(cost).min(self.allowed(now)),
+            Room::Fits => left >= self.parts(cost).min(allowed),
         }
     }
 
     /// Brings the level up to `now`, so that asking again costs less.
-    pub fn advance(&mut self, now: Instant) {
+    fn advance(&mut self, now: Instant) {
         self.set(now, self.level(now));
     }
 

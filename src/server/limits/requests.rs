@@ -47,7 +47,6 @@ struct Settings {
 
 impl Limit for Requests {
     fn check(&mut self, now: Instant, job: &Job) -> Verdict {
-        self.quota.advance(now);
         if self.quota.admits(now, ONE, Room::Fits) {
             return Verdict::Admit;
         }

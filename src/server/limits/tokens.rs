@@ -106,7 +106,6 @@ enum OnExhausted {
 
 impl Limit for Tokens {
     fn check(&mut self, now: Instant, job: &Job) -> Verdict {
-        self.quota.advance(now);
         if self.quota.admits(now, self.settings.offered(job), self.settings.room) {
             return Verdict::Admit;
         }

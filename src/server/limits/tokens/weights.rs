@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::server::units::{Units, Weight};
-use crate::wire::{Job, Kind, Usage};
+use crate::wire::{Cached, Job, Kind, Usage};
 
 /// What each token of a request counts before its answer is known.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -31,11 +31,16 @@ pub struct Offered {
 
 impl Offered {
     pub fn count(&self, job: &Job) -> Units {
-        let cache_write = self.cache_write.unwrap_or(self.input);
-        let prompt = self.input.times(job.uncached())
-            + self.cache_read.unwrap_or(self.input).times(job.cached.read)
-            + cache_write.times(job.cached.write)
-            + self.cache_write_long.unwrap_or(cache_write).times(job.cached.write_long);
+        let Cached { read, write, write_long } = job.cached;
+        let mut prompt = self.input.times(job.uncached());
+        if job.cached != Cached::NONE {
+            let cache_write = self.cache_write.unwrap_or(self.input);
+            let cache_write_long = self.cache_write_long.unwrap_or(cache_write);
+            prompt = prompt
+                + self.cache_read.unwrap_or(self.input).times(read)
+                + cache_write.times(write)
+                + cache_write_long.times(write_long);
+        }
         let answer = self.max_tokens.times(job.request.max_tokens.unwrap_or(self.max_tokens_assumed));
         match self.combine {
             Combine::Max => prompt.max(answer),
