@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use tollgate::error::{ExitCode, Result};
 use tollgate::selftest::{self, Finding, Profile, Settings, Verdict, oracles, swarm};
-use tollgate::statistics::interval::Confidence;
 
 use super::output::{self, Progress};
 use super::subject;
@@ -30,12 +29,9 @@ pub struct Args {
     /// Draw so many random scenarios with faults, and check every invariant in each
     #[arg(long, value_name = "N")]
     swarm: Option<NonZeroU32>,
-    /// Root of all chance; of a hundred intervals at 99 % one misses by chance, and an error misses with every seed
+    /// Root of all chance, and with a swarm the first of its seeds; the verdict holds with any
     #[arg(long, default_value_t = selftest::SEED)]
     seed: u32,
-    /// Intervals so wide that of all of them together one run in a hundred has a miss: for seeds of your own
-    #[arg(long, conflicts_with = "swarm")]
-    bonferroni: bool,
     /// Processors to use; the results are the same with any number
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -69,7 +65,11 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         for oracle in &all {
             let checks: Vec<&str> = oracle.checks.iter().map(|check| check.what.as_str()).collect();
             let about = format!("{}: {}", oracle.name, checks.join(" · "));
-            output::say(&if args.print { format!("# {about}\n{}\n", oracle.text) } else { about + "\n" })?;
+            let seed = oracle.seed(args.seed, 0);
+            output::say(&match args.print {
+                true => format!("# {about}\n# The first play.\nseed = {seed}\n{}\n", oracle.text),
+                false => about + "\n",
+            })?;
         }
         return Ok(ExitCode::Fine);
     }
@@ -77,16 +77,13 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         ProfileArg::Full => Profile::Full,
         ProfileArg::Short => Profile::Short,
     };
-    let checks = all.iter().map(|oracle| oracle.checks.len()).sum::<usize>().max(1);
-    let shared = Confidence::new(1.0 - 0.01 / checks as f64);
-    let confidence = shared.filter(|_| args.bonferroni).unwrap_or(Confidence::P99);
     let began = Instant::now();
     let mut progress = None;
-    let findings =
-        selftest::run(&all, &Settings { profile, seed: args.seed, threads, confidence }, |done, of| {
-            let progress = progress.get_or_insert_with(|| Progress::new(of as u64, false));
-            progress.set(done as u64, || format!("{done} of {of} plays"));
-        })?;
+    let findings = selftest::run(&all, &Settings { profile, seed: args.seed, threads }, |done, of| {
+        let progress = progress.get_or_insert_with(|| Progress::new(of as u64, false));
+        progress.stretch(of as u64);
+        progress.set(done as u64, || format!("{done} of {of} plays"));
+    })?;
     if let Some(progress) = progress {
         progress.finish();
     }
@@ -108,7 +105,8 @@ fn conclude(findings: &[Finding], format: Format, took: Duration) -> Result<Exit
                 0 => format!("PASS: all {checks} checks of {} oracles hold\n", findings.len()),
                 _ => format!("FAIL: {} of {} oracles: {}\n", failed.len(), findings.len(), failed.join(", ")),
             };
-            output::say(&(selftest::table(findings) + "\n" + &verdict))?;
+            let table = selftest::table(findings);
+            output::say(&format!("{table}\n{}{verdict}", selftest::legend(findings)))?;
         }
     }
     let mut slowest: Vec<&Finding> = findings.iter().collect();

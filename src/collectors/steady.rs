@@ -5,6 +5,7 @@
 
 use crate::outcome::{Attempt, Ended, Outcome};
 use crate::server::cloud::Spill;
+use crate::statistics::batches::Part;
 use crate::time::{Instant, nanos};
 use std::time::Duration;
 
@@ -170,20 +171,20 @@ impl Steady {
         Duration::from_nanos(self.width)
     }
 
-    /// Mean seconds from the intended start to the last token, of what was intended in these parts; `None` without answers.
-    pub fn e2e_mean(&self, parts: std::ops::Range<usize>) -> Option<f64> {
-        self.mean(parts, |answers| answers.e2e)
+    /// Seconds from the intended start to the last token, of what was intended in these parts: their sum, and of how many.
+    pub fn e2e(&self, parts: std::ops::Range<usize>) -> Part {
+        self.part_of(parts, |answers| answers.e2e)
     }
 
     /// The same to the first token.
-    pub fn ttft_mean(&self, parts: std::ops::Range<usize>) -> Option<f64> {
-        self.mean(parts, |answers| answers.ttft)
+    pub fn ttft(&self, parts: std::ops::Range<usize>) -> Part {
+        self.part_of(parts, |answers| answers.ttft)
     }
 
-    fn mean(&self, parts: std::ops::Range<usize>, nanos: fn(&Answers) -> u64) -> Option<f64> {
+    fn part_of(&self, parts: std::ops::Range<usize>, nanos: fn(&Answers) -> u64) -> Part {
         let answers = &self.answers[parts];
         let count: u64 = answers.iter().map(|answers| answers.count).sum();
         let sum: f64 = answers.iter().map(|answers| nanos(answers) as f64).sum();
-        (count > 0).then(|| sum / 1e9 / count as f64)
+        Part { sum: sum / 1e9, count }
     }
 }

@@ -4,9 +4,10 @@ use crate::collectors::Collectors;
 use crate::collectors::steady::Steady;
 use crate::report::certainty::{Bounds, Certainty, Method, Place, Sure};
 use crate::section::{ScopeKind, Section, Unit};
-use crate::statistics::batches;
+use crate::statistics::batches::{self, Part};
 use crate::statistics::interval::{Confidence, Interval, NoInterval};
 use crate::statistics::share;
+use std::ops::Range;
 
 /// Shares by Wilson's interval, percentiles by order statistics, means by batches of the run's parts.
 pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section]) -> Certainty {
@@ -20,7 +21,7 @@ pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section])
         method: Method::OrderStatistics,
         bounds: found.into(),
     }));
-    let mean = |figure: &str, of: &dyn Fn(std::ops::Range<usize>) -> Option<f64>| Sure {
+    let mean = |figure: &str, of: &dyn Fn(Range<usize>) -> Part| Sure {
         place: Place {
             section: "latency".into(),
             kind: ScopeKind::Total,
@@ -31,7 +32,7 @@ pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section])
         method: Method::Batches,
         bounds: by_batches(steady, of).into(),
     };
-    let e2e = mean("e2e_mean", &|parts| steady.e2e_mean(parts));
+    let e2e = mean("e2e_mean", &|parts| steady.e2e(parts));
     let notes = vec![match &e2e.bounds {
         Bounds::Unknown(why) => format!(
             "answers of one run are not independent ({why}), so percentiles and shares are less sure than their \
@@ -41,33 +42,31 @@ pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section])
               wait for each other; --replications 20 tells how sure, of costs too"
             .into(),
     }];
-    figures.push(mean("ttft_mean", &|parts| steady.ttft_mean(parts)));
+    figures.push(mean("ttft_mean", &|parts| steady.ttft(parts)));
     figures.push(e2e);
     Certainty { confidence: Confidence::P95.share(), replications: 1, precision: None, figures, notes }
 }
 
-/// The interval of the mean over batches of whole parts within the window.
-fn by_batches(
-    steady: &Steady,
-    mean: &dyn Fn(std::ops::Range<usize>) -> Option<f64>,
-) -> Result<Interval, NoInterval> {
+/// The interval of the mean of what was intended in the window, by batches of whole parts of it.
+fn by_batches(steady: &Steady, of: &dyn Fn(Range<usize>) -> Part) -> Result<Interval, NoInterval> {
     let measured = steady.measured();
     let parts = measured.len() / BATCHES;
     let first = measured.end - parts * BATCHES;
-    let batch = |nth: usize| mean(first + nth * parts..first + (nth + 1) * parts);
-    // A batch without an answer has no mean.
-    let means: Vec<f64> = (0..BATCHES).filter_map(batch).collect();
-    if means.len() < BATCHES {
-        return Err(NoInterval::TooFew { have: means.len() as u64, needed: BATCHES as u64 });
+    let batch = |nth: usize| of(first + nth * parts..first + (nth + 1) * parts);
+    let batches: Vec<Part> = (0..BATCHES).map(batch).collect();
+    // A batch without an answer says nothing of answers.
+    let have = batches.iter().filter(|batch| batch.count > 0).count();
+    if have < BATCHES {
+        return Err(NoInterval::TooFew { have: have as u64, needed: BATCHES as u64 });
     }
-    batches::interval(&means, Confidence::P95)
+    batches::of_parts(&batches, Confidence::P95)
 }
 
 /// Measures from the intended start, and the pace.
 const TOLD: [&str; 4] = ["e2e_", "tpot_", "ttfo_", "ttft_"];
 
-/// Schmeiser: 10 to 30 are enough.
-const BATCHES: usize = 20;
+/// Schmeiser: 10 to 30 are enough, and the fewer the longer each.
+const BATCHES: usize = 10;
 
 /// Shares of counts that are figures themselves.
 fn shares(sections: &[Section]) -> Vec<Sure> {

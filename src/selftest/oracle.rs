@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Settings;
+use super::{FIRST, SECOND};
 use crate::error::{Error, Result};
 use crate::scenario::Scenario;
 use crate::section::ScopeKind;
-use crate::statistics::interval::Interval;
+use crate::statistics::interval::{Confidence, Interval};
 use crate::statistics::sample::Sample;
-use crate::trial::Trial;
+use crate::statistics::share;
+use crate::trial::{self, Trial};
 
 /// How hard the oracles are tested.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,7 +24,7 @@ pub enum Profile {
 /// What must hold of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
-    /// A share of plays lies between these, which is itself the truth that is tested.
+    /// Each play holds (1) or does not (0), and the share that holds lies between these.
     Between { low: f64, high: f64 },
     /// Every play gives the truth, to the last digit.
     Exact,
@@ -45,6 +46,58 @@ pub struct Check {
 impl Check {
     pub fn new(what: impl Into<String>, truth: f64, bound: Bound) -> Check {
         Check { what: what.into(), truth, bound }
+    }
+
+    /// How far an estimate is from the truth, relative to it where it is not zero.
+    pub fn error(&self, estimate: f64) -> f64 {
+        let error = estimate - self.truth;
+        if self.truth == 0.0 { error } else { error / self.truth.abs() }
+    }
+
+    /// What the figures of plays say.
+    fn look(&self, figures: &[f64], profile: Profile, confidence: Confidence) -> Look {
+        let sample: Sample = figures.iter().copied().collect();
+        let (plays, truth) = (figures.len(), self.truth);
+        let mut estimate = sample.mean();
+        let (interval, is_met) = match self.bound {
+            Bound::Between { low, high } => {
+                // Counted, for a sum of shares may fall short of a bound by a digit.
+                let held = figures.iter().filter(|figure| **figure == 1.0).count();
+                estimate = held as f64 / plays as f64;
+                let interval = share::interval(held as u64, plays as u64, confidence).ok();
+                (interval, (low..=high).contains(&estimate))
+            }
+            Bound::Exact => (None, plays > 0 && figures.iter().all(|figure| *figure == truth)),
+            Bound::Near(allowed) => {
+                let is_near = |figure: &f64| (figure - truth).abs() <= allowed * truth.abs();
+                (None, plays > 0 && figures.iter().all(is_near))
+            }
+            Bound::Relative { .. } => {
+                let interval = sample.interval(confidence).ok();
+                let reach = self.bound.allowed(profile).unwrap_or_default() * truth.abs();
+                let is_met =
+                    interval.is_some_and(|interval| interval.holds(truth) && interval.half_width() <= reach);
+                (interval, is_met)
+            }
+        };
+        Look { plays, estimate, interval, is_met }
+    }
+}
+
+impl Bound {
+    /// How far from the truth is allowed, relative to it; `None` of a share.
+    fn allowed(self, profile: Profile) -> Option<f64> {
+        match self {
+            Bound::Between { .. } => None,
+            Bound::Exact => Some(0.0),
+            Bound::Near(allowed) => Some(allowed),
+            Bound::Relative { short, full } => Some(if profile == Profile::Full { full } else { short }),
+        }
+    }
+
+    /// Whether what is right may miss it.
+    pub fn is_left_to_chance(self) -> bool {
+        matches!(self, Bound::Between { .. } | Bound::Relative { .. })
     }
 }
 
@@ -99,17 +152,20 @@ impl Oracle {
         self.plays[usize::from(profile == Profile::Full)]
     }
 
+    /// The seed of the nth play: of its own for each oracle, so that none of them misses because another does.
+    pub fn seed(&self, root: u32, nth: u32) -> u32 {
+        trial::seed(root ^ crc32fast::hash(self.text.as_bytes()), nth)
+    }
+
     pub(super) fn play(&self, scenario: &Scenario) -> Result<Vec<f64>> {
         (self.play)(scenario)
     }
 
-    /// What the figures of its plays say of each check.
-    pub(super) fn judge(&self, plays: &[&[f64]], settings: &Settings, took: Duration) -> Finding {
-        let checks = self.checks.iter().enumerate().map(|(nth, check)| {
-            let figures: Vec<f64> = plays.iter().filter_map(|figures| figures.get(nth).copied()).collect();
-            Found::judge(check, &figures, settings)
-        });
-        Finding { oracle: self.name, plays: plays.len(), checks: checks.collect(), took }
+    /// What the figures of its first plays say of each check.
+    pub(super) fn judge(&self, plays: &[&[f64]], profile: Profile, took: Duration) -> Finding {
+        let checks = self.checks.iter().enumerate();
+        let checks = checks.map(|(nth, check)| Found::new(check, &column(plays, nth), profile));
+        Finding { oracle: self.name, checks: checks.collect(), took }
     }
 }
 
@@ -178,55 +234,60 @@ impl Figure {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Verdict {
     Pass,
+    /// It missed at first, which chance does now and then, and held when played again.
+    PassAgain,
     Fail,
+}
+
+/// What one series of plays says of a check.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    pub plays: usize,
+    /// The mean over the plays.
+    pub estimate: f64,
+    /// Of that mean; `None` where nothing is left to chance.
+    pub interval: Option<Interval>,
+    pub is_met: bool,
 }
 
 /// What was found of a check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     pub check: Check,
-    /// The mean over the plays.
-    pub estimate: f64,
-    /// Of that mean; `None` where nothing is left to chance.
-    pub interval: Option<Interval>,
     /// How far the interval may reach to either side, relative to the truth; `None` where a share is tested.
     pub allowed: Option<f64>,
-    pub verdict: Verdict,
+    pub first: Look,
+    /// At plays of their own, where the first missed and that may be chance.
+    pub again: Option<Look>,
 }
 
 impl Found {
-    fn judge(check: &Check, figures: &[f64], settings: &Settings) -> Found {
-        let sample: Sample = figures.iter().copied().collect();
-        let (estimate, truth) = (sample.mean(), check.truth);
-        let of = |is_met: bool| if is_met { Verdict::Pass } else { Verdict::Fail };
-        let (interval, allowed, verdict) = match check.bound {
-            Bound::Between { low, high } => {
-                (None, None, of(!figures.is_empty() && (low..=high).contains(&estimate)))
-            }
-            Bound::Exact => {
-                let is_met = !figures.is_empty() && figures.iter().all(|figure| *figure == truth);
-                (None, Some(0.0), of(is_met))
-            }
-            Bound::Near(allowed) => {
-                let is_near = |figure: &f64| (figure - truth).abs() <= allowed * truth.abs();
-                (None, Some(allowed), of(!figures.is_empty() && figures.iter().all(is_near)))
-            }
-            Bound::Relative { short, full } => {
-                let allowed = if settings.profile == Profile::Full { full } else { short };
-                let interval = sample.interval(settings.confidence).ok();
-                let is_met = interval.is_some_and(|interval| {
-                    interval.holds(truth) && interval.half_width() <= allowed * truth.abs()
-                });
-                (interval, Some(allowed), of(is_met))
-            }
-        };
-        Found { check: check.clone(), estimate, interval, allowed, verdict }
+    fn new(check: &Check, figures: &[f64], profile: Profile) -> Found {
+        let first = check.look(figures, profile, FIRST);
+        Found { check: check.clone(), allowed: check.bound.allowed(profile), first, again: None }
     }
 
-    /// How far the estimate is from the truth, relative to it where it is not zero.
+    /// Whether it missed by what may be chance.
+    pub(super) fn is_open(&self) -> bool {
+        !self.first.is_met && self.again.is_none() && self.check.bound.is_left_to_chance()
+    }
+
+    /// What decides: the second look, where there was one.
+    pub fn last(&self) -> &Look {
+        self.again.as_ref().unwrap_or(&self.first)
+    }
+
+    /// How far the estimate that decides is from the truth, relative to it where it is not zero.
     pub fn error(&self) -> f64 {
-        let error = self.estimate - self.check.truth;
-        if self.check.truth == 0.0 { error } else { error / self.check.truth.abs() }
+        self.check.error(self.last().estimate)
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        match (self.first.is_met, &self.again) {
+            (true, _) => Verdict::Pass,
+            (false, Some(again)) if again.is_met => Verdict::PassAgain,
+            _ => Verdict::Fail,
+        }
     }
 }
 
@@ -234,7 +295,6 @@ impl Found {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub oracle: &'static str,
-    pub plays: usize,
     pub checks: Vec<Found>,
     /// Of one core.
     pub took: Duration,
@@ -242,6 +302,23 @@ pub struct Finding {
 
 impl Finding {
     pub fn verdict(&self) -> Verdict {
-        self.checks.iter().map(|found| found.verdict).max().unwrap_or(Verdict::Fail)
+        self.checks.iter().map(Found::verdict).max().unwrap_or(Verdict::Fail)
     }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.checks.iter().any(Found::is_open)
+    }
+
+    /// Judges what is open by plays of their own.
+    pub(super) fn look_again(&mut self, plays: &[&[f64]], profile: Profile, took: Duration) {
+        self.took += took;
+        for (nth, found) in self.checks.iter_mut().enumerate().filter(|(_, found)| found.is_open()) {
+            found.again = Some(found.check.look(&column(plays, nth), profile, SECOND));
+        }
+    }
+}
+
+/// The figure of one check in each play.
+fn column(plays: &[&[f64]], nth: usize) -> Vec<f64> {
+    plays.iter().filter_map(|figures| figures.get(nth).copied()).collect()
 }

@@ -2,23 +2,30 @@
 
 use serde_json::{Value, json};
 
-use super::oracle::{Bound, Finding, Found, Verdict};
+use super::oracle::{Bound, Finding, Found, Look, Verdict};
+use super::{FIRST, MORE, SECOND};
 
-/// A row for each check. The same for the same findings, whatever time they took.
+/// A row for each check, and one more where it was played again. The same for the same findings, whatever time they took.
 pub fn table(findings: &[Finding]) -> String {
-    const HEAD: [&str; 8] = ["oracle", "what", "truth", "estimate", "interval", "error", "allowed", ""];
+    const HEAD: [&str; COLUMNS] =
+        ["oracle", "figure", "truth", "plays", "mean", "interval", "error", "allowed", ""];
     let mut rows = vec![HEAD.map(String::from)];
     for finding in findings {
         for (nth, found) in finding.checks.iter().enumerate() {
-            rows.push(row(if nth == 0 { finding.oracle } else { "" }, found));
+            let oracle = if nth == 0 { finding.oracle } else { "" };
+            let verdict = if found.again.is_some() { "missed" } else { name(found.verdict()) };
+            rows.push(row([oracle, &found.check.what, verdict], found, &found.first));
+            if let Some(again) = &found.again {
+                rows.push(row(["", "  played again", name(found.verdict())], found, again));
+            }
         }
     }
-    let widths: [usize; 8] =
+    let widths: [usize; COLUMNS] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
-            0 | 1 | 7 => format!("{cell:<width$}"),
+            0 | 1 | 8 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
         });
         text += cells.collect::<Vec<_>>().join("  ").trim_end();
@@ -27,54 +34,87 @@ pub fn table(findings: &[Finding]) -> String {
     text
 }
 
-fn row(oracle: &str, found: &Found) -> [String; 8] {
-    let interval = match (&found.interval, found.check.bound) {
-        (Some(interval), _) => format!("{} … {}", digits(interval.low), digits(interval.high)),
-        (None, Bound::Exact | Bound::Near(_)) => "no chance".into(),
-        (None, _) => String::new(),
+const COLUMNS: usize = 9;
+
+fn row([oracle, what, verdict]: [&str; 3], found: &Found, look: &Look) -> [String; COLUMNS] {
+    let bound = found.check.bound;
+    let interval = match look.interval {
+        Some(interval) => format!("{} … {}", digits(interval.low), digits(interval.high)),
+        None if bound.is_left_to_chance() => String::new(),
+        None => "no chance".into(),
     };
-    let allowed = match (found.check.bound, found.allowed) {
+    let allowed = match (bound, found.allowed) {
         (Bound::Between { low, high }, _) => format!("{} … {}", digits(low), digits(high)),
         (Bound::Exact, _) => "0".into(),
         (Bound::Near(_) | Bound::Relative { .. }, allowed) => {
             format!("± {}", percent(allowed.unwrap_or_default()))
         }
     };
-    let error = match found.check.bound {
-        Bound::Near(_) | Bound::Relative { .. } => percent(found.error()),
-        Bound::Between { .. } | Bound::Exact => digits(found.error()),
+    let error = found.check.error(look.estimate);
+    let error = match bound {
+        Bound::Near(_) | Bound::Relative { .. } => percent(error),
+        Bound::Between { .. } | Bound::Exact => digits(error),
     };
     [
         oracle.into(),
-        found.check.what.clone(),
+        what.into(),
         digits(found.check.truth),
-        digits(found.estimate),
+        look.plays.to_string(),
+        digits(look.estimate),
         interval,
         error,
         allowed,
-        name(found.verdict).into(),
+        verdict.into(),
     ]
+}
+
+/// What the table says and how sure its verdict is.
+pub fn legend(findings: &[Finding]) -> String {
+    let checks: usize = findings.iter().map(|finding| finding.checks.len()).sum();
+    let found = findings.iter().flat_map(|finding| &finding.checks);
+    let chance = found.clone().filter(|found| found.check.bound.is_left_to_chance()).count();
+    let again = found.filter(|found| found.again.is_some()).count();
+    if chance == 0 {
+        return "Nothing is left to chance.\n".into();
+    }
+    let (first, second) = (FIRST.error(), SECOND.error());
+    format!(
+        "Each play has a seed of its own. The {:.0} % interval of their mean must hold the truth and reach no farther \
+         than is allowed.\nOf {chance} checks that leave something to chance (of {checks}) {again} missed; {:.1} do by \
+         chance. They were played again {MORE} times as often at {:.1} %, so one run in {:.0} fails by chance.\n",
+        100.0 * FIRST.share(),
+        first * chance as f64,
+        100.0 * SECOND.share(),
+        1.0 / (first * second * chance as f64)
+    )
 }
 
 /// Every finding with its numbers. The same for the same findings, whatever time they took.
 pub fn json(findings: &[Finding]) -> Value {
+    let of_look = |look: &Look| {
+        json!({
+            "plays": look.plays,
+            "estimate": look.estimate,
+            "low": look.interval.map(|interval| interval.low),
+            "high": look.interval.map(|interval| interval.high),
+            "confidence": look.interval.map(|interval| interval.confidence.share()),
+            "met": look.is_met,
+        })
+    };
     let of_check = |found: &Found| {
         json!({
             "what": found.check.what,
             "truth": found.check.truth,
-            "estimate": found.estimate,
-            "low": found.interval.map(|interval| interval.low),
-            "high": found.interval.map(|interval| interval.high),
-            "confidence": found.interval.map(|interval| interval.confidence.share()),
-            "error": found.error(),
             "allowed": found.allowed,
-            "verdict": name(found.verdict),
+            "error": found.error(),
+            "first": of_look(&found.first),
+            "again": found.again.as_ref().map(of_look),
+            "verdict": name(found.verdict()),
         })
     };
     let of_oracle = |finding: &Finding| {
         json!({
             "oracle": finding.oracle,
-            "plays": finding.plays,
             "verdict": name(finding.verdict()),
             "checks": finding.checks.iter().map(of_check).collect::<Vec<_>>(),
         })
@@ -84,7 +124,7 @@ pub fn json(findings: &[Finding]) -> Value {
 
 fn name(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Pass => "PASS",
+        Verdict::Pass | Verdict::PassAgain => "PASS",
         Verdict::Fail => "FAIL",
     }
 }

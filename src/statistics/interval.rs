@@ -13,6 +13,7 @@ pub struct Confidence {
 impl Confidence {
     pub const P95: Confidence = Confidence { error: 0.05 };
     pub const P99: Confidence = Confidence { error: 0.01 };
+    pub const P999: Confidence = Confidence { error: 0.001 };
 
     /// Of a share between 0.5 and 0.999999; `None` outside.
     pub fn new(share: f64) -> Option<Confidence> {
