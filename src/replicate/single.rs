@@ -1,5 +1,7 @@
 //! What a single run knows of its own figures: without other seeds, by its own length.
 
+use std::ops::Range;
+
 use crate::collectors::Collectors;
 use crate::collectors::steady::Steady;
 use crate::report::certainty::{Bounds, Certainty, Method, Place, Sure};
@@ -7,7 +9,6 @@ use crate::section::{ScopeKind, Section, Unit};
 use crate::statistics::batches::{self, Part};
 use crate::statistics::interval::{Confidence, Interval, NoInterval};
 use crate::statistics::share;
-use std::ops::Range;
 
 /// Shares by Wilson's interval, percentiles by order statistics, means by batches of the run's parts.
 pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section]) -> Certainty {
@@ -21,7 +22,7 @@ pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section])
         method: Method::OrderStatistics,
         bounds: found.into(),
     }));
-    let mean = |figure: &str, of: &dyn Fn(Range<usize>) -> Part| Sure {
+    let mean = |figure: &str, found: Result<Interval, NoInterval>| Sure {
         place: Place {
             section: "latency".into(),
             kind: ScopeKind::Total,
@@ -30,9 +31,9 @@ pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section])
         },
         unit: Unit::Seconds,
         method: Method::Batches,
-        bounds: by_batches(steady, of).into(),
+        bounds: found.into(),
     };
-    let e2e = mean("e2e_mean", &|parts| steady.e2e(parts));
+    let e2e = mean("e2e_mean", by_batches(steady, &|parts| steady.e2e(parts)));
     let notes = vec![match &e2e.bounds {
         Bounds::Unknown(why) => format!(
             "answers of one run are not independent ({why}), so percentiles and shares are less sure than their \
@@ -42,9 +43,14 @@ pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section])
               wait for each other; --replications 20 tells how sure, of costs too"
             .into(),
     }];
-    figures.push(mean("ttft_mean", &|parts| steady.ttft(parts)));
+    figures.push(mean("ttft_mean", ttft_mean(steady)));
     figures.push(e2e);
     Certainty { confidence: Confidence::P95.share(), replications: 1, precision: None, figures, notes }
+}
+
+/// The interval of the mean time to the first token of the whole run, in seconds.
+pub fn ttft_mean(steady: &Steady) -> Result<Interval, NoInterval> {
+    by_batches(steady, &|parts| steady.ttft(parts))
 }
 
 /// The interval of the mean of what was intended in the window, by batches of whole parts of it.

@@ -110,9 +110,7 @@ fn play(
     let plays: Vec<(usize, u32)> = series.iter().flat_map(each).collect();
     let play = |(index, nth): &(usize, u32)| {
         let began = Instant::now();
-        let mut scenario = scenarios[*index].clone();
-        scenario.seed = oracles[*index].seed(settings.seed, *nth);
-        Ok((oracles[*index].play(&scenario)?, began.elapsed()))
+        Ok((oracles[*index].play(&scenarios[*index], settings, *nth)?, began.elapsed()))
     };
     let mut done = 0;
     let played = trial::each(&plays, settings.threads, play, |_, _| {

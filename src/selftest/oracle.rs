@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{FIRST, SECOND};
+use super::{FIRST, SECOND, Settings};
 use crate::error::{Error, Result};
+use crate::number::Span;
 use crate::scenario::Scenario;
 use crate::section::ScopeKind;
 use crate::statistics::interval::{Confidence, Interval};
@@ -113,6 +114,8 @@ pub struct Oracle {
     pub checks: Vec<Check>,
     /// Plays in the short and in the full profile.
     pub plays: [u32; 2],
+    /// How many times as long its scenario is in the full profile.
+    longer: u32,
     play: Play,
 }
 
@@ -140,7 +143,13 @@ impl Oracle {
         checks: Vec<Check>,
         play: impl Fn(&Scenario) -> Result<Vec<f64>> + Send + Sync + 'static,
     ) -> Oracle {
-        Oracle { name, text, checks, plays, play: Box::new(play) }
+        Oracle { name, text, checks, plays, longer: 1, play: Box::new(play) }
+    }
+
+    /// The same, so many times as long in the full profile: a quantile of a run of correlated samples is off by what goes
+    /// down with the length of the run, however many runs there are.
+    pub fn longer(self, times: u32) -> Oracle {
+        Oracle { longer: times, ..self }
     }
 
     /// Its scenario, checked.
@@ -157,8 +166,14 @@ impl Oracle {
         trial::seed(root ^ crc32fast::hash(self.text.as_bytes()), nth)
     }
 
-    pub(super) fn play(&self, scenario: &Scenario) -> Result<Vec<f64>> {
-        (self.play)(scenario)
+    /// The figures of its nth play.
+    pub(super) fn play(&self, scenario: &Scenario, settings: &Settings, nth: u32) -> Result<Vec<f64>> {
+        let mut scenario = scenario.clone();
+        scenario.seed = self.seed(settings.seed, nth);
+        if settings.profile == Profile::Full {
+            scenario.duration = Span(scenario.duration.get() * self.longer);
+        }
+        (self.play)(&scenario)
     }
 
     /// What the figures of its first plays say of each check.

@@ -47,9 +47,15 @@ pub fn of_parts(parts: &[Part], confidence: Confidence) -> Result<Interval, NoIn
     }
     let mean = parts.iter().map(|part| part.sum).sum::<f64>() / count as f64;
     let each = count as f64 / parts.len() as f64;
-    let rests: Vec<f64> = parts.iter().map(|part| (part.sum - mean * part.count as f64) / each).collect();
+    // Where all are alike nothing is left but what sums lost, which is no chance.
+    let told = |rest: f64| if rest.abs() > mean.abs() * LOST { rest } else { 0.0 };
+    let rests: Vec<f64> =
+        parts.iter().map(|part| told((part.sum - mean * part.count as f64) / each)).collect();
     around(mean, &rests, confidence)
 }
+
+/// The share of a sum that the digits may lose.
+const LOST: f64 = 1e-12;
 
 /// The interval about `estimate`, whose error is as that of the mean of `figures`.
 fn around(estimate: f64, figures: &[f64], confidence: Confidence) -> Result<Interval, NoInterval> {
@@ -197,6 +203,48 @@ mod tests {
         assert!(interval(&runs(3), Confidence::P95).is_ok());
         assert!(matches!(interval(&runs(4), Confidence::P95), Err(NoInterval::Correlated { .. })));
         assert_eq!(lag_one(&[1.0; 24]), None);
+    }
+
+    /// Halves of 0 and 1: a deviation of √(10/9)/2. Where neighbours differ more than not, r counts as 0; where it is 0.1,
+    /// the interval is √(1.1/0.9) times as wide.
+    #[test]
+    fn what_ties_neighbours_makes_the_interval_wider_and_nothing_makes_it_narrower() {
+        let of = |figures: [f64; 10]| interval(&figures, Confidence::P95).unwrap().half_width();
+        let plain = 2.262157162798206 * (10.0_f64 / 9.0 / 4.0 / 10.0).sqrt();
+        let differ = of([0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+        assert!((differ / plain - 1.0).abs() < 1e-12, "{differ}");
+        let alike = [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0];
+        assert!((lag_one(&alike).unwrap() - 0.1).abs() < 1e-12);
+        assert!((of(alike) / plain - (1.1_f64 / 0.9).sqrt()).abs() < 1e-12, "{}", of(alike));
+    }
+
+    /// One batch far above the others: the truth may be farther above their mean than below it. With 1 of 10 the
+    /// skewness is √10 and β = 1/6: G(±2.262157) = 3(∛(5/6 + 2.262157) − 1) = 1.37218 and 3(∛(5/6 − 2.262157) − 1) = −6.37894.
+    #[test]
+    fn skewed_batches_have_more_room_on_their_long_side() {
+        let mut figures = [0.0; 10];
+        figures[4] = 1.0;
+        let found = interval(&figures, Confidence::P95).unwrap();
+        assert!((found.estimate - 0.1).abs() < 1e-15);
+        assert!((found.low - (0.1 - 0.137218)).abs() < 1e-6, "{found:?}");
+        assert!((found.high - (0.1 + 0.637894)).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn parts_weigh_by_what_is_in_them() {
+        let part = |nth: u64| Part {
+            sum: 3.0 * (1 + nth % 2) as f64 + [0.1, -0.1, -0.1, 0.1][nth as usize % 4],
+            count: 1 + nth % 2,
+        };
+        let parts: Vec<Part> = (0..20).map(part).collect();
+        let found = of_parts(&parts, Confidence::P95).unwrap();
+        assert!((found.estimate - 3.0).abs() < 1e-12 && found.half_width() < 0.05, "{found:?}");
+        // Where all are alike digits that are lost are no chance, and tie nothing.
+        let alike: Vec<Part> = (1..=10).map(|count| Part { sum: 0.3 * count as f64, count }).collect();
+        assert_eq!(of_parts(&alike, Confidence::P95).unwrap().half_width(), 0.0);
+        let empty = of_parts(&[Part { sum: 0.0, count: 0 }; 10], Confidence::P95);
+        assert_eq!(empty, Err(NoInterval::TooFew { have: 0, needed: 10 }));
+        assert_eq!(of_parts(&parts[..9], Confidence::P95), Err(NoInterval::TooFew { have: 9, needed: 10 }));
     }
 
     #[test]

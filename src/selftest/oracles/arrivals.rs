@@ -49,11 +49,11 @@ fn counts() -> Oracle {
     let stretch = |from: f64, to: f64| DAY.count(from * HOUR, to * HOUR);
     let checks = vec![
         Check::new("a day's", stretch(0.0, 24.0), within(0.006)),
-        Check::new("03:00 to 09:00", stretch(3.0, 9.0), within(0.01)),
+        Check::new("03:00 to 09:00", stretch(3.0, 9.0), within(0.009)),
         Check::new("15:00 to 21:00", stretch(15.0, 21.0), within(0.015)),
         Check::new("variance over mean in bins of 10 s", 1.0, Bound::Relative { short: 0.08, full: 0.01 }),
     ];
-    Oracle::played("nhpp_diurnal_counts", text, [5, 130], checks, |scenario| {
+    Oracle::played("nhpp_diurnal_counts", text, [5, 26], checks, |scenario| {
         let bins = in_bins(scenario, 10.0)?;
         let sum = |from: usize, to: usize| bins[from * 360..to * 360].iter().sum::<f64>();
         let scatter = bins.chunks(30).enumerate().flat_map(|(nth, bins)| {
@@ -73,12 +73,12 @@ fn concurrency() -> Oracle {
     let output = "output = { kind = \"exponential\", mean = 1800 }";
     let text = scene(111_600, 0, &(arrivals(QUIET) + &class("c", output) + &endpoint("e", slow)));
     let checks = vec![
-        Check::new("mean in flight", law.mean, within(0.01)),
+        Check::new("mean in flight", law.mean, within(0.007)),
         Check::new("most", law.max, within(0.01)),
-        Check::new("least", law.min, within(0.03)),
+        Check::new("least", law.min, within(0.02)),
         Check::new("seconds to the peak", law.peak_secs, within(0.01)),
     ];
-    Oracle::played("mtminf_peak_concurrency", text, [12, 100], checks, |scenario| {
+    Oracle::played("mtminf_peak_concurrency", text, [12, 60], checks, |scenario| {
         let minutes = (scenario.duration.as_secs_f64() / 60.0) as usize;
         let mut changes = vec![0.0; minutes + 1];
         watch(scenario, |outcome| {
@@ -124,11 +124,11 @@ fn bursts() -> Oracle {
         scene(18_000, 0, &(class("bursty", &bursty) + &class("steady", &steady) + &endpoint("e", AT_ONCE)));
     let dispersion = law.dispersion(window_secs).expect("both states are left");
     let checks = vec![
-        Check::new("a second", law.mean_per_sec(), within(0.08)),
+        Check::new("a second", law.mean_per_sec(), Bound::Relative { short: 0.06, full: 0.01 }),
         Check::new("variance over mean in 90 s", dispersion, Bound::Relative { short: 0.15, full: 0.02 }),
     ];
     let mean = law.mean_per_sec() * window_secs;
-    Oracle::played("mmpp2_dispersion", text, [20, 600], checks, move |scenario| {
+    Oracle::played("mmpp2_dispersion", text, [20, 340], checks, move |scenario| {
         let bins = in_bins(scenario, window_secs)?;
         let total: f64 = bins.iter().sum();
         let squares: Sample = bins.iter().map(|count| (count - mean) * (count - mean)).collect();
@@ -145,10 +145,10 @@ fn lengths() -> Oracle {
     );
     let rest = poisson(10.0) + "\n" + &class("c", &output) + &endpoint("e", MILLI_TOKENS);
     let checks = vec![
-        Check::new("mean tokens", law.capped_mean(f64::from(cap)), within(0.01)),
+        Check::new("mean tokens", law.capped_mean(f64::from(cap)), within(0.007)),
         Check::new("share cut", law.cut_share(f64::from(cap) + 0.5), within(0.04)),
     ];
-    Oracle::played("lognormal_truncated_tokens", scene(5_000, 0, &rest), [10, 400], checks, |scenario| {
+    Oracle::played("lognormal_truncated_tokens", scene(2_500, 0, &rest), [20, 360], checks, |scenario| {
         let trial = Trial::play(scenario)?;
         let figure = |metric| Figure::total(metric).read(&trial);
         Ok(vec![figure("output_tokens")? / figure("done")?, figure("cut_share")?])

@@ -145,8 +145,8 @@ fn waits(traffic: Traffic, count: u32) -> Oracle {
     let check = Check::new(
         format!("P(wait > 0.5 s) at {count}"),
         traffic.wait_share(count, 0.5),
-        Bound::Relative { short: 0.20, full: 0.02 },
+        Bound::Relative { short: 0.28, full: 0.05 },
     );
     let found = vec![(check, Figure::total("good_share").rest())];
-    Oracle::of_figures("erlang_c_sizing", text, [16, 400], found)
+    Oracle::of_figures("erlang_c_sizing", text, [16, 240], found)
 }

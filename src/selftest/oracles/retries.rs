@@ -5,7 +5,7 @@ use crate::analytic::retry::{attempts_mean, success_share};
 use crate::selftest::oracle::{Check, Figure, Oracle};
 
 pub(super) fn all() -> Vec<Oracle> {
-    vec![amplified(3, &[(0.3, 0.005), (0.9, 0.08)]), amplified(5, &[(0.5, 0.01)]), down()]
+    vec![amplified(3, &[(0.3, 0.002), (0.9, 0.06)]), amplified(5, &[(0.5, 0.004)]), down()]
 }
 
 /// Endpoints that are down for a share of the time, by turns so short that 30 s later nothing is known of now: so each
@@ -24,7 +24,7 @@ fn amplified(retries: u32, shares: &[(f64, f64)]) -> Oracle {
     };
     let cases: Vec<Case> = shares.iter().map(of).collect();
     let text = format!(
-        "duration = \"20000s\"\nwarmup = \"100s\"\ncooling = {{ failures = 0 }}\n\
+        "duration = \"6100s\"\nwarmup = \"100s\"\ncooling = {{ failures = 0 }}\n\
          retry = {{ kind = \"exponential\", attempts_max = {}, base = \"1ms\" }}\n{}",
         retries + 1,
         isolated(&cases, AT_ONCE)
@@ -38,7 +38,7 @@ fn amplified(retries: u32, shares: &[(f64, f64)]) -> Oracle {
         checks.push(Check::new(
             format!("attempts, p = {percent} %, {retries} retries"),
             attempts,
-            within(0.02),
+            within(0.016),
         ));
         checks.push(Check::new(
             format!("answered, p = {percent} %, {retries} retries"),
@@ -47,7 +47,7 @@ fn amplified(retries: u32, shares: &[(f64, f64)]) -> Oracle {
         ));
         figures.push(class);
     }
-    Oracle::played("retry_amplification", text, [6, 150], checks, move |scenario| {
+    Oracle::played("retry_amplification", text, [20, 660], checks, move |scenario| {
         let trial = crate::trial::Trial::play(scenario)?;
         let mut found = Vec::new();
         for class in &figures {
@@ -70,10 +70,10 @@ fn down() -> Oracle {
             "{{ kind = \"outage\", random = {{ mean_up = \"{up}s\", mean_down = \"{down}s\" }} }}"
         ),
     };
-    let text = super::scene(50_100, 100, &isolated(&[case], AT_ONCE));
+    let text = super::scene(20_100, 100, &isolated(&[case], AT_ONCE));
     let found = vec![(
-        Check::new("refused while down", down / (up + down), within(0.04)),
+        Check::new("refused while down", down / (up + down), within(0.025)),
         Figure::total("refused_share"),
     )];
-    Oracle::of_figures("outage_share", text, [10, 500], found)
+    Oracle::of_figures("outage_share", text, [25, 300], found)
 }

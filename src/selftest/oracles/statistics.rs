@@ -3,12 +3,14 @@
 use super::{MILLI_TOKENS, class, endpoint, places, poisson, scene, watch};
 use crate::analytic::erlang::{Traffic, refused_share};
 use crate::analytic::poisson::Poisson;
+use crate::collectors::steady::Steady;
 use crate::error::{Error, Result};
 use crate::number::Span;
+use crate::replicate::single;
 use crate::scenario::Scenario;
 use crate::selftest::oracle::{Bound, Check, Oracle};
 use crate::statistics::batches::{self, BatchMeans};
-use crate::statistics::interval::{Confidence, Interval};
+use crate::statistics::interval::{Confidence, Interval, NoInterval};
 use crate::statistics::quantile;
 use crate::statistics::run_length::mm1_waits_variance;
 use crate::statistics::warmup::mser5;
@@ -29,37 +31,31 @@ fn wait(outcome: &crate::outcome::Outcome) -> Option<f64> {
     Some(first.since(outcome.intended).as_secs_f64() - super::MILLI)
 }
 
-/// Waits of M/M/1 at half load are far from independent, and refusals of five places are too. Means of shorter batches are
-/// skewed, and their intervals hold the truth less often.
+/// Waits of M/M/1 at half load are far from independent, and refusals of five places are too. Of waits it is the interval
+/// that `simulate` tells of a run.
 fn batch_means() -> Oracle {
     let queue = Traffic { per_sec: 0.5, service_secs: 1.0 };
-    let of = |name: &str, other: &str, per_sec: f64, tokens: u32| {
+    let of = |name: &str, other: &str, tokens: u32| {
         let output = format!("output = {{ kind = \"exponential\", mean = {tokens} }}");
-        class(name, &format!("{}\n{output}\nexclude = [\"{other}\"]", poisson(per_sec)))
+        class(name, &format!("{}\n{output}\nexclude = [\"{other}\"]", poisson(0.5)))
     };
-    let text = scene(
-        40_100,
-        100,
-        &(of("queue", "places", 0.5, 1_000)
-            + &of("places", "queue", 0.5, 8_000)
-            + &endpoint("queue", &format!("{MILLI_TOKENS}\n{}", places(1)))
-            + &endpoint(
-                "places",
-                &format!("{MILLI_TOKENS}\nlimits = [{{ kind = \"concurrency\", max = 5 }}]"),
-            )),
-    );
-    let truths = [queue.mean_wait_secs(1).unwrap_or_default(), refused_share(5, 4.0)];
+    let limit = "limits = [{ kind = \"concurrency\", max = 5 }]";
+    let endpoints = endpoint("queue", &format!("{MILLI_TOKENS}\n{}", places(1)))
+        + &endpoint("places", &format!("{MILLI_TOKENS}\n{limit}"));
+    let classes = of("queue", "places", 1_000) + &of("places", "queue", 8_000);
+    let text = scene(20_100, 100, &(classes + &endpoints));
+    let wait_secs = queue.mean_wait_secs(1).expect("the place keeps up");
+    let truths = [wait_secs + super::MILLI, refused_share(5, 4.0)];
     let checks = vec![
-        Check::new("batch means of waits hold Wq at 95 %", 0.95, COVERED),
-        Check::new("batch means of refusals hold B at 95 %", 0.95, COVERED),
+        Check::new("95 % interval of one run's waits holds Wq", 0.95, COVERED),
+        Check::new("95 % interval of one run's refusals holds B", 0.95, COVERED),
     ];
     Oracle::played("interval_coverage", text, PLAYS, checks, move |scenario| {
         let mut found = [None, None];
         let mut longer = scenario.clone();
         for _ in 0..LONGER_MAX {
-            for (interval, samples) in found.iter_mut().zip(waits_and_refusals(&longer)?) {
-                let means = batches::of(&samples, 10, |batch| batch.iter().sum::<f64>() / batch.len() as f64);
-                *interval = interval.or(batches::interval(&means, Confidence::P95).ok());
+            for (interval, now) in found.iter_mut().zip(waits_and_refusals(&longer)?) {
+                *interval = interval.or(now.ok());
             }
             if found.iter().all(Option::is_some) {
                 break;
@@ -77,16 +73,19 @@ fn batch_means() -> Oracle {
 /// again.
 const LONGER_MAX: u32 = 4;
 
-/// What each measured request of the first class waited, and of the second whether it was refused.
-fn waits_and_refusals(scenario: &Scenario) -> Result<[Vec<f64>; 2]> {
-    let mut samples = [Vec::new(), Vec::new()];
+/// The intervals of the mean time to the first token of the first class, and of the share of the second that is refused.
+fn waits_and_refusals(scenario: &Scenario) -> Result<[std::result::Result<Interval, NoInterval>; 2]> {
+    let mut waits = Steady::new(scenario.spills(), scenario.warmup.get(), scenario.duration.get());
+    let mut refused = Vec::new();
     watch(scenario, |outcome| {
-        let is_queue = outcome.request.class.0 == 0;
-        let value =
-            if is_queue { wait(outcome) } else { Some(f64::from(u8::from(outcome.winner.is_none()))) };
-        samples[usize::from(!is_queue)].extend(value.filter(|_| outcome.is_measured));
+        if outcome.request.class.0 == 0 {
+            waits.collect(outcome);
+        } else if outcome.is_measured {
+            refused.push(f64::from(u8::from(outcome.winner.is_none())));
+        }
     })?;
-    Ok(samples)
+    let shares = batches::of(&refused, 10, |batch| batch.iter().sum::<f64>() / batch.len() as f64);
+    Ok([single::ttft_mean(&waits), batches::interval(&shares, Confidence::P95)])
 }
 
 /// Where nobody waits, answers' times are independent: p50, p95 and p99 by order statistics. Of about 10,000 requests
@@ -113,16 +112,16 @@ fn quantiles() -> Oracle {
     })
 }
 
-/// How much a run of M/M/1 waits scatters, by the means of 48 batches of 16,384: so long that what neighbours have in
-/// common takes half a percent off.
+/// How much a run of M/M/1 waits scatters, by the means of 48 batches of 8,192: so long that what neighbours have in
+/// common takes a percent off.
 fn run_length() -> Oracle {
     let rest = class("c", "output = { kind = \"exponential\", mean = 1000 }")
         + &endpoint("e", &format!("{MILLI_TOKENS}\n{}", places(1)));
-    let text = scene(1_002_000, 2_000, &(poisson(0.8) + "\n" + &rest));
+    let text = scene(502_000, 2_000, &(poisson(0.8) + "\n" + &rest));
     let truth = mm1_waits_variance(0.8).expect("the load is below 1");
-    let check = Check::new("asymptotic variance, s²", truth, Bound::Relative { short: 0.25, full: 0.06 });
-    Oracle::played("mm1_run_length", text, [14, 120], vec![check], |scenario| {
-        let mut means = BatchMeans::new(40);
+    let check = Check::new("asymptotic variance, s²", truth, Bound::Relative { short: 0.32, full: 0.06 });
+    Oracle::played("mm1_run_length", text, [14, 260], vec![check], |scenario| {
+        let mut means = BatchMeans::new(48);
         watch(scenario, |outcome| {
             if let Some(wait) = wait(outcome).filter(|_| outcome.is_measured) {
                 means.add(wait);

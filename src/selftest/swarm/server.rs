@@ -33,9 +33,12 @@ pub(super) fn pools(draw: &mut Draw, shape: &Shape) -> String {
         return String::new();
     }
     let (first, second) = (limit(draw), limit(draw));
-    // Places are an endpoint's own.
-    let limits: Vec<String> =
-        [first, second].into_iter().filter(|limit| !limit.contains("concurrency")).collect();
+    // Places are an endpoint's own, and a pool has something to share.
+    let mut limits = vec![first, second];
+    limits.retain(|limit| !limit.contains("concurrency"));
+    if limits.is_empty() {
+        limits.push("{ kind = \"requests\", per_minute = 600 }".into());
+    }
     format!("[[pools]]\nname = \"shared\"\nlimits = [{}]\n", limits.join(", "))
 }
 
