@@ -92,7 +92,7 @@ fn what_misses_by_chance_is_played_again_at_other_seeds_and_these_decide() {
     assert_eq!((again.plays, again.estimate, check.error()), (16, 10.0, 0.0));
     let table = selftest::table(std::slice::from_ref(&found));
     assert!(table.contains("missed") && table.contains("played again") && table.contains("PASS"), "{table}");
-    assert!(selftest::legend(&[found]).contains("1 missed"));
+    assert!(selftest::legend(&[found]).contains("and 1 did"));
     // What holds is not played again, and chance is no excuse for what has none.
     assert_eq!(given(AROUND, AWAY, bound).checks[0].again, None);
     let exact = given(&[10.0, 11.0], &[10.0], Bound::Exact);

@@ -77,15 +77,15 @@ pub fn legend(findings: &[Finding]) -> String {
     if chance == 0 {
         return "Nothing is left to chance.\n".into();
     }
-    let (first, second) = (FIRST.error(), SECOND.error());
+    let by_chance = FIRST.error() * chance as f64;
     format!(
-        "Each play has a seed of its own. The {:.0} % interval of their mean must hold the truth and reach no farther \
-         than is allowed.\nOf {chance} checks that leave something to chance (of {checks}) {again} missed; {:.1} do by \
-         chance. They were played again {MORE} times as often at {:.1} %, so one run in {:.0} fails by chance.\n",
+        "A check passes where the {:.0} % interval of its plays, each with a seed of its own, holds the truth and reaches no \
+         farther than allowed.\n{chance} of {checks} checks leave something to chance: about {by_chance:.1} miss by chance, \
+         and {again} did. What misses is played again, {MORE} times as often,\nand fails if it misses at {:.1} % too: by \
+         chance one run in {:.0} does.\n",
         100.0 * FIRST.share(),
-        first * chance as f64,
         100.0 * SECOND.share(),
-        1.0 / (first * second * chance as f64)
+        1.0 / (by_chance * SECOND.error())
     )
 }
 

@@ -72,7 +72,7 @@ fn down() -> Oracle {
     };
     let text = super::scene(20_100, 100, &isolated(&[case], AT_ONCE));
     let found = vec![(
-        Check::new("refused while down", down / (up + down), within(0.025)),
+        Check::new("refused while down", down / (up + down), within(0.028)),
         Figure::total("refused_share"),
     )];
     Oracle::of_figures("outage_share", text, [25, 300], found)
