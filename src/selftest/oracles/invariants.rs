@@ -7,10 +7,12 @@ use super::{
     within,
 };
 use crate::analytic::erlang::Traffic;
+use crate::collectors::steady::Steady;
 use crate::error::Result;
 use crate::scenario::Scenario;
 use crate::selftest::oracle::{Bound, Check, Figure, Oracle};
 use crate::selftest::swarm::invariant;
+use crate::time::Instant;
 use crate::trial::Trial;
 
 pub(super) fn all() -> Vec<Oracle> {
@@ -35,12 +37,32 @@ fn busy() -> String {
     )
 }
 
-/// The integral of the number there over time is the sum of the stays, to the nanosecond.
+/// The integral of the number there over time is the sum of the stays, to the nanosecond; and how many attempts a report
+/// says are under way is how many were begun and have not ended.
 fn littles_law() -> Oracle {
-    let checks = vec![Check::new("∫ N dt − sum of stays, ns", 0.0, Bound::Exact)];
+    let checks = vec![
+        Check::new("∫ N dt − sum of stays, ns", 0.0, Bound::Exact),
+        Check::new("under way as collected − as stamped, at 300 instants", 0.0, Bound::Exact),
+    ];
     Oracle::played("littles_law_identity", busy(), [3, 30], checks, |scenario| {
         let outcomes = invariant::outcomes(scenario)?;
-        Ok(vec![invariant::little(&outcomes) as f64])
+        let mut steady = Steady::new(scenario.spills(), scenario.warmup.get(), scenario.duration.get());
+        outcomes.iter().for_each(|outcome| steady.collect(outcome));
+        let mut differences = 0;
+        for endpoint in 0..scenario.endpoints.len() {
+            let attempts = outcomes.iter().flat_map(|outcome| &outcome.attempts);
+            let own = attempts.filter(|attempt| usize::from(attempt.endpoint.0) == endpoint);
+            let (mut begun, mut ended): (Vec<Instant>, Vec<Instant>) =
+                own.map(|attempt| (attempt.sent, attempt.finished)).unzip();
+            begun.sort_unstable();
+            ended.sort_unstable();
+            for (part, told) in (1..).zip(steady.in_flight(endpoint)) {
+                let edge = Instant::START + steady.width() * part;
+                let before = |stamps: &[Instant]| stamps.partition_point(|stamp| *stamp < edge) as u64;
+                differences += told.abs_diff(before(&begun) - before(&ended));
+            }
+        }
+        Ok(vec![invariant::little(&outcomes) as f64, differences as f64])
     })
 }
 
