@@ -5,7 +5,8 @@
 
 use crate::outcome::{Attempt, Ended, Outcome};
 use crate::server::cloud::Spill;
-use crate::statistics::batches::Part;
+use crate::statistics::batches::{self, Part};
+use crate::statistics::interval::{Confidence, Interval, NoInterval};
 use crate::time::{Instant, nanos};
 use std::time::Duration;
 
@@ -171,20 +172,34 @@ impl Steady {
         Duration::from_nanos(self.width)
     }
 
-    /// Seconds from the intended start to the last token, of what was intended in these parts: their sum, and of how many.
-    pub fn e2e(&self, parts: std::ops::Range<usize>) -> Part {
-        self.part_of(parts, |answers| answers.e2e)
+    /// The interval of the mean seconds from the intended start to the last token, of what was intended in the window: by
+    /// batches of whole parts of it.
+    pub fn e2e_mean(&self, confidence: Confidence) -> Result<Interval, NoInterval> {
+        self.mean(confidence, |answers| answers.e2e)
     }
 
     /// The same to the first token.
-    pub fn ttft(&self, parts: std::ops::Range<usize>) -> Part {
-        self.part_of(parts, |answers| answers.ttft)
+    pub fn ttft_mean(&self, confidence: Confidence) -> Result<Interval, NoInterval> {
+        self.mean(confidence, |answers| answers.ttft)
     }
 
-    fn part_of(&self, parts: std::ops::Range<usize>, nanos: fn(&Answers) -> u64) -> Part {
-        let answers = &self.answers[parts];
-        let count: u64 = answers.iter().map(|answers| answers.count).sum();
-        let sum: f64 = answers.iter().map(|answers| nanos(answers) as f64).sum();
-        Part { sum: sum / 1e9, count }
+    fn mean(&self, confidence: Confidence, nanos: fn(&Answers) -> u64) -> Result<Interval, NoInterval> {
+        let measured = &self.answers[self.measured()];
+        let parts = measured.len() / BATCHES;
+        let batch = |answers: &[Answers]| Part {
+            sum: answers.iter().map(|answers| nanos(answers) as f64 / 1e9).sum(),
+            count: answers.iter().map(|answers| answers.count).sum(),
+        };
+        let last = &measured[measured.len() - parts * BATCHES..];
+        let batches: Vec<Part> = last.chunks_exact(parts.max(1)).map(batch).collect();
+        // A batch without an answer says nothing of answers.
+        let have = batches.iter().filter(|batch| batch.count > 0).count();
+        if have < BATCHES {
+            return Err(NoInterval::TooFew { have: have as u64, needed: BATCHES as u64 });
+        }
+        batches::of_parts(&batches, confidence)
     }
 }
+
+/// Schmeiser: 10 to 30 are enough, and the fewer the longer each.
+const BATCHES: usize = 10;

@@ -1,12 +1,9 @@
 //! What a single run knows of its own figures: without other seeds, by its own length.
 
-use std::ops::Range;
-
 use crate::collectors::Collectors;
 use crate::collectors::steady::Steady;
 use crate::report::certainty::{Bounds, Certainty, Method, Place, Sure};
 use crate::section::{ScopeKind, Section, Unit};
-use crate::statistics::batches::{self, Part};
 use crate::statistics::interval::{Confidence, Interval, NoInterval};
 use crate::statistics::share;
 
@@ -33,7 +30,7 @@ pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section])
         method: Method::Batches,
         bounds: found.into(),
     };
-    let e2e = mean("e2e_mean", by_batches(steady, &|parts| steady.e2e(parts)));
+    let e2e = mean("e2e_mean", steady.e2e_mean(Confidence::P95));
     let notes = vec![match &e2e.bounds {
         Bounds::Unknown(why) => format!(
             "answers of one run are not independent ({why}), so percentiles and shares are less sure than their \
@@ -43,36 +40,13 @@ pub fn certainty(collectors: &Collectors, steady: &Steady, sections: &[Section])
               wait for each other; --replications 20 tells how sure, of costs too"
             .into(),
     }];
-    figures.push(mean("ttft_mean", ttft_mean(steady)));
+    figures.push(mean("ttft_mean", steady.ttft_mean(Confidence::P95)));
     figures.push(e2e);
     Certainty { confidence: Confidence::P95.share(), replications: 1, precision: None, figures, notes }
 }
 
-/// The interval of the mean time to the first token of the whole run, in seconds.
-pub fn ttft_mean(steady: &Steady) -> Result<Interval, NoInterval> {
-    by_batches(steady, &|parts| steady.ttft(parts))
-}
-
-/// The interval of the mean of what was intended in the window, by batches of whole parts of it.
-fn by_batches(steady: &Steady, of: &dyn Fn(Range<usize>) -> Part) -> Result<Interval, NoInterval> {
-    let measured = steady.measured();
-    let parts = measured.len() / BATCHES;
-    let first = measured.end - parts * BATCHES;
-    let batch = |nth: usize| of(first + nth * parts..first + (nth + 1) * parts);
-    let batches: Vec<Part> = (0..BATCHES).map(batch).collect();
-    // A batch without an answer says nothing of answers.
-    let have = batches.iter().filter(|batch| batch.count > 0).count();
-    if have < BATCHES {
-        return Err(NoInterval::TooFew { have: have as u64, needed: BATCHES as u64 });
-    }
-    batches::of_parts(&batches, Confidence::P95)
-}
-
 /// Measures from the intended start, and the pace.
 const TOLD: [&str; 4] = ["e2e_", "tpot_", "ttfo_", "ttft_"];
-
-/// Schmeiser: 10 to 30 are enough, and the fewer the longer each.
-const BATCHES: usize = 10;
 
 /// Shares of counts that are figures themselves.
 fn shares(sections: &[Section]) -> Vec<Sure> {

@@ -149,7 +149,7 @@ fn md1_waits() -> Oracle {
             Figure::total("ttft_p99").less(1.0),
         ),
     ];
-    Oracle::of_figures("md1", text, [40, 180], found).longer(10)
+    Oracle::of_figures("md1", text, [40, 220], found).longer(10)
 }
 
 /// A batch of which each further sequence costs a whole step: a job of size x stays x / (1 − ρ), whatever the law.

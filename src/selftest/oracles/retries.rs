@@ -47,7 +47,7 @@ fn amplified(retries: u32, shares: &[(f64, f64)]) -> Oracle {
         ));
         figures.push(class);
     }
-    Oracle::played("retry_amplification", text, [20, 660], checks, move |scenario| {
+    Oracle::played("retry_amplification", text, [20, 900], checks, move |scenario| {
         let trial = crate::trial::Trial::play(scenario)?;
         let mut found = Vec::new();
         for class in &figures {

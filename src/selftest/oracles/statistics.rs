@@ -6,7 +6,6 @@ use crate::analytic::poisson::Poisson;
 use crate::collectors::steady::Steady;
 use crate::error::{Error, Result};
 use crate::number::Span;
-use crate::replicate::single;
 use crate::scenario::Scenario;
 use crate::selftest::oracle::{Bound, Check, Oracle};
 use crate::statistics::batches::{self, BatchMeans};
@@ -85,7 +84,7 @@ fn waits_and_refusals(scenario: &Scenario) -> Result<[std::result::Result<Interv
         }
     })?;
     let shares = batches::of(&refused, 10, |batch| batch.iter().sum::<f64>() / batch.len() as f64);
-    Ok([single::ttft_mean(&waits), batches::interval(&shares, Confidence::P95)])
+    Ok([waits.ttft_mean(Confidence::P95), batches::interval(&shares, Confidence::P95)])
 }
 
 /// Where nobody waits, answers' times are independent: p50, p95 and p99 by order statistics. Of about 10,000 requests
