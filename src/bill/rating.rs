@@ -6,11 +6,10 @@ use crate::price::{Money, Price, Rate, TokenClass};
 use crate::time::Instant;
 use crate::wire::{EndpointId, Tier, Usage};
 
-/// How much was used of everything: the tokens of each class, then the bytes of prompts and of answers.
-pub type Amounts = [u64; ITEMS];
+/// The tokens of each class.
+pub type Amounts = [u64; TOKENS];
 
 const TOKENS: usize = TokenClass::ALL.len();
-const ITEMS: usize = TOKENS + 2;
 
 /// What one of everything that an attempt uses costs. Attempts that were sent to the same endpoint and served in the
 /// same tier, spilled or not, are rated alike within a stretch of time and a band of prompt lengths.
@@ -26,11 +25,11 @@ pub struct Rating {
     asked: EndpointId,
     /// How its tokens are charged.
     kind: ChargeKind,
-    /// Before discounts.
-    list: [Rate; ITEMS],
-    contracted: [Rate; ITEMS],
-    /// For a token of a prompt, and for one of an answer; none, where they cost nothing.
-    bytes_each: [u64; 2],
+    /// Of each token class, before discounts.
+    list: [Rate; TOKENS],
+    contracted: [Rate; TOKENS],
+    /// For a token of a prompt, and for one of an answer: how many bytes, and what one costs; none, where that is nothing.
+    bytes: [(u64, Rate); 2],
     /// When those that it holds for are sent: the first and the last instant.
     pub sent: (Instant, Instant),
     /// How long their prompts are, in tokens: the shortest and the longest.
@@ -90,9 +89,9 @@ impl Rating {
             unpriced: None,
             asked,
             kind: ChargeKind::Included,
-            list: [Rate::default(); ITEMS],
-            contracted: [Rate::default(); ITEMS],
-            bytes_each: [0; 2],
+            list: [Rate::default(); TOKENS],
+            contracted: [Rate::default(); TOKENS],
+            bytes: [(0, Rate::default()); 2],
             sent: (Instant::START, Instant::MAX),
             prompts: (0, u64::MAX),
             missing: 0,
@@ -125,11 +124,7 @@ impl Rating {
 
     /// With `(bytes for a token, rate of a byte)` on the way there and back.
     pub(super) fn with_bytes(mut self, ways: [(u32, Rate); 2]) -> Rating {
-        for (way, (each, rate)) in ways.into_iter().enumerate().filter(|(_, way)| way.1 != Rate::default()) {
-            self.bytes_each[way] = each.into();
-            self.list[TOKENS + way] = rate;
-            self.contracted[TOKENS + way] = rate;
-        }
+        self.bytes = ways.map(|(each, rate)| (if rate == Rate::default() { 0 } else { each.into() }, rate));
         self
     }
 
@@ -148,41 +143,41 @@ impl Rating {
         TokenClass::ALL.into_iter().find(is_missing).map(TokenClass::name)
     }
 
-    /// What a usage has of everything.
-    #[inline]
-    pub fn amounts(&self, usage: &Usage) -> Amounts {
-        let mut amounts = [0; ITEMS];
-        for (amount, class) in amounts.iter_mut().zip(TokenClass::ALL) {
-            *amount = class.of(usage).into();
-        }
-        amounts[TOKENS] = usage.prompt() * self.bytes_each[0];
-        amounts[TOKENS + 1] = usage.generated() * self.bytes_each[1];
-        amounts
-    }
-
     /// What so much costs.
     #[inline]
     pub fn charge(&self, amounts: &Amounts) -> Charge {
-        let cost = |items: std::ops::Range<usize>| {
-            let used = items.filter(|item| amounts[*item] > 0);
-            used.map(|item| self.contracted[item].times(amounts[item])).sum()
-        };
-        let (tokens, bytes) = (cost(0..TOKENS), cost(TOKENS..ITEMS));
-        Charge { biller: self.biller, tokens, bytes, unpriced: self.unpriced }
+        let mut charge = Charge { unpriced: self.unpriced, ..Charge::nothing(self.biller) };
+        if self.kind == ChargeKind::Metered {
+            for (rate, amount) in self.contracted.iter().zip(amounts).filter(|(_, amount)| **amount > 0) {
+                charge.tokens += rate.times(*amount);
+            }
+        }
+        if self.bytes[0].0 | self.bytes[1].0 != 0 {
+            charge.bytes = self.bytes(amounts).map(|(bytes, rate)| rate.times(bytes)).into_iter().sum();
+        }
+        charge
+    }
+
+    /// The bytes of so many tokens, there and back, and what one costs.
+    fn bytes(&self, amounts: &Amounts) -> [(u64, Rate); 2] {
+        let answer = amounts[TokenClass::Output as usize] + amounts[TokenClass::Reasoning as usize];
+        let prompt = amounts.iter().sum::<u64>() - answer;
+        let [there, back] = self.bytes;
+        [(prompt * there.0, there.1), (answer * back.0, back.1)]
     }
 
     /// Everything of which there is some.
     pub fn lines(&self, amounts: &Amounts) -> impl Iterator<Item = Line> + '_ {
-        let items = TokenClass::ALL.map(Item::Tokens).into_iter().chain([Item::Bytes; 2]);
-        let used = items.zip(*amounts).enumerate().filter(|(_, (_, quantity))| *quantity > 0);
-        used.map(|(nth, (item, quantity))| {
-            let (endpoint, kind) = match item {
-                Item::Bytes => (self.asked, ChargeKind::Egress),
-                _ => (self.biller, self.kind),
-            };
-            let (list, contracted) = (self.list[nth], self.contracted[nth]);
-            Line { endpoint, kind, item, quantity, list, contracted }
-        })
+        let (endpoint, kind) = (self.biller, self.kind);
+        let tokens = TokenClass::ALL.into_iter().zip(*amounts).map(move |(class, quantity)| {
+            let (list, contracted) = (self.list[class as usize], self.contracted[class as usize]);
+            Line { endpoint, kind, item: Item::Tokens(class), quantity, list, contracted }
+        });
+        let bytes = self.bytes(amounts).into_iter().map(|(quantity, rate)| {
+            let (endpoint, kind, list) = (self.asked, ChargeKind::Egress, rate);
+            Line { endpoint, kind, item: Item::Bytes, quantity, list, contracted: rate }
+        });
+        tokens.chain(bytes).filter(|line| line.quantity > 0)
     }
 }
 
@@ -221,7 +216,7 @@ mod tests {
             assert_eq!(short.holds(Instant::START, &usage), is_short);
             assert_eq!(long.holds(Instant::START, &usage), !is_short);
             let holding = if is_short { &short } else { &long };
-            assert_eq!(Ok(holding.charge(&holding.amounts(&usage)).total()), price.cost(&usage));
+            assert_eq!(Ok(holding.charge(&TokenClass::amounts(&usage)).total()), price.cost(&usage));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::commitments::Contract;
 use crate::outcome::Attempt;
-use crate::price::Tariff;
+use crate::price::{Tariff, TokenClass};
 use crate::wire::{EndpointId, Tier};
 
 use super::{Charge, Rating};
@@ -38,7 +38,7 @@ impl Sheet {
             return Charge::nothing(self.biller(attempt.endpoint, attempt.is_spilled));
         }
         let rating = self.rating(attempt);
-        rating.charge(&rating.amounts(&attempt.usage))
+        rating.charge(&TokenClass::amounts(&attempt.usage))
     }
 
     /// What an attempt is charged by: its tokens at the price of when it was sent and of the tier that served it, and its

@@ -14,8 +14,6 @@ use crate::wire::EndpointId;
 pub struct Cost {
     setup: Setup,
     ledger: Ledger,
-    /// All that was metered, by tokens and by bytes, the warm-up included.
-    spent: Money,
     /// Token classes met without a price, by endpoint: what was missing, and for how many attempts.
     unpriced: Vec<Option<(&'static str, u64)>>,
 }
@@ -23,16 +21,15 @@ pub struct Cost {
 impl Cost {
     pub fn new(setup: &Setup) -> Cost {
         let unpriced = vec![None; setup.sheet.endpoints.len()];
-        Cost { setup: setup.clone(), ledger: Ledger::default(), spent: Money::ZERO, unpriced }
+        Cost { setup: setup.clone(), ledger: Ledger::default(), unpriced }
     }
 
     /// Adds what the attempts of an outcome used, and gives what each is charged, in their order.
     #[inline]
     pub fn charge(&mut self, outcome: &Outcome, charges: &mut Vec<Charge>) {
         charges.clear();
-        for nth in 0..outcome.attempts.len() {
-            let charge = self.ledger.charge(&self.setup.sheet, outcome, nth);
-            self.spent += charge.total();
+        for (nth, attempt) in outcome.attempts.iter().enumerate() {
+            let charge = self.ledger.charge(&self.setup.sheet, outcome, nth, attempt);
             if let Some(class) = charge.unpriced {
                 self.unpriced[usize::from(charge.biller.0)].get_or_insert((class, 0)).1 += 1;
             }
@@ -42,7 +39,7 @@ impl Cost {
 
     /// All that was spent so far by usage, the warm-up included.
     pub fn spent(&self) -> Money {
-        self.spent
+        self.ledger.metered()
     }
 
     /// Every charge of a run whose requests came until `until`.
@@ -113,7 +110,6 @@ impl Cost {
 
     pub fn merge(&mut self, other: &Cost) {
         self.ledger.merge(&other.ledger);
-        self.spent += other.spent;
         for (own, other) in self.unpriced.iter_mut().zip(&other.unpriced) {
             if let Some((class, attempts)) = other {
                 own.get_or_insert((class, 0)).1 += attempts;

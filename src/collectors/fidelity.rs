@@ -1,6 +1,6 @@
 //! Whether the harness did what the plan said: offered, achieved, how late, and so VALID or INVALID.
 
-use super::spans::{Binned, Spans};
+use super::spans::{Binned, Distribution, Spans};
 use super::{Collector, Facts, Setup, rate, ratio, span};
 use crate::outcome::{Cause, End, Ended};
 use crate::section::{Scope, ScopeKind, Section, Unit};
@@ -15,19 +15,30 @@ pub struct Fidelity {
     sent: u64,
     /// Measured requests that were given up unsent when the run was stopped.
     cancelled: u64,
-    send_lag: Spans,
+    /// How many of them at once, and how late the others were.
+    prompt: u64,
+    late: Spans,
 }
 
 impl Fidelity {
     pub fn new(setup: &Setup) -> Fidelity {
-        let (setup, send_lag) = (setup.clone(), Spans::default());
-        Fidelity { setup, requests: 0, warmup_requests: 0, sent: 0, cancelled: 0, send_lag }
+        let (setup, late) = (setup.clone(), Spans::default());
+        Fidelity { setup, requests: 0, warmup_requests: 0, sent: 0, cancelled: 0, prompt: 0, late }
+    }
+
+    /// How late first attempts were sent.
+    fn send_lag(&self) -> Distribution {
+        let mut lags = self.late.clone();
+        if self.prompt > 0 {
+            lags.add_many(Binned::nanos(0), u32::try_from(self.prompt).unwrap_or(u32::MAX));
+        }
+        lags.distribution()
     }
 
     /// Why the run gives no verdict, if it gives none.
     pub fn fault(&self) -> Option<String> {
         let bounds = self.setup.bounds?;
-        let lag = std::time::Duration::from_micros(self.send_lag.distribution().micros_at(0.99));
+        let lag = std::time::Duration::from_micros(self.send_lag().micros_at(0.99));
         if lag > bounds.send_lag_p99_max {
             let (lag, max) = (lag.as_secs_f64() * 1e3, bounds.send_lag_p99_max.as_secs_f64() * 1e3);
             return Some(format!(
@@ -51,13 +62,16 @@ impl Collector for Fidelity {
             return;
         }
         self.requests += 1;
-        match outcome.attempts.first() {
+        match facts.attempts.first() {
             // An endpoint that cannot be reached was asked as well as it could be.
             Some(first) if first.is_sent || matches!(first.ended, Ended::Broken(_)) => {
                 self.sent += 1;
                 // One that first found every endpoint resting was late by policy.
                 if first.cause == Cause::First {
-                    self.send_lag.add(Binned::nanos(span(outcome.intended, first.sent)));
+                    match span(outcome.intended, first.sent) {
+                        0 => self.prompt += 1,
+                        lag => self.late.add(Binned::nanos(lag)),
+                    }
                 }
             }
             // No endpoint could take it: the policy's doing, not the harness's.
@@ -73,12 +87,13 @@ impl Collector for Fidelity {
         self.warmup_requests += other.warmup_requests;
         self.sent += other.sent;
         self.cancelled += other.cancelled;
-        self.send_lag.merge(&other.send_lag);
+        self.prompt += other.prompt;
+        self.late.merge(&other.late);
     }
 
     fn finish(&self, until: Instant) -> Section {
         let window = self.setup.window(until);
-        let (fault, send_lag) = (self.fault(), self.send_lag.distribution());
+        let (fault, send_lag) = (self.fault(), self.send_lag());
         let reason = match (&fault, self.setup.bounds) {
             (Some(fault), _) => fault.clone(),
             (None, None) => "virtual time".to_string(),

@@ -1,6 +1,6 @@
 //! How much of what was asked was answered, and answered well enough.
 
-use super::{Answer, Collector, Facts, Scoped, Setup, rate, ratio};
+use super::{Answer, Collector, Facts, Pairs, Scoped, Setup, rate, ratio};
 use crate::client::workload::Slo;
 use crate::number::Span;
 use crate::section::{Figure, ScopeKind, Section, Unit, Value};
@@ -10,9 +10,10 @@ use crate::wire::EndpointId;
 #[derive(Clone, Debug)]
 pub struct Goodput {
     setup: Setup,
-    classes: Vec<Counts>,
+    /// Requests of each class that nobody answered.
+    unanswered: Vec<u64>,
     /// By the endpoint that was asked: what it answered itself, and what was spilled.
-    endpoints: Vec<[Counts; 2]>,
+    answered: Pairs<[Counts; 2]>,
 }
 
 /// Measured requests and their tokens.
@@ -30,18 +31,20 @@ struct Counts {
 
 impl Goodput {
     pub fn new(setup: &Setup) -> Goodput {
-        let classes = vec![Counts::default(); setup.classes.len()];
-        let endpoints = vec![[Counts::default(); 2]; setup.sheet.endpoints.len()];
-        Goodput { setup: setup.clone(), classes, endpoints }
+        let (unanswered, none) = (vec![0; setup.classes.len()], [Counts::default(); 2]);
+        Goodput { setup: setup.clone(), unanswered, answered: Pairs::new(setup, none) }
     }
 
     /// The counts of each scope; of an endpoint, those of what it answered.
     fn scopes(&self) -> Scoped<Counts> {
         let mut scopes = Scoped::new(&self.setup, Counts::default());
-        scopes.classes.clone_from(&self.classes);
-        self.classes.iter().for_each(|class| scopes.total.add(class));
-        for (scope, counts) in scopes.endpoints.iter_mut().zip(&self.endpoints) {
-            counts.iter().for_each(|one| scope.add(one));
+        for (class, endpoint, counts) in self.answered.iter() {
+            counts.iter().for_each(|one| scopes.classes[class].add(one));
+            counts.iter().for_each(|one| scopes.endpoints[endpoint].add(one));
+        }
+        for (class, requests) in scopes.classes.iter_mut().zip(&self.unanswered) {
+            class.requests += requests;
+            scopes.total.add(class);
         }
         scopes
     }
@@ -50,9 +53,9 @@ impl Goodput {
     fn billed(&self) -> Vec<Counts> {
         let sheet = &self.setup.sheet;
         let mut billed = vec![Counts::default(); sheet.endpoints.len()];
-        for (asked, counts) in (0..).map(EndpointId).zip(&self.endpoints) {
+        for (_, asked, counts) in self.answered.iter() {
             for (is_spilled, counts) in [false, true].into_iter().zip(counts) {
-                billed[usize::from(sheet.biller(asked, is_spilled).0)].add(counts);
+                billed[usize::from(sheet.biller(EndpointId(asked as u16), is_spilled).0)].add(counts);
             }
         }
         billed
@@ -100,21 +103,19 @@ impl Collector for Goodput {
         if !facts.outcome.is_measured {
             return;
         }
-        let class = &mut self.classes[usize::from(facts.outcome.request.class.0)];
+        let class = facts.outcome.request.class;
         let Some(answer) = &facts.answer else {
-            class.requests += 1;
+            self.unanswered[usize::from(class.0)] += 1;
             return;
         };
-        let one = Counts::of(answer);
-        class.add(&one);
-        let attempt = answer.attempt;
-        self.endpoints[usize::from(attempt.endpoint.0)][usize::from(attempt.is_spilled)].add(&one);
+        let counts = self.answered.at(class, answer.attempt.endpoint);
+        counts[usize::from(answer.attempt.is_spilled)].add(&Counts::of(answer));
     }
 
     fn merge(&mut self, other: &Goodput) {
-        self.classes.iter_mut().zip(&other.classes).for_each(|(own, other)| own.add(other));
-        let pairs = self.endpoints.as_flattened_mut().iter_mut().zip(other.endpoints.as_flattened());
-        pairs.for_each(|(own, other)| own.add(other));
+        self.unanswered.iter_mut().zip(&other.unanswered).for_each(|(own, other)| *own += other);
+        let own = self.answered.cells.as_flattened_mut().iter_mut();
+        own.zip(other.answered.cells.as_flattened()).for_each(|(own, other)| own.add(other));
     }
 
     fn finish(&self, until: Instant) -> Section {

@@ -127,11 +127,9 @@ impl Collector for Latency {
     fn collect(&mut self, facts: &Facts<'_>) {
         let Some(answer) = facts.answer.as_ref().filter(|_| facts.outcome.is_measured) else { return };
         let taken = Taken::of(facts.outcome, answer);
-        let class = self.classes.get_mut(usize::from(facts.outcome.request.class.0));
-        let attempt = answer.attempt;
-        self.endpoints[usize::from(attempt.endpoint.0)].add(&taken, &attempt.gaps);
-        if let Some(class) = class {
-            class.add(&taken, &attempt.gaps);
+        self.endpoints[usize::from(answer.attempt.endpoint.0)].add(&taken, &answer.attempt.gaps);
+        if let Some(class) = self.classes.get_mut(usize::from(facts.outcome.request.class.0)) {
+            class.add(&taken, &answer.attempt.gaps);
         }
     }
 
@@ -168,6 +166,22 @@ impl Stamps {
     #[inline]
     fn add(&mut self, taken: &Taken, gaps: &[u32]) {
         self.samples += 1;
+        let Taken { begin: Together::Alike(begin), whole: Together::Alike(whole), tpot: Some(tpot) } = *taken
+        else {
+            return self.add_any(taken, gaps);
+        };
+        let (begin, whole) = (self.begin.count_of(begin), self.whole.count_of(whole));
+        match (begin, whole, self.own[TPOT].count_of(tpot), gaps) {
+            (Some(begin), Some(whole), Some(tpot), []) => {
+                [begin, whole, tpot].into_iter().for_each(|count| *count = count.saturating_add(1));
+            }
+            _ => self.add_any(taken, gaps),
+        }
+    }
+
+    /// The same of an answer that is unlike most.
+    #[cold]
+    fn add_any(&mut self, taken: &Taken, gaps: &[u32]) {
         match taken.begin {
             Together::Alike(span) => self.begin.add(span),
             Together::Apart(spans) => self.add_own([TTFT, TTFO, SERVICE_TTFT], spans),

@@ -6,7 +6,7 @@ use super::Setup;
 use super::page::{Page, Pages};
 use crate::bill::{Charge, ChargeKind, Item, Line, Row, Sheet, Waste};
 use crate::commitments::{Capacity, Contract, Fee, Holder, Pledge, Tokens};
-use crate::outcome::Outcome;
+use crate::outcome::{Attempt, Outcome};
 use crate::price::{Money, Rate};
 use crate::time::Instant;
 use crate::wire::{ClassId, EndpointId, Tier};
@@ -32,10 +32,15 @@ struct Cell {
 }
 
 impl Ledger {
-    /// Adds what the `nth` attempt of an outcome used, and says what it is charged.
+    /// Adds what an attempt used, the `nth` of an outcome, and says what it is charged.
     #[inline]
-    pub fn charge(&mut self, sheet: &Sheet, outcome: &Outcome, nth: usize) -> Charge {
-        self.0.charge(sheet, outcome, nth)
+    pub fn charge(&mut self, sheet: &Sheet, outcome: &Outcome, nth: usize, attempt: &Attempt) -> Charge {
+        self.0.charge(sheet, outcome, nth, attempt)
+    }
+
+    /// All that was metered so far, by tokens and by bytes.
+    pub fn metered(&self) -> Money {
+        self.0.iter().map(Page::total).sum()
     }
 
     pub fn merge(&mut self, other: &Ledger) {

@@ -22,7 +22,7 @@ use crate::client::workload::Slo;
 use crate::outcome::{Attempt, Outcome};
 use crate::section::{Scope, ScopeKind, Section};
 use crate::time::Instant;
-use crate::wire::EndpointId;
+use crate::wire::{ClassId, EndpointId};
 
 /// What collectors know before the first outcome.
 #[derive(Clone, Debug)]
@@ -72,6 +72,7 @@ impl Setup {
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     pub outcome: &'a Outcome,
+    pub attempts: &'a [Attempt],
     /// What each attempt is charged, in their order.
     pub charges: &'a [Charge],
     pub answer: Option<Answer<'a>>,
@@ -81,8 +82,6 @@ pub struct Facts<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     pub attempt: &'a Attempt,
-    /// Who bills it.
-    pub biller: EndpointId,
     /// Tokens of the answer and of the reasoning before it.
     pub generated: u64,
     /// From the intended start to the first token; none of an answer without one, as with the others.
@@ -101,29 +100,28 @@ impl<'a> Facts<'a> {
     /// `charges` are those of its attempts, `limits` those of the classes.
     #[inline]
     pub fn of(outcome: &'a Outcome, charges: &'a [Charge], limits: &[Limits]) -> Facts<'a> {
-        let limits = &limits[usize::from(outcome.request.class.0)];
+        let (limits, attempts) = (&limits[usize::from(outcome.request.class.0)], &*outcome.attempts);
         let answer = outcome.winner.and_then(|nth| {
-            let attempt = outcome.attempts.get(nth)?;
-            Some(Answer::of(attempt, charges[nth].biller, outcome.intended).judged(limits))
+            let attempt = attempts.get(nth)?;
+            Some(Answer::of(attempt, outcome.intended).judged(limits))
         });
-        Facts { outcome, charges, answer }
+        Facts { outcome, attempts, charges, answer }
     }
 
     /// The attempts with their charges.
     fn charged(&self) -> impl Iterator<Item = (&'a Attempt, &'a Charge)> {
-        self.outcome.attempts.iter().zip(self.charges)
+        self.attempts.iter().zip(self.charges)
     }
 }
 
 impl<'a> Answer<'a> {
     #[inline]
-    fn of(attempt: &'a Attempt, biller: EndpointId, intended: Instant) -> Answer<'a> {
+    fn of(attempt: &'a Attempt, intended: Instant) -> Answer<'a> {
         let generated = attempt.usage.generated();
         let from_intended = |at: Instant| span(intended, at);
         let flow = attempt.first_token.zip(attempt.last_token).filter(|_| generated > 1);
         Answer {
             attempt,
-            biller,
             generated,
             ttft: attempt.first_token.map(from_intended),
             ttfo: attempt.first_text.map(from_intended),
@@ -239,6 +237,31 @@ impl<T: Clone> Scoped<T> {
         let classes = self.classes.iter().enumerate();
         let classes = classes.map(|(index, one)| (one, setup.scope(ScopeKind::Class, index)));
         total.chain(endpoints).chain(classes)
+    }
+}
+
+/// One of something for each class at each endpoint.
+#[derive(Clone, Debug)]
+struct Pairs<T> {
+    cells: Vec<T>,
+    endpoints: usize,
+}
+
+impl<T: Clone> Pairs<T> {
+    fn new(setup: &Setup, one: T) -> Pairs<T> {
+        let endpoints = setup.sheet.endpoints.len();
+        Pairs { cells: vec![one; setup.classes.len() * endpoints], endpoints }
+    }
+
+    #[inline]
+    fn at(&mut self, class: ClassId, endpoint: EndpointId) -> &mut T {
+        &mut self.cells[usize::from(class.0) * self.endpoints + usize::from(endpoint.0)]
+    }
+
+    /// Each with the places of its class and of its endpoint.
+    fn iter(&self) -> impl Iterator<Item = (usize, usize, &T)> {
+        let places = |(place, one)| (place / self.endpoints, place % self.endpoints, one);
+        self.cells.iter().enumerate().map(places)
     }
 }
 

@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::bill::{Amounts, Charge, Line, Rating, Sheet, Waste};
 use crate::outcome::{Attempt, Outcome};
+use crate::price::{Money, TokenClass};
 use crate::time::Instant;
 use crate::wire::{ClassId, EndpointId, Tier};
 
@@ -47,21 +48,20 @@ pub struct Kind {
 type Key = (Kind, Instant, u64, Option<&'static str>);
 
 impl Pages {
-    /// Adds what the `nth` attempt of an outcome used, and says what it is charged.
+    /// Adds what an attempt used, the `nth` of an outcome, and says what it is charged.
     #[inline]
-    pub fn charge(&mut self, sheet: &Sheet, outcome: &Outcome, nth: usize) -> Charge {
-        let attempt = &outcome.attempts[nth];
+    pub fn charge(&mut self, sheet: &Sheet, outcome: &Outcome, nth: usize, attempt: &Attempt) -> Charge {
         if attempt.usage.is_empty() {
             return Charge::nothing(sheet.biller(attempt.endpoint, attempt.is_spilled));
         }
-        let kind = Kind::of(outcome, nth);
+        let kind = Kind::of(outcome, nth, attempt);
         let recent = self.recent[kind.slot()];
         let place = match self.pages.get(recent) {
             Some(page) if page.holds(&kind, attempt) => recent,
             _ => self.turn_to(sheet, kind, attempt),
         };
         let page = &mut self.pages[place];
-        let amounts = page.rating.amounts(&attempt.usage);
+        let amounts = TokenClass::amounts(&attempt.usage);
         page.add(&amounts);
         page.rating.charge(&amounts)
     }
@@ -102,6 +102,11 @@ impl Pages {
 }
 
 impl Page {
+    /// What all of it costs, as far as it has a price.
+    pub fn total(&self) -> Money {
+        self.rating.charge(&self.sums).total()
+    }
+
     /// What was charged.
     pub fn lines(&self) -> impl Iterator<Item = Line> + '_ {
         self.rating.lines(&self.sums)
@@ -120,8 +125,7 @@ impl Page {
 
 impl Kind {
     #[inline]
-    fn of(outcome: &Outcome, nth: usize) -> Kind {
-        let attempt = &outcome.attempts[nth];
+    fn of(outcome: &Outcome, nth: usize, attempt: &Attempt) -> Kind {
         Kind {
             class: outcome.request.class,
             endpoint: attempt.endpoint,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Collector, Facts, Setup, ratio};
+use super::{Collector, Facts, Pairs, Setup, ratio};
 use crate::outcome::{Attempt, Cause, End, Ended};
 use crate::section::{Figure, Scope, ScopeKind, Section, Unit};
 use crate::time::Instant;
@@ -11,6 +11,9 @@ use crate::wire::FaultKind;
 #[derive(Clone, Debug)]
 pub struct Refusals {
     setup: Setup,
+    /// Requests whose only attempt was answered: by the endpoint asked, and by the one it spills to.
+    plain: Pairs<[u64; 2]>,
+    /// Of all others.
     endpoints: Vec<Attempts>,
     classes: Vec<Class>,
     /// Refusals by (endpoint, limit, status).
@@ -60,7 +63,22 @@ impl Refusals {
         let endpoints = vec![Attempts::default(); setup.sheet.endpoints.len()];
         let classes = vec![Class::default(); setup.classes.len()];
         let (limits, details) = (BTreeMap::new(), BTreeMap::new());
-        Refusals { setup: setup.clone(), endpoints, classes, limits, details }
+        let plain = Pairs::new(setup, [0; 2]);
+        Refusals { setup: setup.clone(), plain, endpoints, classes, limits, details }
+    }
+
+    /// What became of everything, by endpoint and by class.
+    fn counted(&self) -> (Vec<Attempts>, Vec<Class>) {
+        let (mut endpoints, mut classes) = (self.endpoints.clone(), self.classes.clone());
+        for (class, endpoint, [asked, spillover]) in self.plain.iter() {
+            let requests = asked + spillover;
+            let attempts = Attempts { attempts: requests, spillover: *spillover, ..Attempts::default() };
+            endpoints[endpoint].add(&attempts);
+            classes[class].attempts.add(&attempts);
+            classes[class].requests.requests += requests;
+            classes[class].requests.ends[End::Done as usize] += requests;
+        }
+        (endpoints, classes)
     }
 }
 
@@ -71,9 +89,16 @@ impl Collector for Refusals {
         if !outcome.is_measured {
             return;
         }
+        if let [Attempt { endpoint, cause: Cause::First, ended: Ended::Done, is_spilled, .. }] =
+            facts.attempts
+            && outcome.end == End::Done
+        {
+            self.plain.at(outcome.request.class, *endpoint)[usize::from(*is_spilled)] += 1;
+            return;
+        }
         let class = &mut self.classes[usize::from(outcome.request.class.0)];
         let (mut is_throttled, mut is_hedged) = (false, false);
-        for attempt in &outcome.attempts {
+        for attempt in facts.attempts {
             self.endpoints[usize::from(attempt.endpoint.0)].count(attempt);
             class.attempts.count(attempt);
             is_hedged |= attempt.cause == Cause::Hedge;
@@ -97,10 +122,12 @@ impl Collector for Refusals {
         requests.hedged += u64::from(is_hedged);
         let is_spilled_from =
             |first: &Attempt| facts.answer.is_some_and(|answer| answer.attempt.endpoint != first.endpoint);
-        requests.spilled += u64::from(outcome.attempts.first().is_some_and(is_spilled_from));
+        requests.spilled += u64::from(facts.attempts.first().is_some_and(is_spilled_from));
     }
 
     fn merge(&mut self, other: &Refusals) {
+        let plain = self.plain.cells.as_flattened_mut().iter_mut();
+        plain.zip(other.plain.cells.as_flattened()).for_each(|(own, other)| *own += other);
         self.endpoints.iter_mut().zip(&other.endpoints).for_each(|(own, other)| own.add(other));
         for (key, count) in &other.limits {
             *self.limits.entry(*key).or_default() += count;
@@ -112,12 +139,13 @@ impl Collector for Refusals {
     }
 
     fn finish(&self, _until: Instant) -> Section {
+        let (endpoints, classes) = self.counted();
         let mut all = Class::default();
-        self.classes.iter().for_each(|class| all.add(class));
+        classes.iter().for_each(|class| all.add(class));
         let total = all.describe(Scope::new(ScopeKind::Total, ""));
-        let classes = self.classes.iter().enumerate();
+        let classes = classes.iter().enumerate();
         let classes = classes.map(|(index, one)| one.describe(self.setup.scope(ScopeKind::Class, index)));
-        let endpoints = self.endpoints.iter().enumerate();
+        let endpoints = endpoints.iter().enumerate();
         let endpoints = endpoints.map(|(index, one)| {
             let scope = one.describe(self.setup.scope(ScopeKind::Endpoint, index));
             let own = self.details.iter().filter(|((endpoint, _), _)| usize::from(*endpoint) == index);

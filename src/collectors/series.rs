@@ -106,12 +106,13 @@ impl Series {
     }
 
     #[inline]
-    fn collect_attempt(&mut self, class: usize, attempt: &Attempt, charge: &Charge) {
-        let bucket = self.at(attempt.finished);
+    fn collect_attempt(&mut self, bucket: usize, class: usize, attempt: &Attempt, charge: &Charge) {
         self.is_unpriced[usize::from(charge.biller.0)] |= charge.unpriced.is_some();
-        let costs = &mut self.costs[bucket * self.is_unpriced.len()..];
-        costs[usize::from(charge.biller.0)] += charge.tokens;
-        costs[usize::from(attempt.endpoint.0)] += charge.bytes;
+        for (endpoint, cost) in [(charge.biller, charge.tokens), (attempt.endpoint, charge.bytes)] {
+            if cost != Money::ZERO {
+                self.costs[bucket * self.is_unpriced.len() + usize::from(endpoint.0)] += cost;
+            }
+        }
         if matches!(attempt.ended, Ended::Rejected(_)) {
             self.buckets[bucket].refused += 1;
             if let Some(of_class) = self.of_class(bucket, class) {
@@ -165,15 +166,17 @@ impl Collector for Series {
         if let Some(of_class) = self.of_class(bucket, class) {
             of_class.offered += 1;
         }
-        if let Some(first) = outcome.attempts.first() {
-            let bucket = self.at(first.sent);
+        if let Some(first) = facts.attempts.first() {
+            let bucket = if first.sent == outcome.intended { bucket } else { self.at(first.sent) };
             self.buckets[bucket].achieved += 1;
         }
+        let mut last = (outcome.intended, bucket);
         for (attempt, charge) in facts.charged() {
-            self.collect_attempt(class, attempt, charge);
+            last = (attempt.finished, self.at(attempt.finished));
+            self.collect_attempt(last.1, class, attempt, charge);
         }
         if let Some(answer) = &facts.answer {
-            let bucket = self.at(outcome.finished);
+            let bucket = if outcome.finished == last.0 { last.1 } else { self.at(outcome.finished) };
             let good = u64::from(answer.is_good);
             let sums = &mut self.buckets[bucket];
             sums.done += 1;

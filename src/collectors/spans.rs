@@ -1,5 +1,7 @@
 //! Spans of time counted in bins of three digits, as HdrHistogram has them.
 
+use std::num::NonZeroU32;
+
 use hdrhistogram::Histogram;
 
 use crate::section::Value;
@@ -21,7 +23,8 @@ pub struct Spans {
 #[derive(Clone, Copy, Debug)]
 pub struct Binned {
     micros: u32,
-    bin: u32,
+    /// The bin, counted from 1.
+    place: NonZeroU32,
 }
 
 impl Binned {
@@ -41,28 +44,33 @@ impl Binned {
     #[inline]
     fn new(micros: u32) -> Binned {
         let doublings = (u32::BITS - (micros | FINE).leading_zeros()) - FINE.count_ones();
-        Binned { micros, bin: (doublings << HALF) + (micros >> doublings) }
+        let bin = (doublings << HALF) + (micros >> doublings);
+        Binned { micros, place: NonZeroU32::MIN.saturating_add(bin) }
     }
 }
 
 impl Spans {
     #[inline]
     pub fn add(&mut self, span: Binned) {
-        let bin = span.bin as usize;
-        if bin + 1 >= self.counts.len() {
-            self.reach(span);
-        }
-        let count = &mut self.counts[bin];
-        if let Some(more) = count.checked_add(1) {
-            *count = more;
+        match self.count_of(span) {
+            Some(count) => *count = count.saturating_add(1),
+            None => self.add_many(span, 1),
         }
     }
 
-    /// Makes room for a span that may be the longest.
+    /// How many there are of a span, unless it may be the longest.
+    #[inline]
+    pub fn count_of(&mut self, span: Binned) -> Option<&mut u32> {
+        let place = span.place.get() as usize;
+        if place < self.counts.len() { self.counts.get_mut(place - 1) } else { None }
+    }
+
+    /// Adds so many, of which one may be the longest.
     #[cold]
-    fn reach(&mut self, Binned { micros, bin }: Binned) {
-        let bins = self.counts.len().max(bin as usize + 1);
-        self.counts.resize(bins, 0);
+    pub fn add_many(&mut self, Binned { micros, place }: Binned, many: u32) {
+        let place = place.get() as usize;
+        self.counts.resize(self.counts.len().max(place), 0);
+        self.counts[place - 1] = self.counts[place - 1].saturating_add(many);
         self.max = self.max.max(micros);
     }
 

@@ -34,6 +34,20 @@ impl TokenClass {
         }
     }
 
+    /// The tokens of every class, in the order of [`ALL`](Self::ALL).
+    #[inline]
+    pub fn amounts(usage: &Usage) -> [u64; TokenClass::ALL.len()] {
+        let Usage { cache_read, cache_write, cache_write_long, input, output, reasoning, .. } = *usage;
+        [
+            cache_read.into(),
+            cache_write.into(),
+            cache_write_long.into(),
+            input.into(),
+            output.into(),
+            reasoning.into(),
+        ]
+    }
+
     /// The tokens of this class.
     #[inline]
     pub fn of(self, usage: &Usage) -> u32 {
@@ -45,5 +59,18 @@ impl TokenClass {
             TokenClass::Output => usage.output,
             TokenClass::Reasoning => usage.reasoning,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_amounts_are_those_of_each_class_in_order() {
+        let prompt =
+            Usage { input: 1, cache_read: 2, cache_write: 3, cache_write_long: 4, ..Usage::default() };
+        let usage = Usage { output: 5, reasoning: 6, ..prompt };
+        assert_eq!(TokenClass::amounts(&usage), TokenClass::ALL.map(|class| u64::from(class.of(&usage))));
     }
 }
