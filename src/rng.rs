@@ -107,11 +107,13 @@ impl Draws {
     }
 
     /// Uniform in the open interval (0, 1): a multiple of 2⁻⁵² plus half a step, so that neither end is met.
+    #[inline]
     pub fn unit(&mut self) -> f64 {
         ((self.u64() >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
     }
 
     /// Uniform in 0..n, by multiplication (bias below n / 2⁶⁴). `n` of zero gives zero.
+    #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.u64()) * u128::from(n)) >> 64) as u64
     }
@@ -122,28 +124,26 @@ impl Draws {
     }
 
     /// Standard normal, ascending in its one unit draw.
+    #[inline]
     pub fn normal(&mut self) -> f64 {
         table::normal_quantile(self.unit())
     }
 
     /// Lognormal with median 1: exp(sigma · normal).
+    #[inline]
     pub fn lognormal(&mut self, sigma: f64) -> f64 {
         table::exp(sigma * self.normal())
     }
 
     /// Gamma with the given shape and mean 1, so its coefficient of variation is 1 / √shape.
-    ///
-    /// Marsaglia and Tsang (2000): d·(1 + c·x)³ with d = shape − 1/3, c = 1/√(9d) and x normal is taken with the
-    /// probability exp(d·q(c·x)), q(w) = 3·ln(1 + w) − 3w + 3w²/2 − w³, which is never above 1, whatever d > 0 is.
-    /// Their quick test, that 1 − 0.0331·x⁴ is below it, holds from c₀ = 1/√6 down, a shape of 1; above, it holds of
-    /// x·c/c₀, as exp(d·q) only rises as d falls. So nearly all logarithms are spared. Below the shape where more than
-    /// a quarter are not taken, it is gamma(shape + 1) · u^(1 / shape), and u^(1 / shape) is exp(−exponential / shape).
     pub fn gamma(&mut self, shape: f64) -> f64 {
-        let is_boosted = shape < 0.4;
+        self.of_gamma(&Gamma::new(shape))
+    }
+
+    /// Of a law of which there are many draws.
+    pub fn of_gamma(&mut self, law: &Gamma) -> f64 {
+        let Gamma { shape, is_boosted, d, c, stretch } = *law;
         let boost = if is_boosted { table::exp(-self.exponential() / shape) } else { 1.0 };
-        let d = if is_boosted { shape + 1.0 } else { shape } - 1.0 / 3.0;
-        let c = 1.0 / libm::sqrt(9.0 * d);
-        let stretch = (c / C_0).max(1.0);
         loop {
             let x = self.normal();
             let v = 1.0 + c * x;
@@ -161,6 +161,32 @@ impl Draws {
     /// Weibull with the given shape k, not scaled: exponential^(1 / k), whose mean is Γ(1 + 1/k).
     pub fn weibull(&mut self, shape: f64) -> f64 {
         table::exp(table::ln(self.exponential()) / shape)
+    }
+}
+
+/// A gamma law of mean 1.
+///
+/// Marsaglia and Tsang (2000): d·(1 + c·x)³ with d = shape − 1/3, c = 1/√(9d) and x normal is taken with the
+/// probability exp(d·q(c·x)), q(w) = 3·ln(1 + w) − 3w + 3w²/2 − w³, which is never above 1, whatever d > 0 is.
+/// Their quick test, that 1 − 0.0331·x⁴ is below it, holds from c₀ = 1/√6 down, a shape of 1; above, it holds of
+/// x·c/c₀, as exp(d·q) only rises as d falls. So nearly all logarithms are spared. Below the shape where more than
+/// a quarter are not taken, it is gamma(shape + 1) · u^(1 / shape), and u^(1 / shape) is exp(−exponential / shape).
+#[derive(Clone, Copy, Debug)]
+pub struct Gamma {
+    shape: f64,
+    is_boosted: bool,
+    d: f64,
+    c: f64,
+    /// c/c₀, where that is above 1.
+    stretch: f64,
+}
+
+impl Gamma {
+    pub fn new(shape: f64) -> Gamma {
+        let is_boosted = shape < 0.4;
+        let d = if is_boosted { shape + 1.0 } else { shape } - 1.0 / 3.0;
+        let c = 1.0 / libm::sqrt(9.0 * d);
+        Gamma { shape, is_boosted, d, c, stretch: (c / C_0).max(1.0) }
     }
 }
 

@@ -90,7 +90,10 @@ impl Empirical {
 
     /// (share of requests, tokens); none until the file is read.
     fn quantiles(&self) -> Option<&Knots> {
-        self.table.as_ref().map(|table| &table.knots).or(self.knots.as_ref()).or(self.read.as_ref())
+        match &self.table {
+            Some(table) => Some(&table.knots),
+            None => self.knots.as_ref().or(self.read.as_ref()),
+        }
     }
 }
 

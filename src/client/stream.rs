@@ -22,6 +22,8 @@ pub struct Stream {
     taken: u64,
     /// How many of the classes are still wanted.
     wanted: usize,
+    /// Whether it must be told when requests end.
+    heeds_ends: bool,
 }
 
 /// A request of which it is known when it comes and whose it is.
@@ -34,6 +36,13 @@ pub struct Due {
     pub nth: u64,
     /// The turn of a conversation that it is.
     pub turn: Option<Turn>,
+}
+
+impl Due {
+    /// Whether nothing tells what is asked.
+    pub fn is_bare(&self) -> bool {
+        self.turn.is_none() && self.arrival.lengths.is_none() && self.arrival.beginnings.is_empty()
+    }
 }
 
 /// What a request came of, which is told when it ends.
@@ -60,7 +69,7 @@ impl Stream {
             shares.push((id, sum));
             sessions.extend(Sessions::of(id, class).map(|of_class| (id, of_class)));
         }
-        Stream { arrivals, wanted: shares.len(), classes: shares, sessions, rng, priority: 0, taken: 0 }
+        Stream::new(arrivals, shares, sessions, rng, 0)
     }
 
     /// The arrivals of one class. Its chance is keyed by its name, so that no other class moves its draws.
@@ -68,8 +77,18 @@ impl Stream {
         let key = class.name.bytes().fold(OWN, |key, byte| mix(key ^ u64::from(byte)));
         let sessions = Sessions::of(id, class).map(|of_class| (id, of_class)).into_iter().collect();
         let rng = rng.child(key);
-        let (classes, priority) = (vec![(id, 1.0)], class.priority);
-        Stream { arrivals, wanted: 1, classes, sessions, rng, priority, taken: 0 }
+        Stream::new(arrivals, vec![(id, 1.0)], sessions, rng, class.priority)
+    }
+
+    fn new(
+        arrivals: AnyArrivals,
+        classes: Vec<(ClassId, f64)>,
+        sessions: Vec<(ClassId, Sessions)>,
+        rng: Rng,
+        priority: i32,
+    ) -> Stream {
+        let heeds_ends = !sessions.is_empty() || arrivals.heeds_ends();
+        Stream { arrivals, wanted: classes.len(), classes, sessions, rng, priority, taken: 0, heeds_ends }
     }
 
     /// The root of its chance.
@@ -87,16 +106,19 @@ impl Stream {
         if self.wanted == 0 {
             return None;
         }
-        let (arrival, turn) = (self.arrivals.peek(&self.rng), self.next_turn());
+        let arrival = self.arrivals.peek(&self.rng);
+        if self.sessions.is_empty() {
+            return arrival;
+        }
+        let turn = self.next_turn();
         arrival.into_iter().chain(turn.map(|(at, _)| at)).min()
     }
 
     /// Takes the request that `peek` announced.
     pub fn next(&mut self) -> Option<Due> {
         loop {
-            let arrival = self.arrivals.peek(&self.rng);
-            if let Some((_, index)) =
-                self.next_turn().filter(|(at, _)| arrival.is_none_or(|other| *at <= other))
+            if let Some((at, index)) = self.next_turn()
+                && self.arrivals.peek(&self.rng).is_none_or(|arrival| at <= arrival)
             {
                 let (class, sessions) = &mut self.sessions[index];
                 let turn = sessions.next(&self.rng)?;
@@ -115,7 +137,7 @@ impl Stream {
 
     /// Whether it must be told when requests end.
     pub fn heeds_ends(&self) -> bool {
-        !self.sessions.is_empty() || self.arrivals.heeds_ends()
+        self.heeds_ends
     }
 
     /// What came of `origin` has ended. Arrivals that wait are told of conversations when they are over.

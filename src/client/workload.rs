@@ -19,7 +19,7 @@ use crate::analytic::normal;
 use crate::index::Ring;
 use crate::number::{Correlation, Positive, Span};
 use crate::prompts::{Prompts, Source};
-use crate::rng::{Purpose, Rng, normal_quantile};
+use crate::rng::{Draws, Purpose, Rng, normal_quantile};
 use crate::time::Instant;
 use crate::wire::{Beginnings, Cached, ClassId, Content, Images, Job, Request, RequestId};
 
@@ -173,6 +173,13 @@ impl Class {
         Some((self.input.as_ref()?.quantile(share)?, self.output.as_ref()?.quantile(normal::above(-y))?))
     }
 
+    /// Whether nothing but the lengths of a prompt and of its answer are drawn, each by itself.
+    fn is_plain(&self) -> bool {
+        let Class { prefix, prompts, images, length_correlation, reasoning, reasoning_share, .. } = self;
+        let is_more = [prefix.is_some(), prompts.is_some(), images.is_some(), length_correlation.is_some()];
+        !is_more.contains(&true) && reasoning.is_none() && reasoning_share.is_none()
+    }
+
     /// Why its lengths cannot be drawn together, if they are to be.
     pub fn correlation_problem(&self) -> Option<String> {
         self.length_correlation?;
@@ -199,6 +206,8 @@ pub struct Workload {
     classes: Vec<Class>,
     /// What the prompts of each class share.
     prefixes: Vec<Option<Groups>>,
+    /// Whether requests of each class are made of two lengths, where their arrivals tell nothing.
+    is_plain: Vec<bool>,
     /// The shared arrivals, then those of classes in their order; of those due at once the one of the
     /// lowest priority goes first, and of one priority the first.
     streams: Vec<Stream>,
@@ -237,10 +246,23 @@ impl Workload {
         let streams = shared.into_iter().chain(own).collect();
         let groups = |(id, class): (ClassId, &Class)| Some(Groups::new(id, class.prefix.as_ref()?));
         let prefixes = ids().map(groups).collect();
+        let is_plain = classes.iter().map(Class::is_plain).collect();
         let (next_id, copies, repeated, origins) = (0, 1, None, Ring::new());
         let (ended, drawn) = (FxHashMap::default(), vec![0; classes.len()]);
         let first = None;
-        Workload { drawn, classes, prefixes, streams, first, next_id, copies, repeated, origins, ended }
+        Workload {
+            drawn,
+            classes,
+            prefixes,
+            is_plain,
+            streams,
+            first,
+            next_id,
+            copies,
+            repeated,
+            origins,
+            ended,
+        }
     }
 
     /// The same plan with every request asked so many times at once; at least once.
@@ -258,7 +280,10 @@ impl Workload {
 
     /// When the next request is to be sent.
     pub fn peek(&mut self) -> Option<Instant> {
-        self.repeated.as_ref().map(|(planned, _)| planned.at).or_else(|| self.first().map(|(at, _)| at))
+        match &self.repeated {
+            Some((planned, _)) => Some(planned.at),
+            None => self.first().map(|(at, _)| at),
+        }
     }
 
     /// Takes the next request, with its intended start.
@@ -281,7 +306,9 @@ impl Workload {
         let drawn = &mut self.drawn[usize::from(due.class.0)];
         *drawn += 1;
         let nth = *drawn - 1;
-        let job = self.job(id, due, nth, self.streams[stream].rng());
+        let rng = self.streams[stream].rng();
+        let is_plain = self.is_plain[usize::from(due.class.0)] && due.is_bare();
+        let job = if is_plain { self.plain(id, &due, rng) } else { self.job(id, due, nth, rng) };
         if self.copies > 1 {
             self.repeated = Some((Planned { at, job: job.clone(), origin }, self.copies - 1));
         }
@@ -336,15 +363,40 @@ impl Workload {
     }
 
     /// The stream that is due first.
+    #[inline]
     fn first(&mut self) -> Option<(Instant, usize)> {
-        *self.first.get_or_insert_with(|| {
-            let streams = self.streams.iter_mut().enumerate();
-            let due = streams.filter_map(|(index, stream)| Some((stream.peek()?, stream.priority(), index)));
-            due.min().map(|(at, _, index)| (at, index))
-        })
+        match self.first {
+            Some(first) => first,
+            None => *self.first.insert(first_of(&mut self.streams)),
+        }
     }
 
-    /// What is asked, the `nth` request of its class. Chance is keyed by its number in the stream.
+    /// What is asked, where it is made of two lengths. Chance is keyed by its number in the stream.
+    fn plain(&self, id: RequestId, due: &Due, rng: &Rng) -> Job {
+        let class = self.class(due.class);
+        let draw = |length: &Option<AnyLength>, mut draws: Draws| {
+            length.as_ref().map_or(0, |length| length.draw(&mut draws))
+        };
+        let input_tokens = draw(&class.input, rng.of(Purpose::InputLength, due.nth, 0));
+        let answer_tokens = draw(&class.output, rng.of(Purpose::AnswerLength, due.nth, 0));
+        Job {
+            request: Request {
+                id,
+                class: due.class,
+                priority: class.priority,
+                input_tokens,
+                max_tokens: class.max_tokens,
+                stream: class.stream,
+                beginnings: Beginnings::None,
+                content: Content::TEXT,
+            },
+            answer_tokens,
+            reasoning_tokens: 0,
+            cached: Cached::NONE,
+        }
+    }
+
+    /// The same of any other, the `nth` request of its class.
     fn job(&self, id: RequestId, due: Due, nth: u64, rng: &Rng) -> Job {
         let class = self.class(due.class);
         let (answers, key) = (class.answers(), due.nth);
@@ -403,6 +455,16 @@ impl Workload {
             cached: Cached::NONE,
         }
     }
+}
+
+/// The stream that is due first.
+fn first_of(streams: &mut [Stream]) -> Option<(Instant, usize)> {
+    if let [only] = streams {
+        return only.peek().map(|at| (at, 0));
+    }
+    let streams = streams.iter_mut().enumerate();
+    let due = streams.filter_map(|(index, stream)| Some((stream.peek()?, stream.priority(), index)));
+    due.min().map(|(at, _, index)| (at, index))
 }
 
 fn is_zero(priority: &i32) -> bool {

@@ -46,8 +46,10 @@ pub fn exp(x: f64) -> f64 {
 /// Φ⁻¹ of a share within 0..1; absolute error below 10⁻⁹.
 #[inline]
 pub fn normal_quantile(share: f64) -> f64 {
-    let tail = if share < 0.5 { share } else { 1.0 - share };
-    let bits = tail.to_bits();
+    // Neither the half that a share is in nor the sign is a branch: chance would take each half the time.
+    let above = 1.0 - share;
+    let bits = if share < above { share } else { above }.to_bits();
+    let sign = u64::from(share >= 0.5) << 63;
     // Counted from the pieces that end at a half.
     let piece = (HALF - 1).wrapping_sub(bits >> (52 - PIECE_BITS)) as usize;
     let Some([a0, a1, a2, a3, a4, a5]) = PIECES.get(piece) else {
@@ -55,7 +57,7 @@ pub fn normal_quantile(share: f64) -> f64 {
     };
     let t = mantissa(bits << PIECE_BITS) - 1.5;
     let z = a0 + t * (a1 + t * (a2 + t * (a3 + t * (a4 + t * a5))));
-    if share < 0.5 { z } else { -z }
+    f64::from_bits(z.to_bits() ^ sign)
 }
 
 /// Of a positive number's bits: the number over its power of two, within 1..2.
@@ -81,8 +83,9 @@ static POWERS: LazyLock<[f64; POWER_COUNT]> =
     LazyLock::new(|| std::array::from_fn(|k| libm::exp2(k as f64 / POWER_COUNT as f64)));
 
 /// The coefficients of each piece of Φ⁻¹ below a half, from there down.
-static PIECES: LazyLock<Vec<[f64; 6]>> = LazyLock::new(|| {
-    let piece = |nth: u64| {
+static PIECES: LazyLock<[[f64; 6]; PIECE_COUNT]> = LazyLock::new(|| {
+    let piece = |nth: usize| {
+        let nth = nth as u64;
         let from = f64::from_bits((HALF - 1 - nth) << (52 - PIECE_BITS));
         let to = f64::from_bits((HALF - nth) << (52 - PIECE_BITS));
         let middle = from + (to - from) / 2.0;
@@ -94,7 +97,7 @@ static PIECES: LazyLock<Vec<[f64; 6]>> = LazyLock::new(|| {
         let odd = through(ends.map(|(t, low, high)| (t * t, (high - low) / (2.0 * t))));
         [even[0], odd[0], even[1], odd[1], even[2], odd[2]]
     };
-    (0..OCTAVES << PIECE_BITS).map(piece).collect()
+    std::array::from_fn(piece)
 });
 
 /// The coefficients of the parabola through three points, by divided differences.
@@ -115,6 +118,7 @@ const POWER_COUNT: usize = 1 << POWER_BITS;
 const PIECE_BITS: u64 = 3;
 /// Tails below 2⁻²⁵ are met once in sixteen million draws.
 const OCTAVES: u64 = 24;
+const PIECE_COUNT: usize = (OCTAVES << PIECE_BITS) as usize;
 /// The first bits of 1/2.
 const HALF: u64 = (BIAS - 1) << PIECE_BITS;
 /// Beyond this a power of e may have no normal number.
@@ -165,7 +169,7 @@ mod tests {
     /// Across each joint of two pieces and within them, to the rounding of sums.
     #[test]
     fn quantiles_ascend_with_their_share() {
-        let joints = (0..OCTAVES << PIECE_BITS).map(|nth| (HALF - nth) << (52 - PIECE_BITS));
+        let joints = (0..PIECE_COUNT as u64).map(|nth| (HALF - nth) << (52 - PIECE_BITS));
         for joint in joints {
             let around: Vec<f64> =
                 (0..64).map(|nth| normal_quantile(f64::from_bits(joint - 32 + nth))).collect();

@@ -30,7 +30,7 @@ impl Arrivals for Gamma {
     fn peek(&mut self, rng: &Rng) -> Option<Instant> {
         self.process.peek(
             &Grown { curve: &Flat(self.rate.get()), growth: self.growth.as_ref() },
-            &process::Gamma { cv: self.cv },
+            &process::Gamma::new(self.cv),
             rng,
         )
     }
@@ -38,7 +38,7 @@ impl Arrivals for Gamma {
     fn next(&mut self, rng: &Rng) -> Option<Arrival> {
         self.process.next(
             &Grown { curve: &Flat(self.rate.get()), growth: self.growth.as_ref() },
-            &process::Gamma { cv: self.cv },
+            &process::Gamma::new(self.cv),
             rng,
         )
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Arrival;
 use crate::kinds;
 use crate::number::{Shape, Variation};
-use crate::rng::{Purpose, Rng};
+use crate::rng::{self, Purpose, Rng};
 use crate::time::Instant;
 
 /// A rate over time, by its integral.
@@ -44,7 +44,7 @@ kinds! {
 impl Gaps {
     /// Gamma gaps of this coefficient of variation.
     pub fn gamma(cv: Variation) -> Gaps {
-        Gaps::Gamma(Gamma { cv })
+        Gaps::Gamma(Gamma::new(cv))
     }
 }
 
@@ -72,12 +72,21 @@ impl Gap for Constant {
 pub struct Gamma {
     /// Standard deviation of a gap over its mean.
     pub cv: Variation,
+    /// Of the gaps, once it is needed.
+    #[serde(skip)]
+    law: OnceLock<rng::Gamma>,
+}
+
+impl Gamma {
+    pub fn new(cv: Variation) -> Gamma {
+        Gamma { cv, law: OnceLock::new() }
+    }
 }
 
 impl Gap for Gamma {
     fn next(&self, nth: u64, before: f64, rng: &Rng) -> f64 {
-        let shape = 1.0 / (self.cv.get() * self.cv.get());
-        before + rng.of(Purpose::Arrival, nth, 0).gamma(shape)
+        let law = self.law.get_or_init(|| rng::Gamma::new(1.0 / (self.cv.get() * self.cv.get())));
+        before + rng.of(Purpose::Arrival, nth, 0).of_gamma(law)
     }
 }
 

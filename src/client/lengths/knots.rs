@@ -15,6 +15,8 @@ pub struct Knots {
     points: Vec<(f64, f64)>,
     /// For each of a power of two of equal parts of 0..1: the first point above where the part begins.
     guide: Vec<u32>,
+    /// How many.
+    parts: f64,
 }
 
 impl Knots {
@@ -34,7 +36,7 @@ impl Knots {
         let parts = 2 * points.len().next_power_of_two();
         let above =
             |part: usize| points.partition_point(|(share, _)| *share <= part as f64 / parts as f64) as u32;
-        Ok(Knots { guide: (0..parts).map(above).collect(), points })
+        Ok(Knots { guide: (0..parts).map(above).collect(), parts: parts as f64, points })
     }
 
     /// Those of a CSV file with the columns `share` and `tokens`.
@@ -62,7 +64,8 @@ impl Knots {
     /// The value below which this share of all is, on the straight lines that join the points.
     pub fn at(&self, share: f64) -> f64 {
         let share = share.clamp(0.0, 1.0 - f64::EPSILON);
-        let mut above = self.guide[(share * self.guide.len() as f64) as usize] as usize;
+        // There are fewer parts than 2³², and a conversion to so few bits is the cheapest.
+        let mut above = self.guide[(share * self.parts) as u32 as usize] as usize;
         while self.points[above].0 <= share {
             above += 1;
         }
