@@ -46,6 +46,14 @@ struct Stamps {
     whole: Spans,
 }
 
+/// The spans of an answer that was sent when it was intended, without reasoning and without gaps told: of most.
+#[derive(Clone, Copy)]
+struct Plain {
+    begin: Binned,
+    whole: Binned,
+    tpot: Binned,
+}
+
 /// The spans of an answer.
 struct Taken {
     begin: Together<3>,
@@ -126,10 +134,18 @@ impl Collector for Latency {
     #[inline]
     fn collect(&mut self, facts: &Facts<'_>) {
         let Some(answer) = facts.answer.as_ref().filter(|_| facts.outcome.is_measured) else { return };
-        let taken = Taken::of(facts.outcome, answer);
-        self.endpoints[usize::from(answer.attempt.endpoint.0)].add(&taken, &answer.attempt.gaps);
-        if let Some(class) = self.classes.get_mut(usize::from(facts.outcome.request.class.0)) {
-            class.add(&taken, &answer.attempt.gaps);
+        let endpoint = &mut self.endpoints[usize::from(answer.attempt.endpoint.0)];
+        let class = self.classes.get_mut(usize::from(facts.outcome.request.class.0));
+        match Plain::of(facts.outcome, answer) {
+            Some(plain) => {
+                endpoint.add_plain(&plain);
+                class.into_iter().for_each(|class| class.add_plain(&plain));
+            }
+            None => {
+                let taken = Taken::of(facts.outcome, answer);
+                endpoint.add(&taken, &answer.attempt.gaps);
+                class.into_iter().for_each(|class| class.add(&taken, &answer.attempt.gaps));
+            }
         }
     }
 
@@ -162,26 +178,22 @@ impl Collector for Latency {
 }
 
 impl Stamps {
-    /// `gaps` in microseconds.
     #[inline]
-    fn add(&mut self, taken: &Taken, gaps: &[u32]) {
-        self.samples += 1;
-        let Taken { begin: Together::Alike(begin), whole: Together::Alike(whole), tpot: Some(tpot) } = *taken
+    fn add_plain(&mut self, plain: &Plain) {
+        let (begin, whole) = (self.begin.count_of(plain.begin), self.whole.count_of(plain.whole));
+        let (Some(begin), Some(whole), Some(tpot)) = (begin, whole, self.own[TPOT].count_of(plain.tpot))
         else {
-            return self.add_any(taken, gaps);
+            return self.add(&Taken::from(*plain), &[]);
         };
-        let (begin, whole) = (self.begin.count_of(begin), self.whole.count_of(whole));
-        match (begin, whole, self.own[TPOT].count_of(tpot), gaps) {
-            (Some(begin), Some(whole), Some(tpot), []) => {
-                [begin, whole, tpot].into_iter().for_each(|count| *count = count.saturating_add(1));
-            }
-            _ => self.add_any(taken, gaps),
+        for count in [begin, whole, tpot] {
+            *count = count.saturating_add(1);
         }
+        self.samples += 1;
     }
 
-    /// The same of an answer that is unlike most.
-    #[cold]
-    fn add_any(&mut self, taken: &Taken, gaps: &[u32]) {
+    /// `gaps` in microseconds.
+    fn add(&mut self, taken: &Taken, gaps: &[u32]) {
+        self.samples += 1;
         match taken.begin {
             Together::Alike(span) => self.begin.add(span),
             Together::Apart(spans) => self.add_own([TTFT, TTFO, SERVICE_TTFT], spans),
@@ -238,8 +250,29 @@ impl Stamps {
     }
 }
 
-impl Taken {
+impl Plain {
     #[inline]
+    fn of(outcome: &Outcome, answer: &Answer<'_>) -> Option<Plain> {
+        let Attempt { sent, chunks, gaps, .. } = answer.attempt;
+        let (ttft, tpot) = (answer.ttft?, answer.tpot?);
+        let is_plain =
+            *sent == outcome.intended && answer.ttfo == Some(ttft) && *chunks > 1 && gaps.is_empty();
+        let plain = || Plain {
+            begin: Binned::nanos(ttft),
+            whole: Binned::nanos(answer.e2e),
+            tpot: Binned::nanos(tpot),
+        };
+        is_plain.then(plain)
+    }
+}
+
+impl From<Plain> for Taken {
+    fn from(Plain { begin, whole, tpot }: Plain) -> Taken {
+        Taken { begin: Together::Alike(begin), whole: Together::Alike(whole), tpot: Some(tpot) }
+    }
+}
+
+impl Taken {
     fn of(outcome: &Outcome, answer: &Answer<'_>) -> Taken {
         let Attempt { sent, first_token, last_token, finished, chunks, .. } = answer.attempt;
         let tpot = answer.tpot.filter(|_| *chunks > 1).map(Binned::nanos);
@@ -306,6 +339,20 @@ mod tests {
         });
         let [begin, whole, none] = [(5_000_001, 2), (7_000_003, 2), (0, 0)];
         assert_eq!(spans, [[begin, begin, whole, none, begin, whole, none]; 3]);
+    }
+
+    /// The longest ones and those below them.
+    #[test]
+    fn a_plain_answer_counts_as_any_does() {
+        let [mut by_itself, mut as_any] = [Stamps::default(), Stamps::default()];
+        for micros in [5_000_001, 7_000_003, 6_000_002, 1, 9_000_000] {
+            let [begin, whole, tpot] = [micros, 2 * micros, micros / 9].map(Binned::micros);
+            let plain = Plain { begin, whole, tpot };
+            by_itself.add_plain(&plain);
+            as_any.add(&Taken::from(plain), &[]);
+        }
+        assert_eq!(format!("{by_itself:?}"), format!("{as_any:?}"));
+        assert_eq!(by_itself.samples, 5);
     }
 
     #[test]
