@@ -41,9 +41,10 @@ impl<T> Ring<T> {
         let offset = self.offset(key)?;
         let value = self.slots.get_mut(offset)?.take()?;
         self.live -= 1;
-        while let Some(None) = self.slots.front() {
-            self.slots.pop_front();
-            self.base += 1;
+        if offset == 0 {
+            while self.slots.pop_front_if(|slot| slot.is_none()).is_some() {
+                self.base += 1;
+            }
         }
         Some(value)
     }

@@ -111,7 +111,7 @@ struct Listener<'a> {
 }
 
 impl Ear<cloud::Action> for Listener<'_> {
-    #[inline]
+    #[inline(always)]
     fn hear(&mut self, mut said: cloud::Action) {
         let Line { speech, terms, .. } = &self.lines[said.asked];
         speech.tell(&mut said.reply, terms.tier);

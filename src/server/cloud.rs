@@ -100,7 +100,7 @@ struct Listener<'a, E> {
 }
 
 impl<E: Ear<Action>> Ear<endpoint::Action> for Listener<'_, E> {
-    #[inline]
+    #[inline(always)]
     fn hear(&mut self, (id, reply): endpoint::Action) {
         if !self.passing.is_empty() && self.passing.contains_key(&id) {
             self.said.push_back((self.index, id, reply));
@@ -294,7 +294,7 @@ impl Cloud {
     }
 
     /// Tells what was said about jobs that may be passed on.
-    #[inline]
+    #[inline(always)]
     fn tell_all(&mut self, now: Instant, ear: &mut impl Ear<Action>) {
         if !self.said.is_empty() {
             self.tell_in_turn(now, ear);
