@@ -180,3 +180,74 @@ fn the_load_that_is_played_is_the_load_that_is_written_down() {
         assert_eq!(again.expected(again.duration.get()), Some(2.0 * before), "{arrivals}");
     }
 }
+
+/// Two classes, one with reasoning, at an endpoint that refuses and at one that is asked next.
+#[test]
+fn what_is_counted_by_class_by_endpoint_and_in_all_is_what_the_outcomes_say() {
+    let text = r#"
+        duration = "2m"
+        arrivals = { kind = "poisson", rate = 4 }
+        retry = { kind = "exponential", attempts_max = 2, base = "1s" }
+        classes = [
+            { name = "a", input = { kind = "fixed", tokens = 100 }, output = { kind = "fixed", tokens = 50 } },
+            { name = "b", input = { kind = "fixed", tokens = 100 }, reasoning = { kind = "fixed", tokens = 30 }, output = { kind = "fixed", tokens = 50 } },
+        ]
+        endpoints = [
+            { name = "e", provider = "openai", model = "m", price = { input = "1", output = "2" }, latency = { kind = "lognormal", ttft_median = "900ms", ttft_sigma = 0.8, itl = "20ms" }, limits = [{ kind = "concurrency", max = 2 }] },
+            { name = "f", provider = "openai", model = "m", price = { input = "1", output = "2" }, latency = { kind = "fixed", ttft = "2s" }, limits = [{ kind = "concurrency", max = 3 }] },
+        ]
+    "#;
+    let (outcomes, sections) = play(text);
+    let figure = |kind, scope: &str, name: &str| {
+        let figure = sections.iter().find_map(|section| section.figure(kind, scope, name));
+        figure.unwrap_or_else(|| panic!("{scope} has no {name}")).value.clone()
+    };
+    let count = |of: &dyn Fn(&Outcome) -> usize| Value::Count(outcomes.iter().map(of).sum::<usize>() as u64);
+    let mut kinds = [0; 3];
+    for (nth, name) in ["e", "f"].into_iter().enumerate() {
+        let count = |is: &dyn Fn(&tollgate::outcome::Attempt) -> bool| {
+            let here = |outcome: &Outcome| {
+                let attempts = outcome.attempts.iter();
+                attempts.filter(|attempt| usize::from(attempt.endpoint.0) == nth && is(attempt)).count()
+            };
+            count(&here)
+        };
+        let is_rejected = |ended: &Ended| matches!(ended, Ended::Rejected(_));
+        assert_eq!(figure(ScopeKind::Endpoint, name, "attempts"), count(&|_| true));
+        assert_eq!(
+            figure(ScopeKind::Endpoint, name, "rejected"),
+            count(&|attempt| is_rejected(&attempt.ended))
+        );
+        assert_eq!(
+            figure(ScopeKind::Endpoint, name, "done"),
+            count(&|attempt| matches!(attempt.ended, Ended::Done))
+        );
+    }
+    for (kind, name, classes) in
+        [(ScopeKind::Class, "a", 0..1), (ScopeKind::Class, "b", 1..2), (ScopeKind::Total, "", 0..2)]
+    {
+        let own = |outcome: &Outcome| classes.contains(&usize::from(outcome.request.class.0));
+        let is_done = |outcome: &Outcome| outcome.winner.is_some();
+        assert_eq!(figure(kind, name, "attempts"), count(&|one| usize::from(own(one)) * one.attempts.len()));
+        assert_eq!(figure(kind, name, "requests"), count(&|one| usize::from(own(one))));
+        assert_eq!(figure(kind, name, "done"), count(&|one| usize::from(own(one) && is_done(one))));
+        assert_eq!(
+            figure(kind, name, "refused_requests"),
+            count(&|one| usize::from(own(one) && !is_done(one)))
+        );
+        for (measure, at) in [("ttft_max", 0), ("ttfo_max", 1)] {
+            let answers = outcomes.iter().filter(|one| own(one)).filter_map(|one| Some((one, one.answer()?)));
+            let span = |(one, attempt): (&Outcome, &tollgate::outcome::Attempt)| {
+                let first = [attempt.first_token, attempt.first_text][at].expect("an answer has tokens");
+                (first.since(one.intended).as_nanos() as f64 / 1e3).round() / 1e6
+            };
+            assert_eq!(figure(kind, name, measure), Value::Number(answers.map(span).fold(0.0, f64::max)));
+        }
+    }
+    for one in &outcomes {
+        kinds[0] += usize::from(one.winner.is_none());
+        kinds[1] += usize::from(one.attempts.len() == 1);
+        kinds[2] += usize::from(one.attempts.len() > 1);
+    }
+    assert!(kinds.iter().all(|count| *count > 20), "{kinds:?}");
+}
