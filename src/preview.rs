@@ -1,30 +1,44 @@
-//! What is known of a scenario without a simulation: how much of each limit is asked for, what it refuses, how long one waits.
+//! What is known of a scenario without a simulation: how much of each limit is asked for, what it refuses, how long one waits,
+//! what bought units cost with what they spill.
 //!
 //! A closed form holds for the traffic that it is of. Where the scenario's is another, what it leaves out is said, as far as
 //! it is known from the scenario: that is what the gap to the simulated figure is made of.
 
 pub mod observed;
+mod purchase;
 pub mod standing;
 mod traffic;
 
 use self::observed::{Observed, Owner, allowed, limits, places};
+use self::purchase::Purchase;
 use self::traffic::{Asked, Traffic, service_secs, whole};
 use crate::analytic::{erlang, limit};
 use crate::report::show;
 use crate::report::standing::{Expectation, Expected};
 use crate::scenario::Scenario;
+use crate::section::Section;
 use crate::server::limits::AnyLimit;
-use crate::server::quota::{Room, Window};
+use crate::server::quota::{Quota, Room, Window};
 use crate::time::Instant;
 use crate::wire::Job;
 
+/// What a simulation showed, and the figures it came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Played<'a> {
+    pub observed: &'a Observed,
+    pub sections: &'a [Section],
+}
+
 /// Each limit's figures, with what a simulation found of them where there was one.
-pub fn preview(scenario: &Scenario, observed: Option<&Observed>) -> Vec<Expectation> {
+pub fn preview(scenario: &Scenario, played: Option<Played>) -> Vec<Expectation> {
     let traffic = Traffic::of(scenario);
+    let (observed, sections) = (played.map(|played| played.observed), played.map(|played| played.sections));
     let endpoint = |endpoint: usize| {
         let view = View { scenario, observed, asked: traffic.asked(scenario, endpoint), endpoint };
         let mut rows = view.quotas();
         rows.extend(view.places());
+        let purchase = Purchase::of(scenario, endpoint);
+        rows.extend(purchase.map(|purchase| purchase.cost(&traffic, view.asked.as_ref(), sections)));
         rows
     };
     (0..scenario.endpoints.len()).flat_map(endpoint).collect()
@@ -85,16 +99,30 @@ impl View<'_> {
         let mut gap = asked.uneven.to_vec();
         // What is set aside too much comes back, so that in the long run a request counts what it is settled at.
         let (size, variation) = asked.moments(|job| settled(limit, job));
-        if variation > EVEN {
+        let leaks = leaks(limit) && variation > EVEN;
+        if leaks && (variation - 1.0).abs() > EXPONENTIAL {
+            gap.push(format!(
+                "approximate: sizes vary by {variation:.2} of the squared mean, and those of the closed form by 1"
+            ));
+        } else if variation > EVEN && !leaks {
             gap.push("requests differ in size".into());
         }
-        if asked.jobs.iter().any(|(job, _)| offered(limit, job) != settled(limit, job)) {
+        let is_any = |of: fn(f64, f64) -> bool| {
+            asked.jobs.iter().any(|(job, _)| of(offered(limit, job), settled(limit, job)))
+        };
+        if is_any(|offered, settled| offered > settled) {
             gap.push("what was set aside for an answer and not used comes back".into());
+        }
+        if is_any(|offered, settled| offered < settled) {
+            gap.push("a part of each request counts only when it ends".into());
         }
         if !asked.is_poisson && gap.is_empty() {
             gap.push("requests are dealt in turn".into());
         }
-        let known = refused_share(limit, asked.per_sec, size);
+        let known = match leaks {
+            true => leaky_share(limit, asked.per_sec, size, variation),
+            false => refused_share(limit, asked.per_sec, size),
+        };
         if known.is_none() {
             gap.insert(0, "no closed form is known of such a limit".into());
         }
@@ -207,6 +235,29 @@ const APART: f64 = 0.02;
 
 /// Sizes that vary by less than this share of their squared mean are one.
 const EVEN: f64 = 1e-9;
+
+/// Sizes whose variance is so near to their squared mean are taken to be exponential.
+const EXPONENTIAL: f64 = 0.05;
+
+/// Whether it admits whatever finds it below its brim, and drains all the time.
+fn leaks(limit: &AnyLimit) -> bool {
+    let is_leaking = |(quota, room): (_, Room)| is_bucket(quota) && room == Room::Below;
+    limit.quota().is_some_and(is_leaking)
+}
+
+fn is_bucket(quota: &Quota) -> bool {
+    quota.window() == Window::Bucket && !quota.is_lowered()
+}
+
+/// The share of a Poisson process that a limit which leaks refuses, of requests of mean `size` whose variance is `variation` of
+/// its square. Exact where that is 1 and sizes are exponential. Otherwise sizes of m·(1 + c²)/2 stand for them, which bring as
+/// much work with as much variance a second: λ·m²·(1 + c²) = λ'·2·m'² of the same λ·m = λ'·m'.
+fn leaky_share(limit: &AnyLimit, per_sec: f64, size: f64, variation: f64) -> Option<f64> {
+    let (quota, _) = limit.quota().filter(|_| size > 0.0)?;
+    let start = Instant::START;
+    let load = per_sec * size * (quota.period().nanos() as f64 / 1e9) / quota.limit(start) as f64;
+    limit::leaky_refused_share(quota.capacity(start) as f64 / (size * (1.0 + variation) / 2.0), load)
+}
 
 /// The share of a Poisson process that a quota refuses, of requests that all count `size`.
 fn refused_share(limit: &AnyLimit, per_sec: f64, size: f64) -> Option<f64> {

@@ -229,7 +229,7 @@ fn unreached((reached, interval): &(Reached, std::result::Result<Interval, NoInt
 
 /// The part of an interval in which the figure can lie: no share is below none or above all, and what has not been below
 /// zero is a count, a time or an amount that cannot be.
-fn possible(found: Interval, unit: Unit, numbers: &[f64]) -> Interval {
+pub fn possible(found: Interval, unit: Unit, numbers: &[f64]) -> Interval {
     let is_signed = numbers.iter().any(|number| *number < 0.0);
     let low = if is_signed { found.low } else { found.low.max(0.0) };
     let high = if unit == Unit::Share { found.high.min(1.0) } else { found.high };

@@ -11,6 +11,7 @@
 //! the most replications is undecided, and counts neither as meeting the thresholds nor as failing them.
 
 mod probe;
+pub mod report;
 
 pub use self::probe::{Held, Judge, Probe, Standing};
 

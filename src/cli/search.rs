@@ -14,8 +14,8 @@ use tollgate::scenario::change::Change;
 use tollgate::scenario::seek::SearchSpec;
 use tollgate::scenario::vary::{is_count, most, written};
 use tollgate::scenario::{Draft, Scenario};
-use tollgate::search::{Aim, Found, Held, Judge, Outcome, Probe, Search, Standing};
-use tollgate::section::{Figure, Unit, Value};
+use tollgate::search::{Aim, Found, Judge, Outcome, Probe, Search, Standing, report};
+use tollgate::section::Unit;
 use tollgate::statistics::interval::Confidence;
 
 use super::interrupt;
@@ -221,22 +221,14 @@ fn binding(aim: &Aim, found: &Found) -> Option<String> {
         None => found.probes.first(),
     }?;
     let failing = beyond.held.iter().filter(|held| held.standing != Standing::Pass);
-    let failing: Vec<String> = failing.map(|held| format!("{} ({})", held.threshold, shown(held))).collect();
+    let failing: Vec<String> =
+        failing.map(|held| format!("{} ({})", held.threshold, report::shown(held))).collect();
     let refuses = beyond
         .refuses_most
         .as_ref()
         .map(|(limit, count)| format!("; there {limit} refuses most: {} attempts", show::count_of(*count)));
     let (key, value) = (&aim.key, beyond.value);
     Some(format!("binding at {key} = {value}: {}{}", failing.join(", "), refuses.unwrap_or_default()))
-}
-
-/// A figure with its interval, or why there is none.
-fn shown(held: &Held) -> String {
-    let Some((mean, low, high)) = held.figure else { return held.why.clone().unwrap_or_default() };
-    let figure = |number: f64| {
-        show::figure(Some(&Figure { name: String::new(), value: Value::Number(number), unit: held.unit }))
-    };
-    if low == high { figure(mean) } else { format!("{}, {} to {}", figure(mean), figure(low), figure(high)) }
 }
 
 fn view(aim: &Aim, found: &Found, scenario: &str, folder: &Path) -> String {
@@ -254,12 +246,9 @@ fn view(aim: &Aim, found: &Found, scenario: &str, folder: &Path) -> String {
         aim.key, "", "plays", "requests", "cost"
     );
     for probe in &found.probes {
-        let usd = |cost| {
-            show::figure(Some(&Figure { name: String::new(), value: Value::Number(cost), unit: Unit::Usd }))
-        };
-        let cost = probe.cost.map_or(show::NOTHING.into(), usd);
+        let cost = probe.cost.map_or(show::NOTHING.into(), |cost| report::number(cost, Unit::Usd));
         let held: Vec<String> =
-            probe.held.iter().map(|held| format!("{}: {}", held.threshold, shown(held))).collect();
+            probe.held.iter().map(|held| format!("{}: {}", held.threshold, report::shown(held))).collect();
         let _ = writeln!(
             out,
             "{:>values$}  {:9}  {:>5}  {:>12}  {cost:>12}  {}",
@@ -270,11 +259,17 @@ fn view(aim: &Aim, found: &Found, scenario: &str, folder: &Path) -> String {
             held.join("; ")
         );
     }
-    let _ = write!(out, "\n{}\n  {} · {SCENARIO_FILE}, with the answer\n", folder.display(), summary::FILE);
+    let _ = write!(
+        out,
+        "\n{}\n  report.html · {} · {} · plots/ · {SCENARIO_FILE}, with the answer\n",
+        folder.display(),
+        summary::FILE,
+        report::FILE
+    );
     out
 }
 
-/// `summary.json`, and the scenario with the answer in it.
+/// `summary.json`, the table, the plots, the page, and the scenario with the answer in it.
 fn write(folder: &Path, aim: &Aim, found: &Found, scenario: &Scenario, question: &str) -> Result<()> {
     let content = json!({
         "schema": 1,
@@ -292,9 +287,22 @@ fn write(folder: &Path, aim: &Aim, found: &Found, scenario: &Scenario, question:
     let mut text = serde_json::to_string_pretty(&content)
         .map_err(|cause| Error::failed(format!("could not write {}: {cause}", summary::FILE)))?;
     text.push('\n');
-    for (name, content) in [(summary::FILE, text), (SCENARIO_FILE, subject::resolved(scenario, question)?)] {
+    let scenario_toml = subject::resolved(scenario, question)?;
+    let about = report::About {
+        scenario: &scenario.name,
+        question,
+        sentences: std::iter::once(answer(aim, found)).chain(binding(aim, found)).collect(),
+        facts: vec![("Seed", scenario.seed.to_string()), ("Tollgate", env!("CARGO_PKG_VERSION").into())],
+        scenario_toml: &scenario_toml,
+    };
+    let mut files = report::files(aim, found, about)?;
+    files.push((summary::FILE.into(), text.into_bytes()));
+    files.push((SCENARIO_FILE.into(), scenario_toml.into_bytes()));
+    for (name, content) in files {
         let path = folder.join(name);
-        std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
+        let parent = path.parent().unwrap_or(folder);
+        let made = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, content));
+        made.map_err(|cause| Error::file("write", &path, cause))?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use clap::value_parser;
 use tollgate::collectors::Collectors;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::preview::observed::Observed;
-use tollgate::preview::{preview, standing};
+use tollgate::preview::{Played, preview, standing};
 use tollgate::replicate::{self, Order, Wanted, pairs, single};
 use tollgate::report::summary::Verb;
 use tollgate::scenario::change::Change;
@@ -84,7 +84,8 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     // Of arrivals that were stopped it is not known what would have come.
     if played.stopped == tollgate::time::Instant::MAX {
         told.standings = standing::standings(&subject.scenario, &observed);
-        told.preview = preview(&subject.scenario, Some(&observed));
+        let played = Played { observed: &observed, sections: &sections };
+        told.preview = preview(&subject.scenario, Some(played));
     }
     let found = Found {
         collectors,

@@ -43,6 +43,11 @@ impl Threshold {
         &self.metric
     }
 
+    /// The bound, in the metric's unit.
+    pub fn bound(&self) -> f64 {
+        self.bound
+    }
+
     /// Whether a figure of this value, in the metric's unit, is within the bound.
     pub fn holds(&self, number: f64) -> bool {
         self.comparison.holds(number, self.bound)

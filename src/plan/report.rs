@@ -99,14 +99,17 @@ pub fn missed(question: &Question, plays: &[Play]) -> Vec<String> {
     missed.into_iter().map(named).collect()
 }
 
-/// What keeps the purchase from being cheaper: what the next cheaper one misses, and which that is; or the price.
+/// What keeps the purchase from being cheaper: what the next cheaper one on its route misses, and which that is; on any route, where
+/// none on its own is cheaper; or the price.
 fn binding(found: &Found) -> (String, String) {
     let bar = found.plays.of(&found.best.clone().into()).first().map_or(0.0, |play| play.cost);
     let cheaper = found.plays.purchases().filter_map(|(purchase, plays)| {
         let first = plays.first().filter(|play| play.cost < bar)?;
         Some((first.cost, purchase, missed(found.question, plays))).filter(|(.., missed)| !missed.is_empty())
     });
-    match cheaper.max_by(|a, b| a.0.total_cmp(&b.0)) {
+    // Of another route, another quota may be what is missed: less of what is recommended would not meet it.
+    let is_near = |purchase: &Purchase| purchase.route == found.best.route;
+    match cheaper.max_by(|a, b| is_near(a.1).cmp(&is_near(b.1)).then(a.0.total_cmp(&b.0))) {
         Some((_, purchase, missed)) => (missed.join(" and "), words(found.question, purchase)),
         None => ("price".into(), String::new()),
     }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::*;
+use crate::collectors::Collectors;
+use crate::machines;
 use crate::report::standing::{KeepsUp, Standing};
 use crate::simulate::{Flow, simulate};
 
@@ -31,12 +33,15 @@ fn poisson(rate: f64) -> String {
 
 fn found(scenario: &Scenario) -> (Vec<Standing>, Vec<Expectation>) {
     let mut observed = Observed::new(scenario);
+    let mut collectors = Collectors::new(&machines::setup(scenario, true));
     let played = simulate(scenario, |outcome| {
         observed.collect(outcome);
+        collectors.collect(outcome);
         Flow::Continue
     });
-    played.unwrap_or_else(|error| panic!("{error}"));
-    (standing::standings(scenario, &observed), preview(scenario, Some(&observed)))
+    let sections = collectors.finish(played.unwrap_or_else(|error| panic!("{error}")).stopped);
+    let played = Played { observed: &observed, sections: &sections };
+    (standing::standings(scenario, &observed), preview(scenario, Some(played)))
 }
 
 fn row(rows: &[Expectation], figure: Expected) -> &Expectation {
@@ -276,4 +281,120 @@ fn a_quota_that_is_lowered_or_carries_debt_over_has_no_closed_form() {
         assert_eq!(refused.known, None, "{limits}");
         assert!(refused.gap[0].contains("no closed form"), "{refused:?}");
     }
+}
+
+/// A limit that admits whatever finds it below a minute's 10,000 tokens, of requests of about 1,000 each.
+fn leaking(output: &str, rate: f64) -> (f64, f64, String) {
+    let limits = r#"limits = [{ kind = "tokens", per_minute = 10_000, room = "below", offered = { input = 0, max_tokens = 0 }, settled = { input = 0, output = 1 } }]"#;
+    let mut scenario = scenario(&poisson(rate), output, limits, "");
+    scenario.duration = "40h".parse().expect("a span");
+    let (_, rows) = found(&scenario);
+    let refused = row(&rows, Expected::RefusedShare);
+    let (known, simulated) = numbers(refused);
+    (known, simulated, refused.gap.join("; "))
+}
+
+#[test]
+fn a_limit_that_leaks_refuses_as_level_crossing_says() {
+    for rate in [0.1, 1.0 / 6.0, 0.25] {
+        let (known, simulated, gap) = leaking(ABOUT_A_SECOND, rate);
+        let load = rate * 6.0;
+        // Sizes are sampled, 4,096 of them: their mean varies by 1.6 %, which moves a share about as far as the load.
+        let exact = limit::leaky_refused_share(10.0, load).expect("a share");
+        assert!((known / exact - 1.0).abs() < 0.2, "{rate}: {known} for {exact}");
+        // 40 hours of refusals that come in a row: as if one in ten told.
+        let deviation = (exact * (1.0 - exact) * 10.0 / (rate * 144_000.0)).sqrt();
+        assert!((simulated - exact).abs() < 4.5 * deviation, "{rate}: {simulated} for {exact}");
+        assert!(!gap.contains("no closed form"), "{gap}");
+    }
+}
+
+#[test]
+fn of_other_sizes_a_leak_is_approximate_and_says_so() {
+    // Their variance is e^(1²) − 1 = 1.72 and e^(0.4²) − 1 = 0.17 of the squared mean of about 1,000.
+    for (output, variation) in [
+        (r#"kind = "lognormal", median = 606, sigma = 1.0"#, 1.72),
+        (r#"kind = "lognormal", median = 923, sigma = 0.4"#, 0.17),
+    ] {
+        let (known, simulated, gap) = leaking(output, 0.2);
+        assert!((simulated / known - 1.0).abs() < 0.1, "{output}: {simulated} for {known}");
+        let said = gap.split("sizes vary by ").nth(1).and_then(|rest| rest.split(' ').next());
+        let said: f64 = said.and_then(|said| said.parse().ok()).unwrap_or_else(|| panic!("{gap}"));
+        assert!((said / variation - 1.0).abs() < 0.25, "{gap}");
+    }
+}
+
+/// `units` of 600 tokens a minute, $0.50 an hour each, for requests of 20 tokens: 1/30 of a unit's minute, $30 for a million
+/// of them by use. What the units have no room for is passed on.
+fn bought(arrivals: &str, units: u32) -> Scenario {
+    let text = format!(
+        r#"
+        duration = "1h"
+        warmup = "6m"
+        arrivals = {{ {arrivals} }}
+        retry = "none"
+        classes = [{{ name = "c", exclude = ["spilled"], input = {{ kind = "fixed", tokens = 10 }}, output = {{ kind = "fixed", tokens = 10 }} }}]
+        [[endpoints]]
+        name = "bought"
+        provider = "azure"
+        model = "m"
+        spillover = "spilled"
+        price = {{ input = "1", output = "2" }}
+        limits = [{{ kind = "tokens", per_minute = {}, offered = {{ max_tokens = 0 }}, settled = {{ output = 1 }} }}]
+        latency = {{ kind = "fixed", ttft = "1s", itl = "1ms" }}
+        [[endpoints]]
+        name = "spilled"
+        provider = "azure"
+        model = "n"
+        price = {{ input = "1", output = "2" }}
+        latency = {{ kind = "fixed", ttft = "1s", itl = "1ms" }}
+        [[commitments]]
+        kind = "units"
+        endpoints = ["bought"]
+        unit = "ptu"
+        units = {units}
+        term = "hour"
+        price = "0.5"
+        throughput = {{ tokens_per_minute = 600 }}
+    "#,
+        600 * units
+    );
+    Scenario::parse(&text, Path::new("test.toml")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn units_and_what_evenly_spaced_requests_spill_cost_what_the_sum_by_hand_says() {
+    let (_, rows) = found(&bought(r#"kind = "constant", rate = 2"#, 3));
+    let cost = row(&rows, Expected::Cost);
+    let (known, simulated) = numbers(cost);
+    // Four units are asked for: 54 minutes of 3 × $0.50 an hour, and 30 requests of $0.00003 in each.
+    let by_hand = 0.9 * 3.0 * 0.5 + 54.0 * 30.0 * 0.00003;
+    assert!((known - by_hand).abs() < 1e-9, "{known} for {by_hand}");
+    // To a few requests at both ends of the window.
+    assert!((simulated - by_hand).abs() < 5.0 * 0.00003, "{simulated} for {by_hand}");
+    assert!(cost.gap.iter().any(|why| why.contains("evenly spaced")), "{cost:?}");
+}
+
+#[test]
+fn units_as_large_as_the_mean_spill_as_the_normal_law_says() {
+    let (_, rows) = found(&bought(r#"kind = "poisson", rate = 2"#, 4));
+    let (known, simulated) = numbers(row(&rows, Expected::Cost));
+    let reserved = 0.9 * 4.0 * 0.5;
+    // 120 ± √120 requests a minute, of which there is room for 120: √120·φ(0) = 4.37 are spilled.
+    let by_hand = 54.0 * 120f64.sqrt() * 0.398_942_28 * 0.00003;
+    assert!((known - reserved - by_hand).abs() < 1e-9, "{known}");
+    // The bucket carries what one minute leaves to the next, which spills less, but not nothing.
+    let spilled = simulated - reserved;
+    assert!(spilled > 0.1 * by_hand && spilled < by_hand, "{spilled} for {by_hand}");
+}
+
+#[test]
+fn units_that_nobody_stands_in_for_have_no_such_cost() {
+    let mut scenario = bought(r#"kind = "poisson", rate = 2"#, 4);
+    scenario.endpoints[0].spillover = None;
+    assert!(preview(&scenario, None).iter().all(|row| row.figure != Expected::Cost));
+    let shared = bought(r#"kind = "closed", users = 3"#, 4);
+    let rows = preview(&shared, None);
+    let cost = row(&rows, Expected::Cost);
+    assert!(cost.known.is_none() && cost.gap[0].contains("decided by answers"), "{cost:?}");
 }

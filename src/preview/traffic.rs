@@ -58,6 +58,15 @@ impl Traffic {
         Traffic { per_sec, jobs, is_poisson: uneven.is_empty(), uneven }
     }
 
+    /// Requests a second of an endpoint in each of `parts` equal parts of the window; `None` where answers decide it.
+    pub fn curve(&self, scenario: &Scenario, asked: &Asked, parts: u32) -> Option<Vec<f64>> {
+        let (from, until) = (scenario.warmup.get(), scenario.duration.get());
+        let edges = edges(scenario, from, until, parts)?;
+        let all = edges.last()? - edges.first()?;
+        let each = |pair: &[f64]| (pair[1] - pair[0]) / all * f64::from(parts) * asked.per_sec;
+        (all > 0.0).then(|| edges.windows(2).map(each).collect())
+    }
+
     /// `None` where answers decide what is asked, or who is asked.
     pub fn asked(&self, scenario: &Scenario, endpoint: usize) -> Option<Asked<'_>> {
         let shares: Option<Vec<f64>> = (0..)
@@ -176,12 +185,15 @@ fn uneven(scenario: &Scenario, from: Duration, until: Duration) -> Vec<String> {
 
 /// The highest rate of 1 in 200 parts of the window over the mean.
 fn peak(scenario: &Scenario, from: Duration, until: Duration) -> Option<f64> {
-    let at = |nth: u32| scenario.expected(from + (until - from) * nth / 200);
-    let edges: Option<Vec<f64>> = (0..=200).map(at).collect();
-    let edges = edges?;
+    let edges = edges(scenario, from, until, 200)?;
     let most = edges.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
     let mean = (edges[200] - edges[0]) / 200.0;
     (mean > 0.0).then(|| most / mean)
+}
+
+/// Requests expected up to each edge of so many equal parts.
+fn edges(scenario: &Scenario, from: Duration, until: Duration, parts: u32) -> Option<Vec<f64>> {
+    (0..=parts).map(|nth| scenario.expected(from + (until - from) * nth / parts)).collect()
 }
 
 /// Seconds that each sampled job is served alone, the first token and the rest; `None` where jobs share machines.

@@ -15,6 +15,7 @@ pub mod focus;
 pub mod hdr;
 pub mod html;
 pub mod json;
+pub(crate) mod listing;
 pub mod markdown;
 pub mod plot;
 pub mod png;
@@ -28,10 +29,10 @@ pub mod table;
 pub mod terminal;
 pub mod worlds;
 
-mod axis;
+pub(crate) mod axis;
 mod bill;
-mod chart;
-mod ink;
+pub(crate) mod chart;
+pub(crate) mod ink;
 mod plan;
 #[cfg(test)]
 mod sample;

@@ -73,6 +73,8 @@ pub struct Expectation {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
+    /// Of bought units over the window, used or not, and of what they spill, in dollars.
+    Cost,
     /// Of a request for a place, in seconds.
     MeanWait,
     /// Of the requests asked.
@@ -84,6 +86,7 @@ pub enum Expected {
 impl Expected {
     pub fn name(self) -> &'static str {
         match self {
+            Expected::Cost => "cost",
             Expected::MeanWait => "mean wait",
             Expected::RefusedShare => "refused",
             Expected::Utilisation => "utilisation",
@@ -92,6 +95,7 @@ impl Expected {
 
     pub fn unit(self) -> Unit {
         match self {
+            Expected::Cost => Unit::Usd,
             Expected::MeanWait => Unit::Seconds,
             Expected::RefusedShare | Expected::Utilisation => Unit::Share,
         }

@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use minijinja::value::Serde;
-use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
 
 use self::chart::charts;
+use super::listing::Listing;
 use super::summary::Host;
 use super::{SCENARIO_FILE, csv, html, json, png, show, svg};
 use crate::error::{Error, Result};
@@ -333,32 +332,29 @@ pub fn view(swept: &Swept, folder: &Path) -> String {
 }
 
 fn page(swept: &Swept, scenario_toml: &str, plots: &[(&str, String)]) -> Result<String> {
-    let failed =
-        |cause: minijinja::Error| Error::failed(format!("could not write {}: {cause:#}", html::FILE));
-    let mut environment = Environment::new();
-    environment.add_template(html::FILE, include_str!("sweep.html")).map_err(failed)?;
-    let template = environment.get_template(html::FILE).map_err(failed)?;
     let (headings, rows) = table(swept);
-    let facts = [
-        ("Seed", swept.seed.to_string()),
-        ("Replications", swept.replications.to_string()),
-        ("Started", swept.host.started.clone()),
-        ("Took", show::seconds(swept.host.wall_secs)),
-        ("Tollgate", swept.version.clone()),
-        ("Scenario SHA-256", swept.scenario_sha256.clone()),
-        ("Catalogue SHA-256", swept.catalogue_sha256.clone()),
-    ];
-    let page = template.render(context! {
-        style => html::STYLE,
-        scenario => &swept.scenario,
-        question => &swept.question,
-        headings => headings,
-        rows => rows,
-        sentences => sentences(swept),
-        notes => &swept.notes,
-        facts => Serde(facts),
-        plots => Serde(plots),
-        scenario_toml => scenario_toml,
-    });
-    page.map_err(failed)
+    let listing = Listing {
+        scenario: &swept.scenario,
+        question: &swept.question,
+        sentences: sentences(swept),
+        heading: "Cells",
+        headings,
+        rows,
+        notes: &swept.notes,
+        about: "All cells met the same random numbers.",
+        csv: FILE,
+        facts: vec![
+            ("Seed", swept.seed.to_string()),
+            ("Replications", swept.replications.to_string()),
+            ("Started", swept.host.started.clone()),
+            ("Took", show::seconds(swept.host.wall_secs)),
+            ("Tollgate", swept.version.clone()),
+            ("Scenario SHA-256", swept.scenario_sha256.clone()),
+            ("Catalogue SHA-256", swept.catalogue_sha256.clone()),
+        ],
+        plots,
+        scenario_is: "The scenario before anything is varied",
+        scenario_toml,
+    };
+    listing.page()
 }

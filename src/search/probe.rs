@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::collectors::metric;
 use crate::collectors::threshold::Threshold;
 use crate::error::Result;
+use crate::replicate;
 use crate::scenario::Scenario;
 use crate::section::{ScopeKind, Section, Unit, Value};
 use crate::statistics::interval::Confidence;
@@ -58,6 +59,8 @@ pub struct Held {
     pub threshold: String,
     pub standing: Standing,
     pub unit: Unit,
+    /// What the figure is held against, in its unit.
+    pub bound: f64,
     /// The mean of the figure in its unit, and the ends of its interval.
     pub figure: Option<(f64, f64, f64)>,
     /// Why there is none.
@@ -102,9 +105,11 @@ impl Judge<'_> {
     fn hold(&self, threshold: &Threshold, trials: &[Trial], look: u32) -> Held {
         let figures: std::result::Result<Vec<f64>, String> =
             trials.iter().map(|trial| figure(threshold, &trial.sections)).collect();
+        let unit = metric::unit_of(threshold.metric()).unwrap_or(Unit::Count);
         let interval = figures.and_then(|figures| {
-            let sample: Sample = figures.into_iter().collect();
-            sample.interval(self.confidence.of_look(look)).map_err(|why| why.to_string())
+            let sample: Sample = figures.iter().copied().collect();
+            let interval = sample.interval(self.confidence.of_look(look)).map_err(|why| why.to_string())?;
+            Ok(replicate::possible(interval, unit, &figures))
         });
         let standing = match &interval {
             Ok(interval) => match (threshold.holds(interval.low), threshold.holds(interval.high)) {
@@ -114,10 +119,9 @@ impl Judge<'_> {
             },
             Err(_) => Standing::Undecided,
         };
-        let unit = metric::unit_of(threshold.metric()).unwrap_or(Unit::Count);
         let why = interval.as_ref().err().cloned();
         let figure = interval.ok().map(|interval| (interval.estimate, interval.low, interval.high));
-        Held { threshold: threshold.to_string(), standing, unit, figure, why }
+        Held { threshold: threshold.to_string(), standing, unit, bound: threshold.bound(), figure, why }
     }
 }
 

@@ -1,0 +1,187 @@
+//! A search as a table and as plots: each value that was tried, beside the bounds of the thresholds.
+
+use super::{Aim, Found, Held, Probe, Standing};
+use crate::error::Result;
+use crate::report::axis::{Affix, Axis};
+use crate::report::chart::{Chart, Panel, Series};
+use crate::report::ink::{self, Dash, Ink, Mark, Marker};
+use crate::report::listing::Listing;
+use crate::report::{csv, html, png, show, svg};
+use crate::section::{Figure, Unit, Value};
+
+/// The values as a table for other programs.
+pub const FILE: &str = "search.csv";
+
+/// What stands about a search beside what it found.
+pub struct About<'a> {
+    pub scenario: &'a str,
+    pub question: &'a str,
+    /// The answer, and what binds.
+    pub sentences: Vec<String>,
+    /// Names and values, such as the seed.
+    pub facts: Vec<(&'a str, String)>,
+    /// With the answer in it.
+    pub scenario_toml: &'a str,
+}
+
+/// The table, the plots and the page, by their names in the folder of results.
+pub fn files(aim: &Aim, found: &Found, about: About) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files = vec![(FILE.to_string(), rows(aim, found)?)];
+    let mut plots = Vec::new();
+    if let Some(chart) = chart(aim, found, about.scenario) {
+        let drawn = svg::write(&chart)?;
+        files.push((format!("plots/{}.png", chart.name), png::write(&chart)?));
+        files.push((format!("plots/{}.svg", chart.name), drawn.clone().into_bytes()));
+        plots.push((chart.name, drawn));
+    }
+    let first = found.probes.first().map_or(&[][..], |probe| &probe.held);
+    let headings = [&aim.key, "", "plays", "requests", "cost"].into_iter();
+    let headings = headings.chain(first.iter().map(|held| &*held.threshold)).map(String::from).collect();
+    let listing = Listing {
+        scenario: about.scenario,
+        question: about.question,
+        sentences: about.sentences,
+        heading: "Values tried",
+        headings,
+        rows: found.probes.iter().map(cells).collect(),
+        notes: &[],
+        about: "A threshold holds or fails where the whole interval of its figure does.",
+        csv: FILE,
+        facts: about.facts,
+        plots: &plots,
+        scenario_is: "The scenario with the answer in it",
+        scenario_toml: about.scenario_toml,
+    };
+    files.push((html::FILE.into(), listing.page()?.into_bytes()));
+    Ok(files)
+}
+
+/// A row of the table that people see.
+fn cells(probe: &Probe) -> Vec<String> {
+    let cost = probe.cost.map_or(show::NOTHING.into(), |cost| number(cost, Unit::Usd));
+    let requests = show::count_of(probe.requests.round() as u64);
+    let fixed = [
+        probe.value.to_string(),
+        probe.standing.name().into(),
+        probe.replications.to_string(),
+        requests,
+        cost,
+    ];
+    fixed.into_iter().chain(probe.held.iter().map(shown)).collect()
+}
+
+/// A figure with its interval, or why there is none.
+pub fn shown(held: &Held) -> String {
+    let Some((mean, low, high)) = held.figure else { return held.why.clone().unwrap_or_default() };
+    let figure = |value| number(value, held.unit);
+    if low == high { figure(mean) } else { format!("{}, {} to {}", figure(mean), figure(low), figure(high)) }
+}
+
+/// A number in its unit, for people.
+pub fn number(value: f64, unit: Unit) -> String {
+    show::figure(Some(&Figure { name: String::new(), value: Value::Number(value), unit }))
+}
+
+/// A row for each value, and of each threshold the bound, the figure and its interval.
+fn rows(aim: &Aim, found: &Found) -> Result<Vec<u8>> {
+    let first = found.probes.first().map_or(&[][..], |probe| &probe.held);
+    let of = |held: &Held| {
+        let name = &held.threshold;
+        [
+            name.clone(),
+            format!("{name}: bound"),
+            format!("{name}: figure"),
+            format!("{name}: low"),
+            format!("{name}: high"),
+        ]
+    };
+    let fixed = [aim.key.as_str(), "standing", "replications", "requests", "cost"].map(String::from);
+    let head = fixed.into_iter().chain(first.iter().flat_map(of)).collect();
+    let row = |probe: &Probe| {
+        let or_empty = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
+        let of = |held: &Held| {
+            let ends = [held.figure.map(|it| it.0), held.figure.map(|it| it.1), held.figure.map(|it| it.2)];
+            let [figure, low, high] = ends.map(or_empty);
+            [held.standing.name().into(), held.bound.to_string(), figure, low, high]
+        };
+        let fixed = [
+            probe.value.to_string(),
+            probe.standing.name().into(),
+            probe.replications.to_string(),
+            probe.requests.to_string(),
+            or_empty(probe.cost),
+        ];
+        fixed.into_iter().chain(probe.held.iter().flat_map(of)).collect()
+    };
+    let table: Vec<Vec<String>> = std::iter::once(head).chain(found.probes.iter().map(row)).collect();
+    csv::write(&table)
+}
+
+/// The figure of each threshold over the values, with its bound; none where there is no figure at all.
+fn chart(aim: &Aim, found: &Found, scenario: &str) -> Option<Chart> {
+    let best = found.best.map(|place| found.probes[place].value);
+    let reach = best.map_or(f64::INFINITY, |best| best * REACH);
+    let shown: Vec<&Probe> = found.probes.iter().filter(|probe| probe.value <= reach).collect();
+    let furthest = shown.iter().map(|probe| probe.value).fold(0.0, f64::max);
+    let count = shown.first()?.held.len();
+    let panels: Vec<Panel> = (0..count).map(|nth| panel(&shown, nth, best)).collect();
+    let left_out = found.probes.len() - shown.len();
+    let chart = Chart {
+        name: "search",
+        title: format!("{} against what must hold – {}", aim.key, show::shorten(scenario, 50)),
+        x: Axis::from_zero(&aim.key, furthest, 8, Affix::default()),
+        panels,
+        has_legend: true,
+        note: match left_out {
+            0 => String::new(),
+            1 => format!("One value tried beyond {furthest} is not shown."),
+            _ => format!("{left_out} values tried beyond {furthest} are not shown."),
+        },
+    };
+    chart.has_data().then_some(chart)
+}
+
+/// One threshold.
+fn panel(probes: &[&Probe], nth: usize, best: Option<f64>) -> Panel {
+    let held = |probe: &&Probe| Some((probe.value, probe.held.get(nth)?.clone()));
+    let held: Vec<(f64, Held)> = probes.iter().filter_map(held).collect();
+    let (text, bound, unit) = held
+        .first()
+        .map_or((String::new(), 0.0, Unit::Count), |(_, one)| (one.threshold.clone(), one.bound, one.unit));
+    let times = if unit == Unit::Share { 100.0 } else { 1.0 };
+    let figures = held.iter().filter_map(|(value, one)| Some((*value, one.standing, one.figure?)));
+    let figures: Vec<_> = figures.collect();
+    let most = figures.iter().map(|(.., figure)| figure.2).fold(bound, f64::max) * times;
+    let y = match unit {
+        Unit::Share => Axis::from_zero("share", most, 5, Affix { prefix: "", suffix: " %" }),
+        Unit::Usd => Axis::from_zero("US dollars", most, 5, Affix { prefix: "$", suffix: "" }),
+        Unit::Seconds => Axis::spans_from_zero("time", most),
+        _ => Axis::from_zero("figure", most, 5, Affix::default()),
+    };
+    let (bottom, top) = y.ends();
+    let line = |colour, width, dash, marker| Ink { colour, mark: Mark::Line { width, dash, marker } };
+    let series = |name: &str, ink, points| Series { name: name.into(), ink, points, base: Vec::new() };
+    let end = probes.iter().map(|probe| probe.value).fold(0.0, f64::max);
+    let dashed = line(ink::BLACK, 2, Dash::Dashed, Marker::None);
+    let mut drawn = vec![series("bound", dashed, vec![(0.0, bound * times), (end, bound * times)])];
+    drawn.extend(best.map(|best| {
+        let dotted = line(ink::PALETTE[0], 2, Dash::Dotted, Marker::None);
+        series("the answer", dotted, vec![(best, bottom), (best, top)])
+    }));
+    drawn.extend(figures.iter().map(|(value, _, (_, low, high))| {
+        let thin = line(ink::GREY, 2, Dash::Solid, Marker::None);
+        series("interval", thin, vec![(*value, low * times), (*value, high * times)])
+    }));
+    drawn.extend(figures.iter().map(|(value, standing, (mean, ..))| {
+        let (colour, marker) = match standing {
+            Standing::Pass => (ink::PALETTE[2], Marker::Circle),
+            Standing::Fail => (ink::PALETTE[3], Marker::Cross),
+            Standing::Undecided => (ink::PALETTE[1], Marker::Diamond),
+        };
+        series(standing.name(), line(colour, 2, Dash::Solid, marker), vec![(*value, mean * times)])
+    }));
+    Panel { heading: text, y, series: drawn, height: 280 }
+}
+
+/// Values farther than so many times the answer would press the others together.
+const REACH: f64 = 2.5;
