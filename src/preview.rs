@@ -126,7 +126,7 @@ impl View<'_> {
         if known.is_none() {
             gap.insert(0, "no closed form is known of such a limit".into());
         }
-        gap.extend(self.again());
+        gap.extend(again(self.scenario));
         Expectation {
             limit: label,
             figure: Expected::RefusedShare,
@@ -176,7 +176,7 @@ impl View<'_> {
         let is_only = limits(self.scenario, self.endpoint).len() <= 1;
         let places = u32::try_from(max).unwrap_or(u32::MAX);
         let mut gap = asked.uneven.to_vec();
-        gap.extend(self.again());
+        gap.extend(again(self.scenario));
         if queue == 0 && is_only {
             rows.push(Expectation {
                 limit: name,
@@ -211,13 +211,6 @@ impl View<'_> {
             None if self.asked.is_some() => vec!["others draw on it as well".into()],
             None => vec!["what is asked of it is decided by answers, or by what others refuse".into()],
         }
-    }
-
-    /// What asks more than once.
-    fn again(&self) -> Vec<String> {
-        let retries = (self.scenario.retry.attempts_max() > 1).then(|| "retries ask again".into());
-        let hedges = self.scenario.hedge.is_some().then(|| "hedges ask twice".into());
-        retries.into_iter().chain(hedges).collect()
     }
 
     fn label(&self, owner: Owner, limit: &AnyLimit) -> String {
@@ -257,6 +250,13 @@ fn leaky_share(limit: &AnyLimit, per_sec: f64, size: f64, variation: f64) -> Opt
     let start = Instant::START;
     let load = per_sec * size * (quota.period().nanos() as f64 / 1e9) / quota.limit(start) as f64;
     limit::leaky_refused_share(quota.capacity(start) as f64 / (size * (1.0 + variation) / 2.0), load)
+}
+
+/// What asks more than once.
+fn again(scenario: &Scenario) -> Vec<String> {
+    let retries = (scenario.retry.attempts_max() > 1).then(|| "retries ask again".into());
+    let hedges = scenario.hedge.is_some().then(|| "hedges ask twice".into());
+    retries.into_iter().chain(hedges).collect()
 }
 
 /// The share of a Poisson process that a quota refuses, of requests that all count `size`.

@@ -29,6 +29,8 @@ pub struct Aim {
     pub is_smallest: bool,
     /// Whether it has whole values only.
     pub is_whole: bool,
+    /// How far apart whole values are that can be had, counted from the first: units are sold in steps.
+    pub grain: u32,
     /// The first value tried: no smaller one is where `is_bounded` says so.
     pub from: f64,
     pub is_bounded: bool,
@@ -132,9 +134,9 @@ impl<'a> Search<'a> {
     fn next(&self, value: f64, goes_up: bool) -> Option<f64> {
         let Aim { from, is_bounded, max, is_whole, .. } = self.aim;
         if goes_up {
-            return (value < max).then(|| (value * 2.0).min(max));
+            return (value < max).then(|| self.had(value * 2.0).max(value + self.least_step()).min(max));
         }
-        let half = if is_whole { libm::floor(value / 2.0) } else { value / 2.0 };
+        let half = self.had(value / 2.0);
         let least = if is_bounded { from } else { from * LEAST };
         let least = if is_whole { least.max(1.0) } else { least };
         (value > least).then(|| half.max(least))
@@ -145,7 +147,7 @@ impl<'a> Search<'a> {
         let (mut is, mut is_not) = (is, is_not);
         while (is_not - is).abs() > self.step(is) {
             let middle = is + (is_not - is) / 2.0;
-            let middle = if self.aim.is_whole { libm::floor(middle) } else { rounded(middle) };
+            let middle = if self.aim.is_whole { self.had(middle) } else { rounded(middle) };
             if middle == is || middle == is_not {
                 break;
             }
@@ -159,7 +161,20 @@ impl<'a> Search<'a> {
 
     /// How near two values are to be.
     fn step(&self, value: f64) -> f64 {
-        if self.aim.is_whole { 1.0 } else { (value * self.aim.precision).abs() }
+        if self.aim.is_whole { self.least_step() } else { (value * self.aim.precision).abs() }
+    }
+
+    /// The largest value up to this one that can be had.
+    fn had(&self, value: f64) -> f64 {
+        match self.least_step() {
+            0.0 => value,
+            step => self.aim.from + libm::floor((value - self.aim.from) / step) * step,
+        }
+    }
+
+    /// How far apart whole values are; nothing, where there are others.
+    fn least_step(&self) -> f64 {
+        if self.aim.is_whole { f64::from(self.aim.grain.max(1)) } else { 0.0 }
     }
 
     /// The nearest value on the hard side of the best that fails, those between being undecided; `None` where none

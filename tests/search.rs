@@ -58,6 +58,7 @@ fn places(max: f64) -> Aim {
         key: "endpoints.server.limits.0.max".into(),
         is_smallest: true,
         is_whole: true,
+        grain: 1,
         from: 1.0,
         is_bounded: true,
         max,
@@ -108,6 +109,7 @@ fn the_largest_load_is_erlangs() {
         key: "load".into(),
         is_smallest: false,
         is_whole: false,
+        grain: 1,
         is_bounded: false,
         precision: 0.05,
         ..places(8.0)

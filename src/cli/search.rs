@@ -138,17 +138,19 @@ fn asked(args: &Args, draft: &Draft, scenario: &Scenario) -> Result<(Aim, Vec<Th
     }
     let min = args.min.or(spec.and_then(|spec| spec.min)).map(Positive::get);
     let max = args.max.or(spec.and_then(|spec| spec.max)).map(Positive::get);
-    let from = min.unwrap_or(max.map_or(1.0, |max| max.min(1.0)));
+    let (least, grain) = scenario.sold_in(&key).unwrap_or((1, 1));
+    let from = min.unwrap_or(max.map_or(f64::from(least), |max| max.min(f64::from(least))));
     at(args, draft, &key, from)?;
     // Whether there is anything between two whole values is the scenario's to say.
     let is_whole = is_count(&key) || from.fract() == 0.0 && at(args, draft, &key, from + 0.5).is_err();
     let is_bounded = min.is_some() || is_whole;
     let max = max.unwrap_or(most(&key).unwrap_or(from * REACH));
-    let max = if is_whole { max.floor() } else { max };
+    let steps = ((max - from) / f64::from(grain)).floor().max(0.0);
+    let max = if is_whole && max >= from { from + steps * f64::from(grain) } else { max };
     // So that an end that the key cannot take is not told after hours.
     Change::new(&key, &written(max)).map_err(Error::usage)?;
     let precision = args.precision.get().max(1e-6);
-    Ok((Aim { key, is_smallest, is_whole, from, is_bounded, max, precision }, under))
+    Ok((Aim { key, is_smallest, is_whole, grain, from, is_bounded, max, precision }, under))
 }
 
 fn search(args: &Args, draft: &Draft, aim: Aim, under: &[Threshold]) -> Result<Found> {

@@ -159,9 +159,7 @@ impl<'a> Purchase<'a> {
         if spec.cache.is_some() {
             gap.push("a prompt cache makes requests count and cost less".into());
         }
-        if self.scenario.retry.attempts_max() > 1 || self.scenario.hedge.is_some() {
-            gap.push("retries and hedges ask again".into());
-        }
+        gap.extend(super::again(self.scenario));
         gap.push("minutes are taken to be apart, and requests to spill in part".into());
         gap
     }

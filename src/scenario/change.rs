@@ -294,7 +294,7 @@ mod tests {
             ("load=0", "load[.CLASS] takes a number above 0"),
             ("load.chat.users=2", "is written load[.CLASS]"),
             ("units=2", "is written units.COMMITMENT"),
-            ("units.ptu=1.5", "takes a whole number from 1 on"),
+            ("units.ptu=1.5", "takes a whole number from 0 on"),
             ("growth.chat=2", "is written growth:"),
             ("cache_share=1.2", "takes a share from 0 to 1"),
             ("duration.long=1", "duration is a"),

@@ -45,7 +45,7 @@ pub enum About {
 /// Which values a knob takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Values {
-    /// A whole number from 1 on.
+    /// A whole number, or none.
     Count,
     /// A number above 0 by which something is multiplied.
     Factor,
@@ -122,7 +122,7 @@ pub const KNOBS: &[Knob] = &[
         name: "units",
         about: About::Commitment,
         values: Values::Count,
-        doc: "how many units are bought, and with it the capacity or machines of the endpoint that they serve",
+        doc: "how many units are bought (of none, nobody asks the endpoint), and with it the capacity or machines of the endpoint that they serve",
         turn: units,
     },
 ];
@@ -160,7 +160,7 @@ impl Knob {
 impl Values {
     fn read(self, text: &str) -> Option<f64> {
         match self {
-            Values::Count => text.parse().ok().map(|count: NonZeroU32| f64::from(count.get())),
+            Values::Count => text.parse().ok().map(|count: u32| f64::from(count)),
             Values::Factor => {
                 text.parse().ok().filter(|factor| (1.0 / FACTOR_MAX..=FACTOR_MAX).contains(factor))
             }
@@ -170,7 +170,7 @@ impl Values {
 
     pub fn describe(self) -> &'static str {
         match self {
-            Values::Count => "a whole number from 1 on",
+            Values::Count => "a whole number from 0 on",
             Values::Factor => "a number above 0, such as 1.5",
             Values::Share => "a share from 0 to 1, such as 0.8 or 80%",
         }
@@ -297,7 +297,16 @@ fn units(scenario: &mut Scenario, turn: Turn<'_>) -> Result<(), String> {
     let serving =
         all_units(scenario).filter(|units| units.unit == unit && units.endpoints.contains(endpoint));
     let sum = serving.fold(0u32, |sum, units| sum.saturating_add(units.units));
-    let sum = NonZeroU32::new(sum).expect("some were just bought");
+    if turn.value == 0.0 {
+        let is_bought =
+            |one: &AnyCommitment| !matches!(one, AnyCommitment::Units(units) if units.name == name);
+        scenario.commitments.retain(is_bought);
+    }
+    let Some(sum) = NonZeroU32::new(sum) else {
+        // Where nothing is bought there is nothing to ask.
+        scenario.leave_out(endpoint);
+        return Ok(());
+    };
     let spec = scenario.endpoints.iter_mut().find(|spec| spec.name == *endpoint);
     let Some(spec) = spec else { return Ok(()) };
     match (&mut spec.capacity, &mut spec.machine) {

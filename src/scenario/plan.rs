@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Scenario;
+use super::{EndpointSpec, Scenario};
 use crate::catalogue::machine::Machine;
 use crate::client::routers::AnyRouter;
-use crate::commitments::{Throughput, Units};
+use crate::commitments::{AnyCommitment, Throughput, Units};
 use crate::number::{Positive, Share, Span};
 use crate::price::{Money, Term};
 
@@ -213,6 +213,24 @@ impl Scenario {
         self.plan.iter().flat_map(|plan| &plan.options).map(|option| self.offer(option)).collect()
     }
 
+    /// The fewest units that are sold of an endpoint's capacity, and in which steps; `None` where the catalogue does not say.
+    fn sizes_sold(&self, spec: &EndpointSpec) -> Option<(u32, u32)> {
+        let capacity = spec.capacity.as_ref()?;
+        let sold_as = spec.sold_as.as_deref().unwrap_or(&spec.model);
+        let model = capacity.model.as_deref().unwrap_or(sold_as);
+        let row = self.prices.presets.capacity_row(&capacity.unit, model).ok()?;
+        Some((*row.minimum.get(&capacity.scope)?, *row.increment.get(&capacity.scope)?))
+    }
+
+    /// The same of the units that a knob such as `units.NAME` is about.
+    pub fn sold_in(&self, key: &str) -> Option<(u32, u32)> {
+        let name = key.strip_prefix("units.")?;
+        let about = |commitment: &&AnyCommitment| matches!(commitment, AnyCommitment::Units(units) if units.name == name);
+        let commitment = self.commitments.iter().find(about)?;
+        let [endpoint] = commitment.endpoints() else { return None };
+        self.sizes_sold(self.endpoints.iter().find(|spec| spec.name == *endpoint)?)
+    }
+
     fn offer(&self, option: &OptionSpec) -> Result<Offer, Unsound> {
         let unsound =
             |key: &str, message: String, help: &str| Unsound { key: key.into(), message, help: help.into() };
@@ -226,15 +244,7 @@ impl Scenario {
             )
         })?;
         let (unit, row) = match (&spec.capacity, &spec.machine) {
-            (Some(capacity), _) => {
-                let sold_as = spec.sold_as.as_deref().unwrap_or(&spec.model);
-                let model = capacity.model.as_deref().unwrap_or(sold_as);
-                let row = self.prices.presets.capacity_row(&capacity.unit, model).ok();
-                let sizes = row.and_then(|row| {
-                    Some((*row.minimum.get(&capacity.scope)?, *row.increment.get(&capacity.scope)?))
-                });
-                (capacity.unit.clone(), sizes)
-            }
+            (Some(capacity), _) => (capacity.unit.clone(), self.sizes_sold(spec)),
             (None, Some(asked)) => {
                 let machine = Machine::find(&asked.preset)
                     .map_err(|_| unsound("endpoint", format!("the machine of '{name}' is not known"), ""))?;

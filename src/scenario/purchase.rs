@@ -124,7 +124,8 @@ impl Scenario {
         }
     }
 
-    fn leave_out(&mut self, endpoint: &str) {
+    /// Bars every class from an endpoint.
+    pub(super) fn leave_out(&mut self, endpoint: &str) {
         for class in &mut self.classes {
             if !class.exclude.iter().any(|name| name == endpoint) {
                 class.exclude.push(endpoint.into());

@@ -7,6 +7,7 @@ fn aim(from: f64, max: f64) -> Aim {
         key: "load".into(),
         is_smallest: false,
         is_whole: false,
+        grain: 1,
         from,
         is_bounded: false,
         max,
@@ -123,4 +124,20 @@ fn a_beginning_past_the_end_is_refused() {
     let mut judge = |_: f64| panic!("nothing is played");
     let error = Search::new(aim(5.0, 2.0), &mut judge).run().unwrap_err();
     assert!(error.to_string().contains("begin at 5, above its end at 2"), "{error}");
+}
+
+#[test]
+fn of_what_is_sold_in_steps_nothing_else_is_tried() {
+    for bound in 1..=90 {
+        let steps = Aim { is_smallest: true, is_whole: true, is_bounded: true, grain: 5, ..aim(15.0, 90.0) };
+        let found = found(steps, from_on(f64::from(bound)));
+        assert!(
+            found.probes.iter().all(|probe| probe.value % 5.0 == 0.0 && probe.value >= 15.0),
+            "{found:?}"
+        );
+        let best = f64::from(bound.max(15)).div_euclid(5.0) * 5.0;
+        let best = if best < f64::from(bound) { best + 5.0 } else { best };
+        assert_eq!(ends(&found).0, Some(best), "{bound}");
+        assert_eq!(found.outcome, if bound <= 15 { Outcome::Unbounded } else { Outcome::Found });
+    }
 }

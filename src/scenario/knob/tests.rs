@@ -183,6 +183,21 @@ fn what_is_bought_is_what_is_enforced() {
 }
 
 #[test]
+fn of_what_nothing_is_bought_nobody_asks() {
+    for scenario in both(&["units.year=0"]) {
+        let left: Vec<&str> = all_units(&scenario).map(|units| units.name.as_str()).collect();
+        assert_eq!(left, ["month"]);
+        assert_eq!(scenario.endpoints[0].capacity.as_ref().unwrap().units.get(), 30);
+        assert!(scenario.classes.iter().all(|class| !scenario.endpoints[0].bars(class)));
+    }
+    for scenario in both(&["units.year=0", "units.month=0"]) {
+        assert_eq!(all_units(&scenario).count(), 0);
+        assert!(scenario.classes.iter().all(|class| scenario.endpoints[0].bars(class)));
+        assert!(scenario.classes.iter().all(|class| !scenario.endpoints[1].bars(class)));
+    }
+}
+
+#[test]
 fn a_knob_that_would_do_nothing_says_why() {
     for (changes, words) in [
         (&["load.chta=2"][..], "there is no class 'chta'; did you mean 'chat'?"),
