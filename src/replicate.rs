@@ -195,7 +195,7 @@ pub fn certainty(replicated: &Replicated, sections: &[Section]) -> Certainty {
                 some if some < have => Err(NoInterval::TooFew { have: some, needed: have }),
                 _ => {
                     let found = numbers.iter().copied().collect::<Sample>().interval(Confidence::P95);
-                    found.map(|found| possible(found, unit, &numbers))
+                    found.map(|found| found.possible(unit, &numbers))
                 }
             };
             Sure { place, unit, method: Method::Replications, bounds: bounds.into() }
@@ -225,15 +225,6 @@ fn unreached((reached, interval): &(Reached, std::result::Result<Interval, NoInt
         _ => "raise --replications-max".into(),
     };
     Some(format!("the precision of {} was NOT reached: {advice}", reached.asked))
-}
-
-/// The part of an interval in which the figure can lie: no share is below none or above all, and what has not been below
-/// zero is a count, a time or an amount that cannot be.
-pub fn possible(found: Interval, unit: Unit, numbers: &[f64]) -> Interval {
-    let is_signed = numbers.iter().any(|number| *number < 0.0);
-    let low = if is_signed { found.low } else { found.low.max(0.0) };
-    let high = if unit == Unit::Share { found.high.min(1.0) } else { found.high };
-    Interval { low, high, ..found }
 }
 
 /// Every figure that is a number, or would be one with more samples, in the sections' order.

@@ -72,10 +72,10 @@ fn an_interval_is_students_of_the_replications_figures() {
 #[test]
 fn an_interval_ends_where_no_figure_can_be() {
     let found = Interval::around(0.1, 0.2, Confidence::P95);
-    assert_eq!(possible(found, Unit::Share, &[0.0, 0.2]).low, 0.0);
-    assert_eq!(possible(Interval::around(0.9, 0.2, Confidence::P95), Unit::Share, &[0.8, 1.0]).high, 1.0);
-    assert_eq!(possible(Interval::around(0.9, 0.2, Confidence::P95), Unit::Usd, &[0.8, 1.0]).high, 1.1);
-    assert!(possible(found, Unit::Usd, &[-0.1, 0.3]).low < 0.0);
+    assert_eq!(found.possible(Unit::Share, &[0.0, 0.2]).low, 0.0);
+    assert_eq!(Interval::around(0.9, 0.2, Confidence::P95).possible(Unit::Share, &[0.8, 1.0]).high, 1.0);
+    assert_eq!(Interval::around(0.9, 0.2, Confidence::P95).possible(Unit::Usd, &[0.8, 1.0]).high, 1.1);
+    assert!(found.possible(Unit::Usd, &[-0.1, 0.3]).low < 0.0);
 }
 
 #[test]

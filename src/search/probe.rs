@@ -11,7 +11,6 @@ use serde::Serialize;
 use crate::collectors::metric;
 use crate::collectors::threshold::Threshold;
 use crate::error::Result;
-use crate::replicate;
 use crate::scenario::Scenario;
 use crate::section::{ScopeKind, Section, Unit, Value};
 use crate::statistics::interval::Confidence;
@@ -109,7 +108,7 @@ impl Judge<'_> {
         let interval = figures.and_then(|figures| {
             let sample: Sample = figures.iter().copied().collect();
             let interval = sample.interval(self.confidence.of_look(look)).map_err(|why| why.to_string())?;
-            Ok(replicate::possible(interval, unit, &figures))
+            Ok(interval.possible(unit, &figures))
         });
         let standing = match &interval {
             Ok(interval) => match (threshold.holds(interval.low), threshold.holds(interval.high)) {

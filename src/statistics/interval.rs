@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::section::Value;
+use crate::section::{Unit, Value};
 
 /// How often an interval holds the truth, kept as the share of misses.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -51,6 +51,15 @@ impl Interval {
     /// `estimate` ± `half_width`.
     pub fn around(estimate: f64, half_width: f64, confidence: Confidence) -> Interval {
         Interval { estimate, low: estimate - half_width, high: estimate + half_width, confidence }
+    }
+
+    /// The part of it in which the mean of these numbers can lie: no share is below none or above all, and what has not
+    /// been below zero is a count, a time or an amount that cannot be.
+    pub fn possible(self, unit: Unit, numbers: &[f64]) -> Interval {
+        let is_signed = numbers.iter().any(|number| *number < 0.0);
+        let low = if is_signed { self.low } else { self.low.max(0.0) };
+        let high = if unit == Unit::Share { self.high.min(1.0) } else { self.high };
+        Interval { low, high, ..self }
     }
 
     /// Half of the distance between the bounds.
