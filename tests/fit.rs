@@ -43,8 +43,10 @@ fn rate(log: &Log) -> Rate {
     single.rate.expect("the log has times")
 }
 
-/// Figures that miss by more than their bound and the log's own chance: of n bins a dispersion has a standard error of
-/// √(2/n), and two of them are chance.
+/// Figures that miss by more than their bound and the log's own chance. A log is one draw: over n independent bins, nearly normal, the
+/// variance of their counts has a relative standard error of √(2/n), and that over the mean no less; bins that follow each other in bursts
+/// tell less than n do. An hour has 360 bins of 10 s: √(2/360) = 7.5 %, so that two standard errors are the fit's own bound of 15 % by
+/// themselves, and a fit without any error misses it now and then. What is generated is the mean of 20 seeds, whose chance is a fifth of that.
 fn missed(comparison: &Comparison, log: &Log) -> Vec<&'static str> {
     let is_chance = |name: &&str| {
         let width = name.strip_prefix("dispersion at ").and_then(|width| width.strip_suffix(" s"));

@@ -128,7 +128,10 @@ pub fn conclusion(found: &Found) -> String {
         let Some(dearer) = difference(own, found.plays.of(&candidate), Confidence::P95) else { continue };
         if ["as written", "all by use"].contains(&&*name) {
             let word = if dearer.estimate >= 0.0 { "less" } else { "more" };
-            text += &format!(", {} {word} than {name}", difference_of(&dearer));
+            // What would do less may cost less.
+            let missed = missed(question, found.plays.of(&candidate)).join(" and ");
+            let but = if missed.is_empty() { String::new() } else { format!(" (which misses {missed})") };
+            text += &format!(", {} {word} than {name}{but}", difference_of(&dearer));
         }
     }
     text += ". ";
