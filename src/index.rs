@@ -42,7 +42,8 @@ impl<T> Ring<T> {
         let value = self.slots.get_mut(offset)?.take()?;
         self.live -= 1;
         if offset == 0 {
-            while self.slots.pop_front_if(|slot| slot.is_none()).is_some() {
+            while let Some(None) = self.slots.front() {
+                self.slots.pop_front();
                 self.base += 1;
             }
         }
