@@ -84,7 +84,9 @@ impl<'a> Search<'a> {
     pub fn run(mut self) -> Result<Found> {
         let (from, max) = (self.aim.from, self.aim.max);
         if from > max {
-            return Err(Error::usage(format!("the search would begin at {from}, above its end at {max}")));
+            return Err(Error::usage(format!(
+                "the search would begin at {from}, above its end at {max}; lower --min or raise --max"
+            )));
         }
         let (passes, fails) = self.bracket()?;
         let (passes, fails) = match (passes, fails) {

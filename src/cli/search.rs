@@ -84,8 +84,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     if !args.quiet {
         output::warn(&scenario.warnings());
     }
-    let found = search(&args, &draft, aim.clone(), &under)?;
+    // Before the search, so that a folder that cannot be made is told at once.
     let folder = subject::new_folder(args.out.as_deref(), &scenario, calendar)?;
+    let found = search(&args, &draft, aim.clone(), &under)?;
     let best = found.best.map(|place| found.probes[place].value);
     let scenario = match best {
         Some(value) => at(&args, &draft, &aim.key, value)?,

@@ -14,7 +14,7 @@ use crate::analytic::newsvendor::Newsvendor;
 use crate::client::arrivals::AnyArrivals;
 use crate::commitments::{Throughput, Tokens};
 use crate::machines;
-use crate::price::TokenClass;
+use crate::price::{Price, TokenClass};
 use crate::report::standing::{Expectation, Expected};
 use crate::scenario::Scenario;
 use crate::section::{ScopeKind, Section};
@@ -31,8 +31,9 @@ pub struct Purchase<'a> {
     reserved: f64,
     /// Who bills what they spill.
     to: usize,
-    /// Dollars of a job that is spilled; none where a token of it has no price.
-    by_use: Box<dyn Fn(&Job) -> Option<f64>>,
+    /// What the tokens cost there, and the part of it that a discount leaves.
+    price: Price,
+    left: f64,
 }
 
 impl<'a> Purchase<'a> {
@@ -63,7 +64,7 @@ impl<'a> Purchase<'a> {
         }
         let (from, to) = setup.paid(Instant::MAX);
         let price = scenario.endpoints[spill.to].tariff.price(Instant::START, Some(spill.tier))?.clone();
-        let part = 1.0 - terms.discount.map_or(0.0, |discount| discount.get());
+        let left = 1.0 - terms.discount.map_or(0.0, |discount| discount.get());
         Some(Purchase {
             scenario,
             endpoint,
@@ -71,7 +72,8 @@ impl<'a> Purchase<'a> {
             throughput,
             reserved: contract.reserved(own, from, to).as_dollars_f64(),
             to: spill.to,
-            by_use: Box::new(move |job| Some(price.cost(&whole(job)).ok()?.as_dollars_f64() * part)),
+            price,
+            left,
         })
     }
 
@@ -103,7 +105,7 @@ impl<'a> Purchase<'a> {
     fn known(&self, traffic: &Traffic, asked: &Asked) -> Option<f64> {
         let work = |job: &Job| self.unit_minutes(job);
         let (mean, variation) = asked.moments(work);
-        let price = |job: &Job| (self.by_use)(job);
+        let price = |job: &Job| Some(self.price.cost(&whole(job)).ok()?.as_dollars_f64() * self.left);
         if asked.jobs.iter().any(|(job, _)| price(job).is_none()) || mean <= 0.0 {
             return None;
         }
