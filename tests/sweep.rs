@@ -167,6 +167,32 @@ fn series_of_the_grid_break_even_too_and_whole_keys_at_whole_numbers() {
     assert_eq!(break_even.between, (2083.0, 2084.0));
 }
 
+/// Ten minutes by the token cost $1.20, the price of 82.2 units, or of 7.2: a global deployment has 15, 20, 25 and so on, or none.
+#[test]
+fn units_break_even_between_two_sizes_that_are_sold() {
+    let priced = |price: &str| {
+        let units = format!(
+            "provider = \"azure\"\nmodel = \"gpt-5.4\"\n\
+             capacity = {{ unit = \"ptu\", units = 50, tokens_per_minute = 1000, scope = \"global\" }}\n\
+             latency = {{ kind = \"fixed\", ttft = \"300ms\", itl = \"5ms\" }}\n\
+             [[commitments]]\nkind = \"units\"\nname = \"ptu\"\nendpoints = [\"by-hour\"]\nunit = \"ptu\"\n\
+             units = 50\nterm = \"hour\"\nprice = \"{price}\"\n"
+        );
+        let (by_token, _) = BY_THE_CLOCK.split_once("name = \"by-hour\"").expect("it has two endpoints");
+        format!("date = \"2026-11-23\"\n{by_token}name = \"by-hour\"\n{units}")
+    };
+    for (price, vary, between) in [
+        ("0.0876", "units.ptu=15,165", (80.0, 85.0)),
+        ("0.0876", "units.ptu=0,200", (80.0, 85.0)),
+        ("1", "units.ptu=0,20", (0.0, 15.0)),
+    ] {
+        let found = sweep(&priced(price), &[vary], 1, 1);
+        let [break_even] = &found.break_evens[..] else { panic!("{vary}: {:?}", found.break_evens) };
+        assert_eq!(break_even.between, between, "{price}: {vary}");
+        assert_eq!((break_even.below.as_str(), break_even.above.as_str()), ("by-hour", "by-token"));
+    }
+}
+
 #[test]
 fn cells_share_their_chance_and_replications_do_not() {
     let found = sweep(BY_CHANCE, &["endpoints.open.latency.ttft=300ms,900ms"], 3, 2);

@@ -4,11 +4,11 @@
 //! cost │        ╱ a          Alternatives are the series of the grid, or the endpoints of mirrored traffic.
 //!      │──────╳──── b        Between two neighbouring cells of which one finds a cheaper and the other b, the key is
 //!      │    ╱ │              halved, each time played with the same random numbers, until its two ends are one
-//!      └──────┴──────► key   request of the run apart, or the key knows nothing between them.
+//!      └──────┴──────► key   request of the run apart, or the key knows nothing between them: units are sold in steps.
 //! ```
 
 use super::grid::Grid;
-use super::play::{Play, Player};
+use super::play::{Cell, Play, Player};
 use crate::error::{Error, Result};
 use crate::price::Money;
 use crate::report::sweep::{BreakEven, COST_AT, THROTTLED_AT};
@@ -148,13 +148,14 @@ impl Pair<'_> {
         self.difference(point).is_some_and(|difference| difference < Money::ZERO)
     }
 
+    fn cell(&self, one: &Alternative, at: f64) -> Result<Cell> {
+        let settings = [vec![vary::written(at)], one.others.clone()].concat();
+        self.grid.changes(&settings)
+    }
+
     /// Plays both at a value of the first key.
     fn play(&self, player: &mut Player<'_>, at: f64) -> Result<Point> {
-        let cell = |one: &Alternative| {
-            let settings = [vec![vary::written(at)], one.others.clone()].concat();
-            self.grid.changes(&settings)
-        };
-        let both = player.play(&[cell(self.first)?, cell(self.second)?])?;
+        let both = player.play(&[self.cell(self.first, at)?, self.cell(self.second, at)?])?;
         let [first, second] = <[Vec<Play>; 2]>::try_from(both).expect("two cells were played");
         Ok(Point { at, first, second })
     }
@@ -165,17 +166,22 @@ impl Pair<'_> {
         let is_load = requests(low) != requests(high);
         let key = &self.grid.vary[0];
         let is_whole = is_count(&key.key) || key.is_whole() && !is_load;
+        let (least, grain) = self.sold_in(player, high.at)?;
         let width = high.at - low.at;
         let (mut low, mut high) = (low.clone(), high.clone());
         for _ in 0..HALVINGS_MAX {
             let apart = requests(&high).abs_diff(requests(&low));
             let is_done = match (is_whole, is_load) {
-                (true, _) => high.at - low.at <= 1.0,
+                (true, _) => high.at - low.at <= grain,
                 (false, true) => apart <= u64::from(player.replications),
                 (false, false) => high.at - low.at <= width * RESOLUTION,
             };
             let half = low.at + (high.at - low.at) / 2.0;
-            let half = if is_whole { libm::floor(half) } else { rounded(half)? };
+            // Whole values are counted from the upper end, for nothing below the fewest is sold but none at all.
+            let half = match is_whole {
+                true => (high.at - libm::ceil((high.at - half) / grain) * grain).max(least),
+                false => rounded(half)?,
+            };
             if is_done || half <= low.at || half >= high.at {
                 break;
             }
@@ -189,6 +195,23 @@ impl Pair<'_> {
             }
         }
         Ok(self.told(&low, &high, is_certain, f64::from(player.replications)))
+    }
+
+    /// The fewest units that are sold of what the first key buys, and in which steps, so that both alternatives can have them; of
+    /// another key, whole numbers.
+    fn sold_in(&self, player: &Player<'_>, at: f64) -> Result<(f64, f64)> {
+        let key = &self.grid.vary[0].key;
+        if !is_count(key) {
+            return Ok((0.0, 1.0));
+        }
+        let sold = |one: &Alternative| {
+            let scenario = (player.make)(&self.cell(one, at)?)?;
+            Ok(scenario.sold_in(key).unwrap_or((0, 1)))
+        };
+        let (first, second): ((u32, u32), (u32, u32)) = (sold(self.first)?, sold(self.second)?);
+        let (one, other) = (u64::from(first.1.max(1)), u64::from(second.1.max(1)));
+        let both = (1..other).map(|times| one * times).find(|grain| grain % other == 0);
+        Ok((f64::from(first.0.max(second.0)), both.unwrap_or(one * other) as f64))
     }
 
     fn told(&self, low: &Point, high: &Point, is_certain: Option<bool>, replications: f64) -> BreakEven {
