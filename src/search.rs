@@ -15,7 +15,7 @@ pub mod report;
 
 pub use self::probe::{Held, Judge, Probe, Standing};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::scenario::vary::written;
@@ -41,7 +41,7 @@ pub struct Aim {
 }
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Found {
     /// Every value tried, in ascending order.
     pub probes: Vec<Probe>,
@@ -55,7 +55,7 @@ pub struct Found {
 }
 
 /// How a search ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The best value is known as well as was asked.

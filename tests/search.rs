@@ -1,6 +1,8 @@
 //! Searches find what queueing theory says they should: the smallest number of places, and the largest load.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use tollgate::analytic::erlang::{self, Traffic};
 use tollgate::collectors::threshold::Threshold;
@@ -122,17 +124,93 @@ fn the_largest_load_is_erlangs() {
     assert!(fails - best <= 0.25, "{best} to {fails}");
 }
 
-/// What the command says and its exit code, of a scenario of the repository.
-fn command(arguments: &[&str]) -> (Option<i32>, String) {
-    let out = tempfile::tempdir().expect("a folder is made");
-    let folder = out.path().join("found").display().to_string();
-    let scenario = format!("{}/scenarios/break-even.toml", env!("CARGO_MANIFEST_DIR"));
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"))
-        .args([&["search", &scenario, "--duration", "5m", "--out", &folder], arguments].concat())
-        .output()
-        .expect("it runs");
+/// What a verb says, and its exit code.
+fn tollgate(arguments: &[&str]) -> (Option<i32>, String) {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_tollgate")).args(arguments).output().expect("it runs");
     let said = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// Searches a scenario of the repository, with the results in a folder.
+fn search_into(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let scenario = format!("{}/scenarios/break-even.toml", env!("CARGO_MANIFEST_DIR"));
+    let folder = folder.display().to_string();
+    tollgate(&[&["search", &scenario, "--duration", "5m", "--out", &folder], arguments].concat())
+}
+
+fn command(arguments: &[&str]) -> (Option<i32>, String) {
+    let out = tempfile::tempdir().expect("a folder is made");
+    search_into(&out.path().join("found"), arguments)
+}
+
+/// Every file of a folder of results.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let of = |path: PathBuf| match path.is_dir() {
+        true => files(&path),
+        false => BTreeMap::from([(path.clone(), std::fs::read(&path).expect("it is read"))]),
+    };
+    paths.flat_map(of).collect()
+}
+
+#[test]
+fn a_search_leaves_a_table_a_plot_and_a_page_that_are_made_again_from_its_summary() {
+    let out = tempfile::tempdir().expect("a folder is made");
+    let folder = out.path().join("found");
+    let arguments = ["--find", "cache_share", "--min", "0.25", "--under", "cost_total < $900"];
+    let (code, said) = search_into(&folder, &arguments);
+    assert_eq!(code, Some(0), "{said}");
+    let written = files(&folder);
+    let names: Vec<String> = written
+        .keys()
+        .map(|path| path.strip_prefix(&folder).expect("it is within").display().to_string())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "plots/search.png",
+            "plots/search.svg",
+            "report.html",
+            "scenario.toml",
+            "search.csv",
+            "summary.json"
+        ]
+    );
+    let text = |name: &str| String::from_utf8_lossy(&written[&folder.join(name)]).into_owned();
+    let table = text("search.csv");
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(
+        rows[0].starts_with("cache_share,standing,replications,requests,cost,cost_total < $900,"),
+        "{table}"
+    );
+    assert!(rows.len() > 2 && rows[1..].iter().all(|row| row.contains(",PASS,")), "{table}");
+    let page = text("report.html");
+    assert!(
+        page.contains("cache_share = 1 meets the thresholds") && page.contains("<svg"),
+        "no plot in the page"
+    );
+    assert!(text("scenario.toml").contains("share = 1"), "the answer is in the scenario");
+    for name in ["plots/search.png", "plots/search.svg", "report.html", "search.csv"] {
+        std::fs::remove_file(folder.join(name)).expect("it is removed");
+    }
+    let (code, again) = tollgate(&["report", &folder.display().to_string()]);
+    assert_eq!((code, &again), (Some(0), &said));
+    assert_eq!(files(&folder), written);
+}
+
+#[test]
+fn a_search_that_ends_with_an_error_leaves_no_folder() {
+    let out = tempfile::tempdir().expect("a folder is made");
+    let backwards = ["--find", "load", "--min", "5", "--max", "2"];
+    let folder = out.path().join("found");
+    let (code, said) = search_into(&folder, &backwards);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(!folder.exists());
+    let (code, said) = search_into(out.path(), &backwards);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(out.path().exists(), "one that was there before stays");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tollgate::error::{ExitCode, Result};
 use tollgate::report;
+use tollgate::search;
 
 use super::output;
 use super::subject::{self, Format};
@@ -34,6 +35,12 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             output::say(&report::worlds::view(&worlds, &args.folder))?;
         }
         return Ok(ExitCode::Fine);
+    }
+    if let Some(searched) = search::report::render_again(&args.folder)? {
+        if !args.quiet {
+            output::say(&super::search::view(&searched, &args.folder))?;
+        }
+        return Ok(super::search::exit_code(&searched));
     }
     let summary = report::render_again(&args.folder)?;
     if !args.quiet {

@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use serde_json::json;
 use tollgate::collectors::threshold::Threshold;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Share};
@@ -14,6 +13,7 @@ use tollgate::scenario::change::Change;
 use tollgate::scenario::seek::SearchSpec;
 use tollgate::scenario::vary::{is_count, most, written};
 use tollgate::scenario::{Draft, Scenario};
+use tollgate::search::report::Searched;
 use tollgate::search::{Aim, Found, Judge, Outcome, Probe, Search, Standing, report};
 use tollgate::section::Unit;
 use tollgate::statistics::interval::Confidence;
@@ -85,22 +85,53 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         output::warn(&scenario.warnings());
     }
     // Before the search, so that a folder that cannot be made is told at once.
+    let is_there = args.out.as_ref().is_some_and(|folder| folder.exists());
     let folder = subject::new_folder(args.out.as_deref(), &scenario, calendar)?;
-    let found = search(&args, &draft, aim.clone(), &under)?;
+    let found = search(&args, &draft, aim.clone(), &under).inspect_err(|_| {
+        // Nothing is in it, and what cannot be removed does no harm.
+        if !is_there {
+            let _ = std::fs::remove_dir(&folder);
+        }
+    })?;
     let best = found.best.map(|place| found.probes[place].value);
     let scenario = match best {
         Some(value) => at(&args, &draft, &aim.key, value)?,
         None => scenario,
     };
-    write(&folder, &aim, &found, &scenario, &draft.question())?;
+    let question = draft.question();
+    let scenario_toml = subject::resolved(&scenario, &question)?;
+    let searched = Searched {
+        schema: report::SCHEMA,
+        verb: report::VERB.into(),
+        scenario: scenario.name.clone(),
+        question,
+        seed: u64::from(scenario.seed),
+        version: env!("CARGO_PKG_VERSION").into(),
+        sought: which(&aim).into(),
+        answer: best,
+        said: answer(&aim, &found),
+        binding: binding(&aim, &found),
+        key: aim.key,
+        found,
+    };
+    report::write_all(&folder, &searched, &scenario_toml)?;
     if !args.quiet {
-        output::say(&view(&aim, &found, &scenario.name, &folder))?;
+        output::say(&view(&searched, &folder))?;
     }
-    Ok(match found.outcome {
+    Ok(exit_code(&searched))
+}
+
+/// What the end of a search means to a pipeline.
+pub fn exit_code(searched: &Searched) -> ExitCode {
+    match searched.found.outcome {
         Outcome::Found | Outcome::Unbounded => ExitCode::Fine,
         Outcome::None => ExitCode::Gate,
         Outcome::Undecided => ExitCode::NoVerdict,
-    })
+    }
+}
+
+fn which(aim: &Aim) -> &'static str {
+    if aim.is_smallest { "smallest" } else { "largest" }
 }
 
 /// The scenario with the key at a value.
@@ -184,7 +215,7 @@ fn search(args: &Args, draft: &Draft, aim: Aim, under: &[Threshold]) -> Result<F
 
 /// The answer in a sentence.
 fn answer(aim: &Aim, found: &Found) -> String {
-    let (key, which) = (&aim.key, if aim.is_smallest { "smallest" } else { "largest" });
+    let (key, which) = (&aim.key, which(aim));
     let value = |place: Option<usize>| place.map(|place| found.probes[place].value);
     let (best, fails) = (value(found.best), value(found.fails));
     match (found.outcome, best, fails) {
@@ -234,19 +265,21 @@ fn binding(aim: &Aim, found: &Found) -> Option<String> {
     Some(format!("binding at {key} = {value}: {}{}", failing.join(", "), refuses.unwrap_or_default()))
 }
 
-fn view(aim: &Aim, found: &Found, scenario: &str, folder: &Path) -> String {
-    let mut out = format!("{scenario}: {}\n", answer(aim, found));
-    out.extend(binding(aim, found).map(|binding| format!("{binding}\n")));
+/// What a search found, for a terminal.
+pub fn view(searched: &Searched, folder: &Path) -> String {
+    let Searched { key, found, .. } = searched;
+    let mut out = format!("{}: {}\n", searched.scenario, searched.said);
+    out.extend(searched.binding.as_ref().map(|binding| format!("{binding}\n")));
     for inversion in &found.inversions {
         let _ = writeln!(out, "not monotone: {inversion}; there may be other answers");
     }
     let width = |cells: Vec<String>| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let values = width(found.probes.iter().map(|probe| probe.value.to_string()).collect())
-        .max(aim.key.chars().count());
+    let values =
+        width(found.probes.iter().map(|probe| probe.value.to_string()).collect()).max(key.chars().count());
     let _ = write!(
         out,
         "\n{:>values$}  {:9}  {:>5}  {:>12}  {:>12}  thresholds\n",
-        aim.key, "", "plays", "requests", "cost"
+        key, "", "plays", "requests", "cost"
     );
     for probe in &found.probes {
         let cost = probe.cost.map_or(show::NOTHING.into(), |cost| report::number(cost, Unit::Usd));
@@ -270,44 +303,6 @@ fn view(aim: &Aim, found: &Found, scenario: &str, folder: &Path) -> String {
         report::FILE
     );
     out
-}
-
-/// `summary.json`, the table, the plots, the page, and the scenario with the answer in it.
-fn write(folder: &Path, aim: &Aim, found: &Found, scenario: &Scenario, question: &str) -> Result<()> {
-    let content = json!({
-        "schema": 1,
-        "verb": "search",
-        "scenario": scenario.name,
-        "seed": scenario.seed,
-        "version": env!("CARGO_PKG_VERSION"),
-        "key": aim.key,
-        "sought": if aim.is_smallest { "smallest" } else { "largest" },
-        "answer": found.best.map(|place| found.probes[place].value),
-        "said": answer(aim, found),
-        "binding": binding(aim, found),
-        "found": found,
-    });
-    let mut text = serde_json::to_string_pretty(&content)
-        .map_err(|cause| Error::failed(format!("could not write {}: {cause}", summary::FILE)))?;
-    text.push('\n');
-    let scenario_toml = subject::resolved(scenario, question)?;
-    let about = report::About {
-        scenario: &scenario.name,
-        question,
-        sentences: std::iter::once(answer(aim, found)).chain(binding(aim, found)).collect(),
-        facts: vec![("Seed", scenario.seed.to_string()), ("Tollgate", env!("CARGO_PKG_VERSION").into())],
-        scenario_toml: &scenario_toml,
-    };
-    let mut files = report::files(aim, found, about)?;
-    files.push((summary::FILE.into(), text.into_bytes()));
-    files.push((SCENARIO_FILE.into(), scenario_toml.into_bytes()));
-    for (name, content) in files {
-        let path = folder.join(name);
-        let parent = path.parent().unwrap_or(folder);
-        let made = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, content));
-        made.map_err(|cause| Error::file("write", &path, cause))?;
-    }
-    Ok(())
 }
 
 fn positive(text: &str) -> std::result::Result<Positive, String> {

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use super::SCENARIO_FILE;
 use super::summary::{SCHEMA, Summary};
 use crate::error::{Error, Result};
 
@@ -11,7 +13,12 @@ pub const FILE: &str = "summary.json";
 
 /// Pretty-printed, in the order of the fields, with a newline at the end.
 pub fn write(summary: &Summary) -> Result<String> {
-    let text = serde_json::to_string_pretty(&summary.finite());
+    pretty(&summary.finite())
+}
+
+/// Whatever a summary holds, as [`write`] writes one.
+pub fn pretty(content: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(content);
     let mut text = text.map_err(|cause| Error::failed(format!("could not write {FILE}: {cause}")))?;
     text.push('\n');
     Ok(text)
@@ -25,6 +32,30 @@ pub fn read(dir: &Path) -> Result<Summary> {
         Error::file("read", &path, why)
     })?;
     parse(&text).map_err(|why| Error::file("read", &path, why))
+}
+
+/// The summary that another `verb` has written into a folder, and its scenario; `None` where the folder is no such one.
+pub fn read_of<T: DeserializeOwned>(dir: &Path, verb: &str, schema: u32) -> Result<Option<(T, String)>> {
+    let path = dir.join(FILE);
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+    #[derive(Deserialize)]
+    struct Head {
+        schema: u32,
+        verb: String,
+    }
+    let Ok(head) = serde_json::from_str::<Head>(&text) else { return Ok(None) };
+    if head.verb != verb {
+        return Ok(None);
+    }
+    if head.schema != schema {
+        let why = format!("it has schema {}, and this version reads schema {schema}", head.schema);
+        return Err(Error::file("read", &path, why));
+    }
+    let summary = serde_json::from_str(&text).map_err(|cause| Error::file("read", &path, cause))?;
+    let scenario = dir.join(SCENARIO_FILE);
+    let scenario_toml =
+        std::fs::read_to_string(&scenario).map_err(|cause| Error::file("read", &scenario, cause))?;
+    Ok(Some((summary, scenario_toml)))
 }
 
 /// The summary in `text`; or what is wrong with it.

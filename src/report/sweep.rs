@@ -127,11 +127,8 @@ impl Swept {
 
 /// Writes every file of a sweep into its folder; those that are there from before it was cut off are replaced.
 pub fn write_all(folder: &Path, swept: &Swept, scenario_toml: &str) -> Result<()> {
-    let mut summary = serde_json::to_string_pretty(swept)
-        .map_err(|cause| Error::failed(format!("could not write {}: {cause}", json::FILE)))?;
-    summary.push('\n');
     let mut files: Vec<(String, Vec<u8>)> = vec![
-        (json::FILE.into(), summary.into_bytes()),
+        (json::FILE.into(), json::pretty(swept)?.into_bytes()),
         (SCENARIO_FILE.into(), scenario_toml.into()),
         (FILE.into(), rows(swept)?),
     ];
@@ -155,25 +152,7 @@ pub fn write_all(folder: &Path, swept: &Swept, scenario_toml: &str) -> Result<()
 
 /// Makes every file of a sweep's folder again from its summary and scenario; `None` where it is no sweep's.
 pub fn render_again(folder: &Path) -> Result<Option<Swept>> {
-    let path = folder.join(json::FILE);
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
-    #[derive(Deserialize)]
-    struct Head {
-        schema: u32,
-        verb: String,
-    }
-    let Ok(Head { schema, verb }) = serde_json::from_str(&text) else { return Ok(None) };
-    if verb != VERB {
-        return Ok(None);
-    }
-    if schema != SCHEMA {
-        let why = format!("it has schema {schema}, and this version reads schema {SCHEMA}");
-        return Err(Error::file("read", &path, why));
-    }
-    let swept: Swept = serde_json::from_str(&text).map_err(|cause| Error::file("read", &path, cause))?;
-    let scenario = folder.join(SCENARIO_FILE);
-    let scenario_toml =
-        std::fs::read_to_string(&scenario).map_err(|cause| Error::file("read", &scenario, cause))?;
+    let Some((swept, scenario_toml)) = json::read_of::<Swept>(folder, VERB, SCHEMA)? else { return Ok(None) };
     write_all(folder, &swept, &scenario_toml)?;
     Ok(Some(swept))
 }

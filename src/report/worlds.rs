@@ -197,10 +197,7 @@ pub fn write_rows(folder: &Path, told: &Told, rows: &[Drawn]) -> Result<()> {
 
 /// Writes every file that is made from the summary, the summary and the scenario themselves included.
 pub fn write_all(folder: &Path, worlds: &Worlds, scenario_toml: &str) -> Result<()> {
-    let mut summary = serde_json::to_string_pretty(worlds)
-        .map_err(|cause| Error::failed(format!("could not write {}: {cause}", json::FILE)))?;
-    summary.push('\n');
-    write(folder, json::FILE, summary.as_bytes())?;
+    write(folder, json::FILE, json::pretty(worlds)?.as_bytes())?;
     write(folder, SCENARIO_FILE, scenario_toml.as_bytes())?;
     let mut plots = Vec::new();
     for chart in chart::charts(worlds) {
@@ -214,25 +211,9 @@ pub fn write_all(folder: &Path, worlds: &Worlds, scenario_toml: &str) -> Result<
 
 /// Makes every file but the rows again from the summary and the scenario; `None` where the folder is no such one.
 pub fn render_again(folder: &Path) -> Result<Option<Worlds>> {
-    let path = folder.join(json::FILE);
-    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
-    #[derive(Deserialize)]
-    struct Head {
-        schema: u32,
-        verb: String,
-    }
-    let Ok(Head { schema, verb }) = serde_json::from_str(&text) else { return Ok(None) };
-    if verb != VERB {
+    let Some((worlds, scenario_toml)) = json::read_of::<Worlds>(folder, VERB, SCHEMA)? else {
         return Ok(None);
-    }
-    if schema != SCHEMA {
-        let why = format!("it has schema {schema}, and this version reads schema {SCHEMA}");
-        return Err(Error::file("read", &path, why));
-    }
-    let worlds: Worlds = serde_json::from_str(&text).map_err(|cause| Error::file("read", &path, cause))?;
-    let scenario = folder.join(SCENARIO_FILE);
-    let scenario_toml =
-        std::fs::read_to_string(&scenario).map_err(|cause| Error::file("read", &scenario, cause))?;
+    };
     write_all(folder, &worlds, &scenario_toml)?;
     Ok(Some(worlds))
 }

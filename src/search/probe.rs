@@ -6,7 +6,7 @@
 
 use std::num::NonZeroUsize;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::collectors::metric;
 use crate::collectors::threshold::Threshold;
@@ -18,7 +18,7 @@ use crate::statistics::sample::Sample;
 use crate::trial::{self, Trial};
 
 /// Whether what must hold does.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Standing {
     Fail,
@@ -37,7 +37,7 @@ impl Standing {
 }
 
 /// A value that was tried.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Probe {
     pub value: f64,
     pub standing: Standing,
@@ -53,7 +53,7 @@ pub struct Probe {
 }
 
 /// A threshold at a value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Held {
     pub threshold: String,
     pub standing: Standing,
@@ -63,7 +63,7 @@ pub struct Held {
     /// The mean of the figure in its unit, and the ends of its interval.
     pub figure: Option<(f64, f64, f64)>,
     /// Why there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 

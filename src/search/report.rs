@@ -1,56 +1,103 @@
 //! A search as a table and as plots: each value that was tried, beside the bounds of the thresholds.
 
-use super::{Aim, Found, Held, Probe, Standing};
-use crate::error::Result;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Found, Held, Probe, Standing};
+use crate::error::{Error, Result};
 use crate::report::axis::{Affix, Axis};
 use crate::report::chart::{Chart, Panel, Series};
 use crate::report::ink::{self, Dash, Ink, Mark, Marker};
 use crate::report::listing::Listing;
-use crate::report::{csv, html, png, show, svg};
+use crate::report::{SCENARIO_FILE, csv, html, json, png, show, svg};
 use crate::section::{Figure, Unit, Value};
 
 /// The values as a table for other programs.
 pub const FILE: &str = "search.csv";
 
-/// What stands about a search beside what it found.
-pub struct About<'a> {
-    pub scenario: &'a str,
-    pub question: &'a str,
-    /// The answer, and what binds.
-    pub sentences: Vec<String>,
-    /// Names and values, such as the seed.
-    pub facts: Vec<(&'a str, String)>,
-    /// With the answer in it.
-    pub scenario_toml: &'a str,
+/// The version of the schema of a search's `summary.json`.
+pub const SCHEMA: u32 = 1;
+
+/// What such a summary calls itself.
+pub const VERB: &str = "search";
+
+/// The content of a search's `summary.json`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Searched {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// [`VERB`].
+    pub verb: String,
+    pub scenario: String,
+    pub question: String,
+    pub seed: u64,
+    pub version: String,
+    /// The setting or knob.
+    pub key: String,
+    /// Which value of it was: `largest` or `smallest`.
+    pub sought: String,
+    /// The best value that passes.
+    pub answer: Option<f64>,
+    /// The answer in a sentence.
+    pub said: String,
+    /// What fails first past the answer, in words.
+    pub binding: Option<String>,
+    pub found: Found,
 }
 
-/// The table, the plots and the page, by their names in the folder of results.
-pub fn files(aim: &Aim, found: &Found, about: About) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut files = vec![(FILE.to_string(), rows(aim, found)?)];
+/// Writes every file of a search into its folder; `scenario_toml` is the scenario with the answer in it.
+pub fn write_all(folder: &Path, searched: &Searched, scenario_toml: &str) -> Result<()> {
+    for (name, content) in files(searched, scenario_toml)? {
+        let path = folder.join(name);
+        let parent = path.parent().unwrap_or(folder);
+        let made = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, content));
+        made.map_err(|cause| Error::file("write", &path, cause))?;
+    }
+    Ok(())
+}
+
+/// Makes every file of a search's folder again from its summary and scenario; `None` where it is no search's.
+pub fn render_again(folder: &Path) -> Result<Option<Searched>> {
+    let Some((searched, scenario_toml)) = json::read_of::<Searched>(folder, VERB, SCHEMA)? else {
+        return Ok(None);
+    };
+    write_all(folder, &searched, &scenario_toml)?;
+    Ok(Some(searched))
+}
+
+/// The summary, the scenario, the table, the plots and the page, by their names in the folder of results.
+fn files(searched: &Searched, scenario_toml: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let Searched { key, found, scenario, .. } = searched;
+    let mut files = vec![
+        (json::FILE.to_string(), json::pretty(searched)?.into_bytes()),
+        (SCENARIO_FILE.into(), scenario_toml.into()),
+        (FILE.into(), rows(key, found)?),
+    ];
     let mut plots = Vec::new();
-    if let Some(chart) = chart(aim, found, about.scenario) {
+    if let Some(chart) = chart(key, found, scenario) {
         let drawn = svg::write(&chart)?;
         files.push((format!("plots/{}.png", chart.name), png::write(&chart)?));
         files.push((format!("plots/{}.svg", chart.name), drawn.clone().into_bytes()));
         plots.push((chart.name, drawn));
     }
     let first = found.probes.first().map_or(&[][..], |probe| &probe.held);
-    let headings = [&aim.key, "", "plays", "requests", "cost"].into_iter();
+    let headings = [key, "", "plays", "requests", "cost"].into_iter();
     let headings = headings.chain(first.iter().map(|held| &*held.threshold)).map(String::from).collect();
     let listing = Listing {
-        scenario: about.scenario,
-        question: about.question,
-        sentences: about.sentences,
+        scenario,
+        question: &searched.question,
+        sentences: std::iter::once(&searched.said).chain(&searched.binding).cloned().collect(),
         heading: "Values tried",
         headings,
         rows: found.probes.iter().map(cells).collect(),
         notes: &[],
         about: "A threshold holds or fails where the whole interval of its figure does.",
         csv: FILE,
-        facts: about.facts,
+        facts: vec![("Seed", searched.seed.to_string()), ("Tollgate", searched.version.clone())],
         plots: &plots,
         scenario_is: "The scenario with the answer in it",
-        scenario_toml: about.scenario_toml,
+        scenario_toml,
     };
     files.push((html::FILE.into(), listing.page()?.into_bytes()));
     Ok(files)
@@ -83,7 +130,7 @@ pub fn number(value: f64, unit: Unit) -> String {
 }
 
 /// A row for each value, and of each threshold the bound, the figure and its interval.
-fn rows(aim: &Aim, found: &Found) -> Result<Vec<u8>> {
+fn rows(key: &str, found: &Found) -> Result<Vec<u8>> {
     let first = found.probes.first().map_or(&[][..], |probe| &probe.held);
     let of = |held: &Held| {
         let name = &held.threshold;
@@ -95,7 +142,7 @@ fn rows(aim: &Aim, found: &Found) -> Result<Vec<u8>> {
             format!("{name}: high"),
         ]
     };
-    let fixed = [aim.key.as_str(), "standing", "replications", "requests", "cost"].map(String::from);
+    let fixed = [key, "standing", "replications", "requests", "cost"].map(String::from);
     let head = fixed.into_iter().chain(first.iter().flat_map(of)).collect();
     let row = |probe: &Probe| {
         let or_empty = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
@@ -118,7 +165,7 @@ fn rows(aim: &Aim, found: &Found) -> Result<Vec<u8>> {
 }
 
 /// The figure of each threshold over the values, with its bound; none where there is no figure at all.
-fn chart(aim: &Aim, found: &Found, scenario: &str) -> Option<Chart> {
+fn chart(key: &str, found: &Found, scenario: &str) -> Option<Chart> {
     let best = found.best.map(|place| found.probes[place].value);
     let reach = best.map_or(f64::INFINITY, |best| best * REACH);
     let shown: Vec<&Probe> = found.probes.iter().filter(|probe| probe.value <= reach).collect();
@@ -128,8 +175,8 @@ fn chart(aim: &Aim, found: &Found, scenario: &str) -> Option<Chart> {
     let left_out = found.probes.len() - shown.len();
     let chart = Chart {
         name: "search",
-        title: format!("{} against what must hold – {}", aim.key, show::shorten(scenario, 50)),
-        x: Axis::from_zero(&aim.key, furthest, 8, Affix::default()),
+        title: format!("{} against what must hold – {}", key, show::shorten(scenario, 50)),
+        x: Axis::from_zero(key, furthest, 8, Affix::default()),
         panels,
         has_legend: true,
         note: match left_out {
