@@ -16,7 +16,7 @@ pub fn write(summary: &Summary) -> Result<String> {
     pretty(&summary.finite())
 }
 
-/// Whatever a summary holds, as [`write`] writes one.
+/// Whatever a summary holds, as [`write()`] writes one.
 pub fn pretty(content: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(content);
     let mut text = text.map_err(|cause| Error::failed(format!("could not write {FILE}: {cause}")))?;
