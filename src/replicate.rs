@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::sync::Mutex;
 
 use crate::collectors::metric;
 use crate::error::{Result, nearest};
@@ -113,17 +114,24 @@ pub struct Replicated {
     pub reached: Option<(Reached, std::result::Result<Interval, NoInterval>)>,
 }
 
-/// Plays scenarios side by side. `first` is what the first of them, with its own seed, was found to come to. `on_done` hears
-/// how many plays are done, of how many; after `is_stopped` no more are begun, and what is told is of those that all have.
+/// Plays scenarios side by side. `first` plays the first of them with its own seed, beside the others, and says what it came
+/// to; nothing, where it was cut short. `on_done` hears how many plays are done, of how many; after `is_stopped` no more are
+/// begun, and what is told is of those that all have.
 pub fn replicate(
     scenarios: &[&Scenario],
-    first: &[Section],
+    first: impl FnOnce() -> Result<Option<Readings>> + Send,
     order: &Order,
     is_stopped: impl Fn() -> bool + Sync,
     mut on_done: impl FnMut(u64, u64),
 ) -> Result<Replicated> {
     let mut readings = vec![Vec::new(); scenarios.len()];
-    let mut known = Some(Readings::of(first));
+    let first = Mutex::new(Some(first));
+    let take_first = || first.lock().ok().and_then(|mut first| first.take());
+    let play_one = |(side, nth): (usize, u64)| match (side, nth) {
+        (0, 0) => take_first().map_or(Ok(None), |first| first()),
+        _ if is_stopped() => Ok(None),
+        _ => play(scenarios[side], nth).map(Some),
+    };
     let mut stopping = order.precision.as_ref().map(|wanted| {
         let precision = Precision::Relative(wanted.share.get());
         Stopping::new(precision, Confidence::P95, order.least, order.most)
@@ -133,19 +141,17 @@ pub fn replicate(
         let have = readings[0].len() as u64;
         let plays: Vec<(usize, u64)> =
             (have..target).flat_map(|nth| (0..scenarios.len()).map(move |side| (side, nth))).collect();
-        let plays: Vec<_> = plays.into_iter().skip(usize::from(known.is_some())).collect();
         let mut done = 0;
         let played = trial::each(
             &plays,
             order.threads,
-            |(side, nth)| if is_stopped() { Ok(None) } else { play(scenarios[*side], *nth).map(Some) },
+            |place| play_one(*place),
             |_, _| {
                 done += 1;
                 on_done(done, plays.len() as u64);
             },
         )?;
-        let played = known.take().map(Some).into_iter().chain(played);
-        let played: Vec<Readings> = played.map_while(|readings| readings).collect();
+        let played: Vec<Readings> = played.into_iter().map_while(|readings| readings).collect();
         let is_cut = is_stopped();
         for round in played.chunks_exact(scenarios.len()) {
             readings.iter_mut().zip(round).for_each(|(side, one)| side.push(one.clone()));

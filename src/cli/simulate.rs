@@ -1,21 +1,25 @@
 //! `tollgate simulate`: both halves in virtual time.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::value_parser;
+use tollgate::client::dispatcher::Spent;
 use tollgate::collectors::Collectors;
+use tollgate::collectors::log::Log;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::preview::observed::Observed;
 use tollgate::preview::{Played, preview, standing};
-use tollgate::replicate::{self, Order, Wanted, pairs, single};
+use tollgate::replicate::{self, Order, Readings, Wanted, pairs, single};
 use tollgate::report::summary::Verb;
 use tollgate::scenario::change::Change;
 use tollgate::scenario::warmup::Warmup;
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::section::Section;
-use tollgate::simulate::{Flow, simulate};
+use tollgate::simulate::{self, Flow};
 
 use super::found::{Found, Told};
 use super::interrupt;
@@ -58,47 +62,85 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let other = args.other(&scenario)?;
     let subject = Subject::new(&args.subject, scenario, Verb::Simulate, true)?;
     let mut log = if args.rows { Some(subject.log()?) } else { None };
-    let mut collectors = Collectors::new(&subject.setup);
-    let mut observed = Observed::new(&subject.scenario);
-    let mut progress = Progress::new(subject.expected().unwrap_or(0.0) as u64, args.subject.quiet);
     let stop = interrupt::flag();
-    let mut done = 0u64;
-    let played = simulate(&subject.scenario, |outcome| {
-        collectors.collect(outcome);
-        observed.collect(outcome);
-        if let Some(log) = &mut log {
-            log.collect(outcome);
-        }
-        done += 1;
-        if done.is_multiple_of(4096) {
-            progress.set(done, || format!("{done} requests"));
-        }
-        if stop.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue }
-    })?;
-    progress.finish();
-    let sections = collectors.finish(played.stopped);
-    let mut told = args.told(&subject.scenario, other.as_ref(), &sections, &stop)?;
+    let order = args.order();
+    let progress = Progress::new(0, args.subject.quiet);
+    let (first, mut told) = match &order {
+        None => (First::play(&subject, log.as_mut(), &stop, Some(progress))?, Told::default()),
+        Some(order) => args.replicated(&subject, log.as_mut(), other.as_ref(), order, &stop, progress)?,
+    };
     if told.certainty.is_none() {
-        told.certainty = Some(single::certainty(&collectors, &observed.steady, &sections));
+        let steady = &first.observed.steady;
+        told.certainty = Some(single::certainty(&first.collectors, steady, &first.sections));
     }
     // Of arrivals that were stopped it is not known what would have come.
-    if played.stopped == tollgate::time::Instant::MAX {
-        told.standings = standing::standings(&subject.scenario, &observed);
-        let played = Played { observed: &observed, sections: &sections };
+    if first.played.stopped == tollgate::time::Instant::MAX {
+        told.standings = standing::standings(&subject.scenario, &first.observed);
+        let played = Played { observed: &first.observed, sections: &first.sections };
         told.preview = preview(&subject.scenario, Some(played));
     }
     let found = Found {
-        collectors,
-        sections,
+        collectors: first.collectors,
+        sections: first.sections,
         told,
-        until: played.stopped,
+        until: first.played.stopped,
         is_interrupted: stop.load(Ordering::Relaxed),
-        spent: played.spent,
+        spent: first.played.spent,
         log_failure: log.and_then(|log| log.finish().err()),
         files: Vec::new(),
     };
     let threads = args.threads();
     subject.conclude(&args.subject, found, threads)
+}
+
+type FileLog = Log<BufWriter<File>>;
+
+/// The scenario, played with its own seed.
+struct First {
+    played: simulate::Played,
+    collectors: Collectors,
+    observed: Observed,
+    sections: Vec<Section>,
+}
+
+impl First {
+    fn play(
+        subject: &Subject,
+        mut log: Option<&mut FileLog>,
+        stop: &AtomicBool,
+        mut progress: Option<Progress>,
+    ) -> Result<First> {
+        let mut collectors = Collectors::new(&subject.setup);
+        let mut observed = Observed::new(&subject.scenario);
+        if let Some(progress) = &mut progress {
+            progress.stretch(subject.expected().unwrap_or(0.0) as u64);
+        }
+        let mut done = 0u64;
+        let played = simulate::simulate(&subject.scenario, |outcome| {
+            collectors.collect(outcome);
+            observed.collect(outcome);
+            if let Some(log) = &mut log {
+                log.collect(outcome);
+            }
+            done += 1;
+            if done.is_multiple_of(4096)
+                && let Some(progress) = &mut progress
+            {
+                progress.set(done, || format!("{done} requests"));
+            }
+            if stop.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue }
+        })?;
+        if let Some(progress) = progress {
+            progress.finish();
+        }
+        let sections = collectors.finish(played.stopped);
+        Ok(First { played, collectors, observed, sections })
+    }
+
+    /// Whether somebody stopped it before its time; a spent budget is part of the scenario.
+    fn is_cut(&self) -> bool {
+        self.played.stopped < Spent::end(&self.played.spent)
+    }
 }
 
 /// B, and what it is called.
@@ -133,36 +175,50 @@ impl Args {
         Ok(Some(Other { scenario: other, name }))
     }
 
-    /// What replications tell, where any are asked for. The first of them has been played, and came to `sections`.
-    fn told(
-        &self,
-        scenario: &Scenario,
-        other: Option<&Other>,
-        sections: &[Section],
-        stop: &AtomicBool,
-    ) -> Result<Told> {
-        let default = if self.precision.is_some() || other.is_some() { Some(REPLICATIONS) } else { None };
-        let Some(least) = self.replications.or(default).filter(|_| !stop.load(Ordering::Relaxed)) else {
-            return Ok(Told::default());
-        };
+    /// How many replications are asked for, if any.
+    fn order(&self) -> Option<Order> {
+        let is_compared = self.against.is_some() || !self.against_set.is_empty();
+        let default = if self.precision.is_some() || is_compared { Some(REPLICATIONS) } else { None };
+        let least = self.replications.or(default)?;
         let most = if self.precision.is_some() { self.replications_max.max(least) } else { least };
-        let order = Order { least, most, precision: self.precision.clone(), threads: self.threads() };
+        Some(Order { least, most, precision: self.precision.clone(), threads: self.threads() })
+    }
+
+    /// The first play with all that is learnt of it, and beside it its replications and those of B, with what they tell.
+    fn replicated(
+        &self,
+        subject: &Subject,
+        log: Option<&mut FileLog>,
+        other: Option<&Other>,
+        order: &Order,
+        stop: &AtomicBool,
+        mut progress: Progress,
+    ) -> Result<(First, Told)> {
+        let scenario = &subject.scenario;
         let scenarios: Vec<&Scenario> =
             [scenario].into_iter().chain(other.map(|other| &other.scenario)).collect();
-        let mut progress = Progress::new(0, self.subject.quiet);
+        let mut first = None;
+        let play_first = || {
+            let played = first.insert(First::play(subject, log, stop, None)?);
+            Ok((!played.is_cut()).then(|| Readings::of(&played.sections)))
+        };
         let is_stopped = || stop.load(Ordering::Relaxed);
-        let replicated = replicate::replicate(&scenarios, sections, &order, is_stopped, |done, of| {
+        let replicated = replicate::replicate(&scenarios, play_first, order, is_stopped, |done, of| {
             progress.stretch(of);
             progress.set(done, || format!("replication {done} of {of}"));
         })?;
         progress.finish();
+        let first = first.expect("what was replicated was played");
+        if first.is_cut() {
+            return Ok((first, Told::default()));
+        }
         let against = other.map(|other| {
             let unlike = pairs::unlike(scenario, &other.scenario);
             let sides = [&replicated.readings[0][..], &replicated.readings[1][..]];
-            pairs::against(sides, sections, other.name.clone(), unlike)
+            pairs::against(sides, &first.sections, other.name.clone(), unlike)
         });
-        let certainty = replicate::certainty(&replicated, sections);
-        Ok(Told { against, certainty: Some(certainty), ..Told::default() })
+        let certainty = replicate::certainty(&replicated, &first.sections);
+        Ok((first, Told { against, certainty: Some(certainty), ..Told::default() }))
     }
 
     fn threads(&self) -> NonZeroUsize {

@@ -37,8 +37,14 @@ fn first(scenario: &Scenario) -> Vec<Section> {
     Trial::play(scenario).unwrap_or_else(|error| panic!("{error}")).sections
 }
 
+/// Plays the first of them, and says what it came to.
+fn play_first(scenarios: &[&Scenario]) -> impl FnOnce() -> Result<Option<Readings>> + Send {
+    let scenario = scenarios[0].clone();
+    move || Ok(Some(Readings::of(&first(&scenario))))
+}
+
 fn run(scenarios: &[&Scenario], order: &Order) -> Replicated {
-    let replicated = replicate(scenarios, &first(scenarios[0]), order, || false, |_, _| ());
+    let replicated = replicate(scenarios, play_first(scenarios), order, || false, |_, _| ());
     replicated.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -127,10 +133,11 @@ fn a_figure_that_there_is_not_in_each_replication_is_no_aim() {
 #[test]
 fn what_stops_early_tells_of_the_pairs_that_are_whole() {
     let scenario = usual();
-    let replicated =
-        replicate(&[&scenario, &scenario], &first(&scenario), &order(9, 9, None, 1), || true, |_, _| ());
-    let replicated = replicated.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(replicated.readings, [vec![], vec![]]);
+    let sides = [&scenario, &scenario];
+    let stopped = replicate(&sides, play_first(&sides), &order(9, 9, None, 1), || true, |_, _| ());
+    assert_eq!(stopped.unwrap_or_else(|error| panic!("{error}")).readings, [vec![], vec![]]);
+    let cut = replicate(&sides, || Ok(None), &order(9, 9, None, 2), || false, |_, _| ());
+    assert_eq!(cut.unwrap_or_else(|error| panic!("{error}")).readings, [vec![], vec![]]);
 }
 
 #[test]
