@@ -18,6 +18,7 @@ use crate::http::engine::{Engine, Part};
 use crate::http::log::CallLog;
 use crate::http::lottery::Lottery;
 use crate::http::pacer::{Lateness, Pacer};
+pub use crate::http::server::Writes;
 use crate::http::tls::Identity;
 use crate::http::{runtime, server};
 use crate::machines;
@@ -73,7 +74,8 @@ impl Mock {
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
         let listener = socket.listen(BACKLOG)?.into_std()?;
-        Ok(Bound { addr: listener.local_addr()?, mock: self, listener, clock, identity: None, log: None })
+        let (addr, writes) = (listener.local_addr()?, Writes::default());
+        Ok(Bound { addr, mock: self, listener, clock, writes, identity: None, log: None })
     }
 }
 
@@ -83,6 +85,7 @@ pub struct Bound {
     mock: Mock,
     listener: std::net::TcpListener,
     clock: Clock,
+    writes: Writes,
     identity: Option<Identity>,
     log: Option<Box<dyn Write + Send>>,
 }
@@ -91,6 +94,11 @@ impl Bound {
     /// Serves TLS, and nothing without it.
     pub fn secured(self, identity: Identity) -> Bound {
         Bound { identity: Some(identity), ..self }
+    }
+
+    /// Writes events that are due at once so.
+    pub fn writing(self, writes: Writes) -> Bound {
+        Bound { writes, ..self }
     }
 
     /// Writes each call that comes as a row of a CSV file, with whether it was admitted.
@@ -152,7 +160,8 @@ impl Bound {
             let pacer = Pacer::new(self.clock)?;
             let log = self.log.map(CallLog::new).transpose()?;
             let Mock { parts, cloud, classes, rng } = self.mock;
-            let engine = Rc::new(Engine::new(parts, cloud, Lottery::new(classes, rng), self.clock, log));
+            let lottery = Lottery::new(classes, rng);
+            let engine = Rc::new(Engine::new(parts, cloud, lottery, self.clock, self.writes, log));
             on_ready();
             tokio::select! {
                 biased;

@@ -105,8 +105,9 @@ async fn drive(
     let clock = input.transport.clock;
     let (client, mut events) = Client::new(input.remotes, input.keyring, &input.transport)?;
     let mut interrupts = listen(input.interrupts);
-    let mut pacer =
+    let pacer =
         Pacer::new(clock).map_err(|cause| Error::failed(format!("could not make a timer: {cause}")))?;
+    let mut pacer = pacer.spinning(SPIN);
     let mut driver = Driver {
         dispatcher,
         client,
@@ -254,5 +255,8 @@ fn listen(interrupts: Interrupts) -> UnboundedReceiver<()> {
         }
     }
 }
+
+/// Before each send the driver is awake for so long.
+const SPIN: Duration = Duration::from_micros(60);
 
 const SHOW_EVERY: Duration = Duration::from_millis(250);

@@ -34,6 +34,11 @@ impl Instant {
         self.0 as f64 / 1e9
     }
 
+    /// So long before, and not before the start.
+    pub fn before(self, span: Duration) -> Instant {
+        Instant(self.0.saturating_sub(nanos(span)))
+    }
+
     /// The span from `earlier` to here; zero when `earlier` is later.
     pub const fn since(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

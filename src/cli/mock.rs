@@ -12,7 +12,7 @@ use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Identity;
 use tollgate::http::tls::Roots;
 use tollgate::login::surroundings::Surroundings;
-use tollgate::mock::Mock;
+use tollgate::mock::{Mock, Writes};
 use tollgate::scenario::{EndpointSpec, Scenario};
 
 use super::{login, output};
@@ -38,6 +38,9 @@ pub struct Args {
     /// Let in only who shows the key that this environment holds for the endpoint; verify AWS signatures
     #[arg(long)]
     check_keys: bool,
+    /// Write each event of a stream by itself, even where several are due at once
+    #[arg(long)]
+    single_writes: bool,
     /// Write each call as a row of this new CSV file, with whether it was admitted
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -75,6 +78,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let mut bound = mock.bind(args.listen, clock).map_err(failed)?;
     if let Some(identity) = identity {
         bound = bound.secured(identity);
+    }
+    if args.single_writes {
+        bound = bound.writing(Writes::Single);
     }
     if let Some(path) = &args.log {
         let file = File::create_new(path).map_err(|cause| Error::file("create", path, cause))?;

@@ -146,7 +146,7 @@ impl Stream {
         let is_over =
             index.is_none_or(|(turn, index)| self.sessions[index].1.on_finish(now, turn, is_answered));
         if is_over {
-            self.arrivals.on_finish(now, origin.nth, &self.rng);
+            self.arrivals.on_finish(now, origin.nth, is_answered, &self.rng);
         }
     }
 

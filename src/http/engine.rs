@@ -15,6 +15,7 @@ use super::hints::Hints;
 use super::log::{Arrival, CallLog};
 use super::lottery::Lottery;
 use super::pacer::{Lateness, Pacer};
+use super::server::Writes;
 use crate::dialects::Generate;
 use crate::dialects::beginning::{self, Ends};
 use crate::providers::{Served, Speech, Terms};
@@ -38,6 +39,7 @@ pub(crate) struct Part {
 pub(crate) struct Engine {
     pub clock: Clock,
     pub parts: Vec<Part>,
+    pub writes: Writes,
     state: RefCell<State>,
     /// What [`Engine::keep_time`] sleeps to, and its alarm when something is due before.
     sleeps_until: Cell<Option<Instant>>,
@@ -122,6 +124,7 @@ impl Engine {
         cloud: Cloud,
         lottery: Lottery,
         clock: Clock,
+        writes: Writes,
         log: Option<CallLog>,
     ) -> Engine {
         let state = State {
@@ -136,6 +139,7 @@ impl Engine {
         Engine {
             clock,
             parts,
+            writes,
             state: RefCell::new(state),
             sleeps_until: Cell::new(None),
             sooner: Notify::new(),

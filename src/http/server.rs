@@ -164,7 +164,8 @@ fn play(
     let body = if first.reply.is_final() {
         AnswerBody::Whole(written.freeze())
     } else {
-        AnswerBody::Stream(Box::new(Stream { call, encoder, written, end: None, is_flushed: false }))
+        let (end, is_flushed, writes) = (None, false, engine.writes);
+        AnswerBody::Stream(Box::new(Stream { call, encoder, written, end, is_flushed, writes }))
     };
     Ok(respond(head.status, head.headers, body))
 }
@@ -246,7 +247,8 @@ enum AnswerBody {
     Whole(Bytes),
 }
 
-/// An answer that is being generated. All that is due goes out at once, each reply as its own event.
+/// An answer that is being generated: each reply is an event of its own. All that is due goes out at once, unless each
+/// event is to be a write of its own.
 struct Stream {
     call: Served,
     encoder: Encoder,
@@ -254,6 +256,7 @@ struct Stream {
     end: Option<StreamEnd>,
     /// Whether all that was written has left for the socket.
     is_flushed: bool,
+    writes: Writes,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -263,9 +266,9 @@ enum StreamEnd {
 }
 
 impl Stream {
-    /// Writes every reply that is there.
+    /// Writes every reply that is there, or the next.
     fn fill(&mut self, cx: &mut Context<'_>) {
-        while self.end.is_none() {
+        while self.end.is_none() && (self.writes == Writes::Joined || self.written.is_empty()) {
             match self.call.poll_next(cx) {
                 Poll::Pending => return,
                 Poll::Ready(None) => self.end = Some(StreamEnd::Cut),
@@ -284,6 +287,9 @@ impl Stream {
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.writes == Writes::Single && !self.is_flushed {
+            return self.flush(cx);
+        }
         self.fill(cx);
         if !self.written.is_empty() {
             self.is_flushed = false;
@@ -292,18 +298,33 @@ impl Stream {
         match self.end {
             Some(StreamEnd::Whole) => Poll::Ready(None),
             Some(StreamEnd::Cut) if self.is_flushed => Poll::Ready(Some(Err(cut()))),
-            // An error drops what is not yet on the socket, so it waits for one turn of the connection.
-            Some(StreamEnd::Cut) => {
-                self.is_flushed = true;
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
+            // An error drops what is not yet on the socket.
+            Some(StreamEnd::Cut) => self.flush(cx),
             None => {
                 self.is_flushed = true;
                 Poll::Pending
             }
         }
     }
+}
+
+impl Stream {
+    /// Lets the connection have a turn, in which it writes what it was given.
+    fn flush<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        self.is_flushed = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// How the events of a stream that are due at once are written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Writes {
+    /// In as few writes as they take.
+    #[default]
+    Joined,
+    /// Each by itself, as a server does that writes a token as soon as it has it.
+    Single,
 }
 
 impl Body for AnswerBody {

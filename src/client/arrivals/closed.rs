@@ -16,8 +16,8 @@ use crate::time::{Instant, Timeline};
 pub struct Closed {
     /// Requests under way or being thought about, at any time.
     pub users: NonZeroU32,
-    /// From the end of a request to its user's next. At least a millisecond, or users who are refused at once
-    /// would ask without end in no time.
+    /// From the end of a request to its user's next. After one without a whole answer at least a millisecond, or users who
+    /// are refused at once would ask without end in no time.
     #[serde(default)]
     pub think: Span,
     /// The users begin evenly spread over this time.
@@ -54,8 +54,9 @@ impl Arrivals for Closed {
         true
     }
 
-    fn on_finish(&mut self, now: Instant, _nth: u64, _rng: &Rng) {
-        self.ready.push(now + self.think.get().max(Duration::from_millis(1)), ());
+    fn on_finish(&mut self, now: Instant, _nth: u64, is_answered: bool, _rng: &Rng) {
+        let least = if is_answered { ANSWERED_MIN } else { UNANSWERED_MIN };
+        self.ready.push(now + self.think.get().max(least), ());
     }
 
     /// Multiplies the users, at least to one.
@@ -68,3 +69,7 @@ impl Arrivals for Closed {
         None
     }
 }
+
+/// Think times are no shorter: time goes on even where answers take none.
+const ANSWERED_MIN: Duration = Duration::from_micros(1);
+const UNANSWERED_MIN: Duration = Duration::from_millis(1);

@@ -48,9 +48,9 @@ pub trait Arrivals: Send {
     /// Takes the request that `peek` announced.
     fn next(&mut self, rng: &Rng) -> Option<Arrival>;
 
-    /// The `nth` request that was taken (from 0) has ended. A closed loop sends its user's next one after the think
-    /// time.
-    fn on_finish(&mut self, _now: Instant, _nth: u64, _rng: &Rng) {}
+    /// The `nth` request that was taken (from 0) has ended, with a whole answer or without. A closed loop sends its
+    /// user's next one after the think time.
+    fn on_finish(&mut self, _now: Instant, _nth: u64, _is_answered: bool, _rng: &Rng) {}
 
     /// Whether it does something when a request ends.
     fn heeds_ends(&self) -> bool {
@@ -296,7 +296,7 @@ mod tests {
         let mut closed = arrivals("kind = \"closed\"\nusers = 2\nthink = \"3s\"\nramp_up = \"10s\"");
         let mut next = || closed.next(&rng).map(|arrival| arrival.at.as_secs_f64());
         assert_eq!([next(), next(), next()], [Some(0.0), Some(5.0), None]);
-        closed.on_finish(Instant::from_secs_f64(7.0), 0, &rng);
+        closed.on_finish(Instant::from_secs_f64(7.0), 0, true, &rng);
         assert_eq!(closed.peek(&rng), Some(Instant::from_secs_f64(10.0)));
     }
 }

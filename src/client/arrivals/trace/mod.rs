@@ -227,7 +227,7 @@ impl Arrivals for Trace {
         true
     }
 
-    fn on_finish(&mut self, now: Instant, nth: u64, _rng: &Rng) {
+    fn on_finish(&mut self, now: Instant, nth: u64, _is_answered: bool, _rng: &Rng) {
         if let Some(player) = &mut self.playing.0 {
             player.on_finish(now, nth);
         }

@@ -313,13 +313,13 @@ fn a_turn_waits_for_the_answer_before_it_and_for_its_user_to_think() {
     let next = |trace: &mut Trace| trace.next(&rng).map(|arrival| arrival.at.as_secs_f64());
     assert_eq!([next(&mut trace), next(&mut trace)], [Some(0.0), Some(1.0)]);
     assert_eq!(trace.peek(&rng), Some(secs(30.0)), "no turn before its answer");
-    trace.on_finish(secs(2.0), 0, &rng);
+    trace.on_finish(secs(2.0), 0, true, &rng);
     assert_eq!(trace.peek(&rng), Some(secs(6.0)), "sooner than recorded, as the answer was");
     assert_eq!(next(&mut trace), Some(6.0));
-    trace.on_finish(secs(25.0), 1, &rng);
+    trace.on_finish(secs(25.0), 1, true, &rng);
     assert_eq!(next(&mut trace), Some(27.0), "later than recorded, as the answer was");
-    trace.on_finish(secs(26.0), 2, &rng);
-    trace.on_finish(secs(26.5), 2, &rng);
+    trace.on_finish(secs(26.0), 2, true, &rng);
+    trace.on_finish(secs(26.5), 2, true, &rng);
     assert_eq!(next(&mut trace), Some(27.0));
     assert_eq!([next(&mut trace), next(&mut trace)], [Some(30.0), None]);
     let as_recorded: Vec<f64> =
@@ -327,7 +327,7 @@ fn a_turn_waits_for_the_answer_before_it_and_for_its_user_to_think() {
     assert_eq!(as_recorded, [0.0, 1.0, 10.0, 12.0, 20.0, 30.0]);
     let mut fast = log.load("speed = 2");
     fast.next(&rng);
-    fast.on_finish(secs(0.25), 0, &rng);
+    fast.on_finish(secs(0.25), 0, true, &rng);
     assert_eq!(fast.next(&rng).unwrap().at, secs(0.5));
     assert_eq!(fast.next(&rng).unwrap().at, secs(2.25), "think times shrink with the rest");
 }
@@ -340,9 +340,9 @@ fn a_turn_waits_for_all_that_is_under_way_in_its_conversation() {
         [trace.next(&rng), trace.next(&rng)].map(|arrival| arrival.unwrap().at),
         [secs(0.0), secs(1.0)]
     );
-    trace.on_finish(secs(12.0), 0, &rng);
+    trace.on_finish(secs(12.0), 0, true, &rng);
     assert_eq!(trace.peek(&rng), None);
-    trace.on_finish(secs(20.0), 1, &rng);
+    trace.on_finish(secs(20.0), 1, true, &rng);
     assert_eq!(trace.peek(&rng), Some(secs(25.0)));
 }
 
@@ -401,7 +401,7 @@ fn a_conversation_waits_for_its_sub_agents_and_they_for_the_answer_that_starts_t
     assert_eq!(log.play("sessions = 'as_recorded'", FOREVER), recorded);
     let (mut trace, rng) = (log.load(""), Rng::new(1));
     let mut next = |ended: &[(f64, u64)]| {
-        ended.iter().for_each(|(at, nth)| trace.on_finish(Instant::from_secs_f64(*at), *nth, &rng));
+        ended.iter().for_each(|(at, nth)| trace.on_finish(Instant::from_secs_f64(*at), *nth, true, &rng));
         trace.next(&rng).map(|arrival| (arrival.at.as_secs_f64(), arrival.lengths.unwrap().input))
     };
     assert_eq!([next(&[]), next(&[])], [Some((0.0, 10)), None]);

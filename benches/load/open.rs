@@ -1,0 +1,193 @@
+//! At given rates: how true the clock is, how many streams at once, and how much memory.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::time::Instant;
+
+use super::child::{Plan, Run, Server, TOLLGATE, client_core, pinned};
+use super::table::{print, quantile};
+
+/// Rates of streams of 50 and 100 tokens: what was measured, less what the mock was told to do.
+pub fn rates() {
+    let plans = [
+        ("100/s constant, 50 ms + 10 ms a token", "kind = \"constant\", rate = 100", ("50ms", "10ms"), 50),
+        (
+            "1,000/s constant, 50 ms, 100 tokens at once",
+            "kind = \"constant\", rate = 1000",
+            ("50ms", "0s"),
+            100,
+        ),
+        (
+            "1,000/s Poisson, 50 ms, 100 tokens at once",
+            "kind = \"poisson\", rate = 1000",
+            ("50ms", "0s"),
+            100,
+        ),
+        (
+            "5,000/s constant, 50 ms, 100 tokens at once",
+            "kind = \"constant\", rate = 5000",
+            ("50ms", "0s"),
+            100,
+        ),
+        (
+            "5,000/s Poisson, 50 ms, 100 tokens at once",
+            "kind = \"poisson\", rate = 5000",
+            ("50ms", "0s"),
+            100,
+        ),
+    ];
+    let rows: Vec<_> = plans
+        .into_iter()
+        .map(|(name, arrivals, latency, tokens)| {
+            let plan = Plan { arrivals, latency, tokens, stream: true, duration: "10s" };
+            let folder = tempfile::tempdir().expect("there is room for a scenario");
+            let server = Server::mock(&plan, &folder, &[]);
+            let run = Run::of(&plan, server.port, &[]);
+            let millis = |text: &str| {
+                text.trim_end_matches("ms").trim_end_matches('s').parse::<f64>().expect("milliseconds")
+            };
+            let (ttft, itl) = (millis(latency.0), millis(latency.1));
+            let rows = Rows::read(&run);
+            let e2e = ttft + itl * f64::from(tokens - 1);
+            let (offered, achieved) =
+                (run.figure("fidelity", "offered_rate"), run.figure("fidelity", "achieved_rate"));
+            let off =
+                |figures: &[f64], share, truth: f64| format!("{:+.2}", quantile(figures, share) - truth);
+            vec![
+                name.to_string(),
+                format!("{:.3} %", (achieved / offered - 1.0) * 100.0),
+                format!("{:.0} / {:.0}", quantile(&rows.lag, 0.5) * 1e3, quantile(&rows.lag, 0.99) * 1e3),
+                rows.variation().map_or("".into(), |cv| format!("{cv:.4}")),
+                format!("{} / {}", off(&rows.ttft, 0.5, ttft), off(&rows.ttft, 0.99, ttft)),
+                format!("{} / {}", off(&rows.e2e, 0.5, e2e), off(&rows.e2e, 0.99, e2e)),
+                format!("{:.2}", run.used.cpu_secs / 10.0),
+            ]
+        })
+        .collect();
+    let heads = [
+        "open loop",
+        "rate error",
+        "send lag p50 / p99, µs",
+        "CV of gaps",
+        "TTFT − truth p50 / p99, ms",
+        "E2E − truth p50 / p99, ms",
+        "client cores used",
+    ];
+    print("Open loop, client and mock on one core each", &heads, &rows);
+}
+
+/// What rows tell, in milliseconds.
+struct Rows {
+    lag: Vec<f64>,
+    ttft: Vec<f64>,
+    e2e: Vec<f64>,
+    sent: Vec<f64>,
+}
+
+impl Rows {
+    fn read(run: &Run) -> Rows {
+        let path = run.folder.path().join("out/requests.csv");
+        let mut reader = csv::Reader::from_path(path).expect("a run writes rows");
+        let heads = reader.headers().expect("rows have heads").clone();
+        let place = |name: &str| heads.iter().position(|head| head == name).expect("the column is there");
+        let columns = ["intended_s", "sent_s", "first_token_s", "last_token_s"].map(place);
+        let mut rows = Rows { lag: Vec::new(), ttft: Vec::new(), e2e: Vec::new(), sent: Vec::new() };
+        for row in reader.records() {
+            let row = row.expect("rows are whole");
+            let [intended, sent, first, last] =
+                columns.map(|column| row[column].parse().unwrap_or(f64::NAN) * 1e3);
+            rows.lag.push(sent - intended);
+            rows.ttft.push(first - intended);
+            rows.e2e.push(last - intended);
+            rows.sent.push(sent);
+        }
+        rows
+    }
+
+    /// The coefficient of variation of the gaps between sends.
+    fn variation(&self) -> Option<f64> {
+        let mut sent = self.sent.clone();
+        sent.sort_by(f64::total_cmp);
+        let gaps: Vec<f64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let square = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+        (!gaps.is_empty()).then(|| square.sqrt() / mean)
+    }
+}
+
+/// 10,000 streams under way at once, 20 tokens a second each.
+pub fn crowd() {
+    let plan = Plan {
+        arrivals: "kind = \"closed\", users = 10000, ramp_up = \"10s\"",
+        latency: ("50ms", "50ms"),
+        tokens: 400,
+        stream: true,
+        duration: "12s",
+    };
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let server = Server::mock(&plan, &folder, &[]);
+    let run = Run::of(&plan, server.port, &["--no-rows"]);
+    let tokens = run.figure("goodput", "output_tokens");
+    let lost = run.figure("goodput", "done") * f64::from(plan.tokens) - tokens;
+    let row = vec![
+        format!("{:.0}", run.figure("fidelity", "requests")),
+        format!("{:.0}", run.figure("fidelity", "requests") - run.figure("goodput", "done")),
+        format!("{lost:.0}"),
+        format!("{:.2}", (run.figure("latency", "chunk_gap_p99") - 0.05) * 1e3),
+        format!("{:.0}", run.used.rss_max_mib),
+    ];
+    let heads = ["requests", "not answered", "tokens lost", "chunk gap p99 − 50 ms, ms", "RSS, MiB"];
+    print(
+        "10,000 streams at once, 20 tokens a second each, client and mock on one core each",
+        &heads,
+        &[row],
+    );
+}
+
+/// Memory over a million short requests, and how soon the first request leaves.
+pub fn long() {
+    let plan = Plan {
+        arrivals: "kind = \"constant\", rate = 25000",
+        latency: ("0s", "0s"),
+        tokens: 5,
+        stream: false,
+        duration: "40s",
+    };
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let server = Server::mock(&plan, &folder, &[]);
+    let run = Run::of(&plan, server.port, &["--no-rows"]);
+    let starts: Vec<f64> = (0..9).map(|_| first_byte()).collect();
+    let row = vec![
+        format!("{:.0}", run.figure("goodput", "done")),
+        format!("{:.0}", run.used.rss_max_mib),
+        format!("{:.0} / {:.0}", quantile(&starts, 0.5), quantile(&starts, 1.0)),
+    ];
+    let heads = ["short requests answered", "RSS, MiB", "start to first request, median / longest, ms"];
+    print("A long run, and a start", &heads, &[row]);
+}
+
+/// From the start of the process to the first byte of its first request, in milliseconds.
+fn first_byte() -> f64 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let port = listener.local_addr().expect("a bound socket has an address").port();
+    let plan = Plan {
+        arrivals: "kind = \"constant\", rate = 1000",
+        latency: ("0s", "0s"),
+        tokens: 5,
+        stream: false,
+        duration: "20ms",
+    };
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let scenario = plan.write(&folder, port);
+    let mut command = pinned(TOLLGATE, client_core());
+    command.arg("run").arg(scenario).args(["--no-sweep", "--quiet", "--no-rows", "--out"]);
+    command.arg(folder.path().join("out"));
+    let begun = Instant::now();
+    let mut child = command.spawn().expect("the client starts");
+    let (mut stream, _) = listener.accept().expect("it connects");
+    let _ = stream.read(&mut [0; 1]);
+    let elapsed = begun.elapsed().as_secs_f64() * 1e3;
+    let _ = child.kill();
+    let _ = child.wait();
+    elapsed
+}
