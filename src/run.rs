@@ -6,9 +6,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::client::dispatcher::{Action, Dispatcher, Event, Spent};
 use crate::error::{Error, Result};
+use crate::http::client::Counts;
 pub use crate::http::client::{Bounds, Remote, Transport};
-use crate::http::client::{Client, Counts};
+use crate::http::hands::Hands;
 use crate::http::interrupt::Interrupt;
+pub use crate::http::openings::Openings;
 use crate::http::pacer::{Lateness, Pacer};
 use crate::http::{raise_descriptor_limit, runtime};
 use crate::login::keyring::Keyring;
@@ -52,6 +54,8 @@ pub struct Ran {
     pub failure: Option<String>,
     pub ending: Ending,
     pub connections: Counts,
+    /// How long they took to open.
+    pub openings: Openings,
     /// How late the loop did what was due.
     pub lateness: Lateness,
 }
@@ -103,14 +107,14 @@ async fn drive(
     mut show: impl FnMut(Progress),
 ) -> Result<Ran> {
     let clock = input.transport.clock;
-    let (client, mut events) = Client::new(input.remotes, input.keyring, &input.transport)?;
+    let (hands, mut events) = Hands::new(input.remotes, input.keyring, &input.transport)?;
     let mut interrupts = listen(input.interrupts);
     let pacer =
         Pacer::new(clock).map_err(|cause| Error::failed(format!("could not make a timer: {cause}")))?;
     let mut pacer = pacer.spinning(SPIN);
     let mut driver = Driver {
         dispatcher,
-        client,
+        hands,
         record,
         grace: input.grace,
         aborts: None,
@@ -143,6 +147,7 @@ async fn drive(
     show(progress);
     let recorded = progress.done + progress.refused + progress.failed;
     assert_eq!(recorded, progress.asked, "every request asked is recorded exactly once");
+    let (connections, openings) = driver.hands.finish();
     Ok(Ran {
         requests: progress.asked,
         ended: progress.now,
@@ -150,7 +155,8 @@ async fn drive(
         spent: driver.dispatcher.spent().to_vec(),
         failure: driver.dispatcher.failure().map(String::from),
         ending: driver.ending,
-        connections: driver.client.counts(),
+        connections,
+        openings,
         lateness: driver.lateness,
     })
 }
@@ -158,7 +164,7 @@ async fn drive(
 /// The dispatcher, and the hands that do what it says.
 struct Driver<R> {
     dispatcher: Dispatcher,
-    client: Client,
+    hands: Hands,
     record: R,
     grace: Duration,
     /// When what is under way is given up.
@@ -176,7 +182,7 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
             if let Event::Reply { id, reply, .. } = &event
                 && reply.is_final()
             {
-                self.client.forget(*id);
+                self.hands.forget(*id);
             }
             self.feed(now, event);
         }
@@ -203,7 +209,7 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
         self.dispatcher.on_event(now, event);
         while let Some(action) = self.dispatcher.actions().next() {
             match action {
-                Action::Cancel { id, .. } => self.client.cancel(id),
+                Action::Cancel { id, .. } => self.hands.cancel(id),
                 Action::Done(outcome) => {
                     match outcome.end {
                         End::Done => self.progress.done += 1,
@@ -216,7 +222,7 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
                 // What was given up before it could be sent is not sent.
                 Action::Send { id, endpoint } => {
                     if let Some(job) = self.dispatcher.job(id.request) {
-                        self.client.send(id, endpoint, &job);
+                        self.hands.send(id, endpoint, job);
                     }
                 }
             }

@@ -1,10 +1,13 @@
 //! The client: attempts out, events back, over connections that are kept and used again.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use http::header::{HOST, HeaderValue};
+use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use rustc_hash::FxHashMap;
@@ -15,9 +18,10 @@ use super::Versions;
 use super::clock::Clock;
 use super::connection::{self, Connection};
 use super::hints::Hints;
+use super::openings::Openings;
 use super::pieces::Pieces;
 pub use super::pool::Counts;
-use super::pool::Pool;
+use super::pool::{Books, Pool};
 use super::proxy::Proxies;
 use super::socket::{OnSent, Peer};
 use super::tls::{self, Roots};
@@ -28,6 +32,7 @@ use crate::error::Result;
 use crate::login::keyring::Keyring;
 use crate::providers::sigv4::Signer;
 use crate::providers::{Encoded, Target};
+use crate::scenario::connections::Connections;
 use crate::time::Instant;
 use crate::wire::{AttemptId, EndpointId, Fault, FaultKind, Job, Reply};
 
@@ -50,6 +55,11 @@ pub struct Transport {
     pub bounds: Bounds,
     pub proxies: Proxies,
     pub versions: Versions,
+    pub policy: Connections,
+    /// Connections that are open.
+    pub open: Arc<AtomicU64>,
+    /// Threads that send and receive; one is the driver's own.
+    pub threads: NonZeroUsize,
 }
 
 impl Transport {
@@ -61,6 +71,9 @@ impl Transport {
             bounds: Bounds::default(),
             proxies: Proxies::default(),
             versions: Versions::default(),
+            policy: Connections::default(),
+            open: Arc::default(),
+            threads: NonZeroUsize::MIN,
         }
     }
 }
@@ -85,7 +98,7 @@ pub struct Client {
     routes: Vec<Rc<Route>>,
     events: UnboundedSender<Event>,
     attempts: FxHashMap<AttemptId, AbortHandle>,
-    counts: Rc<Cell<Counts>>,
+    books: Rc<Books>,
 }
 
 impl Client {
@@ -95,7 +108,18 @@ impl Client {
         keyring: Keyring,
         transport: &Transport,
     ) -> Result<(Client, UnboundedReceiver<Event>)> {
-        let counts = Rc::new(Cell::new(Counts::default()));
+        let (events, heard) = unbounded_channel();
+        Ok((Client::telling(remotes, keyring, transport, events)?, heard))
+    }
+
+    /// The same, with a line for its events that others may have, too.
+    pub fn telling(
+        remotes: Vec<Remote>,
+        keyring: Keyring,
+        transport: &Transport,
+        events: UnboundedSender<Event>,
+    ) -> Result<Client> {
+        let books = Rc::new(Books::new(Arc::clone(&transport.open)));
         let keyring = Rc::new(keyring);
         let mut tls = None;
         let routes = (0..).zip(remotes).map(|(index, remote)| {
@@ -117,15 +141,14 @@ impl Client {
                 host: base.authority,
                 path: base.path,
                 query: base.query,
-                pool: Rc::new(Pool::new(peer, transport.clock, Rc::clone(&counts))),
+                pool: Rc::new(Pool::new(peer, transport.policy, transport.clock, Rc::clone(&books))),
                 remote,
                 clock: transport.clock,
                 bounds: transport.bounds,
             }))
         });
         let routes = routes.collect::<Result<Vec<_>>>()?;
-        let (events, heard) = unbounded_channel();
-        Ok((Client { routes, events, attempts: FxHashMap::default(), counts }, heard))
+        Ok(Client { routes, events, attempts: FxHashMap::default(), books })
     }
 
     /// Begins an attempt. Its last event is a final reply, unless it is cancelled.
@@ -153,7 +176,13 @@ impl Client {
     }
 
     pub fn counts(&self) -> Counts {
-        self.counts.get()
+        self.books.counts.get()
+    }
+
+    /// Gives up what is under way; what its connections have been through.
+    pub fn finish(self) -> (Counts, Openings) {
+        self.attempts.values().for_each(AbortHandle::abort);
+        (self.counts(), self.books.openings.borrow().clone())
     }
 }
 
@@ -207,6 +236,9 @@ impl Route {
         let headers = request.headers_mut();
         headers.insert(HOST, self.host.clone());
         headers.extend(encoded.headers.iter().cloned());
+        if !self.pool.policy.keep_alive {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(hints) = hints {
             hints.write(headers);
         }
@@ -293,7 +325,7 @@ async fn ask(
         match connection.ask(route.request(encoded, hints)?, line.on_sent()).await {
             Ok(response) => return Ok((connection, response)),
             Err(error) if failed.is_none() && connection.may_resend(&error) => {
-                route.pool.count(|counts| counts.resent += 1);
+                route.pool.books.count(|counts| counts.resent += 1);
                 failed = Some(route.clock.now());
             }
             Err(error) => return Err(connection::fault(&error, true)),

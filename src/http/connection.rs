@@ -19,15 +19,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
+use http::header::{CONNECTION, HOST, HeaderValue, PROXY_AUTHORIZATION};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::clock::Clock;
+use super::openings::Steps;
 use super::pieces::Pieces;
+use super::pool::Tally;
 use super::socket::{OnSent, Peer, Stamps, Wire};
 use super::{LocalExecutor, tls};
 use crate::time::Instant;
@@ -43,8 +46,13 @@ pub(super) enum Opened {
 
 impl Opened {
     /// Opens a connection to the first of `addresses` that takes it.
-    pub async fn open(peer: &Peer, addresses: &[SocketAddr], clock: Clock) -> Result<Opened, Fault> {
-        let opening = Self::connect(peer, addresses, clock);
+    pub async fn open(
+        peer: &Peer,
+        addresses: &[SocketAddr],
+        clock: Clock,
+        tally: Tally,
+    ) -> Result<(Opened, Steps), Fault> {
+        let opening = Self::connect(peer, addresses, clock, tally);
         tokio::time::timeout(OPENING_MAX, opening).await.unwrap_or_else(|_| {
             let detail =
                 format!("no connection to {}:{} in {} s", peer.host, peer.port, OPENING_MAX.as_secs());
@@ -52,20 +60,26 @@ impl Opened {
         })
     }
 
-    async fn connect(peer: &Peer, addresses: &[SocketAddr], clock: Clock) -> Result<Opened, Fault> {
-        let wire = peer.open(addresses, clock).await?;
+    async fn connect(
+        peer: &Peer,
+        addresses: &[SocketAddr],
+        clock: Clock,
+        tally: Tally,
+    ) -> Result<(Opened, Steps), Fault> {
+        let (wire, steps) = peer.open(addresses, clock, tally).await?;
         let stamps = Rc::clone(&wire.stamps);
         let failed = |cause: hyper::Error| Fault::new(FaultKind::Connect, cause.to_string());
         let is_shared = peer.may_share() && (peer.tls.is_none() || wire.agreed() == Some(tls::HTTP2));
         if is_shared {
             let scheme = if peer.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-            return Shared::start(wire, scheme, clock).await.map(Opened::Shared).map_err(failed);
+            let shared = Shared::start(wire, scheme, clock).await.map_err(failed)?;
+            return Ok((Opened::Shared(shared), steps));
         }
         let (sender, driver) = http1::handshake(TokioIo::new(wire)).await.map_err(failed)?;
         let proxy = peer.proxy.as_ref().filter(|_| peer.tls.is_none());
         let target = proxy.map_or(Target::Path, |proxy| Target::Whole(proxy.authorization.clone()));
         let carrier = Carrier::Alone(Box::new(Alone { sender, driver: Some(driver), target }));
-        Ok(Opened::Alone(Connection::new(carrier, stamps, clock.now(), false)))
+        Ok((Opened::Alone(Connection::new(carrier, stamps, clock.now(), false)), steps))
     }
 }
 
@@ -78,6 +92,8 @@ pub(super) struct Connection {
     pub opened: Instant,
     /// Whether it has carried an exchange before the present one.
     pub is_kept: bool,
+    /// The exchange's place among those that the policy allows at once.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 enum Carrier {
@@ -103,7 +119,15 @@ enum Target {
 impl Connection {
     fn new(carrier: Carrier, stamps: Rc<Stamps>, opened: Instant, is_kept: bool) -> Connection {
         let reads_before = stamps.reads();
-        Connection { carrier, stamps, reads_before, opened, is_kept }
+        Connection { carrier, stamps, reads_before, opened, is_kept, place: None }
+    }
+
+    pub fn with_place(self, place: Option<OwnedSemaphorePermit>) -> Connection {
+        Connection { place, ..self }
+    }
+
+    pub fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.place.take()
     }
 
     /// Whether another exchange can follow on it alone, as far as this side knows.
@@ -129,10 +153,11 @@ impl Connection {
         request.body_mut().announce(&self.stamps, on_sent);
         match &mut self.carrier {
             Carrier::Stream(stream) => {
-                name_whole(&mut request, stream.0.scheme.clone());
+                name_whole(&mut request, stream.shared.scheme.clone());
                 request.headers_mut().remove(HOST);
+                request.headers_mut().remove(CONNECTION);
                 request.body_mut().join();
-                let answer = stream.0.sender.borrow_mut().send_request(request);
+                let answer = stream.shared.sender.borrow_mut().send_request(request);
                 answer.await
             }
             Carrier::Alone(alone) => {
@@ -262,8 +287,8 @@ impl Shared {
         self.driver.borrow().as_ref().map_or(0, http2::Connection::current_max_send_streams)
     }
 
-    pub fn has_room(&self) -> bool {
-        self.streams.get() < self.streams_max()
+    pub fn streams(&self) -> usize {
+        self.streams.get()
     }
 
     pub fn is_closed(&self) -> bool {
@@ -289,21 +314,25 @@ impl Shared {
     }
 
     /// Room for one more exchange, taken.
-    pub fn begin(self: &Rc<Self>) -> Connection {
+    pub fn begin(self: &Rc<Self>, freed: Rc<Notify>) -> Connection {
         self.streams.set(self.streams.get() + 1);
         let is_kept = self.was_used.replace(true);
-        let carrier = Carrier::Stream(Stream(Rc::clone(self)));
+        let carrier = Carrier::Stream(Stream { shared: Rc::clone(self), freed });
         Connection::new(carrier, Rc::clone(&self.stamps), self.opened, is_kept)
     }
 }
 
 /// An exchange's place on its connection.
-struct Stream(Rc<Shared>);
+struct Stream {
+    shared: Rc<Shared>,
+    freed: Rc<Notify>,
+}
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.0.streams.set(self.0.streams.get() - 1);
-        self.0.idle_since.set(self.0.clock.now());
+        self.shared.streams.set(self.shared.streams.get() - 1);
+        self.shared.idle_since.set(self.shared.clock.now());
+        self.freed.notify_one();
     }
 }
 

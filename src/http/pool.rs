@@ -8,13 +8,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::clock::Clock;
 use super::connection::{Connection, Opened, Shared};
+use super::openings::{Openings, Steps};
 use super::socket::Peer;
+use crate::scenario::connections::Connections;
 use crate::time::Instant;
 use crate::wire::{Fault, FaultKind};
 
@@ -29,11 +33,62 @@ pub struct Counts {
     pub resent: u64,
 }
 
+impl Counts {
+    pub fn merge(&mut self, other: &Counts) {
+        self.opened_http1 += other.opened_http1;
+        self.opened_http2 += other.opened_http2;
+        self.resent += other.resent;
+    }
+}
+
+/// What a client's connections have been through, whichever peer they led to.
+#[derive(Default)]
+pub(super) struct Books {
+    pub counts: Cell<Counts>,
+    pub openings: RefCell<Openings>,
+    /// Connections that are open, those of other threads' clients included.
+    open: Arc<AtomicU64>,
+}
+
+impl Books {
+    /// With a count of open connections that others read, and perhaps share.
+    pub fn new(open: Arc<AtomicU64>) -> Books {
+        Books { open, ..Books::default() }
+    }
+
+    pub fn count(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.get();
+        change(&mut counts);
+        self.counts.set(counts);
+    }
+
+    /// One more connection, counted until it is closed.
+    fn tally(&self) -> Tally {
+        let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
+        self.openings.borrow_mut().at_once(open);
+        Tally(Arc::clone(&self.open))
+    }
+}
+
+/// An open connection, as it is counted.
+pub(super) struct Tally(Arc<AtomicU64>);
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What is known of one peer.
 pub(super) struct Pool {
     peer: Peer,
+    pub policy: Connections,
     clock: Clock,
-    counts: Rc<Cell<Counts>>,
+    pub books: Rc<Books>,
+    /// Exchanges that may still begin, where each has a connection of its own and these are limited.
+    places: Arc<Semaphore>,
+    /// A stream on an HTTP/2 connection has ended.
+    freed: Rc<Notify>,
     /// HTTP/1.1, and since when; the longest idle first.
     idle: RefCell<VecDeque<(Instant, Connection)>>,
     /// HTTP/2, the oldest first.
@@ -53,13 +108,17 @@ struct Opening {
 }
 
 impl Pool {
-    pub fn new(peer: Peer, clock: Clock, counts: Rc<Cell<Counts>>) -> Pool {
+    pub fn new(peer: Peer, policy: Connections, clock: Clock, books: Rc<Books>) -> Pool {
         // Until the peer is known better, one connection is hoped to do.
         let room = Cell::new(if peer.may_share() { usize::MAX } else { 1 });
+        let places = policy.max.map_or(Semaphore::MAX_PERMITS, |max| max.get() as usize);
         Pool {
             peer,
+            policy,
             clock,
-            counts,
+            books,
+            places: Arc::new(Semaphore::new(places)),
+            freed: Rc::default(),
             idle: RefCell::default(),
             shared: RefCell::default(),
             openings: RefCell::default(),
@@ -68,46 +127,70 @@ impl Pool {
         }
     }
 
-    /// A connection for one exchange; one opened later than `after`, where that is given.
+    /// A connection for one exchange; one opened later than `after`, where that is given. Waits where the policy allows no
+    /// more at once.
     pub async fn take(self: &Rc<Self>, after: Option<Instant>) -> Result<Connection, Fault> {
-        for _ in 0..TRIES_MAX {
-            if let Some(connection) = self.kept(after).await {
-                return Ok(connection);
+        let mut tries = 0;
+        while tries < TRIES_MAX {
+            let is_alone = self.is_alone();
+            let place = if is_alone { self.place().await } else { None };
+            if let Some(connection) = self.kept(after).await.or_else(|| self.stream(after)) {
+                return Ok(connection.with_place(place));
             }
-            if let Some(connection) = self.stream(after) {
-                return Ok(connection);
-            }
-            if self.room.get() == 1 {
-                return self.open().await;
+            if is_alone {
+                return Ok(self.open().await?.with_place(place));
             }
             let unsettled = self.shared.borrow().iter().find(|shared| !shared.is_settled()).cloned();
-            match unsettled {
-                Some(shared) => shared.settle().await,
-                None => self.join().await?,
+            if let Some(shared) = unsettled {
+                shared.settle().await;
+            } else if let Some(over) = self.opening() {
+                joined(over).await?;
+            } else {
+                self.freed.notified().await;
+                continue;
             }
+            tries += 1;
         }
         let Peer { host, port, .. } = &self.peer;
         let detail = format!("{host}:{port} opened {TRIES_MAX} connections and gave room on none");
         Err(Fault::new(FaultKind::Connect, detail))
     }
 
-    /// Keeps a connection for another exchange, if it can have one.
-    pub async fn give_back(&self, mut connection: Connection) {
-        if connection.is_reusable().await {
-            let now = self.clock.now();
-            connection.is_kept = true;
-            let mut idle = self.idle.borrow_mut();
-            while idle.front().is_some_and(|(since, _)| now.since(*since) > IDLE_MAX) {
-                idle.pop_front();
-            }
-            idle.push_back((now, connection));
+    /// Whether each exchange has a connection for itself.
+    fn is_alone(&self) -> bool {
+        self.room.get() == 1 || !self.policy.keep_alive
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // Nobody closes it.
+        let limited = self.policy.max.map(|_| Arc::clone(&self.places).acquire_owned());
+        match limited {
+            Some(place) => place.await.ok(),
+            None => None,
         }
     }
 
-    pub fn count(&self, change: impl FnOnce(&mut Counts)) {
-        let mut counts = self.counts.get();
-        change(&mut counts);
-        self.counts.set(counts);
+    /// Keeps a connection for another exchange, if it can have one.
+    pub async fn give_back(&self, mut connection: Connection) {
+        if self.policy.keep_alive && connection.is_reusable().await {
+            let now = self.clock.now();
+            connection.is_kept = true;
+            let place = connection.take_place();
+            let mut idle = self.idle.borrow_mut();
+            let most = self.policy.idle_max.map_or(usize::MAX, |most| most as usize);
+            while idle.len() > most.saturating_sub(1)
+                || idle.front().is_some_and(|(since, _)| now.since(*since) > IDLE_MAX)
+            {
+                if idle.pop_front().is_none() {
+                    break;
+                }
+            }
+            if most > 0 {
+                idle.push_back((now, connection));
+            }
+            // Whoever waits for a place finds the connection.
+            drop(place);
+        }
     }
 
     /// The HTTP/1.1 connection used last that can still be used.
@@ -134,32 +217,34 @@ impl Pool {
         let now = self.clock.now();
         shared.retain(|shared| !shared.is_closed() && shared.idle(now) <= IDLE_MAX);
         if let Some(settled) = shared.iter().rfind(|shared| shared.is_settled()) {
-            self.room.set(settled.streams_max().max(1));
+            self.room.set(self.streams_max(settled).max(1));
         }
         let is_wanted = |shared: &&Rc<Shared>| after.is_none_or(|after| shared.opened > after);
-        shared.iter().filter(is_wanted).find(|shared| shared.has_room()).map(Shared::begin)
+        let has_room = |shared: &&Rc<Shared>| shared.streams() < self.streams_max(shared);
+        shared.iter().filter(is_wanted).find(has_room).map(|shared| shared.begin(Rc::clone(&self.freed)))
     }
 
-    /// Waits for a connection that is being opened, or for a new one.
-    async fn join(self: &Rc<Self>) -> Result<(), Fault> {
-        let mut over = {
-            let mut openings = self.openings.borrow_mut();
-            openings.retain(Opening::is_under_way);
-            match openings.iter_mut().find(|opening| opening.waiting < self.room.get()) {
-                Some(opening) => {
-                    opening.waiting += 1;
-                    opening.over.clone()
-                }
-                None => {
-                    let over = self.begin_opening();
-                    openings.push(Opening { waiting: 1, over: over.clone() });
-                    over
-                }
-            }
-        };
-        let over = over.wait_for(Option::is_some).await;
-        let failed = || Fault::new(FaultKind::Connect, "our opening of the connection failed");
-        over.map_or_else(|_| Err(failed()), |result| result.clone().unwrap_or(Ok(())))
+    /// How many exchanges an HTTP/2 connection may carry at once.
+    fn streams_max(&self, shared: &Shared) -> usize {
+        let own = self.policy.streams_max.map_or(usize::MAX, |max| max.get() as usize);
+        shared.streams_max().min(own)
+    }
+
+    /// The end of an opening that has room for one more, or of a new one; none where there may be no more.
+    fn opening(self: &Rc<Self>) -> Option<watch::Receiver<Option<Result<(), Fault>>>> {
+        let mut openings = self.openings.borrow_mut();
+        openings.retain(Opening::is_under_way);
+        if let Some(opening) = openings.iter_mut().find(|opening| opening.waiting < self.room.get()) {
+            opening.waiting += 1;
+            return Some(opening.over.clone());
+        }
+        let max = self.policy.max.map_or(usize::MAX, |max| max.get() as usize);
+        let is_full = self.shared.borrow().len() + openings.len() >= max;
+        (!is_full).then(|| {
+            let over = self.begin_opening();
+            openings.push(Opening { waiting: 1, over: over.clone() });
+            over
+        })
     }
 
     fn begin_opening(self: &Rc<Self>) -> watch::Receiver<Option<Result<(), Fault>>> {
@@ -175,6 +260,8 @@ impl Pool {
                 Err(fault) => Err(fault),
             };
             tell.send_replace(Some(result));
+            // There may be one more now, or room for more than those who waited for it.
+            pool.freed.notify_waiters();
         });
         over
     }
@@ -183,38 +270,51 @@ impl Pool {
     async fn open(&self) -> Result<Connection, Fault> {
         Ok(match self.connect().await? {
             Opened::Alone(connection) => connection,
-            Opened::Shared(shared) => shared.begin(),
+            Opened::Shared(shared) => shared.begin(Rc::clone(&self.freed)),
         })
     }
 
     /// Opens a connection, which tells what the next one will be like.
     async fn connect(&self) -> Result<Opened, Fault> {
-        let addresses = self.addresses().await?;
-        let opened = Opened::open(&self.peer, &addresses, self.clock).await?;
+        let (addresses, dns) = self.addresses().await?;
+        let tally = self.books.tally();
+        let (opened, steps) = Opened::open(&self.peer, &addresses, self.clock, tally).await?;
+        self.books.openings.borrow_mut().add(Steps { dns, ..steps });
         match &opened {
             Opened::Alone(_) => {
                 self.room.set(1);
-                self.count(|counts| counts.opened_http1 += 1);
+                self.books.count(|counts| counts.opened_http1 += 1);
             }
             Opened::Shared(shared) => {
-                self.shared.borrow_mut().push(Rc::clone(shared));
-                self.count(|counts| counts.opened_http2 += 1);
+                if self.policy.keep_alive {
+                    self.shared.borrow_mut().push(Rc::clone(shared));
+                }
+                self.books.count(|counts| counts.opened_http2 += 1);
             }
         }
         Ok(opened)
     }
 
-    async fn addresses(&self) -> Result<Rc<[SocketAddr]>, Fault> {
+    /// The peer's addresses, and how long it took to find them where they were looked up now.
+    async fn addresses(&self) -> Result<(Rc<[SocketAddr]>, Option<Duration>), Fault> {
         let now = self.clock.now();
         if let Some((found, addresses)) = &*self.addresses.borrow()
             && now.since(*found) < ADDRESSES_AGE_MAX
         {
-            return Ok(Rc::clone(addresses));
+            return Ok((Rc::clone(addresses), None));
         }
         let addresses: Rc<[SocketAddr]> = self.peer.resolve().await?.into();
         *self.addresses.borrow_mut() = Some((now, Rc::clone(&addresses)));
-        Ok(addresses)
+        let took = (!self.peer.is_numeric()).then(|| self.clock.now().since(now));
+        Ok((addresses, took))
     }
+}
+
+/// Waits for an opening to be over.
+async fn joined(mut over: watch::Receiver<Option<Result<(), Fault>>>) -> Result<(), Fault> {
+    let over = over.wait_for(Option::is_some).await;
+    let failed = || Fault::new(FaultKind::Connect, "our opening of the connection failed");
+    over.map_or_else(|_| Err(failed()), |result| result.clone().unwrap_or(Ok(())))
 }
 
 impl Opening {

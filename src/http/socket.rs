@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
 
 use super::clock::Clock;
+use super::openings::Steps;
+use super::pool::Tally;
 use super::proxy::Proxy;
 use super::{Versions, tls};
 use crate::time::Instant;
@@ -52,8 +54,20 @@ impl Peer {
         Ok(addresses)
     }
 
-    /// Opens a socket to the first of `addresses` that takes it.
-    pub async fn open(&self, addresses: &[SocketAddr], clock: Clock) -> Result<Wire, Fault> {
+    /// Whether it is known by its address, without a name to look up.
+    pub fn is_numeric(&self) -> bool {
+        let host = self.proxy.as_ref().map_or(&self.host, |proxy| &proxy.host);
+        host.parse::<IpAddr>().is_ok()
+    }
+
+    /// Opens a socket to the first of `addresses` that takes it, and says how long each step took.
+    pub async fn open(
+        &self,
+        addresses: &[SocketAddr],
+        clock: Clock,
+        tally: Tally,
+    ) -> Result<(Wire, Steps), Fault> {
+        let begun = std::time::Instant::now();
         let Peer { host, port, .. } = self;
         let refused = |cause: io::Error| {
             let hop = match &self.proxy {
@@ -64,16 +78,20 @@ impl Peer {
         };
         let mut stream = TcpStream::connect(addresses).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
+        let mut steps = Steps { connect: begun.elapsed(), ..Steps::default() };
         let socket = match &self.tls {
             None => Socket::Plain(stream),
             Some(config) => {
                 if let Some(proxy) = &self.proxy {
                     proxy.tunnel(&mut stream, host, *port).await?;
+                    steps.connect = begun.elapsed();
                 }
-                Socket::Tls(Box::new(self.secure(config, stream).await?))
+                let socket = Socket::Tls(Box::new(self.secure(config, stream).await?));
+                steps.tls = Some(begun.elapsed().saturating_sub(steps.connect));
+                socket
             }
         };
-        Ok(Wire { socket, clock, stamps: Rc::default() })
+        Ok((Wire { socket, clock, stamps: Rc::default(), _tally: tally }, steps))
     }
 
     async fn secure(
@@ -161,6 +179,7 @@ pub(super) struct Wire {
     socket: Socket,
     clock: Clock,
     pub stamps: Rc<Stamps>,
+    _tally: Tally,
 }
 
 enum Socket {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 
@@ -43,6 +44,13 @@ impl Keyring {
         keyring
     }
 
+    /// What a keyring of another thread is made of: it has what was found, and renews it by itself.
+    pub fn spare(&self) -> Spare {
+        let spare =
+            |ring: &Rc<Ring>| (ring.login.clone(), ring.surroundings.clone(), ring.lease.borrow().spare());
+        Spare { rings: self.rings.iter().map(spare).collect(), ring_of: self.ring_of.clone() }
+    }
+
     /// A keyring for so many endpoints that ask for no credential.
     pub fn open(endpoints: usize) -> Keyring {
         let surroundings = Surroundings::of_this_process(Roots::System, Proxies::default());
@@ -51,7 +59,7 @@ impl Keyring {
 
     /// The endpoint's credential. Waits only while there is none that is valid; one that is about to
     /// expire is given at once and renewed meanwhile.
-    pub async fn get(&self, endpoint: usize, now: Instant) -> Result<Rc<Credential>, Missing> {
+    pub async fn get(&self, endpoint: usize, now: Instant) -> Result<Arc<Credential>, Missing> {
         self.ring(endpoint).get(now).await
     }
 
@@ -77,6 +85,21 @@ impl Keyring {
     }
 }
 
+/// A keyring on its way to another thread.
+pub struct Spare {
+    rings: Vec<(Login, Surroundings, Lease)>,
+    ring_of: Vec<usize>,
+}
+
+impl From<Spare> for Keyring {
+    fn from(Spare { rings, ring_of }: Spare) -> Keyring {
+        let ring = |(login, surroundings, lease)| {
+            Rc::new(Ring { login, surroundings, lease: RefCell::new(lease), ended: Notify::new() })
+        };
+        Keyring { rings: rings.into_iter().map(ring).collect(), ring_of }
+    }
+}
+
 struct Ring {
     login: Login,
     surroundings: Surroundings,
@@ -86,7 +109,7 @@ struct Ring {
 }
 
 impl Ring {
-    async fn get(self: &Rc<Self>, now: Instant) -> Result<Rc<Credential>, Missing> {
+    async fn get(self: &Rc<Self>, now: Instant) -> Result<Arc<Credential>, Missing> {
         loop {
             let turn = self.lease.borrow_mut().on_ask(now);
             // Made before the search begins, so that its end is not missed.

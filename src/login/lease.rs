@@ -1,6 +1,6 @@
 //! How long a credential is used, when it is renewed, and when it is given up. Pure: time is an argument.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Found;
@@ -14,7 +14,7 @@ use crate::time::Instant;
 /// found ──────────── used ────────────┬─ used and renewed ─┬─ refused, asked again now and then
 ///                                     renews               expires
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lease {
     held: Option<Held>,
     /// Why the last search failed, and until when that counts.
@@ -22,9 +22,9 @@ pub(super) struct Lease {
     is_searching: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
-    credential: Rc<Credential>,
+    credential: Arc<Credential>,
     source: String,
     renews: Instant,
     expires: Instant,
@@ -34,9 +34,9 @@ struct Held {
 #[derive(Debug)]
 pub(super) enum Turn {
     /// Give it.
-    Give(Rc<Credential>),
+    Give(Arc<Credential>),
     /// Give it, and begin a search for its successor.
-    GiveAndSearch(Rc<Credential>),
+    GiveAndSearch(Arc<Credential>),
     Refuse(Missing),
     /// Begin a search, and ask again when it is over.
     Search,
@@ -45,10 +45,15 @@ pub(super) enum Turn {
 }
 
 impl Lease {
+    /// The same, for somebody else: no search of theirs is under way.
+    pub fn spare(&self) -> Lease {
+        Lease { is_searching: false, ..self.clone() }
+    }
+
     pub fn on_ask(&mut self, now: Instant) -> Turn {
         match &self.held {
             Some(held) if now < held.expires => {
-                let credential = Rc::clone(&held.credential);
+                let credential = Arc::clone(&held.credential);
                 if self.is_searching || now < held.renews {
                     return Turn::Give(credential);
                 }
@@ -82,7 +87,7 @@ impl Lease {
                         (begun + (lasts - lead).max(RETRY_AFTER), begun + lasts)
                     }
                 };
-                self.held = Some(Held { credential: Rc::new(credential), source, renews, expires });
+                self.held = Some(Held { credential: Arc::new(credential), source, renews, expires });
                 self.refused = None;
             }
             Err(missing) => {

@@ -3,6 +3,7 @@
 mod caching;
 pub mod change;
 mod check;
+pub mod connections;
 mod contents;
 mod diagnostic;
 pub mod endpoint;
@@ -38,6 +39,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use self::change::Change;
+use self::connections::Connections;
 use self::diagnostic::Diagnostic;
 pub use self::endpoint::EndpointSpec;
 use self::link::{Application, Link};
@@ -124,6 +126,9 @@ pub struct Scenario {
     /// When a slow request gets a second attempt; never, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedge: Option<Hedge>,
+    /// How connections to endpoints are used by `run`.
+    #[serde(default, skip_serializing_if = "Connections::is_usual")]
+    pub connections: Connections,
     /// When an endpoint is given a rest; never, where it is not given and the retries are an SDK's.
     #[serde(default)]
     pub cooling: Cooling,

@@ -70,7 +70,7 @@ fn endpoints_that_log_in_alike_share_one_search() {
         assert_eq!(found, expected.map(Ok));
         assert_eq!(mock.seen().len(), 2, "one for each scope");
         let (first, third) = (keyring.get(0, at(1)).await.unwrap(), keyring.get(2, at(1)).await.unwrap());
-        assert!(Rc::ptr_eq(&first, &third));
+        assert!(std::sync::Arc::ptr_eq(&first, &third));
         assert_eq!(*keyring.get(5, at(1)).await.unwrap(), Credential::None);
     });
 }
