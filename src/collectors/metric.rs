@@ -14,7 +14,7 @@ pub struct Metric {
 impl Metric {
     /// Whether each class has one of its own.
     pub fn is_of_classes(&self) -> bool {
-        !matches!(self.section, "fidelity" | "series")
+        !matches!(self.section, "connections" | "fidelity" | "series")
     }
 }
 
@@ -84,6 +84,22 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
             "cost_per_1k_requests",
             "cost_per_good_request",
             "cost_per_million_tokens",
+        ],
+    ),
+    ("connections", Unit::Count, &["opened_http1", "opened_http2", "open_max", "resent"]),
+    (
+        "connections",
+        Unit::Seconds,
+        &[
+            "dns_p50",
+            "dns_p99",
+            "dns_max",
+            "connect_p50",
+            "connect_p99",
+            "connect_max",
+            "tls_p50",
+            "tls_p99",
+            "tls_max",
         ],
     ),
     ("fidelity", Unit::Count, &["requests", "warmup_requests"]),
