@@ -1,5 +1,6 @@
 //! What a scenario will cost, before it is played: as expected, and at worst.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::bill::Sheet;
@@ -26,6 +27,42 @@ pub struct Estimate {
     pub unbounded: Option<&'static str>,
 }
 
+impl Estimate {
+    /// The same so many times over.
+    pub fn times(&self, times: u32) -> Estimate {
+        let mut sum = self.share(times.into(), 1);
+        for costs in sum.endpoints.iter_mut().chain([&mut sum.total]) {
+            costs.capacity = costs.capacity * u64::from(times);
+        }
+        sum
+    }
+
+    /// Where no more than `max` requests are sent: of what requests cost, as large a part.
+    fn within(self, max: Option<NonZeroU64>) -> Estimate {
+        match max.map(NonZeroU64::get).filter(|max| *max < self.requests) {
+            Some(max) => self.share(max.into(), self.requests.into()),
+            None => self,
+        }
+    }
+
+    /// `part / whole` of the requests and of what they cost.
+    fn share(&self, part: i128, whole: i128) -> Estimate {
+        let of = |money: Money| money.scaled(part, whole);
+        let costs = |costs: &Costs| Costs {
+            expected: of(costs.expected),
+            worst: costs.worst.map(of),
+            capacity: costs.capacity,
+        };
+        let requests = i128::from(self.requests) * part / whole;
+        Estimate {
+            requests: u64::try_from(requests).unwrap_or(u64::MAX),
+            endpoints: self.endpoints.iter().map(costs).collect(),
+            total: costs(&self.total),
+            unbounded: self.unbounded,
+        }
+    }
+}
+
 /// Amounts of one endpoint, or of all.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Costs {
@@ -42,6 +79,8 @@ pub struct Costs {
 pub fn estimate(scenario: &Scenario) -> Result<Estimate> {
     let mut scenario = scenario.clone();
     scenario.lift_budgets();
+    let safety = std::mem::take(&mut scenario.safety);
+    scenario.duration = safety.time_max.map_or(scenario.duration, |max| max.min(scenario.duration));
     for spec in &mut scenario.endpoints {
         spec.latency.get_or_insert_with(stand_in);
     }
@@ -83,7 +122,8 @@ pub fn estimate(scenario: &Scenario) -> Result<Estimate> {
     };
     let requests = u128::from(played.requests) * u128::from(whole) / u128::from(part.max(1));
     let requests = u64::try_from(requests).unwrap_or(u64::MAX);
-    Ok(Estimate { requests, endpoints, total, unbounded: worst.unbounded(&scenario) })
+    let estimate = Estimate { requests, endpoints, total, unbounded: worst.unbounded(&scenario) };
+    Ok(estimate.within(safety.requests_max))
 }
 
 /// The worst that a plan can cost.

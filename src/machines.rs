@@ -44,6 +44,7 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
         retry: scenario.retry.clone(),
         hedge: scenario.hedge.clone(),
         fleet: Fleet::new(members, scenario.cooling.clone()),
+        safety: scenario.safety,
         until: Instant::START + scenario.duration.get(),
         warmup: Instant::START + scenario.warmup.get(),
         rng,

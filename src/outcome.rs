@@ -40,6 +40,8 @@ pub enum End {
     Cancelled,
     /// A whole answer came.
     Done,
+    /// As many requests were under way as may be, so it was not sent.
+    Dropped,
     /// The last attempt was refused.
     Refused,
     /// No endpoint that may have the request was there and not cooling, so none was asked.
@@ -49,14 +51,15 @@ pub enum End {
 }
 
 impl End {
-    pub const ALL: [End; 6] =
-        [End::Broken, End::Cancelled, End::Done, End::Refused, End::Shed, End::TimedOut];
+    pub const ALL: [End; 7] =
+        [End::Broken, End::Cancelled, End::Done, End::Dropped, End::Refused, End::Shed, End::TimedOut];
 
     pub fn name(self) -> &'static str {
         match self {
             End::Broken => "broken",
             End::Cancelled => "cancelled",
             End::Done => "done",
+            End::Dropped => "dropped",
             End::Refused => "refused",
             End::Shed => "shed",
             End::TimedOut => "timed_out",

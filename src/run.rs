@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::client::dispatcher::{Action, Dispatcher, Event, Spent};
+use crate::client::safety::Halt;
 use crate::error::{Error, Result};
 use crate::http::client::Counts;
 pub use crate::http::client::{Bounds, Remote, Transport};
@@ -50,6 +51,8 @@ pub struct Ran {
     pub stopped: Instant,
     /// The budgets that were spent: the arrivals were stopped, or those of a class.
     pub spent: Vec<Spent>,
+    /// What ended the plan before its time, beside budgets.
+    pub halt: Option<Halt>,
     /// Why arrivals ended before their time, if they did.
     pub failure: Option<String>,
     pub ending: Ending,
@@ -151,7 +154,8 @@ async fn drive(
     Ok(Ran {
         requests: progress.asked,
         ended: progress.now,
-        stopped: Spent::end(driver.dispatcher.spent()).min(driver.stopped),
+        stopped: driver.dispatcher.ended().min(driver.stopped),
+        halt: driver.dispatcher.halt(),
         spent: driver.dispatcher.spent().to_vec(),
         failure: driver.dispatcher.failure().map(String::from),
         ending: driver.ending,
@@ -214,7 +218,9 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
                     match outcome.end {
                         End::Done => self.progress.done += 1,
                         End::Refused | End::Shed => self.progress.refused += 1,
-                        End::Broken | End::Cancelled | End::TimedOut => self.progress.failed += 1,
+                        End::Broken | End::Cancelled | End::Dropped | End::TimedOut => {
+                            self.progress.failed += 1
+                        }
                     }
                     flow = flow.max((self.record)(&outcome));
                     self.dispatcher.reuse(outcome);

@@ -1,6 +1,7 @@
 //! Both halves in virtual time: a month in seconds, the same bytes every time.
 
 use crate::client::dispatcher::{self, Action, Dispatcher, Done, Spent};
+use crate::client::safety::Halt;
 use crate::error::{Error, Result};
 use crate::machines;
 use crate::outbox::Ear;
@@ -22,6 +23,8 @@ pub struct Played {
     pub stopped: Instant,
     /// The budgets that were spent: the arrivals were stopped, or those of a class.
     pub spent: Vec<Spent>,
+    /// What ended the plan before its time, beside budgets.
+    pub halt: Option<Halt>,
     /// Times at which something was due.
     pub events: u64,
 }
@@ -43,8 +46,14 @@ pub(crate) fn play(
         cloud: machines::cloud(scenario, detail, |_| true)?,
         lines: (0..scenario.endpoints.len()).map(|index| Line::new(scenario, index)).collect(),
     };
-    let mut played =
-        Played { requests: 0, ended: Instant::START, stopped: Instant::MAX, spent: Vec::new(), events: 0 };
+    let mut played = Played {
+        requests: 0,
+        ended: Instant::START,
+        stopped: Instant::MAX,
+        spent: Vec::new(),
+        halt: None,
+        events: 0,
+    };
     let mut recorded = 0u64;
     while let Some(now) = world.wake_next() {
         played.events += 1;
@@ -67,7 +76,8 @@ pub(crate) fn play(
         return Err(Error::failed(format!("the trace could not be played to its end: {why}")));
     }
     played.spent = world.client.spent().to_vec();
-    played.stopped = played.stopped.min(Spent::end(&played.spent));
+    played.halt = world.client.halt();
+    played.stopped = played.stopped.min(world.client.ended());
     played.requests = world.client.requests();
     assert_eq!(recorded, played.requests, "every request asked is recorded exactly once");
     Ok(played)

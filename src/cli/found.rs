@@ -1,6 +1,7 @@
 //! What playing a scenario has brought, for the results that are made of it.
 
 use tollgate::client::purse::Spent;
+use tollgate::client::safety::Halt;
 use tollgate::collectors::Collectors;
 use tollgate::report::against::Against;
 use tollgate::report::certainty::Certainty;
@@ -20,6 +21,8 @@ pub struct Found {
     pub is_interrupted: bool,
     /// The budgets that were spent.
     pub spent: Vec<Spent>,
+    /// What ended the plan before its time, beside budgets.
+    pub halt: Option<Halt>,
     /// Why requests.csv is incomplete, if it is.
     pub log_failure: Option<String>,
     /// More files of the results: their names, and what is in them.

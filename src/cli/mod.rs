@@ -14,6 +14,8 @@ mod output;
 mod picked;
 mod plan;
 mod prices;
+#[cfg(feature = "net")]
+mod real;
 mod report;
 #[cfg(feature = "net")]
 mod run;

@@ -73,6 +73,7 @@ pub fn execute(mut args: Args) -> Result<ExitCode> {
         until: played.stopped,
         is_interrupted: false,
         spent: played.spent,
+        halt: played.halt,
         log_failure: None,
         files: vec![(plan::report::FILE, answer.candidates)],
     };

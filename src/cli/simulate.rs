@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::value_parser;
 use tollgate::client::dispatcher::Spent;
+use tollgate::client::safety::Halt;
 use tollgate::collectors::Collectors;
 use tollgate::collectors::log::Log;
 use tollgate::error::{Error, ExitCode, Result};
@@ -86,6 +87,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         until: first.played.stopped,
         is_interrupted: stop.load(Ordering::Relaxed),
         spent: first.played.spent,
+        halt: first.played.halt,
         log_failure: log.and_then(|log| log.finish().err()),
         files: Vec::new(),
     };
@@ -137,9 +139,9 @@ impl First {
         Ok(First { played, collectors, observed, sections })
     }
 
-    /// Whether somebody stopped it before its time; a spent budget is part of the scenario.
+    /// Whether somebody stopped it before its time; a spent budget and a cap are part of the scenario.
     fn is_cut(&self) -> bool {
-        self.played.stopped < Spent::end(&self.played.spent)
+        self.played.stopped < Spent::end(&self.played.spent).min(Halt::end(self.played.halt))
     }
 }
 

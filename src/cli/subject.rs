@@ -102,13 +102,13 @@ impl Subject {
         self.scenario.expected(self.scenario.duration.get())
     }
 
-    /// That budgets are gone, in words.
-    fn overspent(&self, found: &Found) -> Option<String> {
+    /// That budgets are gone or another bound was reached, in words.
+    fn stopped(&self, found: &Found) -> Option<String> {
         let words = found.spent.iter().map(|spent| match spent.class {
             Some(class) => self.overspent_by(&self.scenario.classes[usize::from(class.0)], spent.at),
             None => self.overspent_by_all(found, spent.at),
         });
-        let words: Vec<_> = words.collect();
+        let words: Vec<_> = words.chain(found.halt.map(|halt| halt.to_string())).collect();
         (!words.is_empty()).then(|| words.join("; "))
     }
 
@@ -163,7 +163,7 @@ impl Subject {
             warmup_by: self.scenario.warmup.chosen(),
             is_interrupted: found.is_interrupted,
             warnings: self.scenario.warnings(),
-            stopped: self.overspent(&found),
+            stopped: self.stopped(&found),
             verdict,
             thresholds,
             sections,

@@ -14,6 +14,7 @@ use super::flight::Flight;
 pub use super::plan::Plan;
 pub use super::purse::Spent;
 use super::retry::{Failure, Reason};
+use super::safety::{Guard, Halt, Safety};
 use super::timer::{Deadlines, Timer};
 use crate::index::Ring;
 use crate::outbox::Said;
@@ -42,6 +43,7 @@ pub struct Dispatcher {
     is_stopped: bool,
     /// The budgets that were spent, in that order.
     spent: Vec<Spent>,
+    guard: Guard,
     actions: VecDeque<Action>,
     tried: Vec<EndpointId>,
 }
@@ -50,6 +52,7 @@ impl Dispatcher {
     pub fn new(plan: Plan) -> Dispatcher {
         let mut dispatcher = Dispatcher {
             deadlines: vec![Deadlines::default(); plan.workload.classes().len()],
+            guard: Guard::new(plan.safety),
             plan,
             flights: Ring::new(),
             spare: Vec::new(),
@@ -67,6 +70,11 @@ impl Dispatcher {
         dispatcher
     }
 
+    /// The same within other bounds. Nothing was asked yet.
+    pub fn within(self, safety: Safety) -> Dispatcher {
+        Dispatcher { guard: Guard::new(safety), ..self }
+    }
+
     /// When the dispatcher wants to be woken. What was set for something that is over wakes it, too.
     pub fn deadline(&self) -> Option<Instant> {
         let first = self.first_due();
@@ -74,7 +82,8 @@ impl Dispatcher {
     }
 
     fn first_due(&self) -> Instant {
-        self.timers.next_at().unwrap_or(Instant::MAX).min(self.deadline.0).min(self.arrival)
+        let plan = self.timers.next_at().unwrap_or(Instant::MAX).min(self.deadline.0).min(self.arrival);
+        plan.min(self.guard.ends())
     }
 
     /// Whether every request is done and none will come.
@@ -90,6 +99,16 @@ impl Dispatcher {
     /// The budgets that were spent, in that order: from then on nothing was sent any more, or nothing of the class.
     pub fn spent(&self) -> &[Spent] {
         &self.spent
+    }
+
+    /// When nothing new was sent any more: [`Instant::MAX`] where something always was.
+    pub fn ended(&self) -> Instant {
+        Spent::end(&self.spent).min(Halt::end(self.halt()))
+    }
+
+    /// What ended the plan before its time, beside budgets.
+    pub fn halt(&self) -> Option<Halt> {
+        self.guard.halt()
     }
 
     /// Why arrivals ended before their time, if they did.
@@ -141,14 +160,18 @@ impl Dispatcher {
         self.arrival = next.filter(|at| *at < self.plan.until).unwrap_or(Instant::MAX);
     }
 
-    /// Does all that is due. Of what is due at once, timers go first, then deadlines in the order of classes.
+    /// Does all that is due. Of what is due at once, the end of the whole run goes first, then timers, then deadlines in
+    /// the order of classes.
     fn wake(&mut self, now: Instant) {
         loop {
             let due = self.first_due();
             if due > now || due == Instant::MAX {
                 return;
             }
-            if self.timers.next_at() == Some(due) {
+            if self.guard.ends() == due {
+                self.guard.end_of_time(now);
+                self.abort(now);
+            } else if self.timers.next_at() == Some(due) {
                 let (_, timer) = self.timers.pop().expect("a due timer is there");
                 self.on_timer(now, timer);
             } else if self.deadline.0 == due {
@@ -174,12 +197,20 @@ impl Dispatcher {
     fn arrive(&mut self, now: Instant) {
         let (intended, job) = self.plan.workload.take().expect("an arrival is due only when one is planned");
         let (id, class) = (job.request.id, job.request.class);
-        if !self.plan.purses.begin(&job.request) {
+        if !self.guard.admits(now, self.requests) {
+            self.is_stopped = true;
+        } else if !self.plan.purses.begin(&job.request) {
             self.stop_spent(now, class);
-            self.plan.workload.on_finish(now, id, false);
-            self.look_ahead();
-            return;
+        } else {
+            return self.begin(now, intended, job);
         }
+        self.plan.workload.on_finish(now, id, false);
+        self.look_ahead();
+    }
+
+    /// A request that may be sent begins; where too many are under way, it ends at once.
+    fn begin(&mut self, now: Instant, intended: Instant, job: Job) {
+        let (id, class) = (job.request.id, job.request.class);
         let timeout = self.plan.workload.class(class).timeout.get();
         let flight = match self.spare.pop() {
             Some(mut spare) => {
@@ -188,11 +219,16 @@ impl Dispatcher {
             }
             None => Box::new(Flight::new(job, intended, timeout)),
         };
+        self.requests += 1;
+        if !self.guard.has_room(self.flights.len()) {
+            self.seal(now, flight, End::Dropped, None);
+            self.look_ahead();
+            return;
+        }
         let index = usize::from(class.0);
         let first = self.deadlines[index].push((flight.deadline, id), &self.flights);
         self.deadline = self.deadline.min((first, index));
         self.flights.insert(id.0, flight);
-        self.requests += 1;
         self.look_ahead();
         if !self.send(now, id, Cause::First) {
             self.shed(now, id);
@@ -221,10 +257,11 @@ impl Dispatcher {
 
     /// Sends one more attempt where some endpoint of this round is left to take it.
     fn send(&mut self, now: Instant, id: RequestId, cause: Cause) -> bool {
-        let Dispatcher { plan, flights, tried, .. } = self;
+        let Dispatcher { plan, flights, guard, tried, .. } = self;
         let flight = flights.get_mut(id.0).expect("only a request under way is sent");
         let class = flight.outcome.request.class;
-        if cause != Cause::First && (now >= flight.deadline || plan.purses.is_spent(class)) {
+        let is_over = || now >= flight.deadline || plan.purses.is_spent(class) || guard.is_storm();
+        if cause != Cause::First && is_over() {
             return false;
         }
         tried.clear();
@@ -321,7 +358,7 @@ impl Dispatcher {
 
     /// An attempt failed, or there was none to send. Where none is live: fail over, wait, or end.
     fn fail(&mut self, now: Instant, id: RequestId, endpoint: Option<EndpointId>, reason: Reason) {
-        let Dispatcher { plan, flights, .. } = self;
+        let Dispatcher { plan, flights, guard, .. } = self;
         let flight = flights.get_mut(id.0).expect("only a request under way fails");
         let promise = flight.promise(now, reason.promise());
         if !flight.is_quiet() {
@@ -333,6 +370,7 @@ impl Dispatcher {
         let tries = nth.max(flight.outcome.attempts.len() as u32);
         let is_over = tries >= plan.retry.attempts_max()
             || now >= flight.deadline
+            || guard.is_storm()
             || plan.purses.is_spent(flight.outcome.request.class);
         let luck = || plan.rng.of(Purpose::Retry, id.0, nth).unit();
         let wait = (!is_over).then(|| plan.retry.on_failure(&failure, luck())).flatten();
@@ -452,6 +490,23 @@ impl Dispatcher {
         if self.plan.workload.on_finish(now, request.id, end == End::Done) {
             self.look_ahead();
         }
+        let is_storm = self.guard.on_end(now, &flight.outcome);
         self.actions.push_back(Action::Done(Done(flight)));
+        if is_storm {
+            self.give_up_waiting(now);
+        }
+    }
+
+    /// Ends the arrivals, and what waits for another try as it stands.
+    fn give_up_waiting(&mut self, now: Instant) {
+        self.stop();
+        let waiting = self.flights.keys().filter_map(|id| {
+            let flight = self.flights.get(id).filter(|flight| flight.is_quiet())?;
+            Some((RequestId(id), flight.failure?.reason.end()))
+        });
+        let waiting: Vec<(RequestId, End)> = waiting.collect();
+        for (id, end) in waiting {
+            self.finish(now, id, end, None);
+        }
     }
 }

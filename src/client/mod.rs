@@ -15,6 +15,7 @@ pub mod prefix;
 pub mod purse;
 pub mod retry;
 pub mod routers;
+pub mod safety;
 pub mod sessions;
 mod stream;
 pub mod texts;

@@ -6,6 +6,7 @@ use super::hedge::Hedge;
 use super::purse::Purses;
 use super::retry::AnyRetry;
 use super::routers::AnyRouter;
+use super::safety::Safety;
 use super::workload::Workload;
 use crate::outcome::Ended;
 use crate::rng::Rng;
@@ -24,6 +25,8 @@ pub struct Plan {
     pub fleet: Fleet,
     /// What may be spent.
     pub purses: Purses,
+    /// What the plan may do at most.
+    pub safety: Safety,
     /// Nothing planned from here on is sent.
     pub until: Instant,
     /// What is planned before is not measured.

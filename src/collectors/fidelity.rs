@@ -15,7 +15,9 @@ pub struct Fidelity {
     sent: u64,
     /// Measured requests that were given up unsent when the run was stopped.
     cancelled: u64,
-    /// How many of them at once, and how late the others were.
+    /// Measured requests that were dropped, as too many were under way.
+    dropped: u64,
+    /// How many of those sent at once, and how late the others were.
     prompt: u64,
     late: Spans,
 }
@@ -23,7 +25,16 @@ pub struct Fidelity {
 impl Fidelity {
     pub fn new(setup: &Setup) -> Fidelity {
         let (setup, late) = (setup.clone(), Spans::default());
-        Fidelity { setup, requests: 0, warmup_requests: 0, sent: 0, cancelled: 0, prompt: 0, late }
+        Fidelity {
+            setup,
+            requests: 0,
+            warmup_requests: 0,
+            sent: 0,
+            cancelled: 0,
+            dropped: 0,
+            prompt: 0,
+            late,
+        }
     }
 
     /// How late first attempts were sent.
@@ -48,7 +59,11 @@ impl Fidelity {
         let achieved = ratio(self.sent, self.requests - self.cancelled)?;
         (achieved < bounds.achieved_min).then(|| {
             let (achieved, min) = (achieved * 100.0, bounds.achieved_min * 100.0);
-            format!("only {achieved:.1} % of the requests were sent, the bound is {min:.1} %")
+            let dropped = match self.dropped {
+                0 => String::new(),
+                dropped => format!("; {dropped} were dropped, as `in_flight_max` were under way"),
+            };
+            format!("only {achieved:.1} % of the requests were sent, the bound is {min:.1} %{dropped}")
         })
     }
 }
@@ -78,6 +93,7 @@ impl Collector for Fidelity {
             None if outcome.end == End::Shed => self.sent += 1,
             // Stopped before its time came to be sent.
             _ if outcome.end == End::Cancelled => self.cancelled += 1,
+            _ if outcome.end == End::Dropped => self.dropped += 1,
             _ => {}
         }
     }
@@ -87,6 +103,7 @@ impl Collector for Fidelity {
         self.warmup_requests += other.warmup_requests;
         self.sent += other.sent;
         self.cancelled += other.cancelled;
+        self.dropped += other.dropped;
         self.prompt += other.prompt;
         self.late.merge(&other.late);
     }
@@ -99,9 +116,16 @@ impl Collector for Fidelity {
             (None, None) => "virtual time".to_string(),
             (None, Some(_)) => "within every bound".to_string(),
         };
-        let total = Scope::new(ScopeKind::Total, "")
-            .with("requests", self.requests, Unit::Count)
-            .with("warmup_requests", self.warmup_requests, Unit::Count)
+        let mut total = Scope::new(ScopeKind::Total, "").with("requests", self.requests, Unit::Count).with(
+            "warmup_requests",
+            self.warmup_requests,
+            Unit::Count,
+        );
+        // In virtual time nothing is dropped but where the scenario says so.
+        if self.setup.bounds.is_some() || self.dropped > 0 {
+            total = total.with("dropped", self.dropped, Unit::Count);
+        }
+        let total = total
             .with("offered_rate", rate(self.requests, window), Unit::PerSecond)
             .with("achieved_rate", rate(self.sent, window), Unit::PerSecond)
             .with("send_lag_p50", send_lag.quantile(0.5), Unit::Seconds)

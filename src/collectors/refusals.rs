@@ -142,9 +142,19 @@ impl Collector for Refusals {
         let (endpoints, classes) = self.counted();
         let mut all = Class::default();
         classes.iter().for_each(|class| all.add(class));
-        let total = all.describe(Scope::new(ScopeKind::Total, ""));
+        // Where nothing can be dropped, it is not said that nothing was.
+        let has_dropped = self.setup.bounds.is_some() || all.requests.ends[End::Dropped as usize] > 0;
+        let describe = |class: &Class, scope| match has_dropped {
+            true => class.describe(scope).with(
+                "dropped_requests",
+                class.requests.ends[End::Dropped as usize],
+                Unit::Count,
+            ),
+            false => class.describe(scope),
+        };
+        let total = describe(&all, Scope::new(ScopeKind::Total, ""));
         let classes = classes.iter().enumerate();
-        let classes = classes.map(|(index, one)| one.describe(self.setup.scope(ScopeKind::Class, index)));
+        let classes = classes.map(|(index, one)| describe(one, self.setup.scope(ScopeKind::Class, index)));
         let endpoints = endpoints.iter().enumerate();
         let endpoints = endpoints.map(|(index, one)| {
             let scope = one.describe(self.setup.scope(ScopeKind::Endpoint, index));

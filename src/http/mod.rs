@@ -50,6 +50,19 @@ pub fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
+/// How many sockets and files this process may have open; `None` where the system does not say, or sets no limit.
+pub fn descriptors() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the call gets a valid pointer to a limit on this stack frame.
+        let is_told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0;
+        (is_told && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+    }
+    #[cfg(not(unix))]
+    None
+}
+
 /// Lets this process open as many sockets as the system allows it. The usual default of 1,024 is
 /// fewer than the connections of a modest load.
 pub fn raise_descriptor_limit() {

@@ -9,6 +9,7 @@ mod links;
 mod placement;
 mod plan;
 mod protocol;
+mod safety;
 mod sessions;
 mod streams;
 mod uncertain;
@@ -60,6 +61,7 @@ pub fn check(scenario: &Scenario, tree: &DeTable<'_>, missing: Vec<Missing>) -> 
     check.caps(scenario);
     check.placement(scenario);
     check.policies(scenario);
+    check.safety(scenario);
     check.streams(scenario);
     check.calls(scenario);
     check.thresholds(scenario);

@@ -56,6 +56,7 @@ use crate::client::hedge::Hedge;
 use crate::client::purse::Budget;
 use crate::client::retry::AnyRetry;
 use crate::client::routers::AnyRouter;
+use crate::client::safety::Safety;
 use crate::client::workload::Class;
 use crate::collectors::threshold::Threshold;
 use crate::commitments::AnyCommitment;
@@ -135,6 +136,9 @@ pub struct Scenario {
     /// How faithful a run must be for a verdict.
     #[serde(default)]
     pub fidelity: FidelityBounds,
+    /// What a run may do at most, whatever the plan says.
+    #[serde(default, skip_serializing_if = "Safety::is_none")]
+    pub safety: Safety,
     /// What `tollgate search` looks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchSpec>,

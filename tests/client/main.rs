@@ -1,5 +1,6 @@
 //! The client machine against a scripted server: what it sends, when, and what it makes of the answers.
 
+mod safety;
 mod sdk;
 
 use std::time::Duration;

@@ -80,7 +80,7 @@ fn ended_once(scenario: &Scenario, outcome: &Outcome) -> std::result::Result<(),
     {
         return broken("conservation: the end of a request is not that of its attempts");
     }
-    if outcome.attempts.is_empty() && !matches!(outcome.end, End::Cancelled | End::Shed) {
+    if outcome.attempts.is_empty() && !matches!(outcome.end, End::Cancelled | End::Dropped | End::Shed) {
         return broken("conservation: a request ended without an attempt");
     }
     if outcome.attempts.len() > machines::attempts_max(scenario) as usize {
