@@ -25,6 +25,9 @@ pub struct Picked {
     /// How long requests come, such as 30s or 7d, instead of the scenario's
     #[arg(long)]
     pub duration: Option<Span>,
+    /// Scales the load to so many requests a second, on average over the duration
+    #[arg(long, value_name = "PER_SECOND", value_parser = positive, conflicts_with = "scale")]
+    pub rate: Option<Positive>,
     /// Multiplies the load: 0.5 is half of it
     #[arg(long, value_parser = positive)]
     pub scale: Option<Positive>,
@@ -52,12 +55,16 @@ impl Picked {
         }
         if let Some(factor) = self.scale {
             scenario.scale(factor.get());
-            if let Some((problem, help)) = scenario.unplayable() {
-                return Err(Error::usage(format!("{problem}; {help} and --scale")));
-            }
+        }
+        if let Some(rate) = self.rate {
+            let set = scenario.set_rate(rate.get());
+            set.map_err(|(problem, help)| Error::usage(format!("--rate {}: {problem}; {help}", rate.get())))?;
+        }
+        if let (true, Some((problem, help))) = (self.scale.or(self.rate).is_some(), scenario.unplayable()) {
+            return Err(Error::usage(format!("{problem}; {help} and --scale or --rate")));
         }
         if let Some(expected) = scenario.excess() {
-            let message = "requests would never end; lower --scale or shorten --duration";
+            let message = "requests would never end; lower --scale or --rate, or shorten --duration";
             return Err(Error::usage(format!("{expected:.1e} {message}")));
         }
         if let Some(max) = self.max_cost {

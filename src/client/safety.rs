@@ -48,7 +48,8 @@ pub enum StormStop {
 }
 
 /// So many requests failed that going on would only do harm. A request fails where its last attempt found no connection,
-/// broke, or was refused with a status from 500 on, with 401 or with 403; a quota's refusal (429) and a timeout are none.
+/// broke, or was refused with a status from 500 on, with 401 or with 403, and where it found all endpoints resting after such
+/// a one; a quota's refusal (429) and a timeout are none.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Storm {
@@ -217,7 +218,7 @@ impl Guard {
     /// A request is over. Says whether that ends the plan.
     pub fn on_end(&mut self, now: Instant, outcome: &Outcome) -> bool {
         let Some(StormStop::At(storm)) = self.safety.storm else { return false };
-        let Some(has_failed) = has_failed(outcome) else { return false };
+        let Some(has_failed) = self.has_failed(outcome) else { return false };
         if self.last.len() >= storm.of_last.get() as usize {
             self.failed -= u32::from(self.last.pop_front().unwrap_or_default());
         }
@@ -233,18 +234,21 @@ impl Guard {
     fn end(&mut self, at: Instant, why: Why) {
         self.halt.get_or_insert(Halt { at, why });
     }
-}
 
-/// Whether a request failed; nothing is known of the endpoints by one that asked none, or was given up.
-fn has_failed(outcome: &Outcome) -> Option<bool> {
-    match (outcome.end, outcome.attempts.last()) {
-        (End::Cancelled, _) | (_, None) => None,
-        (End::Done, _) => Some(false),
-        (_, Some(Attempt { ended: Ended::Broken(_), .. })) => Some(true),
-        (_, Some(Attempt { ended: Ended::Rejected(rejection), .. })) => {
-            Some(rejection.status >= 500 || matches!(rejection.status, 401 | 403))
+    /// Whether a request failed. One that found all endpoints resting fared as the last that was asked; one that was dropped
+    /// or given up tells nothing of them.
+    fn has_failed(&self, outcome: &Outcome) -> Option<bool> {
+        match (outcome.end, outcome.attempts.last()) {
+            (End::Cancelled, _) => None,
+            (End::Done, _) => Some(false),
+            (End::Shed, None) => self.last.back().copied(),
+            (_, None) => None,
+            (_, Some(Attempt { ended: Ended::Broken(_), .. })) => Some(true),
+            (_, Some(Attempt { ended: Ended::Rejected(rejection), .. })) => {
+                Some(rejection.status >= 500 || matches!(rejection.status, 401 | 403))
+            }
+            (_, Some(_)) => Some(false),
         }
-        (_, Some(_)) => Some(false),
     }
 }
 

@@ -158,6 +158,20 @@ fn requests_that_asked_nobody_tell_nothing_of_a_storm() {
 }
 
 #[test]
+fn a_request_that_finds_all_resting_fares_as_the_last_that_was_asked() {
+    let storm = safety("storm = { errors = \"100%\", of_last = 4 }");
+    let resting = "[cooling]\nfailures = 1\nrest = \"50s\"\non_retry_after = true\n";
+    for (last, is_storm) in [(broken as fn() -> Reply, true), (|| refused(Some(50)), false)] {
+        let mut client =
+            Client::with_load("duration = \"60s\"\nretry = \"none\"", &format!("{storm}{resting}"));
+        (0..3).for_each(|nth| drop(client.at(1.5 + f64::from(nth)).reply(nth as usize, last())));
+        client.at(9.5);
+        assert_eq!((client.sent.len(), ends(&client)[3]), (3, End::Shed));
+        assert_eq!(client.machine.halt().map(|halt| halt.at), is_storm.then(|| secs(4.0)));
+    }
+}
+
+#[test]
 fn a_storm_that_is_switched_off_stops_nothing() {
     let off = safety("storm = \"off\"");
     let mut client = Client::with_load("duration = \"200s\"\nretry = \"none\"", &off);

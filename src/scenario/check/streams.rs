@@ -12,6 +12,34 @@ impl Scenario {
         Some(expected.sum()).filter(|expected: &f64| expected.is_nan() || *expected > REQUESTS_MAX)
     }
 
+    /// Scales the load so that over the duration `rate` requests a second are expected, copies for a mirror not counted. Where
+    /// that cannot be, why, and what to do.
+    pub fn set_rate(&mut self, rate: f64) -> Result<(), (String, String)> {
+        let closed = self.streams().find(|(_, arrivals)| arrivals.expected(self.duration.get()).is_none());
+        if let Some((key, arrivals)) = closed {
+            let message = format!("`{key}` is {}: its answers decide the rate", arrivals.kind());
+            return Err((
+                message,
+                "turn its users with --scale, or have open arrivals such as poisson".into(),
+            ));
+        }
+        let wanted = rate * self.duration.as_secs_f64();
+        // Once is enough, but of a recording that is played faster another part comes.
+        for _ in 0..ROUNDS {
+            let expected = self.expected(self.duration.get()).unwrap_or_default();
+            if (expected / wanted - 1.0).abs() < NEAR {
+                return Ok(());
+            }
+            let factor = wanted / expected;
+            if !factor.is_finite() {
+                break;
+            }
+            self.scale(factor);
+        }
+        let help = format!("a longer --duration than {} may have it, or --scale", self.duration);
+        Err((format!("no scale of these arrivals brings {rate} requests a second"), help))
+    }
+
     /// Why a recording cannot be played, and what to do.
     pub fn unplayable(&self) -> Option<(String, &'static str)> {
         self.streams().find_map(|(_, arrivals)| match arrivals {
@@ -20,6 +48,12 @@ impl Scenario {
         })
     }
 }
+
+/// A mean rate is met within this share of it.
+const NEAR: f64 = 1e-3;
+
+/// As often is a load scaled to meet a rate.
+const ROUNDS: u32 = 30;
 
 impl Check<'_, '_> {
     pub(super) fn streams(&mut self, scenario: &Scenario) {
