@@ -35,6 +35,7 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
         let tariff = contract.marginal(EndpointId(index), *tier, tariff);
         Member::new(&spec.name, spec.weight, tariff).with_access(access(spec))
     };
+    let measured = scenario.measured();
     let members = (0..).zip(&scenario.endpoints).map(member).collect();
     Dispatcher::new(Plan {
         purses: purses(scenario, Sheet { endpoints: priced.clone(), contract: contract.clone() }),
@@ -46,7 +47,7 @@ pub fn dispatcher(scenario: &Scenario) -> Dispatcher {
         fleet: Fleet::new(members, scenario.cooling.clone()),
         safety: scenario.safety,
         until: Instant::START + scenario.duration.get(),
-        warmup: Instant::START + scenario.warmup.get(),
+        measured: (Instant::START + measured.0, Instant::START + measured.1),
         rng,
     })
 }
@@ -169,6 +170,7 @@ pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
         sheet: Sheet { endpoints: priced(scenario), contract: contract(scenario) },
         classes: scenario.classes.iter().map(|class| (class.name.clone(), class.slo)).collect(),
         warmup: scenario.warmup.get(),
+        cooldown: scenario.cooldown.get(),
         duration: scenario.duration.get(),
         bounds: (!is_virtual).then_some(bounds),
     }

@@ -280,6 +280,10 @@ impl JsonSchema for Share {
 pub struct Span(pub Duration);
 
 impl Span {
+    pub const fn is_zero(&self) -> bool {
+        self.0.is_zero()
+    }
+
     pub const fn get(self) -> Duration {
         self.0
     }

@@ -219,7 +219,7 @@ impl View<'_> {
     }
 
     fn window_secs(&self) -> f64 {
-        (self.scenario.duration.get() - self.scenario.warmup.get()).as_secs_f64()
+        self.scenario.window().as_secs_f64()
     }
 }
 

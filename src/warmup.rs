@@ -17,11 +17,19 @@ use crate::time::nanos;
 
 /// Finds the warm-up, where that is asked for.
 pub fn resolve(scenario: &mut Scenario) -> Result<()> {
-    if scenario.warmup == Warmup::Auto {
-        scenario.warmup = match period(scenario) {
-            Some(period) => whole_periods(scenario.duration.get(), period),
-            None => settled(scenario)?,
-        };
+    if scenario.warmup != Warmup::Auto {
+        return Ok(());
+    }
+    scenario.warmup = match period(scenario) {
+        Some(period) => whole_periods(scenario.measured().1, period),
+        None => settled(scenario)?,
+    };
+    if scenario.window().is_zero() {
+        let (warmup, cooldown, duration) = (scenario.warmup, scenario.cooldown, scenario.duration);
+        return Err(Error::usage(format!(
+            "the warm-up of {warmup} that was found and the cooldown of {cooldown} leave nothing of the duration of \
+             {duration}; lengthen the duration"
+        )));
     }
     Ok(())
 }

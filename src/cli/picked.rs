@@ -47,10 +47,15 @@ impl Picked {
         let mut scenario = draft.scenario(&[&self.changes, more].concat())?;
         scenario.seed = self.seed.unwrap_or(scenario.seed);
         scenario.duration = self.duration.unwrap_or(scenario.duration);
-        if scenario.warmup.get() >= scenario.duration.get() {
+        if scenario.window().is_zero() {
             let (warmup, duration) = (scenario.warmup, scenario.duration);
+            let cooldown = match scenario.cooldown {
+                none if none.is_zero() => String::new(),
+                cooldown => format!(" and the cooldown of {cooldown}"),
+            };
+            let leave = if cooldown.is_empty() { "leaves" } else { "leave" };
             return Err(Error::usage(format!(
-                "the warm-up of {warmup} leaves nothing of the duration of {duration}; lengthen --duration"
+                "the warm-up of {warmup}{cooldown} {leave} nothing of the duration of {duration}; lengthen --duration"
             )));
         }
         if let Some(factor) = self.scale {

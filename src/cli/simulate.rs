@@ -168,7 +168,7 @@ impl Args {
         if other.warmup == Warmup::Auto {
             other.warmup = scenario.warmup;
         }
-        if other.warmup.get() >= other.duration.get() {
+        if other.window().is_zero() {
             let (warmup, duration) = (other.warmup, other.duration);
             return Err(Error::usage(format!(
                 "{name}: the warm-up of {warmup} leaves nothing of the duration of {duration}; give it a `warmup` of its own"

@@ -161,6 +161,7 @@ impl Subject {
             duration_secs: self.scenario.duration.as_secs_f64(),
             warmup_secs: self.scenario.warmup.get().as_secs_f64(),
             warmup_by: self.scenario.warmup.chosen(),
+            cooldown_secs: self.scenario.cooldown.as_secs_f64(),
             is_interrupted: found.is_interrupted,
             warnings: self.scenario.warnings(),
             stopped: self.stopped(&found),

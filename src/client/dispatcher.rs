@@ -483,7 +483,8 @@ impl Dispatcher {
 
     /// A request that is under way no more is over.
     fn seal(&mut self, now: Instant, mut flight: Box<Flight>, end: End, winner: Option<u16>) {
-        let is_measured = flight.outcome.intended >= self.plan.warmup;
+        let (from, until) = self.plan.measured;
+        let is_measured = (from..until).contains(&flight.outcome.intended);
         flight.finish(now, end, winner, is_measured);
         let Outcome { request, attempts, .. } = &flight.outcome;
         self.plan.purses.end(request, attempts.len());

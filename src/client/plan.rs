@@ -29,8 +29,8 @@ pub struct Plan {
     pub safety: Safety,
     /// Nothing planned from here on is sent.
     pub until: Instant,
-    /// What is planned before is not measured.
-    pub warmup: Instant,
+    /// What is planned from here on is measured, and before the end.
+    pub measured: (Instant, Instant),
     pub rng: Rng,
 }
 

@@ -11,6 +11,7 @@ pub struct Fidelity {
     setup: Setup,
     requests: u64,
     warmup_requests: u64,
+    cooldown_requests: u64,
     /// Measured requests whose first attempt was sent.
     sent: u64,
     /// Measured requests that were given up unsent when the run was stopped.
@@ -29,6 +30,7 @@ impl Fidelity {
             setup,
             requests: 0,
             warmup_requests: 0,
+            cooldown_requests: 0,
             sent: 0,
             cancelled: 0,
             dropped: 0,
@@ -73,7 +75,10 @@ impl Collector for Fidelity {
     fn collect(&mut self, facts: &Facts<'_>) {
         let outcome = facts.outcome;
         if !outcome.is_measured {
-            self.warmup_requests += 1;
+            match outcome.intended.since(Instant::START) < self.setup.warmup {
+                true => self.warmup_requests += 1,
+                false => self.cooldown_requests += 1,
+            }
             return;
         }
         self.requests += 1;
@@ -101,6 +106,7 @@ impl Collector for Fidelity {
     fn merge(&mut self, other: &Fidelity) {
         self.requests += other.requests;
         self.warmup_requests += other.warmup_requests;
+        self.cooldown_requests += other.cooldown_requests;
         self.sent += other.sent;
         self.cancelled += other.cancelled;
         self.dropped += other.dropped;
@@ -121,6 +127,9 @@ impl Collector for Fidelity {
             self.warmup_requests,
             Unit::Count,
         );
+        if !self.setup.cooldown.is_zero() {
+            total = total.with("cooldown_requests", self.cooldown_requests, Unit::Count);
+        }
         // In virtual time nothing is dropped but where the scenario says so.
         if self.setup.bounds.is_some() || self.dropped > 0 {
             total = total.with("dropped", self.dropped, Unit::Count);

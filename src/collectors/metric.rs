@@ -102,7 +102,7 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
             "tls_max",
         ],
     ),
-    ("fidelity", Unit::Count, &["requests", "warmup_requests", "dropped"]),
+    ("fidelity", Unit::Count, &["requests", "warmup_requests", "cooldown_requests", "dropped"]),
     ("fidelity", Unit::PerSecond, &["offered_rate", "achieved_rate"]),
     ("fidelity", Unit::Seconds, &["send_lag_p50", "send_lag_p99", "send_lag_max"]),
     ("fidelity", Unit::Text, &["verdict", "reason"]),

@@ -32,6 +32,8 @@ pub struct Setup {
     pub classes: Vec<(String, Slo)>,
     /// Requests intended before it are not measured.
     pub warmup: Duration,
+    /// Nor are those intended in so long a time before the end.
+    pub cooldown: Duration,
     /// Requests come for this long.
     pub duration: Duration,
     /// Bounds of a run's validity; `None` in virtual time, where nothing is late.
@@ -46,10 +48,11 @@ pub struct Bounds {
 }
 
 impl Setup {
-    /// The span in which measured requests were intended: from the warm-up to the end of the duration, or to
-    /// `until`, where the arrivals were stopped before.
+    /// The span in which measured requests were intended: from the warm-up to the cooldown, or to `until`, where the arrivals
+    /// were stopped before.
     pub fn window(&self, until: Instant) -> Duration {
-        self.duration.min(until.since(Instant::START)).saturating_sub(self.warmup)
+        let end = self.duration.saturating_sub(self.cooldown);
+        end.min(until.since(Instant::START)).saturating_sub(self.warmup)
     }
 
     /// The capacity paid for: the window, as instants.

@@ -60,7 +60,7 @@ impl Demand {
         scenario.hedge = None;
         let sheet = machines::setup(&scenario, true).sheet;
         let from = scenario.warmup.get();
-        let minutes = ((scenario.duration.get() - from).as_secs() / 60) as usize;
+        let minutes = (scenario.window().as_secs() / 60) as usize;
         if minutes == 0 {
             return Err(Error::usage("demand is counted by the minute; lengthen --duration to some of them"));
         }

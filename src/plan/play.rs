@@ -167,7 +167,7 @@ impl Play {
             Some(Value::Unknown(why)) => Err(Error::usage(format!("the plan cannot be priced: {why}"))),
             value => Ok(value.and_then(Value::as_f64).unwrap_or(0.0)),
         };
-        let window = (scenario.duration.get() - scenario.warmup.get()).as_secs_f64();
+        let window = scenario.window().as_secs_f64();
         let months = window / 3600.0 / super::newsvendor::HOURS_PER_MONTH;
         let units = candidate.purchase.as_ref().map(|purchase| question.units(&purchase.sizes));
         let (coverage, utilisation) = question

@@ -157,7 +157,7 @@ pub fn places(scenario: &Scenario, endpoint: usize) -> Option<(u64, u64)> {
 /// What a quota lets through within the window, in whole units.
 pub fn allowed(scenario: &Scenario, limit: &AnyLimit) -> Option<f64> {
     let (quota, _) = limit.quota()?;
-    let (from, until) = (scenario.warmup.get(), scenario.duration.get());
+    let (from, until) = scenario.measured();
     let at = |nth: u32| quota.limit(Instant::START + from + (until - from) * nth / INSTANTS);
     let mean = (0..INSTANTS).map(|nth| at(nth) as f64).sum::<f64>() / f64::from(INSTANTS);
     let periods = (until - from).as_secs_f64() * 1e9 / quota.period().nanos() as f64;

@@ -113,7 +113,7 @@ impl<'a> Purchase<'a> {
         let is_even = self.scenario.streams().all(|(_, one)| matches!(one, AnyArrivals::Constant(_)));
         let scatter = if is_even { variation } else { 1.0 + variation };
         let rates = traffic.curve(self.scenario, asked, PARTS)?;
-        let secs = (self.scenario.duration.get() - self.scenario.warmup.get()).as_secs_f64();
+        let secs = self.scenario.window().as_secs_f64();
         let overflow = |per_sec: &f64| {
             let requests = 60.0 * per_sec;
             let deviation = mean * (requests * scatter).sqrt();

@@ -114,7 +114,7 @@ fn work_of_pool(scenario: &Scenario, observed: &Observed, pool: usize, endpoint:
 
 fn use_of_places(scenario: &Scenario, observed: &Observed, endpoint: usize) -> Option<Use> {
     let (max, _) = places(scenario, endpoint).filter(|(_, queue)| *queue == 0)?;
-    let secs = (scenario.duration.get() - scenario.warmup.get()).as_secs_f64();
+    let secs = scenario.window().as_secs_f64();
     let busy = observed.busy_mean_secs(endpoint)? * observed.asked(endpoint) as f64;
     let share = busy / (secs * max as f64);
     Some(Use { name: "number of places".into(), owner: Owner::Endpoint, nth: usize::MAX, share })

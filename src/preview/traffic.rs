@@ -38,7 +38,7 @@ pub struct Asked<'a> {
 
 impl Traffic {
     pub fn of(scenario: &Scenario) -> Traffic {
-        let (from, until) = (scenario.warmup.get(), scenario.duration.get());
+        let (from, until) = scenario.measured();
         let mut plan = machines::workload(scenario);
         let mut jobs = Vec::new();
         while plan.peek().is_some_and(|at| at < Instant::START + until) && jobs.len() < JOBS_MAX {
@@ -60,7 +60,7 @@ impl Traffic {
 
     /// Requests a second of an endpoint in each of `parts` equal parts of the window; `None` where answers decide it.
     pub fn curve(&self, scenario: &Scenario, asked: &Asked, parts: u32) -> Option<Vec<f64>> {
-        let (from, until) = (scenario.warmup.get(), scenario.duration.get());
+        let (from, until) = scenario.measured();
         let edges = edges(scenario, from, until, parts)?;
         let all = edges.last()? - edges.first()?;
         let each = |pair: &[f64]| (pair[1] - pair[0]) / all * f64::from(parts) * asked.per_sec;

@@ -59,7 +59,7 @@ pub fn unlike(a: &Scenario, b: &Scenario) -> Vec<String> {
     if a.arrivals.as_ref().map(json) != b.arrivals.as_ref().map(json) {
         unlike.push("their `arrivals` differ".into());
     }
-    if a.duration != b.duration || a.warmup != b.warmup {
+    if a.duration != b.duration || a.measured() != b.measured() {
         unlike.push("they last or warm up for another time: compare by the month or by the request".into());
     }
     let names = |scenario: &Scenario| -> Vec<String> {

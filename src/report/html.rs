@@ -40,6 +40,8 @@ pub fn write(report: &Report) -> Result<String> {
 
 /// What the figures are of, and how they came about.
 fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
+    let cooldown =
+        (summary.cooldown_secs > 0.0).then(|| ("Cooldown within it", show::seconds(summary.cooldown_secs)));
     let mut facts = vec![
         ("Verb", summary.verb.name().into()),
         ("Seed", summary.seed.to_string()),
@@ -53,6 +55,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
         ("Tollgate", summary.version.clone()),
         ("Scenario SHA-256", summary.scenario_sha256.clone()),
     ];
+    facts.extend(cooldown);
     if !summary.catalogue_sha256.is_empty() {
         facts.push(("Prices of", summary.catalogue_date.clone()));
         facts.push(("Catalogue SHA-256", summary.catalogue_sha256.clone()));

@@ -76,6 +76,7 @@ pub fn empty() -> Summary {
         duration_secs: 0.0,
         warmup_secs: 0.0,
         warmup_by: String::new(),
+        cooldown_secs: 0.0,
         is_interrupted: false,
         stopped: None,
         verdict: Verdict { validity: Validity::Valid, reason: String::new() },

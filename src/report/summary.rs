@@ -39,6 +39,9 @@ pub struct Summary {
     /// How the warm-up was chosen, in words; empty in summaries of old.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub warmup_by: String,
+    /// The last part, which counts in none either, in seconds.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub cooldown_secs: f64,
     /// Stopped before its planned end; the figures are of what there was.
     pub is_interrupted: bool,
     /// What is doubtful about the prices and models.
@@ -183,7 +186,8 @@ impl Summary {
     /// number, a point that is not finite is left out.
     pub fn finite(&self) -> Summary {
         let mut summary = self.clone();
-        for secs in [&mut summary.duration_secs, &mut summary.warmup_secs, &mut summary.host.wall_secs] {
+        let Summary { duration_secs, warmup_secs, cooldown_secs, host, .. } = &mut summary;
+        for secs in [duration_secs, warmup_secs, cooldown_secs, &mut host.wall_secs] {
             *secs = if secs.is_finite() { *secs } else { 0.0 };
         }
         for section in &mut summary.sections {
@@ -194,6 +198,10 @@ impl Summary {
         }
         summary
     }
+}
+
+fn is_nothing(secs: &f64) -> bool {
+    *secs == 0.0
 }
 
 fn drop_infinite(scope: &mut Scope) {

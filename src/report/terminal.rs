@@ -50,13 +50,17 @@ pub fn view(summary: &Summary, dir: Option<&Path>, is_coloured: bool) -> String 
     out
 }
 
-/// `warm-up 5.00 s`, and how it was found, where it was.
+/// `warm-up 5.00 s`, how it was found, where it was, and the cooldown, where there is one.
 pub(super) fn warmup(summary: &Summary) -> String {
     let span = show::seconds(summary.warmup_secs);
-    match summary.warmup_by.split_once(": ") {
+    let warmup = match summary.warmup_by.split_once(": ") {
         Some(("found", how)) => format!("warm-up {span}: {how}"),
         Some(("none", why)) if why != NOT_ASKED => format!("no warm-up: {why}"),
         _ => format!("warm-up {span}"),
+    };
+    match summary.cooldown_secs {
+        secs if secs > 0.0 => format!("{warmup} · cooldown {}", show::seconds(secs)),
+        _ => warmup,
     }
 }
 

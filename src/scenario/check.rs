@@ -90,7 +90,7 @@ impl Check<'_, '_> {
     }
 
     fn times(&mut self, scenario: &Scenario) {
-        let (duration, warmup) = (scenario.duration, scenario.warmup);
+        let (duration, warmup, cooldown) = (scenario.duration, scenario.warmup, scenario.cooldown);
         if duration.get().is_zero() {
             self.say(
                 "duration",
@@ -104,6 +104,13 @@ impl Check<'_, '_> {
                 "the warm-up leaves nothing to measure",
                 &format!("not shorter than the duration of {duration}"),
                 "make `warmup` shorter or `duration` longer",
+            );
+        } else if scenario.window().is_zero() {
+            self.say(
+                "cooldown",
+                "the cooldown leaves nothing to measure",
+                &format!("{cooldown} after a warm-up of {warmup}, of {duration}"),
+                "make `cooldown` shorter or `duration` longer",
             );
         }
     }

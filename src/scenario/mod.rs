@@ -93,6 +93,9 @@ pub struct Scenario {
     /// Requests of this first part count in no latency, goodput or refusal figure; `"auto"` finds it by a simulation.
     #[serde(default)]
     pub warmup: Warmup,
+    /// Requests of this last part count in none either, so that none is measured while the load ebbs away.
+    #[serde(default, skip_serializing_if = "Span::is_zero")]
+    pub cooldown: Span,
     /// When requests come: those of all classes that have no `arrivals` of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrivals: Option<AnyArrivals>,
@@ -228,6 +231,18 @@ impl Scenario {
         let mean = by_share().map(|class| class.share() * class.requests_per_arrival()).sum::<f64>() / shares;
         let shared = self.arrivals.iter().map(|arrivals| Some(arrivals.expected(span)? * mean));
         shared.chain(own).sum()
+    }
+
+    /// Measured requests are intended from the first of these on and before the second: after the warm-up and before the
+    /// cooldown.
+    pub fn measured(&self) -> (Duration, Duration) {
+        (self.warmup.get(), self.duration.get().saturating_sub(self.cooldown.get()))
+    }
+
+    /// How long that is.
+    pub fn window(&self) -> Duration {
+        let (from, until) = self.measured();
+        until.saturating_sub(from)
     }
 
     /// The arrivals that bring the requests of a class.
