@@ -38,7 +38,7 @@ impl Estimate {
     }
 
     /// Where no more than `max` requests are sent: of what requests cost, as large a part.
-    fn within(self, max: Option<NonZeroU64>) -> Estimate {
+    pub fn within(self, max: Option<NonZeroU64>) -> Estimate {
         match max.map(NonZeroU64::get).filter(|max| *max < self.requests) {
             Some(max) => self.share(max.into(), self.requests.into()),
             None => self,

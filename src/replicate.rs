@@ -98,6 +98,11 @@ impl Readings {
         Readings(readings)
     }
 
+    /// The figure at a place.
+    pub fn at(&self, place: &Place) -> Option<f64> {
+        self.0.get(place).map(|(number, _)| *number)
+    }
+
     /// A figure of the whole run.
     pub fn total(&self, figure: &str) -> Option<f64> {
         let is_it = |place: &&Place| place.kind == ScopeKind::Total && place.figure == figure;

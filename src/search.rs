@@ -13,7 +13,7 @@
 mod probe;
 pub mod report;
 
-pub use self::probe::{Held, Judge, Probe, Standing};
+pub use self::probe::{Held, Judge, Probe, Standing, hold};
 
 use serde::{Deserialize, Serialize};
 

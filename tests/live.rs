@@ -82,6 +82,7 @@ fn steady(url: &str, rate: u32, more: &str) -> Case {
         r#"
         duration = "20s"
         arrivals = {{ kind = "constant", rate = {rate} }}
+        fidelity = {{ send_lag_p99_max = "5s" }}
         {more}
         classes = [{{ name = "c", timeout = "30s", max_tokens = 5, input = {{ kind = "fixed", tokens = 10 }}, output = {{ kind = "fixed", tokens = 5 }} }}]
         retry = "none"
@@ -199,4 +200,41 @@ fn what_is_never_answered_is_dropped_beyond_a_bound_and_the_run_is_invalid() {
     assert!(said.contains("INVALID: ") && said.contains("180 were dropped"), "{said}");
     assert!(said.contains("the cap of 2s on the whole run was reached"), "{said}");
     assert_eq!(code, 1, "stopped is told before invalid");
+}
+
+#[test]
+fn repeats_have_seeds_of_their_own_and_a_summary_with_intervals() {
+    let case = steady("mock", 100, "thresholds = [\"done >= 50\", \"ttft_p50 < 1ms\"]");
+    std::fs::write(
+        &case.scenario,
+        std::fs::read_to_string(&case.scenario).expect("it is there").replace("constant", "poisson"),
+    )
+    .expect("a scenario can be written");
+    let (code, said) = case.play("run", "out", &["--duration", "600ms", "--repeats", "3"]);
+    assert_eq!(code, 99, "the answer takes 2 ms and more: {said}");
+    assert!(said.contains("3 repeats, and all count") && said.contains("FAIL: ttft_p50 < 1ms"), "{said}");
+    assert!(said.contains("PASS: done >= 50 (72, "), "{said}");
+    let seeds: BTreeSet<u64> = (1..=3).map(|nth| case.summary(&format!("out/repeat-{nth}")).seed).collect();
+    assert_eq!((seeds.len(), seeds.contains(&1)), (3, true), "{seeds:?}");
+    let table = std::fs::read_to_string(case.path("out/repeats.csv")).expect("there is a table");
+    let requests = table.lines().find(|line| line.starts_with("goodput,total,,done,")).expect("a row");
+    let cells: Vec<f64> = requests.split(',').skip(5).map(|cell| cell.parse().expect("a number")).collect();
+    let [mean, low, high, one, two, three] = cells[..] else { panic!("{requests}") };
+    assert!((mean - (one + two + three) / 3.0).abs() < 1e-9 && low < mean && mean < high, "{requests}");
+    let before = std::fs::read(case.path("out/report.html")).expect("there is a page");
+    let again = tollgate(&["report", &case.path("out").to_string_lossy()]);
+    assert_eq!(again.status.code(), Some(99), "{}", text(&again.stderr));
+    assert_eq!(std::fs::read(case.path("out/report.html")).expect("there is a page"), before);
+}
+
+#[test]
+fn a_cap_is_of_all_repeats_together() {
+    let case = steady("mock", 100, "");
+    let (code, said) =
+        case.play("run", "out", &["--duration", "500ms", "--repeats", "5", "--max-requests", "120"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("3 of 5 repeats, of which 1 do not count"), "{said}");
+    assert!(said.contains("STOPPED: the cap of 20 requests was reached"), "{said}");
+    let (code, said) = case.play("run", "none", &["--repeats", "1"]);
+    assert_eq!((code, said.contains("2..=1000")), (2, true), "{said}");
 }

@@ -16,6 +16,8 @@ mod plan;
 mod prices;
 #[cfg(feature = "net")]
 mod real;
+#[cfg(feature = "net")]
+mod repeats;
 mod report;
 #[cfg(feature = "net")]
 mod run;

@@ -9,7 +9,7 @@ use tollgate::price::Money;
 use tollgate::scenario::change::Change;
 use tollgate::scenario::{Draft, Scenario};
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Picked {
     /// The scenario file
     pub scenario: PathBuf,

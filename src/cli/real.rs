@@ -2,7 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tollgate::client::safety::{Safety, Storm, StormStop};
 use tollgate::error::{Error, Result};
@@ -101,7 +101,7 @@ impl Real {
     /// `times` over.
     pub fn guard(&self, scenario: &Scenario, times: u32) -> Result<()> {
         if scenario.endpoints.iter().any(EndpointSpec::is_remote) {
-            self.guard_sum(scenario, &estimate(scenario)?.times(times))?;
+            self.guard_sum(scenario, &estimate(scenario)?.times(times).within(scenario.safety.requests_max))?;
         }
         Ok(())
     }
@@ -137,6 +137,44 @@ impl Real {
             None => output::complain("without a bound on the cost; --max-cost sets one"),
         }
         Ok(())
+    }
+}
+
+/// What is left of the bounds of a scenario that is run several times: caps and budget are of all runs together.
+pub struct Allowance {
+    began: Instant,
+    requests: u64,
+    spent: Money,
+}
+
+impl Allowance {
+    pub fn new() -> Allowance {
+        Allowance { began: Instant::now(), requests: 0, spent: Money::ZERO }
+    }
+
+    /// Leaves the next run what is left; false where that is nothing.
+    pub fn bound(&self, scenario: &mut Scenario) -> bool {
+        let Scenario { safety, budget, .. } = scenario;
+        if let Some(max) = safety.requests_max {
+            safety.requests_max = NonZeroU64::new(max.get().saturating_sub(self.requests));
+            if safety.requests_max.is_none() {
+                return false;
+            }
+        }
+        if let Some(max) = &mut safety.time_max {
+            *max = Span(max.get().saturating_sub(self.began.elapsed()));
+        }
+        if let Some(budget) = budget {
+            budget.max = budget.max - self.spent;
+        }
+        let has_time = safety.time_max.is_none_or(|max| !max.is_zero());
+        has_time && budget.is_none_or(|budget| budget.max > Money::ZERO)
+    }
+
+    /// A run is over.
+    pub fn spend(&mut self, requests: u64, spent: Money) {
+        self.requests += requests;
+        self.spent += spent;
     }
 }
 

@@ -36,6 +36,12 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         }
         return Ok(ExitCode::Fine);
     }
+    if let Some(repeated) = report::repeats::render_again(&args.folder)? {
+        if !args.quiet {
+            output::say(&report::repeats::view(&repeated, &args.folder))?;
+        }
+        return Ok(subject::exit_code_of_repeats(&repeated));
+    }
     if let Some(searched) = search::report::render_again(&args.folder)? {
         if !args.quiet {
             output::say(&super::search::view(&searched, &args.folder))?;

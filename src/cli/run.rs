@@ -10,6 +10,7 @@ use tollgate::simulate::Flow;
 use super::found::{Found, Told};
 use super::output::Progress;
 use super::real::{Real, Stage};
+use super::repeats;
 use super::subject::{self, Subject};
 
 /// Play a scenario in real time over HTTP, against embedded mocks or real endpoints
@@ -17,9 +18,12 @@ use super::subject::{self, Subject};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
-    subject: subject::Common,
+    pub subject: subject::Common,
     #[command(flatten)]
-    real: Real,
+    pub real: Real,
+    /// Run it so many times, one run after the other, each with a seed of its own: every figure gets a 95 % interval
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    repeats: Option<u32>,
     /// No row for every attempt in requests.csv
     #[arg(long)]
     no_rows: bool,
@@ -27,15 +31,19 @@ pub struct Args {
 
 const EXAMPLES: &str = "Examples:
   tollgate run scenarios/first-light.toml --duration 10s
+  tollgate run scenarios/first-light.toml --duration 10s --rate 20 --repeats 5
   tollgate run scenario.toml --live --max-cost 5 --max-requests 1000 --max-time 10m";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let mut scenario = args.subject.load()?;
     args.real.bound(&mut scenario)?;
-    args.real.guard(&scenario, 1)?;
+    args.real.guard(&scenario, args.repeats.unwrap_or(1))?;
+    if let Some(times) = args.repeats {
+        return repeats::execute(&args, scenario, times);
+    }
     let stage = args.real.stage(&scenario)?;
     let subject = Subject::new(&args.subject, scenario, Verb::Run, false)?;
-    let Some(Ran { found, failure }) = play(&args, &subject, stage)? else {
+    let Some(Ran { found, failure, .. }) = play(&args, &subject, stage)? else {
         return Ok(ExitCode::Interrupted);
     };
     Interrupt::restore();
@@ -47,14 +55,16 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 }
 
 /// A run that is over.
-struct Ran {
-    found: Found,
+pub struct Ran {
+    pub found: Found,
+    /// Requests asked.
+    pub requests: u64,
     /// Why arrivals ended before their time, if they did.
-    failure: Option<String>,
+    pub failure: Option<String>,
 }
 
 /// Plays a scenario, with its rows; `None` where somebody asked twice to go.
-fn play(args: &Args, subject: &Subject, stage: Stage) -> Result<Option<Ran>> {
+pub fn play(args: &Args, subject: &Subject, stage: Stage) -> Result<Option<Ran>> {
     let mut log = if args.no_rows { None } else { Some(subject.log()?) };
     let mut collectors = Collectors::new(&subject.setup);
     let millis = subject.scenario.duration.get().as_millis();
@@ -104,5 +114,5 @@ fn play(args: &Args, subject: &Subject, stage: Stage) -> Result<Option<Ran>> {
         log_failure: log.and_then(|log| log.finish().err()),
         files: Vec::new(),
     };
-    Ok(Some(Ran { found, failure: ran.failure }))
+    Ok(Some(Ran { found, requests: ran.requests, failure: ran.failure }))
 }

@@ -17,6 +17,7 @@ use tollgate::collectors::log::Log;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::report::focus::{self, Account, Resource};
 use tollgate::report::prices::{Source, Sources, UnitSource};
+use tollgate::report::repeats::{self, RepeatEnd, Repeated};
 use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
 };
@@ -31,7 +32,7 @@ use super::found::Found;
 use super::output;
 use super::picked::Picked;
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Common {
     #[command(flatten)]
     pub picked: Picked,
@@ -72,7 +73,7 @@ pub enum Format {
 pub struct Subject {
     pub scenario: Scenario,
     pub setup: Setup,
-    question: String,
+    pub question: String,
     folder: PathBuf,
     verb: Verb,
     started: Instant,
@@ -82,12 +83,23 @@ pub struct Subject {
 impl Subject {
     /// Makes the results folder of a scenario that was read by [`Common::load`].
     pub fn new(args: &Common, scenario: Scenario, verb: Verb, is_virtual: bool) -> Result<Subject> {
+        let folder = new_folder(args.out.as_deref(), &scenario, jiff::Timestamp::now())?;
+        Ok(Subject::within(folder, args, scenario, verb, is_virtual))
+    }
+
+    /// The same with a folder that is there.
+    pub fn within(
+        folder: PathBuf,
+        args: &Common,
+        scenario: Scenario,
+        verb: Verb,
+        is_virtual: bool,
+    ) -> Subject {
         let calendar = jiff::Timestamp::now();
-        let folder = new_folder(args.out.as_deref(), &scenario, calendar)?;
         let setup = tollgate::machines::setup(&scenario, is_virtual);
         let text = std::fs::read_to_string(&args.picked.scenario).unwrap_or_default();
         let question = scenario::question(&text);
-        Ok(Subject { scenario, setup, question, folder, verb, started: Instant::now(), calendar })
+        Subject { scenario, setup, question, folder, verb, started: Instant::now(), calendar }
     }
 
     /// The log of every attempt, as a file of the results.
@@ -103,7 +115,7 @@ impl Subject {
     }
 
     /// That budgets are gone or another bound was reached, in words.
-    fn stopped(&self, found: &Found) -> Option<String> {
+    pub fn stopped(&self, found: &Found) -> Option<String> {
         let words = found.spent.iter().map(|spent| match spent.class {
             Some(class) => self.overspent_by(&self.scenario.classes[usize::from(class.0)], spent.at),
             None => self.overspent_by_all(found, spent.at),
@@ -330,8 +342,23 @@ pub fn exit_code(summary: &Summary) -> ExitCode {
     }
 }
 
+/// How repeats end the process: none counts, or not as many as were asked for, or a threshold is not met.
+pub fn exit_code_of_repeats(repeated: &Repeated) -> ExitCode {
+    match repeats::fails(repeated) {
+        _ if repeated.repeats.iter().any(|repeat| repeat.ending == RepeatEnd::Interrupted) => {
+            ExitCode::Interrupted
+        }
+        _ if repeated.repeats.iter().any(|repeat| repeat.ending == RepeatEnd::Stopped) => ExitCode::Failed,
+        _ if repeated.repeats.len() < repeated.wanted as usize => ExitCode::Failed,
+        _ if repeated.counted() < 2 => ExitCode::NoVerdict,
+        (true, _) => ExitCode::Gate,
+        (false, true) => ExitCode::NoVerdict,
+        (false, false) => ExitCode::Fine,
+    }
+}
+
 /// Whether the harness kept to its plan, as the fidelity section found.
-fn verdict(sections: &[Section]) -> Verdict {
+pub fn verdict(sections: &[Section]) -> Verdict {
     let fidelity = sections.iter().find(|section| section.name == "fidelity");
     let text = |name| match fidelity.and_then(|section| section.total(name)).map(|figure| &figure.value) {
         Some(Value::Text(text)) => text.clone(),

@@ -20,6 +20,7 @@ pub mod markdown;
 pub mod plot;
 pub mod png;
 pub mod prices;
+pub mod repeats;
 pub mod show;
 pub mod standing;
 pub mod summary;

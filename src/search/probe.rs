@@ -13,7 +13,7 @@ use crate::collectors::threshold::Threshold;
 use crate::error::Result;
 use crate::scenario::Scenario;
 use crate::section::{ScopeKind, Section, Unit, Value};
-use crate::statistics::interval::Confidence;
+use crate::statistics::interval::{Confidence, Interval};
 use crate::statistics::sample::Sample;
 use crate::trial::{self, Trial};
 
@@ -91,7 +91,9 @@ impl Judge<'_> {
                 Trial::play(&scenario)
             };
             trials.extend(trial::each(&missing, self.threads, play, |_, _| ())?);
-            let held: Vec<Held> = self.under.iter().map(|one| self.hold(one, &trials, look)).collect();
+            let plays: Vec<&[Section]> = trials.iter().map(|trial| &*trial.sections).collect();
+            let confidence = self.confidence.of_look(look);
+            let held: Vec<Held> = self.under.iter().map(|one| hold(one, &plays, confidence)).collect();
             let standing = together(&held);
             let is_hopeless = held.iter().any(|held| held.figure.is_none());
             if standing != Standing::Undecided || is_hopeless || wanted >= self.most {
@@ -100,16 +102,24 @@ impl Judge<'_> {
             wanted = wanted.saturating_mul(2).min(self.most);
         }
     }
+}
 
-    fn hold(&self, threshold: &Threshold, trials: &[Trial], look: u32) -> Held {
-        let figures: std::result::Result<Vec<f64>, String> =
-            trials.iter().map(|trial| figure(threshold, &trial.sections)).collect();
-        let unit = metric::unit_of(threshold.metric()).unwrap_or(Unit::Count);
-        let interval = figures.and_then(|figures| {
-            let sample: Sample = figures.iter().copied().collect();
-            let interval = sample.interval(self.confidence.of_look(look)).map_err(|why| why.to_string())?;
-            Ok(interval.possible(unit, &figures))
-        });
+/// How a threshold stands by the mean of its figure over plays or runs, of which these are the findings.
+pub fn hold(threshold: &Threshold, plays: &[&[Section]], confidence: Confidence) -> Held {
+    let figures: std::result::Result<Vec<f64>, String> =
+        plays.iter().map(|sections| figure(threshold, sections)).collect();
+    let unit = metric::unit_of(threshold.metric()).unwrap_or(Unit::Count);
+    let interval = figures.and_then(|figures| {
+        let sample: Sample = figures.iter().copied().collect();
+        let interval = sample.interval(confidence).map_err(|why| why.to_string())?;
+        Ok(interval.possible(unit, &figures))
+    });
+    Held::new(threshold, unit, interval)
+}
+
+impl Held {
+    /// Decided where the whole interval lies on one side of the bound.
+    pub fn new(threshold: &Threshold, unit: Unit, interval: std::result::Result<Interval, String>) -> Held {
         let standing = match &interval {
             Ok(interval) => match (threshold.holds(interval.low), threshold.holds(interval.high)) {
                 (true, true) => Standing::Pass,

@@ -1,0 +1,226 @@
+//! Several runs of one scenario as a table: what each came to, and how far their figures agree.
+
+use std::fmt::{self, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::certainty::{Bounds, Certainty, FIRST, Sure};
+use super::listing::Listing;
+use super::summary::{ThresholdResult, ThresholdVerdict};
+use super::{SCENARIO_FILE, csv, html, json, show};
+use crate::error::{Error, Result};
+
+/// The figures as a table for other programs.
+pub const FILE: &str = "repeats.csv";
+
+/// The version of the schema of such a `summary.json`.
+pub const SCHEMA: u32 = 1;
+
+/// What such a summary calls itself.
+pub const VERB: &str = "repeats";
+
+/// The content of the `summary.json` above those of the repeats.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Repeated {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// [`VERB`].
+    pub verb: String,
+    pub scenario: String,
+    pub question: String,
+    pub seed: u64,
+    pub version: String,
+    /// How many were asked for.
+    pub wanted: u32,
+    pub repeats: Vec<Repeat>,
+    /// Over those that count.
+    pub thresholds: Vec<ThresholdResult>,
+    /// Of those that count; none where none does.
+    pub certainty: Option<Certainty>,
+}
+
+/// One of the runs.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Repeat {
+    /// Where its results are, within the folder.
+    pub folder: String,
+    pub seed: u64,
+    pub requests: u64,
+    pub ending: RepeatEnd,
+    /// Why it does not count, where it does not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// Its numbers, in the order of the certainty's figures; empty where it does not count.
+    pub values: Vec<Option<f64>>,
+}
+
+/// How it ended; only one that is valid counts.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RepeatEnd {
+    Interrupted,
+    Invalid,
+    Stopped,
+    Valid,
+}
+
+impl Repeat {
+    /// `INVALID: …`.
+    fn standing(&self) -> String {
+        let ending = word(&self.ending);
+        if self.why.is_empty() { ending } else { format!("{ending}: {}", self.why) }
+    }
+}
+
+impl fmt::Display for Repeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seed, requests) = (self.seed, show::count_of(self.requests));
+        write!(f, "{:<10} seed {seed:<10} {requests:>9} requests · {}", self.folder, self.standing())
+    }
+}
+
+impl Repeated {
+    /// Runs that count.
+    pub fn counted(&self) -> usize {
+        self.repeats.iter().filter(|repeat| repeat.ending == RepeatEnd::Valid).count()
+    }
+
+    /// What there is, in a sentence.
+    pub fn said(&self) -> String {
+        let (counted, wanted) = (self.counted(), self.wanted);
+        let begun = self.repeats.len();
+        let all = if begun == wanted as usize {
+            format!("{wanted} repeats")
+        } else {
+            format!("{begun} of {wanted} repeats")
+        };
+        match begun - counted {
+            0 => format!("{all}, and all count"),
+            left_out => {
+                format!("{all}, of which {left_out} do not count; the figures are of the other {counted}")
+            }
+        }
+    }
+}
+
+/// Writes every file but those of the repeats themselves.
+pub fn write_all(folder: &Path, repeated: &Repeated, scenario_toml: &str) -> Result<()> {
+    let files = [
+        (json::FILE, json::pretty(repeated)?.into_bytes()),
+        (SCENARIO_FILE, scenario_toml.into()),
+        (FILE, rows(repeated)?),
+        (html::FILE, page(repeated, scenario_toml)?.into_bytes()),
+    ];
+    for (name, content) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
+    }
+    Ok(())
+}
+
+/// Makes every file again from the summary and the scenario; `None` where it is no summary of repeats.
+pub fn render_again(folder: &Path) -> Result<Option<Repeated>> {
+    let Some((repeated, scenario_toml)) = json::read_of::<Repeated>(folder, VERB, SCHEMA)? else {
+        return Ok(None);
+    };
+    write_all(folder, &repeated, &scenario_toml)?;
+    Ok(Some(repeated))
+}
+
+/// What the repeats found, for a terminal.
+pub fn view(repeated: &Repeated, folder: &Path) -> String {
+    let mut out = format!("{}: {}\n\n", repeated.scenario, repeated.said());
+    for repeat in &repeated.repeats {
+        let _ = writeln!(out, "{repeat}");
+    }
+    let rows = figures(repeated);
+    let width = rows.iter().map(|(label, ..)| label.chars().count()).max().unwrap_or_default();
+    if !rows.is_empty() {
+        let _ = writeln!(out, "\n{:width$}  mean of {} ± 95 %", "figure", repeated.counted());
+    }
+    for (label, _, shown) in rows {
+        let _ = writeln!(out, "{label:width$}  {shown}");
+    }
+    if !repeated.thresholds.is_empty() {
+        out.push('\n');
+    }
+    for ThresholdResult { text, verdict, shown } in &repeated.thresholds {
+        let _ = writeln!(out, "{} {}: {text} ({shown})", verdict.sign(), verdict.name());
+    }
+    let _ = write!(out, "\n{}\n  report.html · {} · {FILE} · repeat-1/ …\n", folder.display(), json::FILE);
+    out
+}
+
+/// How the thresholds end the process: whether one fails, and whether one is open.
+pub fn fails(repeated: &Repeated) -> (bool, bool) {
+    let has = |verdict| repeated.thresholds.iter().any(|threshold| threshold.verdict == verdict);
+    (has(ThresholdVerdict::Fail), has(ThresholdVerdict::NoVerdict))
+}
+
+/// The whole run's first figures: how they are called, how well each is known, and that in words.
+fn figures(repeated: &Repeated) -> Vec<(&'static str, &Sure, String)> {
+    let Some(certainty) = &repeated.certainty else { return Vec::new() };
+    let told = FIRST.iter().filter_map(|(label, name)| Some((*label, certainty.total(name)?)));
+    told.map(|(label, sure)| (label, sure, sure.bounds.shown(sure.unit, sure.method))).collect()
+}
+
+/// A row for each figure: its mean, its interval, and the number of each repeat.
+fn rows(repeated: &Repeated) -> Result<Vec<u8>> {
+    let fixed = ["section", "kind", "name", "figure", "unit", "mean", "low", "high"].map(String::from);
+    let head = fixed.into_iter().chain(repeated.repeats.iter().map(|repeat| repeat.folder.clone()));
+    let figures = repeated.certainty.iter().flat_map(|certainty| certainty.figures.iter().enumerate());
+    let or_empty = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
+    let row = |(nth, sure): (usize, &Sure)| {
+        let ends = match sure.bounds {
+            Bounds::Interval { estimate, low, high } => [Some(estimate), Some(low), Some(high)],
+            _ => [None; 3],
+        };
+        let place = &sure.place;
+        let fixed = [
+            place.section.clone(),
+            word(&place.kind),
+            place.scope.clone(),
+            place.figure.clone(),
+            word(&sure.unit),
+        ];
+        let values = repeated.repeats.iter().map(|repeat| repeat.values.get(nth).copied().flatten());
+        fixed.into_iter().chain(ends.into_iter().chain(values).map(or_empty)).collect()
+    };
+    let table: Vec<Vec<String>> = std::iter::once(head.collect()).chain(figures.map(row)).collect();
+    csv::write(&table)
+}
+
+/// As the summary has it.
+fn word(name: &impl Serialize) -> String {
+    let name = serde_json::to_value(name).unwrap_or_default();
+    name.as_str().unwrap_or_default().into()
+}
+
+fn page(repeated: &Repeated, scenario_toml: &str) -> Result<String> {
+    let row = |repeat: &Repeat| {
+        let requests = show::count_of(repeat.requests);
+        vec![repeat.folder.clone(), repeat.seed.to_string(), requests, repeat.standing()]
+    };
+    let thresholds = repeated.thresholds.iter();
+    let thresholds = thresholds.map(|one| format!("{}: {} ({})", one.verdict.name(), one.text, one.shown));
+    let figures = figures(repeated).into_iter().map(|(label, _, shown)| format!("{label}: {shown}"));
+    let notes: Vec<String> =
+        figures.chain(repeated.certainty.iter().flat_map(|certainty| certainty.notes.clone())).collect();
+    let listing = Listing {
+        scenario: &repeated.scenario,
+        question: &repeated.question,
+        sentences: std::iter::once(repeated.said()).chain(thresholds).collect(),
+        heading: "Repeats",
+        headings: ["repeat", "seed", "requests", ""].map(String::from).to_vec(),
+        rows: repeated.repeats.iter().map(row).collect(),
+        notes: &notes,
+        about: "Figures are means over the repeats that count, with Student's 95 % interval.",
+        csv: FILE,
+        facts: vec![("Seed", repeated.seed.to_string()), ("Tollgate", repeated.version.clone())],
+        plots: &[],
+        scenario_is: "The scenario that was repeated",
+        scenario_toml,
+    };
+    listing.page()
+}
