@@ -212,8 +212,8 @@ fn repeats_have_seeds_of_their_own_and_a_summary_with_intervals() {
     .expect("a scenario can be written");
     let (code, said) = case.play("run", "out", &["--duration", "600ms", "--repeats", "3"]);
     assert_eq!(code, 99, "the answer takes 2 ms and more: {said}");
-    assert!(said.contains("3 repeats, and all count") && said.contains("FAIL: ttft_p50 < 1ms"), "{said}");
-    assert!(said.contains("PASS: done >= 50 (72, "), "{said}");
+    assert!(said.contains("3 repeats, and all count") && said.contains("fail: ttft_p50 < 1ms"), "{said}");
+    assert!(said.contains("pass: done >= 50 (72, "), "{said}");
     let seeds: BTreeSet<u64> = (1..=3).map(|nth| case.summary(&format!("out/repeat-{nth}")).seed).collect();
     assert_eq!((seeds.len(), seeds.contains(&1)), (3, true), "{seeds:?}");
     let table = std::fs::read_to_string(case.path("out/repeats.csv")).expect("there is a table");
