@@ -11,7 +11,9 @@
 //! the most replications is undecided, and counts neither as meeting the thresholds nor as failing them.
 
 mod probe;
+pub mod real;
 pub mod report;
+pub mod saturation;
 
 pub use self::probe::{Held, Judge, Probe, Standing, hold};
 
@@ -38,6 +40,9 @@ pub struct Aim {
     pub max: f64,
     /// How near the value that fails is to be to the one that passes, relative to it, where the key is not whole.
     pub precision: f64,
+    /// Whether values are run in real time: a light load has few requests to judge by, so that one that is undecided is gone
+    /// beyond, and no values apart from the answer are tried.
+    pub is_real: bool,
 }
 
 /// What was found.
@@ -52,6 +57,26 @@ pub struct Found {
     pub outcome: Outcome,
     /// Values that pass although easier ones fail.
     pub inversions: Vec<String>,
+    /// Why it ended before it was decided, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+}
+
+/// Why a search ended before it was decided.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// Somebody wished it to.
+    Interrupted,
+    /// A cap or a budget left nothing for another value, in words.
+    Stopped(String),
+}
+
+/// What comes of a value that is to be tried.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tried {
+    Cut(Cut),
+    Probe(Probe),
 }
 
 /// How a search ended.
@@ -64,6 +89,8 @@ pub enum Outcome {
     None,
     /// The last value that may be tried passes.
     Unbounded,
+    /// Beyond the best value that passes the harness was the limit, and nothing that may be tried fails.
+    Limited,
     /// Between the best value that passes and the first that fails, chance does not let one say.
     Undecided,
 }
@@ -71,12 +98,26 @@ pub enum Outcome {
 /// Searches with a judge of single values.
 pub struct Search<'a> {
     aim: Aim,
-    judge: &'a mut dyn FnMut(f64) -> Result<Probe>,
+    judge: &'a mut dyn FnMut(f64) -> Result<Tried>,
     probes: Vec<Probe>,
 }
 
+/// Why no more values are tried.
+enum Ended {
+    Cut(Cut),
+    Failed(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Ended {
+        Ended::Failed(error)
+    }
+}
+
+type Sought<T> = std::result::Result<T, Ended>;
+
 impl<'a> Search<'a> {
-    pub fn new(aim: Aim, judge: &'a mut dyn FnMut(f64) -> Result<Probe>) -> Search<'a> {
+    pub fn new(aim: Aim, judge: &'a mut dyn FnMut(f64) -> Result<Tried>) -> Search<'a> {
         Search { aim, judge, probes: Vec::new() }
     }
 
@@ -88,6 +129,18 @@ impl<'a> Search<'a> {
                 "the search would begin at {from}, above its end at {max}; lower --min or raise --max"
             )));
         }
+        match self.seek() {
+            Ok((passes, fails)) => Ok(self.conclude(passes, fails, None)),
+            Err(Ended::Cut(cut)) => {
+                let (passes, fails) = self.known();
+                Ok(self.conclude(passes, fails, Some(cut)))
+            }
+            Err(Ended::Failed(error)) => Err(error),
+        }
+    }
+
+    /// The best value that passes and the nearest beyond it that fails.
+    fn seek(&mut self) -> Sought<(Option<f64>, Option<f64>)> {
         let (passes, fails) = self.bracket()?;
         let (passes, fails) = match (passes, fails) {
             (Some(passes), Some(other)) => {
@@ -96,26 +149,51 @@ impl<'a> Search<'a> {
             }
             ends => ends,
         };
-        if let Some(passes) = passes {
+        if let Some(passes) = passes.filter(|_| !self.aim.is_real) {
             self.look_around(passes, fails)?;
         }
-        Ok(self.conclude(passes, fails))
+        Ok((passes, fails))
     }
 
-    fn standing(&mut self, value: f64) -> Result<Standing> {
+    /// The same of what was tried so far.
+    fn known(&self) -> (Option<f64>, Option<f64>) {
+        let hardest = |a: f64, b: f64| if (b > a) == self.aim.is_smallest { a } else { b };
+        let of = |standing| {
+            let probes = self.probes.iter().filter(move |probe| probe.standing == standing);
+            probes.map(|probe| probe.value)
+        };
+        let passes = of(Standing::Pass).reduce(hardest);
+        let beyond =
+            of(Standing::Fail).filter(|fails| passes.is_none_or(|passes| hardest(passes, *fails) == *fails));
+        (passes, beyond.reduce(|a, b| if hardest(a, b) == a { b } else { a }))
+    }
+
+    fn standing(&mut self, value: f64) -> Sought<Standing> {
         if let Some(known) = self.probes.iter().find(|probe| probe.value == value) {
             return Ok(known.standing);
         }
-        let probe = (self.judge)(value)?;
+        let probe = match (self.judge)(value)? {
+            Tried::Cut(cut) => return Err(Ended::Cut(cut)),
+            Tried::Probe(probe) => probe,
+        };
         let standing = probe.standing;
+        if standing == Standing::Invalid && !self.aim.is_smallest {
+            // What asks more of the harness tells less.
+            self.aim.max = self.aim.max.min(value);
+        }
         self.probes.push(probe);
         Ok(standing)
     }
 
     /// A value that passes and a harder one that does not, as far as there are such.
-    fn bracket(&mut self) -> Result<(Option<f64>, Option<f64>)> {
+    fn bracket(&mut self) -> Sought<(Option<f64>, Option<f64>)> {
         let mut value = self.aim.from;
-        let first = self.standing(value)?;
+        let mut first = self.standing(value)?;
+        while first == Standing::Undecided && self.aim.is_real {
+            let Some(next) = self.next(value, !self.aim.is_smallest) else { break };
+            value = next;
+            first = self.standing(value)?;
+        }
         // To the easier side until one passes, and to the harder until one does not.
         let wants_pass = first != Standing::Pass;
         let goes_up = wants_pass == self.aim.is_smallest;
@@ -145,7 +223,7 @@ impl<'a> Search<'a> {
     }
 
     /// Halves what is between a value that is `of` a standing and one that is not, until they are near: gives both.
-    fn narrow(&mut self, is: f64, is_not: f64, of: Standing) -> Result<(f64, f64)> {
+    fn narrow(&mut self, is: f64, is_not: f64, of: Standing) -> Sought<(f64, f64)> {
         let (mut is, mut is_not) = (is, is_not);
         while (is_not - is).abs() > self.step(is) {
             let middle = is + (is_not - is) / 2.0;
@@ -181,7 +259,7 @@ impl<'a> Search<'a> {
 
     /// The nearest value on the hard side of the best that fails, those between being undecided; `None` where none
     /// does up to the bound.
-    fn first_failure(&mut self, best: f64) -> Result<Option<f64>> {
+    fn first_failure(&mut self, best: f64) -> Sought<Option<f64>> {
         let goes_up = !self.aim.is_smallest;
         let is_harder = |value: f64| if goes_up { value > best } else { value < best };
         let failing = self.probes.iter().filter(|probe| probe.standing == Standing::Fail);
@@ -207,7 +285,7 @@ impl<'a> Search<'a> {
     }
 
     /// Tries one value well on the easy side of the answer and one well on the hard side.
-    fn look_around(&mut self, passes: f64, fails: Option<f64>) -> Result<()> {
+    fn look_around(&mut self, passes: f64, fails: Option<f64>) -> Sought<()> {
         let goes_up = !self.aim.is_smallest;
         let others = [self.next(passes, !goes_up), fails.and_then(|fails| self.next(fails, goes_up))];
         for value in others.into_iter().flatten() {
@@ -216,20 +294,24 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn conclude(mut self, passes: Option<f64>, fails: Option<f64>) -> Found {
+    fn conclude(mut self, passes: Option<f64>, fails: Option<f64>, cut: Option<Cut>) -> Found {
         self.probes.sort_by(|a, b| a.value.total_cmp(&b.value));
         let place = |value: Option<f64>| self.probes.iter().position(|probe| Some(probe.value) == value);
         let has_fail = fails.is_some_and(|fails| {
             self.probes.iter().any(|probe| probe.value == fails && probe.standing == Standing::Fail)
         });
+        let has = |standing| self.probes.iter().any(|probe| probe.standing == standing);
+        let is_open = has(Standing::Undecided) || cut.is_some();
         let outcome = match (passes, fails) {
-            (None, _) if self.probes.iter().any(|probe| probe.standing == Standing::Undecided) => {
-                Outcome::Undecided
-            }
+            (None, _) if is_open || has(Standing::Invalid) => Outcome::Undecided,
             (None, _) => Outcome::None,
+            (Some(_), _) if !has_fail && has(Standing::Invalid) => Outcome::Limited,
             (Some(_), _) if !has_fail => {
-                let is_open = self.probes.iter().any(|probe| probe.standing == Standing::Undecided);
-                if is_open { Outcome::Undecided } else { Outcome::Unbounded }
+                if is_open {
+                    Outcome::Undecided
+                } else {
+                    Outcome::Unbounded
+                }
             }
             (Some(passes), Some(fails)) => {
                 // One step for the halving towards each.
@@ -244,6 +326,7 @@ impl<'a> Search<'a> {
             fails: place(fails),
             outcome,
             inversions: self.inversions(),
+            cut,
             probes: self.probes,
         }
     }

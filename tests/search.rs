@@ -10,7 +10,7 @@ use tollgate::error::Result;
 use tollgate::scenario::Draft;
 use tollgate::scenario::change::Change;
 use tollgate::scenario::vary::written;
-use tollgate::search::{Aim, Found, Judge, Outcome, Probe, Search, Standing};
+use tollgate::search::{Aim, Found, Judge, Outcome, Search, Standing, Tried};
 use tollgate::statistics::interval::Confidence;
 
 /// Four erlangs: four requests a second, of which each holds a place for a second, or about that long.
@@ -48,9 +48,9 @@ fn search(text: &str, aim: Aim, under: &str, threads: usize) -> Found {
     let threads = NonZeroUsize::new(threads).expect("a number of threads");
     let judge = Judge { under: &under, confidence: Confidence::P95, least: 4, most: 16, threads };
     let key = aim.key.clone();
-    let mut probe = |value: f64| -> Result<Probe> {
+    let mut probe = |value: f64| -> Result<Tried> {
         let change = Change::new(&key, &written(value)).expect("it is a change");
-        judge.probe(value, &draft.scenario(&[change])?)
+        judge.probe(value, &draft.scenario(&[change])?).map(Tried::Probe)
     };
     Search::new(aim, &mut probe).run().expect("it ends")
 }
@@ -65,6 +65,7 @@ fn places(max: f64) -> Aim {
         is_bounded: true,
         max,
         precision: 0.01,
+        is_real: false,
     }
 }
 

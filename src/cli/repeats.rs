@@ -108,7 +108,7 @@ fn summed_up(
         verdict: match held.standing {
             Standing::Fail => ThresholdVerdict::Fail,
             Standing::Pass => ThresholdVerdict::Pass,
-            Standing::Undecided => ThresholdVerdict::NoVerdict,
+            Standing::Invalid | Standing::Undecided => ThresholdVerdict::NoVerdict,
         },
         shown: shown(&held),
         text: held.threshold,

@@ -1,27 +1,30 @@
 //! `tollgate search`: the largest load that meets the thresholds, or the smallest purchase that does.
 
-use std::fmt::Write as _;
+#[cfg(feature = "net")]
+mod real;
+mod words;
+
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use tollgate::collectors::threshold::Threshold;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::number::{Positive, Share};
-use tollgate::report::{SCENARIO_FILE, json as summary, show};
 use tollgate::scenario::change::Change;
 use tollgate::scenario::seek::SearchSpec;
 use tollgate::scenario::vary::{is_count, most, written};
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::search::report::Searched;
-use tollgate::search::{Aim, Found, Judge, Outcome, Probe, Search, Standing, report};
-use tollgate::section::Unit;
+use tollgate::search::{Aim, Cut, Found, Judge, Outcome, Search, Tried, report};
 use tollgate::statistics::interval::Confidence;
 
 use super::interrupt;
 use super::output::{self, Progress};
 use super::picked::Picked;
 use super::subject;
+pub use words::view;
+use words::{answer, binding, which};
 
 /// Find the largest load that meets the thresholds, or the smallest purchase that does
 #[derive(clap::Args)]
@@ -29,7 +32,8 @@ use super::subject;
 pub struct Args {
     #[command(flatten)]
     picked: Picked,
-    /// The setting or knob of which more is worse: its largest value is sought; `load`, where nothing says otherwise
+    /// The setting or knob of which more is worse: its largest value is sought, such as rate; `load`,
+    /// where nothing says otherwise
     #[arg(long, value_name = "KEY", conflicts_with = "smallest")]
     find: Option<String>,
     /// The setting or knob of which less is worse: its smallest value is sought
@@ -44,9 +48,10 @@ pub struct Args {
     /// Try nothing larger
     #[arg(long, value_name = "VALUE", value_parser = positive)]
     max: Option<Positive>,
-    /// How near the first value that fails is to be to the best that passes, where the key is not whole
-    #[arg(long, value_name = "SHARE", default_value = "1%")]
-    precision: Share,
+    /// How near the first value that fails is to be to the best that passes, where the key is not whole [default: 1%, or 5%
+    /// with --real]
+    #[arg(long, value_name = "SHARE")]
+    precision: Option<Share>,
     /// Decide on each threshold with this confidence
     #[arg(long, value_name = "SHARE", default_value = "95%")]
     confidence: Share,
@@ -62,16 +67,26 @@ pub struct Args {
     /// Only errors and the exit code
     #[arg(long, short)]
     quiet: bool,
+    #[cfg(feature = "net")]
+    #[command(flatten)]
+    real: real::Asked,
 }
 
 const EXAMPLES: &str = "Examples:
   tollgate search scenarios/first-light.toml --find load --under \"refused_share < 1%\"
   tollgate search scenarios/commitment.toml --smallest units.NAME --under \"ttft_p99 < 2s\"
+  tollgate search scenario.toml --real --find rate --min 1 --max 64 --probe 20s --under \"ttft_p95 < 2s\" --max-cost 10
 
-Exit codes: 0 found · 3 chance does not let one say · 99 no value tried meets the thresholds";
+With --real each value is run over HTTP and not simulated. Ctrl-C ends a search with what is known.
+
+Exit codes: 0 found · 1 a cap or the budget ended it · 3 chance or this machine does not let one say · 99 no value tried meets
+the thresholds · 130 interrupted";
 
 /// Before the first look at an interval.
 const REPLICATIONS_MIN: u32 = 4;
+
+/// Requests a second on average, as `--rate` has them.
+const RATE: &str = "rate";
 
 /// How far it is looked where no end is given, relative to where it begins.
 const REACH: f64 = 1024.0;
@@ -80,6 +95,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let calendar = jiff::Timestamp::now();
     let draft = args.picked.draft()?;
     let scenario = args.picked.scenario(&draft, &[])?;
+    #[cfg(feature = "net")]
+    if args.real.is_idle() {
+        return Err(Error::usage("a simulation sends nothing; add --real to run each value"));
+    }
     let (aim, under) = asked(&args, &draft, &scenario)?;
     if !args.quiet {
         output::warn(&scenario.warnings());
@@ -95,7 +114,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     })?;
     let best = found.best.map(|place| found.probes[place].value);
     let scenario = match best {
-        Some(value) => at(&args, &draft, &aim.key, value)?,
+        Some(value) => at(&args.picked, &draft, &aim.key, value)?,
         None => scenario,
     };
     let question = draft.question();
@@ -123,21 +142,26 @@ pub fn execute(args: Args) -> Result<ExitCode> {
 
 /// What the end of a search means to a pipeline.
 pub fn exit_code(searched: &Searched) -> ExitCode {
+    match searched.found.cut {
+        Some(Cut::Interrupted) => return ExitCode::Interrupted,
+        Some(Cut::Stopped(_)) => return ExitCode::Failed,
+        None => {}
+    }
     match searched.found.outcome {
         Outcome::Found | Outcome::Unbounded => ExitCode::Fine,
         Outcome::None => ExitCode::Gate,
-        Outcome::Undecided => ExitCode::NoVerdict,
+        Outcome::Limited | Outcome::Undecided => ExitCode::NoVerdict,
     }
 }
 
-fn which(aim: &Aim) -> &'static str {
-    if aim.is_smallest { "smallest" } else { "largest" }
-}
-
 /// The scenario with the key at a value.
-fn at(args: &Args, draft: &Draft, key: &str, value: f64) -> Result<Scenario> {
+fn at(picked: &Picked, draft: &Draft, key: &str, value: f64) -> Result<Scenario> {
+    if key == RATE {
+        let rate = Positive::new(value);
+        return Picked { rate, scale: None, ..picked.clone() }.scenario(draft, &[]);
+    }
     let change = Change::new(key, &written(value)).map_err(Error::usage)?;
-    args.picked.scenario(draft, &[change])
+    picked.scenario(draft, &[change])
 }
 
 /// What is sought and what must hold: as the command line says, or the scenario.
@@ -172,22 +196,40 @@ fn asked(args: &Args, draft: &Draft, scenario: &Scenario) -> Result<(Aim, Vec<Th
     let max = args.max.or(spec.and_then(|spec| spec.max)).map(Positive::get);
     let (least, grain) = scenario.sold_in(&key).unwrap_or((1, 1));
     let from = min.unwrap_or(max.map_or(f64::from(least), |max| max.min(f64::from(least))));
-    at(args, draft, &key, from)?;
+    at(&args.picked, draft, &key, from)?;
     // Whether there is anything between two whole values is the scenario's to say.
-    let is_whole = is_count(&key) || from.fract() == 0.0 && at(args, draft, &key, from + 0.5).is_err();
+    let is_whole =
+        is_count(&key) || from.fract() == 0.0 && at(&args.picked, draft, &key, from + 0.5).is_err();
     let is_bounded = min.is_some() || is_whole;
     let max = max.unwrap_or(most(&key).unwrap_or(from * REACH));
     let steps = ((max - from) / f64::from(grain)).floor().max(0.0);
     let max = if is_whole && max >= from { from + steps * f64::from(grain) } else { max };
     // So that an end that the key cannot take is not told after hours.
-    Change::new(&key, &written(max)).map_err(Error::usage)?;
-    let precision = args.precision.get().max(1e-6);
-    Ok((Aim { key, is_smallest, is_whole, grain, from, is_bounded, max, precision }, under))
+    if key != RATE {
+        Change::new(&key, &written(max)).map_err(Error::usage)?;
+    }
+    let precision = args.precision.map_or(if args.is_real() { 0.05 } else { 0.01 }, Share::get).max(1e-6);
+    let is_real = args.is_real();
+    Ok((Aim { key, is_smallest, is_whole, grain, from, is_bounded, max, precision, is_real }, under))
+}
+
+impl Args {
+    fn is_real(&self) -> bool {
+        #[cfg(feature = "net")]
+        let is_real = self.real.is_real();
+        #[cfg(not(feature = "net"))]
+        let is_real = false;
+        is_real
+    }
 }
 
 fn search(args: &Args, draft: &Draft, aim: Aim, under: &[Threshold]) -> Result<Found> {
     let confidence = Confidence::new(args.confidence.get())
         .ok_or_else(|| Error::usage("a confidence is from 50 % to 99.9999 %, such as --confidence 95%"))?;
+    #[cfg(feature = "net")]
+    if args.is_real() {
+        return real::search(args, draft, aim, under, confidence);
+    }
     let judge = Judge {
         under,
         confidence,
@@ -201,108 +243,16 @@ fn search(args: &Args, draft: &Draft, aim: Aim, under: &[Threshold]) -> Result<F
     let key = aim.key.clone();
     let mut probe = |value: f64| {
         if stop.load(Ordering::Relaxed) {
-            return Err(Error::interrupted("interrupted; a search keeps nothing of what it has tried"));
+            return Ok(Tried::Cut(Cut::Interrupted));
         }
         progress.stretch(tried + 1);
         progress.set(tried, || format!("trying {key} = {value}"));
         tried += 1;
-        judge.probe(value, &at(args, draft, &key, value)?)
+        judge.probe(value, &at(&args.picked, draft, &key, value)?).map(Tried::Probe)
     };
     let found = Search::new(aim, &mut probe).run();
     progress.finish();
     found
-}
-
-/// The answer in a sentence.
-fn answer(aim: &Aim, found: &Found) -> String {
-    let (key, which) = (&aim.key, which(aim));
-    let value = |place: Option<usize>| place.map(|place| found.probes[place].value);
-    let (best, fails) = (value(found.best), value(found.fails));
-    match (found.outcome, best, fails) {
-        (Outcome::Found, Some(best), Some(fails)) => {
-            format!("{key} = {best} is the {which} that meets the thresholds; {fails} does not")
-        }
-        (Outcome::Unbounded, Some(best), _) => {
-            format!("{key} = {best} meets the thresholds, and nothing beyond it was tried")
-        }
-        (Outcome::Undecided, Some(best), Some(fails)) => format!(
-            "{key} = {best} meets the thresholds and {fails} does not; between them chance decides: more \
-             --replications or a longer --duration would tell"
-        ),
-        (Outcome::Undecided, Some(best), None) => {
-            format!("{key} = {best} meets the thresholds; beyond it chance decides, and nothing tried fails")
-        }
-        (Outcome::Undecided, ..) => "no value tried is known to meet the thresholds; see why below".into(),
-        _ => format!("no {key} from {} to {} meets the thresholds", first(found), last(found)),
-    }
-}
-
-fn first(found: &Found) -> f64 {
-    found.probes.first().map_or(0.0, |probe| probe.value)
-}
-
-fn last(found: &Found) -> f64 {
-    found.probes.last().map_or(0.0, |probe| probe.value)
-}
-
-/// What fails first past the answer, and what refuses most there.
-fn binding(aim: &Aim, found: &Found) -> Option<String> {
-    let is_open = |probe: &&Probe| probe.standing != Standing::Pass;
-    let beyond = match found.best {
-        Some(best) if aim.is_smallest => found.probes[..best].iter().rev().find(is_open),
-        Some(best) => found.probes[best + 1..].iter().find(is_open),
-        None if aim.is_smallest => found.probes.last(),
-        None => found.probes.first(),
-    }?;
-    let failing = beyond.held.iter().filter(|held| held.standing != Standing::Pass);
-    let failing: Vec<String> =
-        failing.map(|held| format!("{} ({})", held.threshold, report::shown(held))).collect();
-    let refuses = beyond
-        .refuses_most
-        .as_ref()
-        .map(|(limit, count)| format!("; there {limit} refuses most: {} attempts", show::count_of(*count)));
-    let (key, value) = (&aim.key, beyond.value);
-    Some(format!("binding at {key} = {value}: {}{}", failing.join(", "), refuses.unwrap_or_default()))
-}
-
-/// What a search found, for a terminal.
-pub fn view(searched: &Searched, folder: &Path) -> String {
-    let Searched { key, found, .. } = searched;
-    let mut out = format!("{}: {}\n", searched.scenario, searched.said);
-    out.extend(searched.binding.as_ref().map(|binding| format!("{binding}\n")));
-    for inversion in &found.inversions {
-        let _ = writeln!(out, "not monotone: {inversion}; there may be other answers");
-    }
-    let width = |cells: Vec<String>| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let values =
-        width(found.probes.iter().map(|probe| probe.value.to_string()).collect()).max(key.chars().count());
-    let _ = write!(
-        out,
-        "\n{:>values$}  {:9}  {:>5}  {:>12}  {:>12}  thresholds\n",
-        key, "", "plays", "requests", "cost"
-    );
-    for probe in &found.probes {
-        let cost = probe.cost.map_or(show::NOTHING.into(), |cost| report::number(cost, Unit::Usd));
-        let held: Vec<String> =
-            probe.held.iter().map(|held| format!("{}: {}", held.threshold, report::shown(held))).collect();
-        let _ = writeln!(
-            out,
-            "{:>values$}  {:9}  {:>5}  {:>12}  {cost:>12}  {}",
-            probe.value,
-            probe.standing.name(),
-            probe.replications,
-            show::count_of(probe.requests.round() as u64),
-            held.join("; ")
-        );
-    }
-    let _ = write!(
-        out,
-        "\n{}\n  report.html · {} · {} · plots/ · {SCENARIO_FILE}, with the answer\n",
-        folder.display(),
-        summary::FILE,
-        report::FILE
-    );
-    out
 }
 
 fn positive(text: &str) -> std::result::Result<Positive, String> {

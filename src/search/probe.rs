@@ -22,6 +22,8 @@ use crate::trial::{self, Trial};
 #[serde(rename_all = "UPPERCASE")]
 pub enum Standing {
     Fail,
+    /// The harness was the limit of a run in real time, so that it says nothing.
+    Invalid,
     Pass,
     Undecided,
 }
@@ -30,6 +32,7 @@ impl Standing {
     pub fn name(self) -> &'static str {
         match self {
             Standing::Fail => "FAIL",
+            Standing::Invalid => "INVALID",
             Standing::Pass => "PASS",
             Standing::Undecided => "UNDECIDED",
         }
@@ -50,6 +53,9 @@ pub struct Probe {
     pub held: Vec<Held>,
     /// What refused most attempts in the first replication, and how many.
     pub refuses_most: Option<(String, u64)>,
+    /// Why a run in real time was cut short, or says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// A threshold at a value.
@@ -135,7 +141,7 @@ impl Held {
 }
 
 /// The figure that a threshold bounds; or why there is none.
-fn figure(threshold: &Threshold, sections: &[Section]) -> std::result::Result<f64, String> {
+pub(super) fn figure(threshold: &Threshold, sections: &[Section]) -> std::result::Result<f64, String> {
     let judged = threshold.judge(sections);
     judged.value.as_f64().ok_or_else(|| match judged.value {
         Value::TooFew { have, needed } => {
@@ -147,7 +153,7 @@ fn figure(threshold: &Threshold, sections: &[Section]) -> std::result::Result<f6
 }
 
 /// One that fails decides; all must pass.
-fn together(held: &[Held]) -> Standing {
+pub(super) fn together(held: &[Held]) -> Standing {
     let all = |standing| held.iter().all(|held| held.standing == standing);
     match held.iter().any(|held| held.standing == Standing::Fail) {
         true => Standing::Fail,
@@ -168,11 +174,12 @@ fn summed_up(value: f64, standing: Standing, held: Vec<Held>, trials: &[Trial]) 
         cost: cost.map(|cost| cost / count),
         held,
         refuses_most: trials.first().and_then(|trial| refuses_most(&trial.sections)),
+        why: None,
     }
 }
 
 /// The limit that refused most attempts, by endpoint and name; the first of several.
-fn refuses_most(sections: &[Section]) -> Option<(String, u64)> {
+pub(super) fn refuses_most(sections: &[Section]) -> Option<(String, u64)> {
     let limits =
         sections.iter().flat_map(|section| &section.scopes).filter(|scope| scope.kind == ScopeKind::Limit);
     let rejected = limits.filter_map(|scope| {

@@ -87,7 +87,7 @@ fn files(searched: &Searched, scenario_toml: &str) -> Result<Vec<(String, Vec<u8
     let listing = Listing {
         scenario,
         question: &searched.question,
-        sentences: std::iter::once(&searched.said).chain(&searched.binding).cloned().collect(),
+        sentences: sentences(searched),
         heading: "Values tried",
         headings,
         rows: found.probes.iter().map(cells).collect(),
@@ -101,6 +101,13 @@ fn files(searched: &Searched, scenario_toml: &str) -> Result<Vec<(String, Vec<u8
     };
     files.push((html::FILE.into(), listing.page()?.into_bytes()));
     Ok(files)
+}
+
+/// The answer, what binds, and why runs in real time were cut short or say nothing.
+fn sentences(searched: &Searched) -> Vec<String> {
+    let whys = searched.found.probes.iter().filter_map(|probe| Some((probe.value, probe.why.as_ref()?)));
+    let whys = whys.map(|(value, why)| format!("{} = {value}: {why}", searched.key));
+    std::iter::once(&searched.said).chain(&searched.binding).cloned().chain(whys).collect()
 }
 
 /// A row of the table that people see.
@@ -223,7 +230,7 @@ fn panel(probes: &[&Probe], nth: usize, best: Option<f64>) -> Panel {
         let (colour, marker) = match standing {
             Standing::Pass => (ink::PALETTE[2], Marker::Circle),
             Standing::Fail => (ink::PALETTE[3], Marker::Cross),
-            Standing::Undecided => (ink::PALETTE[1], Marker::Diamond),
+            Standing::Invalid | Standing::Undecided => (ink::PALETTE[1], Marker::Diamond),
         };
         series(standing.name(), line(colour, 2, Dash::Solid, marker), vec![(*value, mean * times)])
     }));

@@ -12,22 +12,26 @@ fn aim(from: f64, max: f64) -> Aim {
         is_bounded: false,
         max,
         precision: 0.01,
+        is_real: false,
+    }
+}
+
+fn probe(value: f64, standing: Standing) -> Probe {
+    Probe {
+        value,
+        standing,
+        replications: 1,
+        requests: 0.0,
+        cost: None,
+        held: Vec::new(),
+        refuses_most: None,
+        why: None,
     }
 }
 
 /// What a search finds where `standing` says how values stand.
 fn found(aim: Aim, standing: impl Fn(f64) -> Standing) -> Found {
-    let mut judge = |value: f64| {
-        Ok(Probe {
-            value,
-            standing: standing(value),
-            replications: 1,
-            requests: 0.0,
-            cost: None,
-            held: Vec::new(),
-            refuses_most: None,
-        })
-    };
+    let mut judge = |value: f64| Ok(Tried::Probe(probe(value, standing(value))));
     Search::new(aim, &mut judge).run().unwrap()
 }
 
@@ -140,4 +144,66 @@ fn of_what_is_sold_in_steps_nothing_else_is_tried() {
         assert_eq!(ends(&found).0, Some(best), "{bound}");
         assert_eq!(found.outcome, if bound <= 15 { Outcome::Unbounded } else { Outcome::Found });
     }
+}
+
+/// Past 20 the harness is the limit: nothing above is tried, and the best below is found.
+#[test]
+fn where_the_harness_is_the_limit_the_search_ends_upwards_and_says_so() {
+    let standing = |value: f64| if value < 20.0 { Standing::Pass } else { Standing::Invalid };
+    let found = found(aim(1.0, 1000.0), standing);
+    let (Some(best), None) = ends(&found) else { panic!("{found:?}") };
+    assert!((19.8..20.0).contains(&best), "{best}");
+    assert_eq!(found.outcome, Outcome::Limited);
+    assert_eq!(found.probes.iter().map(|probe| probe.value).fold(0.0, f64::max), 32.0);
+}
+
+#[test]
+fn a_failure_below_the_limit_of_the_harness_is_an_answer() {
+    let standing = |value: f64| match value {
+        ..10.0 => Standing::Pass,
+        ..15.0 => Standing::Fail,
+        _ => Standing::Invalid,
+    };
+    let found = found(aim(1.0, 1000.0), standing);
+    let (Some(best), Some(fails)) = ends(&found) else { panic!("{found:?}") };
+    assert!(best < 10.0 && fails >= 10.0 && fails - best <= best * 0.02, "{best} {fails}");
+    assert_eq!(found.outcome, Outcome::Found);
+}
+
+#[test]
+fn a_search_that_is_cut_short_tells_what_is_known() {
+    let search = |most: usize| {
+        let mut tried = 0;
+        let mut judge = |value: f64| {
+            tried += 1;
+            let standing = if value <= 5.0 { Standing::Pass } else { Standing::Fail };
+            Ok(if tried > most { Tried::Cut(Cut::Interrupted) } else { Tried::Probe(probe(value, standing)) })
+        };
+        Search::new(aim(1.0, 100.0), &mut judge).run().unwrap()
+    };
+    let values =
+        [(0, None, None), (2, Some(2.0), None), (4, Some(4.0), Some(8.0)), (5, Some(4.0), Some(6.0))];
+    for (most, best, fails) in values {
+        let found = search(most);
+        assert_eq!((ends(&found), found.probes.len()), ((best, fails), most));
+        assert_eq!((found.outcome, found.cut), (Outcome::Undecided, Some(Cut::Interrupted)));
+    }
+    assert_eq!((search(1000).cut, search(1000).outcome), (None, Outcome::Found));
+}
+
+/// Of a light load it is not known that it passes; of a heavier one it is.
+#[test]
+fn in_real_time_a_light_load_that_is_undecided_is_gone_beyond() {
+    let standing = |value: f64| match value {
+        ..3.0 => Standing::Undecided,
+        ..=30.0 => Standing::Pass,
+        _ => Standing::Fail,
+    };
+    let real = Aim { is_real: true, is_bounded: true, ..aim(1.0, 100.0) };
+    let found = found(real.clone(), standing);
+    let (Some(best), Some(fails)) = ends(&found) else { panic!("{found:?}") };
+    assert!(best <= 30.0 && 30.0 < fails && fails - best <= best * 0.02, "{best} {fails}");
+    assert_eq!(found.outcome, Outcome::Found);
+    let open = self::found(real, |_| Standing::Undecided);
+    assert_eq!((open.outcome, open.best), (Outcome::Undecided, None));
 }
