@@ -238,3 +238,56 @@ fn a_cap_is_of_all_repeats_together() {
     let (code, said) = case.play("run", "none", &["--repeats", "1"]);
     assert_eq!((code, said.contains("2..=1000")), (2, true), "{said}");
 }
+
+/// Four places of 50 ms: of a Poisson load they refuse 20 % at about 54 requests a second.
+fn places() -> Case {
+    Case::new(
+        r#"
+        duration = "10s"
+        arrivals = { kind = "poisson", rate = 5 }
+        fidelity = { send_lag_p99_max = "5s" }
+        classes = [{ name = "c", max_tokens = 5, input = { kind = "fixed", tokens = 10 }, output = { kind = "fixed", tokens = 5 } }]
+        retry = "none"
+        endpoints = [{ name = "e", provider = "openai", model = "m", latency = { kind = "fixed", ttft = "50ms" }, limits = [{ kind = "concurrency", max = 4 }], price = { input = "1", output = "1" } }]
+        "#,
+    )
+}
+
+#[test]
+fn a_search_in_real_time_finds_about_what_erlangs_formula_says() {
+    let case = places();
+    let find = ["--real", "--find", "rate", "--min", "20", "--max", "400", "--precision", "30%"];
+    let how = ["--probe", "1s", "--under", "refused_share < 20%"];
+    let (code, said) = case.play("search", "out", &[&find[..], &how].concat());
+    assert!([0, 3].contains(&code), "found, or chance decides between: {said}");
+    let text = std::fs::read_to_string(case.path("out/summary.json")).expect("there is a summary");
+    let searched: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let best = searched["answer"].as_f64().unwrap_or_else(|| panic!("something passes: {said}"));
+    // A service that takes half as long again on a busy machine bears two thirds of the load.
+    assert!((20.0..=75.0).contains(&best), "{best}: {said}");
+    assert!(said.contains("binding at rate = "), "{said}");
+    let written = std::fs::read_to_string(case.path("out/scenario.toml")).expect("there is a scenario");
+    assert!(written.contains(&format!("rate = {best}")), "{written}");
+}
+
+#[test]
+fn a_search_by_real_requests_ends_at_its_caps_with_what_is_known_and_asks_for_an_end() {
+    let case = places();
+    let find = ["--real", "--find", "rate", "--min", "40", "--probe", "1s", "--max-requests", "50"];
+    let (code, said) = case.play("search", "out", &[&find[..], &["--under", "refused_share < 50%"]].concat());
+    assert!(code == 1 && said.contains("STOPPED, the cap of"), "{said}");
+    let remote = steady("https://api.example.com/v1", 5, "thresholds = [\"ttft_p95 < 2s\"]");
+    let (code, said) = remote.play("search", "none", &["--real"]);
+    assert_eq!((code, said.contains("give --max the largest value")), (2, true), "{said}");
+    let (code, said) = remote.play("search", "none", &["--real", "--max", "4"]);
+    assert!(code == 2 && said.contains("api.example.com") && said.contains("add --live"), "{said}");
+    assert!(!remote.path("none").exists(), "nothing was begun");
+    for (wrong, told) in [
+        (&["--live"][..], "add --real"),
+        (&["--real", "--probe", "0s"], "a probe of no length"),
+        (&["--real", "--duration", "5s"], "leave --duration out"),
+    ] {
+        let (code, said) = remote.play("search", "none", wrong);
+        assert_eq!((code, said.contains(told)), (2, true), "{said}");
+    }
+}
