@@ -78,8 +78,8 @@ pub struct Costs {
 /// plan itself. An endpoint that does not say how fast it is answers everything, after a second.
 pub fn estimate(scenario: &Scenario) -> Result<Estimate> {
     let mut scenario = scenario.clone();
-    scenario.lift_budgets();
-    let safety = std::mem::take(&mut scenario.safety);
+    let safety = scenario.safety;
+    scenario.lift_bounds();
     scenario.duration = safety.time_max.map_or(scenario.duration, |max| max.min(scenario.duration));
     for spec in &mut scenario.endpoints {
         spec.latency.get_or_insert_with(stand_in);

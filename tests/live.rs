@@ -291,3 +291,19 @@ fn a_search_by_real_requests_ends_at_its_caps_with_what_is_known_and_asks_for_an
         assert_eq!((code, said.contains(told)), (2, true), "{said}");
     }
 }
+
+#[test]
+fn what_is_said_before_hosts_beyond_this_machine_are_asked_is_of_all_runs_within_the_caps() {
+    let remote = steady("https://api.example.com/v1", 5, "");
+    let said = |more: &[&str]| {
+        let (code, said) = remote.play("run", "none", more);
+        assert!(code == 2 && said.contains("add --live") && !remote.path("none").exists(), "{said}");
+        said
+    };
+    // A request costs 15 millionths at most.
+    assert!(said(&[]).contains("about 100 requests to e (https://api.example.com/v1)"));
+    assert!(said(&["--repeats", "3"]).contains("about 300 requests"));
+    let capped = said(&["--repeats", "3", "--max-requests", "40"]);
+    assert!(capped.contains("about 40 requests") && capped.contains("$0.000600 at worst"), "{capped}");
+    assert!(said(&["--max-time", "4s"]).contains("about 20 requests"));
+}

@@ -118,7 +118,7 @@ impl<'a> Question<'a> {
         }
         scenario.seed = trial::seed(scenario.seed, replication);
         // What it would cost is the question.
-        scenario.lift_budgets();
+        scenario.lift_bounds();
         scenario.plan = None;
         Ok(scenario)
     }

@@ -202,10 +202,11 @@ impl Scenario {
 }
 
 impl Scenario {
-    /// Takes all budgets away, to see what it costs without.
-    pub fn lift_budgets(&mut self) {
+    /// Takes all budgets and the bounds on a run away, to see what it comes to without.
+    pub fn lift_bounds(&mut self) {
         self.budget = None;
         self.classes.iter_mut().for_each(|class| class.budget = None);
+        self.safety = Safety::default();
     }
 
     /// Every stream of arrivals with its place in the scenario: the shared one first, then those of classes.

@@ -93,7 +93,7 @@ impl Judge<'_> {
             let play = |nth: &u32| {
                 let mut scenario = scenario.clone();
                 scenario.seed = trial::seed(scenario.seed, *nth);
-                scenario.lift_budgets();
+                scenario.lift_bounds();
                 Trial::play(&scenario)
             };
             trials.extend(trial::each(&missing, self.threads, play, |_, _| ())?);

@@ -81,7 +81,7 @@ fn play(scenario: &Scenario, factor: f64) -> Result<Trial> {
     let mut scenario = scenario.clone();
     scenario.scale(factor);
     // What it would cost is the question.
-    scenario.lift_budgets();
+    scenario.lift_bounds();
     Trial::play(&scenario)
 }
 

@@ -42,7 +42,7 @@ pub const FIGURES: [&str; 11] = [
 impl Play {
     /// Plays a scenario without its budgets: what it would cost is the question.
     fn of(mut scenario: Scenario) -> Result<Play> {
-        scenario.lift_budgets();
+        scenario.lift_bounds();
         let trial = Trial::play(&scenario)?;
         let figure = |name: &str, value: Option<&Value>| Figure {
             name: name.into(),

@@ -144,7 +144,7 @@ impl<'a> Question<'a> {
             (self.go_on)()?;
             let mut scenario = (self.make)(changes)?;
             scenario.seed = trial::seed(scenario.seed, *nth);
-            scenario.lift_budgets();
+            scenario.lift_bounds();
             Play::of(&scenario)
         };
         let mut done = 0;
