@@ -2,7 +2,12 @@
 
 mod support;
 
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
 use proptest::prelude::*;
+use tollgate::client::safety::{Safety, Storm, StormStop};
+use tollgate::number::{Share, Span};
 use tollgate::outcome::{Attempt, End, Ended, Outcome};
 use tollgate::scenario::Scenario;
 use tollgate::simulate::{Flow, simulate};
@@ -39,6 +44,45 @@ proptest! {
             prop_assert!(outcome.end == End::Shed || !outcome.attempts.is_empty());
             let attempts_max = scenario.retry.attempts_max() as usize + usize::from(scenario.hedge.is_some());
             prop_assert!(outcome.attempts.len() <= attempts_max, "{:?}", outcome);
+        }
+    }
+
+    /// Each bound in turn, tight enough to be met.
+    #[test]
+    fn within_bounds_every_request_is_recorded_once_and_no_more_is_done(
+        scenario in support::scenarios(), max in 1u32..30, which in 0usize..4
+    ) {
+        let mut scenario = scenario;
+        let storm = Storm { errors: Share::new(0.3).expect("a share"), of_last: NonZeroU32::MIN };
+        let in_flight_max = NonZeroU32::new(max);
+        let time_max = Some(Span(Duration::from_millis(u64::from(max) * 100)));
+        scenario.safety = [
+            Safety { in_flight_max, ..Safety::default() },
+            Safety { requests_max: NonZeroU64::new(max.into()), ..Safety::default() },
+            Safety { storm: Some(StormStop::At(storm)), ..Safety::default() },
+            Safety { time_max, ..Safety::default() },
+        ][which];
+        let outcomes = play(&scenario);
+        let mut ids: Vec<u64> = outcomes.iter().map(|outcome| outcome.request.id.0).collect();
+        ids.sort_unstable();
+        prop_assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "each once: {:?}", ids);
+        let last = outcomes.iter().map(|outcome| outcome.finished).max();
+        match which {
+            0 => {
+                let asked = |outcome: &&Outcome| outcome.end != End::Dropped;
+                let starts = outcomes.iter().filter(asked).map(|outcome| (outcome.intended, 1));
+                let ends = outcomes.iter().filter(asked).map(|outcome| (outcome.finished, -1));
+                let mut steps: Vec<(Instant, i64)> = starts.chain(ends).collect();
+                steps.sort_unstable();
+                let there = steps.iter().scan(0, |there, (_, step)| { *there += step; Some(*there) });
+                prop_assert!(there.max().unwrap_or(0) <= i64::from(max));
+            }
+            1 => prop_assert!(outcomes.len() <= max as usize),
+            2 => {}
+            _ => prop_assert!(last.is_none_or(|last| last <= Instant::START + time_max.unwrap_or_default().get())),
+        }
+        for outcome in outcomes.iter().filter(|outcome| outcome.end == End::Dropped) {
+            prop_assert!(which == 0 && outcome.attempts.is_empty() && outcome.finished == outcome.intended);
         }
     }
 

@@ -69,7 +69,8 @@ impl Picked {
             return Err(Error::usage(format!("{problem}; {help} and --scale or --rate")));
         }
         if let Some(expected) = scenario.excess() {
-            let message = "requests would never end; lower --scale or --rate, or shorten --duration";
+            let load = if self.rate.is_some() { "--rate" } else { "--scale" };
+            let message = format!("requests would never end; lower {load} or shorten --duration");
             return Err(Error::usage(format!("{expected:.1e} {message}")));
         }
         if let Some(max) = self.max_cost {

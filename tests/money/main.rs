@@ -147,6 +147,7 @@ fn summary(sections: Vec<Section>) -> Summary {
         duration_secs: 0.0,
         warmup_secs: 0.0,
         warmup_by: String::new(),
+        cooldown_secs: 0.0,
         is_interrupted: false,
         stopped: None,
         warnings: Vec::new(),
