@@ -164,7 +164,9 @@ pub fn parties(scenario: &Scenario) -> Vec<Party<'_>> {
 pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
     let bounds = Bounds {
         send_lag_p99_max: scenario.fidelity.send_lag_p99_max.get(),
+        loop_lag_p99_max: scenario.fidelity.loop_lag_p99_max.get(),
         achieved_min: scenario.fidelity.achieved_min.get(),
+        cpu_share_max: scenario.fidelity.cpu_share_max.get(),
     };
     Setup {
         sheet: Sheet { endpoints: priced(scenario), contract: contract(scenario) },

@@ -6,9 +6,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::client::dispatcher::{Action, Dispatcher, Event, Spent};
 use crate::client::safety::Halt;
+use crate::collectors::harness::Harness;
 use crate::error::{Error, Result};
 use crate::http::client::Counts;
 pub use crate::http::client::{Bounds, Remote, Transport};
+use crate::http::gauge::Gauge;
 use crate::http::hands::Hands;
 use crate::http::interrupt::Interrupt;
 pub use crate::http::openings::Openings;
@@ -59,8 +61,8 @@ pub struct Ran {
     pub connections: Counts,
     /// How long they took to open.
     pub openings: Openings,
-    /// How late the loop did what was due.
-    pub lateness: Lateness,
+    /// What the client has measured of itself.
+    pub harness: Harness,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -125,8 +127,9 @@ async fn drive(
         stopped: Instant::MAX,
         progress: Progress::default(),
         lateness: Lateness::new(),
+        in_flight_max: 0,
     };
-    let mut shows = Instant::START;
+    let (mut shows, mut gauge) = (Instant::START, Gauge::new());
     while !driver.dispatcher.is_idle() {
         let wakes = driver.dispatcher.deadline().into_iter().chain(driver.aborts).fold(shows, Instant::min);
         let mut heard = None;
@@ -143,6 +146,7 @@ async fn drive(
         driver.turn(now, heard.into_iter().chain(more));
         if shows <= now {
             shows = now + SHOW_EVERY;
+            gauge.look();
             show(driver.progress(now));
         }
     }
@@ -161,7 +165,7 @@ async fn drive(
         ending: driver.ending,
         connections,
         openings,
-        lateness: driver.lateness,
+        harness: gauge.finish(&driver.lateness, driver.in_flight_max as u64),
     })
 }
 
@@ -176,12 +180,19 @@ struct Driver<R> {
     ending: Ending,
     stopped: Instant,
     progress: Progress,
+    /// How late it is for what was due or has been read.
     lateness: Lateness,
+    in_flight_max: usize,
 }
 
 impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
     /// Takes what has come and does what is due.
     fn turn(&mut self, now: Instant, events: impl Iterator<Item = Event>) {
+        let mut events = events.peekable();
+        // The first of them was read before the others.
+        if let Some(Event::Reply { at, .. } | Event::Sent { at, .. }) = events.peek() {
+            self.lateness.record(*at, now);
+        }
         for event in events {
             if let Event::Reply { id, reply, .. } = &event
                 && reply.is_final()
@@ -227,6 +238,7 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
                 }
                 // What was given up before it could be sent is not sent.
                 Action::Send { id, endpoint } => {
+                    self.in_flight_max = self.in_flight_max.max(self.dispatcher.in_flight());
                     if let Some(job) = self.dispatcher.job(id.request) {
                         self.hands.send(id, endpoint, job);
                     }

@@ -14,7 +14,7 @@ pub struct Found {
     pub collectors: Collectors,
     /// What they have found.
     pub sections: Vec<Section>,
-    /// What a simulation tells beside it.
+    /// What is told beside it.
     pub told: Told,
     /// When the arrivals were stopped; the end of time where nobody did.
     pub until: Instant,
@@ -29,9 +29,11 @@ pub struct Found {
     pub files: Vec<(&'static str, Vec<u8>)>,
 }
 
-/// What is told of a simulation beside its sections.
+/// What is told beside sections; most of it of simulations.
 #[derive(Default)]
 pub struct Told {
+    /// What befell a run that makes no figure wrong.
+    pub notes: Vec<String>,
     pub against: Option<Against>,
     pub certainty: Option<Certainty>,
     pub preview: Vec<Expectation>,

@@ -8,7 +8,7 @@ use tollgate::run::{Ending, Interrupts};
 use tollgate::simulate::Flow;
 
 use super::found::{Found, Told};
-use super::output::Progress;
+use super::output::{self, Progress};
 use super::real::{Real, Stage};
 use super::repeats;
 use super::subject::{self, Subject};
@@ -102,9 +102,12 @@ pub fn play(args: &Args, subject: &Subject, stage: Stage) -> Result<Option<Ran>>
         let _ = log.map(|log| log.finish());
         return Ok(None);
     }
+    collectors.fidelity.witness(ran.harness);
+    let notes: Vec<_> = ran.harness.clocks.note().into_iter().collect();
+    output::warn(&notes);
     let found = Found {
         sections: collectors.finish(ran.stopped),
-        told: Told::default(),
+        told: Told { notes, ..Told::default() },
         collectors,
         until: ran.stopped,
         is_interrupted: ran.ending == Ending::Interrupted,

@@ -175,7 +175,7 @@ impl Subject {
             warmup_by: self.scenario.warmup.chosen(),
             cooldown_secs: self.scenario.cooldown.as_secs_f64(),
             is_interrupted: found.is_interrupted,
-            warnings: self.scenario.warnings(),
+            warnings: [self.scenario.warnings(), std::mem::take(&mut found.told.notes)].concat(),
             stopped: self.stopped(&found),
             verdict,
             thresholds,

@@ -1,10 +1,13 @@
 //! Whether the harness did what the plan said: offered, achieved, how late, and so VALID or INVALID.
 
+use std::time::Duration;
+
+use super::harness::{Harness, Processor};
 use super::spans::{Binned, Distribution, Spans};
-use super::{Collector, Facts, Setup, rate, ratio, span};
+use super::{Bounds, Collector, Facts, Setup, rate, ratio, span};
 use crate::outcome::{Cause, End, Ended};
 use crate::section::{Scope, ScopeKind, Section, Unit};
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 
 #[derive(Clone, Debug)]
 pub struct Fidelity {
@@ -21,13 +24,19 @@ pub struct Fidelity {
     /// How many of those sent at once, and how late the others were.
     prompt: u64,
     late: Spans,
+    /// Those that were later than the bound of the p99.
+    too_late: u64,
+    /// From the first of these to the last: when they were due, and when they were sent.
+    due_within: Option<Within>,
+    sent_within: Option<Within>,
+    /// What the client has measured of itself.
+    harness: Option<Harness>,
 }
 
 impl Fidelity {
     pub fn new(setup: &Setup) -> Fidelity {
-        let (setup, late) = (setup.clone(), Spans::default());
         Fidelity {
-            setup,
+            setup: setup.clone(),
             requests: 0,
             warmup_requests: 0,
             cooldown_requests: 0,
@@ -35,7 +44,31 @@ impl Fidelity {
             cancelled: 0,
             dropped: 0,
             prompt: 0,
-            late,
+            late: Spans::default(),
+            too_late: 0,
+            due_within: None,
+            sent_within: None,
+            harness: None,
+        }
+    }
+
+    /// What the client has measured of itself, of a run in real time.
+    pub fn witness(&mut self, harness: Harness) {
+        self.harness = Some(harness);
+    }
+
+    /// A measured request's first attempt.
+    #[inline]
+    fn send(&mut self, intended: Instant, sent: Instant) {
+        let lag = span(intended, sent);
+        match lag {
+            0 => self.prompt += 1,
+            _ => self.late.add(Binned::nanos(lag)),
+        }
+        if let Some(bounds) = self.setup.bounds {
+            self.too_late += u64::from(lag > nanos(bounds.send_lag_p99_max));
+            self.due_within = Within::both(self.due_within, Some(Within::only(intended)));
+            self.sent_within = Within::both(self.sent_within, Some(Within::only(sent)));
         }
     }
 
@@ -51,11 +84,23 @@ impl Fidelity {
     /// Why the run gives no verdict, if it gives none.
     pub fn fault(&self) -> Option<String> {
         let bounds = self.setup.bounds?;
-        let lag = std::time::Duration::from_micros(self.send_lag().micros_at(0.99));
-        if lag > bounds.send_lag_p99_max {
-            let (lag, max) = (lag.as_secs_f64() * 1e3, bounds.send_lag_p99_max.as_secs_f64() * 1e3);
+        let slept = self.harness.map(|harness| harness.clocks.suspended).unwrap_or_default();
+        if !slept.is_zero() {
+            let slept = slept.as_secs_f64();
             return Some(format!(
-                "requests were sent late: send lag p99 is {lag:.1} ms, the bound is {max:.1} ms"
+                "the machine was suspended for {slept:.1} s, and nobody measured meanwhile"
+            ));
+        }
+        self.fault_of_requests(&bounds).or_else(|| self.fault_of_client(&bounds))
+    }
+
+    fn fault_of_requests(&self, bounds: &Bounds) -> Option<String> {
+        let lag = Duration::from_micros(self.send_lag().micros_at(0.99));
+        if lag > bounds.send_lag_p99_max {
+            let (lag, max) = (millis(lag), millis(bounds.send_lag_p99_max));
+            let cause = self.cause();
+            return Some(format!(
+                "requests were sent late: send lag p99 is {lag:.1} ms, the bound is {max:.1} ms{cause}"
             ));
         }
         let achieved = ratio(self.sent, self.requests - self.cancelled)?;
@@ -68,7 +113,95 @@ impl Fidelity {
             format!("only {achieved:.1} % of the requests were sent, the bound is {min:.1} %{dropped}")
         })
     }
+
+    fn fault_of_client(&self, bounds: &Bounds) -> Option<String> {
+        let harness = self.harness?;
+        let lag = harness.loop_lag.p99;
+        if lag > bounds.loop_lag_p99_max {
+            let (lag, max) = (millis(lag), millis(bounds.loop_lag_p99_max));
+            let cause = self.cause();
+            return Some(format!(
+                "the client was late: loop lag p99 is {lag:.1} ms, the bound is {max:.1} ms{cause}"
+            ));
+        }
+        let share = harness.processor?.share;
+        (share > bounds.cpu_share_max && bounds.cpu_share_max < 1.0).then(|| {
+            let (share, max) = (share * 100.0, bounds.cpu_share_max * 100.0);
+            format!("the client had no time to spare: its thread used {share:.1} % of a processor, the bound is {max:.1} %")
+        })
+    }
+
+    /// What the client says of why it was late, if anything.
+    fn cause(&self) -> String {
+        let Some(processor) = self.harness.and_then(|harness| harness.processor) else {
+            return String::new();
+        };
+        let (share, waiting) = (processor.share, processor.waiting.unwrap_or_default());
+        if waiting >= TELLING_WAIT {
+            format!("; other work had its processor for {:.0} % of the time", waiting * 100.0)
+        } else if share >= TELLING_SHARE {
+            format!("; its thread used {:.0} % of a processor", share * 100.0)
+        } else {
+            String::new()
+        }
+    }
+
+    /// How far the rate at which requests were sent is from that at which they were due.
+    fn rate_error(&self) -> Option<f64> {
+        let [due, sent] = [self.due_within?, self.sent_within?].map(|within| span(within.first, within.last));
+        Some((ratio(self.sent, self.requests - self.cancelled)? * ratio(due, sent)? - 1.0).abs())
+    }
+
+    /// The figures of a run in real time beside those that virtual time has too.
+    fn of_real_time(&self, total: Scope) -> Scope {
+        let total = total.with("late_requests", self.too_late, Unit::Count).with(
+            "rate_error",
+            self.rate_error(),
+            Unit::Share,
+        );
+        let Some(harness) = self.harness else { return total };
+        let lag = harness.loop_lag;
+        let processor = harness.processor;
+        let secs = |time: fn(Processor) -> Duration| processor.map(|processor| time(processor).as_secs_f64());
+        total
+            .with("loop_lag_p50", lag.p50.as_secs_f64(), Unit::Seconds)
+            .with("loop_lag_p99", lag.p99.as_secs_f64(), Unit::Seconds)
+            .with("loop_lag_max", lag.max.as_secs_f64(), Unit::Seconds)
+            .with("in_flight_max", harness.in_flight_max, Unit::Count)
+            .with("client_cpu_share", processor.map(|processor| processor.share), Unit::Share)
+            .with("client_cpu_wait", processor.and_then(|processor| processor.waiting), Unit::Share)
+            .with("client_cpu_time", secs(|processor| processor.client), Unit::Seconds)
+            .with("process_cpu_time", secs(|processor| processor.process), Unit::Seconds)
+            .with("suspended", harness.clocks.suspended.as_secs_f64(), Unit::Seconds)
+            .with("clock_step", harness.clocks.step_secs, Unit::Seconds)
+    }
 }
+
+/// The first and the last of some instants.
+#[derive(Clone, Copy, Debug)]
+struct Within {
+    first: Instant,
+    last: Instant,
+}
+
+impl Within {
+    fn only(at: Instant) -> Within {
+        Within { first: at, last: at }
+    }
+
+    fn both(one: Option<Within>, other: Option<Within>) -> Option<Within> {
+        let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
+        Some(Within { first: one.first.min(other.first), last: one.last.max(other.last) })
+    }
+}
+
+fn millis(span: Duration) -> f64 {
+    span.as_secs_f64() * 1e3
+}
+
+/// From here on the wait for a processor, or the use of one, is named as what made a client late.
+const TELLING_WAIT: f64 = 0.05;
+const TELLING_SHARE: f64 = 0.8;
 
 impl Collector for Fidelity {
     #[inline]
@@ -88,10 +221,7 @@ impl Collector for Fidelity {
                 self.sent += 1;
                 // One that first found every endpoint resting was late by policy.
                 if first.cause == Cause::First {
-                    match span(outcome.intended, first.sent) {
-                        0 => self.prompt += 1,
-                        lag => self.late.add(Binned::nanos(lag)),
-                    }
+                    self.send(outcome.intended, first.sent);
                 }
             }
             // No endpoint could take it: the policy's doing, not the harness's.
@@ -112,6 +242,10 @@ impl Collector for Fidelity {
         self.dropped += other.dropped;
         self.prompt += other.prompt;
         self.late.merge(&other.late);
+        self.too_late += other.too_late;
+        self.due_within = Within::both(self.due_within, other.due_within);
+        self.sent_within = Within::both(self.sent_within, other.sent_within);
+        self.harness = self.harness.or(other.harness);
     }
 
     fn finish(&self, until: Instant) -> Section {
@@ -139,7 +273,9 @@ impl Collector for Fidelity {
             .with("achieved_rate", rate(self.sent, window), Unit::PerSecond)
             .with("send_lag_p50", send_lag.quantile(0.5), Unit::Seconds)
             .with("send_lag_p99", send_lag.quantile(0.99), Unit::Seconds)
-            .with("send_lag_max", send_lag.max(), Unit::Seconds)
+            .with("send_lag_max", send_lag.max(), Unit::Seconds);
+        let total = if self.setup.bounds.is_some() { self.of_real_time(total) } else { total };
+        let total = total
             .with("verdict", if fault.is_some() { "INVALID" } else { "VALID" }, Unit::Text)
             .with("reason", reason.as_str(), Unit::Text);
         Section { scopes: vec![total], ..Section::new("fidelity") }

@@ -1,8 +1,10 @@
 //! What is learnt from outcomes: each collector is one file, mergeable and exact.
 
+pub mod clocks;
 pub mod cost;
 pub mod fidelity;
 pub mod goodput;
+pub mod harness;
 pub mod latency;
 pub mod ledger;
 pub mod log;
@@ -44,7 +46,10 @@ pub struct Setup {
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub send_lag_p99_max: Duration,
+    pub loop_lag_p99_max: Duration,
     pub achieved_min: f64,
+    /// Of the client's thread, in its busiest stretch.
+    pub cpu_share_max: f64,
 }
 
 impl Setup {

@@ -4,6 +4,7 @@ pub mod client;
 pub mod clock;
 mod connection;
 pub(crate) mod engine;
+pub mod gauge;
 pub mod hands;
 mod hints;
 pub mod interrupt;

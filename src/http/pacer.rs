@@ -5,6 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::clock::Clock;
+use crate::collectors::harness::Lag;
 use crate::time::{Instant, nanos};
 
 /// An alarm clock, one for each runtime thread.
@@ -70,6 +71,11 @@ impl Lateness {
     /// The lateness that `share` of the deeds did not exceed.
     pub fn quantile(&self, share: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_quantile(share))
+    }
+
+    /// The lateness of half of them, of nearly all, and the most.
+    pub fn lag(&self) -> Lag {
+        Lag { p50: self.quantile(0.5), p99: self.quantile(0.99), max: self.max() }
     }
 
     /// For people: how late, and of how many deeds.

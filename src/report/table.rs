@@ -71,6 +71,30 @@ const WAYS: &[Column] = &[
     ("cancelled", "refusals", "cancelled"),
 ];
 
+/// Of runs alone: virtual time has no harness.
+const HARNESS: &[Column] = &[
+    ("loop lag p99", "fidelity", "loop_lag_p99"),
+    ("max", "fidelity", "loop_lag_max"),
+    ("late requests", "fidelity", "late_requests"),
+    ("rate error", "fidelity", "rate_error"),
+    ("client's processor", "fidelity", "client_cpu_share"),
+    ("waited for one", "fidelity", "client_cpu_wait"),
+    ("in flight at most", "fidelity", "in_flight_max"),
+];
+
+/// What a calibration found that the harness adds.
+const CALIBRATION: &[Column] = &[
+    ("TTFT off by p99", "fidelity", "calibration_ttft_error_p99"),
+    ("chunk gap", "fidelity", "calibration_chunk_gap_error_p99"),
+    ("E2E", "fidelity", "calibration_e2e_error_p99"),
+    ("rate error", "fidelity", "calibration_rate_error"),
+    ("this run", "fidelity", "calibration"),
+];
+
+/// Told where there is any.
+const RARE_HARNESS: &[Column] =
+    &[("suspended", "fidelity", "suspended"), ("calendar set", "fidelity", "clock_step")];
+
 const SERVICE: &[Column] = &[
     ("good", "goodput", "good_share"),
     ("goodput", "goodput", "goodput"),
@@ -175,6 +199,8 @@ pub fn main(summary: &Summary) -> Vec<Table> {
 pub fn lines(summary: &Summary) -> Vec<Line> {
     let lines = [
         ("plan", PLAN, RARE_PLAN),
+        ("harness", HARNESS, RARE_HARNESS),
+        ("calibrated", CALIBRATION, &[]),
         ("service", SERVICE, RARE_SERVICE),
         ("attempts", WAYS, RARE_WAYS),
         ("cost", COST, RARE_COST),

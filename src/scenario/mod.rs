@@ -8,6 +8,7 @@ mod contents;
 mod diagnostic;
 pub mod endpoint;
 mod explain;
+pub mod fidelity;
 mod gap;
 pub mod knob;
 pub mod link;
@@ -42,6 +43,7 @@ use self::change::Change;
 use self::connections::Connections;
 use self::diagnostic::Diagnostic;
 pub use self::endpoint::EndpointSpec;
+use self::fidelity::FidelityBounds;
 use self::link::{Application, Link};
 use self::plan::PlanSpec;
 use self::seek::SearchSpec;
@@ -61,7 +63,7 @@ use crate::client::workload::Class;
 use crate::collectors::threshold::Threshold;
 use crate::commitments::AnyCommitment;
 use crate::error::{Error, Result};
-use crate::number::{Positive, Share, Span};
+use crate::number::{Positive, Span};
 use crate::providers::Terms;
 use crate::server::cloud::Spill;
 use crate::server::latency::AnyLatency;
@@ -174,24 +176,6 @@ pub struct Pool {
     /// What it refuses. Every job of every endpoint that draws on it counts.
     #[serde(default)]
     pub limits: Vec<AnyLimit>,
-}
-
-/// Past these, the harness was the limit and a run gives no verdict.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct FidelityBounds {
-    /// The p99 of how late requests were sent.
-    #[serde(default = "default_send_lag_p99_max")]
-    pub send_lag_p99_max: Span,
-    /// The least share of offered requests that must be sent.
-    #[serde(default = "default_achieved_min")]
-    pub achieved_min: Share,
-}
-
-impl Default for FidelityBounds {
-    fn default() -> Self {
-        FidelityBounds { send_lag_p99_max: default_send_lag_p99_max(), achieved_min: default_achieved_min() }
-    }
 }
 
 impl Scenario {
@@ -461,14 +445,6 @@ fn day<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option
 
 fn default_seed() -> u32 {
     1
-}
-
-fn default_send_lag_p99_max() -> Span {
-    Span(std::time::Duration::from_millis(20))
-}
-
-fn default_achieved_min() -> Share {
-    Share::new(0.98).expect("98 % is a share")
 }
 
 #[cfg(test)]

@@ -1,0 +1,118 @@
+//! What a client in real time measures of itself, beside what it measures of the endpoints.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::clocks::Disturbance;
+
+/// What a client in real time has measured of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Harness {
+    /// How late its loop was for what was due or had been read.
+    pub loop_lag: Lag,
+    /// The most requests under way at once.
+    pub in_flight_max: u64,
+    /// None where the system does not tell.
+    pub processor: Option<Processor>,
+    pub clocks: Disturbance,
+}
+
+/// How late something was.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Lag {
+    pub p50: Duration,
+    pub p99: Duration,
+    pub max: Duration,
+}
+
+/// What processors did for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Processor {
+    /// Processor time of the client's thread.
+    pub client: Duration,
+    /// Of the whole process: with the embedded mock, if there is one.
+    pub process: Duration,
+    /// Processor time of the client's thread over time, in its busiest [`STRETCH`].
+    pub share: f64,
+    /// The share of time in which the thread was ready and other work had the processor, where the system tells.
+    pub waiting: Option<f64>,
+}
+
+/// The busiest stretch of a thread, from its processor time as it is read now and then.
+#[derive(Clone, Debug, Default)]
+pub struct Busiest {
+    /// Instants and the processor time used by then; the first is a stretch old as soon as there is one.
+    readings: VecDeque<(Duration, Duration)>,
+    share: Option<f64>,
+}
+
+impl Busiest {
+    /// `used` processor time until `at`, both from any origin.
+    pub fn look(&mut self, at: Duration, used: Duration) {
+        self.readings.push_back((at, used));
+        while self.readings.get(1).is_some_and(|(second, _)| at.saturating_sub(*second) >= STRETCH) {
+            self.readings.pop_front();
+        }
+        if self.readings.front().is_some_and(|(first, _)| at.saturating_sub(*first) >= STRETCH) {
+            self.share = Some(self.latest().max(self.share.unwrap_or_default()));
+        }
+    }
+
+    /// The share of a processor in the busiest stretch; over all that there is, where that is shorter than one.
+    pub fn share(&self) -> f64 {
+        self.share.unwrap_or_else(|| self.latest())
+    }
+
+    /// The share over what is kept.
+    fn latest(&self) -> f64 {
+        let (Some(first), Some(last)) = (self.readings.front(), self.readings.back()) else { return 0.0 };
+        let (time, used) = (last.0.saturating_sub(first.0), last.1.saturating_sub(first.1));
+        if time.is_zero() { 0.0 } else { used.as_secs_f64() / time.as_secs_f64() }
+    }
+}
+
+/// Long enough that a burst of arrivals does not make a thread a busy one, short enough that a ramp's end does.
+pub const STRETCH: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The share found where each quarter of a second uses so many milliseconds, in thousandths.
+    fn share(used: impl IntoIterator<Item = u64>) -> u64 {
+        let (mut busiest, mut sum) = (Busiest::default(), Duration::ZERO);
+        busiest.look(Duration::ZERO, sum);
+        for (nth, millis) in (1..).zip(used) {
+            sum += Duration::from_millis(millis);
+            busiest.look(Duration::from_millis(250) * nth, sum);
+        }
+        (busiest.share() * 1_000.0).round() as u64
+    }
+
+    #[test]
+    fn a_short_run_is_as_busy_as_it_is_on_the_whole() {
+        assert_eq!(share([]), 0);
+        assert_eq!(share([250, 0]), 500);
+        assert_eq!(share([100; 19]), 400);
+    }
+
+    #[test]
+    fn the_busiest_five_seconds_are_found_wherever_they_are() {
+        let busy = |before, after| [vec![25; before], vec![225; 20], vec![50; after]].concat();
+        for (before, after) in [(0, 0), (0, 40), (40, 0), (33, 71)] {
+            assert_eq!(share(busy(before, after)), 900, "{before} before and {after} after");
+        }
+    }
+
+    #[test]
+    fn one_busy_second_among_idle_ones_makes_no_busy_thread() {
+        assert_eq!(share([vec![0; 40], vec![250; 4], vec![0; 40]].concat()), 200);
+    }
+
+    #[test]
+    fn as_few_readings_are_kept_as_a_stretch_has() {
+        let mut busiest = Busiest::default();
+        (0..10_000u32).for_each(|nth| busiest.look(Duration::from_millis(250) * nth, Duration::ZERO));
+        assert_eq!(busiest.readings.len(), 21);
+    }
+}
