@@ -41,6 +41,11 @@ impl Error {
         Error { code: ExitCode::Interrupted, message: message.into(), styled: None }
     }
 
+    /// There is no verdict, and nothing was measured for one.
+    pub fn no_verdict(message: impl Into<String>) -> Error {
+        Error { code: ExitCode::NoVerdict, message: message.into(), styled: None }
+    }
+
     /// The command line or the scenario is wrong.
     pub fn usage(message: impl Into<String>) -> Error {
         Error { code: ExitCode::Usage, message: message.into(), styled: None }

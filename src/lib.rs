@@ -53,6 +53,7 @@ pub mod trial;
 pub mod warmup;
 
 // Floor 5: questions.
+pub mod calibrate;
 pub mod estimate;
 pub mod fit;
 pub mod plan;

@@ -31,7 +31,18 @@ const FLOORS: [&[&str]; 7] = [
     &["collectors", "dialects", "report"],
     &["catalogue", "providers"],
     &["http", "login", "machines", "mock", "run", "scenario", "simulate", "trial", "warmup"],
-    &["estimate", "fit", "plan", "preview", "replicate", "search", "selftest", "sweep", "worlds"],
+    &[
+        "calibrate",
+        "estimate",
+        "fit",
+        "plan",
+        "preview",
+        "replicate",
+        "search",
+        "selftest",
+        "sweep",
+        "worlds",
+    ],
     &["cli", "main"],
 ];
 

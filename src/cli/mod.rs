@@ -1,5 +1,7 @@
 //! The command line: one small file per verb.
 
+#[cfg(feature = "net")]
+mod calibrate;
 mod check;
 mod figures;
 mod fit;
@@ -43,6 +45,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    #[cfg(feature = "net")]
+    Calibrate(calibrate::Args),
     Check(check::Args),
     Fit(fit::Args),
     Init(init::Args),
@@ -80,6 +84,8 @@ pub fn main() -> std::process::ExitCode {
 
 fn execute(verb: Verb) -> Result<ExitCode> {
     match verb {
+        #[cfg(feature = "net")]
+        Verb::Calibrate(args) => calibrate::execute(args),
         Verb::Check(args) => check::execute(args),
         Verb::Fit(args) => fit::execute(args),
         Verb::Init(args) => init::execute(args),

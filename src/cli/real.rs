@@ -235,7 +235,7 @@ fn safety(scenario: &Scenario) -> Safety {
 }
 
 /// From the start of the process's work to the start of the plan: connections and threads are ready by then.
-const LEAD: Duration = Duration::from_millis(50);
+pub(super) const LEAD: Duration = Duration::from_millis(50);
 
 /// More requests under way are a plan that went wrong, unless the scenario says that they are meant.
 const IN_FLIGHT_MAX: u32 = 50_000;
@@ -256,7 +256,7 @@ fn cost_of(costs: &Costs, unbounded: &str) -> String {
 }
 
 /// One mock for all endpoints that want one, on a socket and a thread of its own.
-fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
+pub(super) fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
     // Our own requests to our own mock need no key.
     let mock = Mock::new(scenario, EndpointSpec::is_mock, |_| Ok(Some(Vec::new())))?;
     if mock.is_empty() {
@@ -266,7 +266,7 @@ fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
     bound.map(Some).map_err(|cause| Error::failed(format!("could not start the embedded mock: {cause}")))
 }
 
-fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<Remote> {
+pub(super) fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<Remote> {
     let contents = Contents::new(&scenario.classes);
     let mut mocks = embedded.map_or(&[] as &[String], Embedded::urls).iter();
     let remote = |spec: &EndpointSpec| {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tollgate::calibrate::Calibration;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::interrupt::Interrupt;
 use tollgate::replicate::{self, Readings, Replicated};
@@ -22,6 +23,7 @@ use super::subject::{self, Subject};
 /// Runs the scenario so often, one run after the other, each with a seed of its own, and sums them up.
 pub fn execute(args: &Args, scenario: Scenario, times: u32) -> Result<ExitCode> {
     args.real.stage(&scenario)?;
+    let calibration = args.calibration(&scenario)?;
     let folder = subject::new_folder(args.subject.out.as_deref(), &scenario, jiff::Timestamp::now())?;
     let mut allowance = Allowance::new();
     let (mut repeats, mut counted) = (Vec::new(), Vec::new());
@@ -32,7 +34,8 @@ pub fn execute(args: &Args, scenario: Scenario, times: u32) -> Result<ExitCode> 
             break;
         }
         let name = format!("repeat-{}", nth + 1);
-        let (repeat, sections) = play(args, one, folder.join(&name), name, &mut allowance)?;
+        let (repeat, sections) =
+            play(args, one, folder.join(&name), name, (&mut allowance, calibration.as_ref()))?;
         if !args.subject.quiet {
             output::complain(&repeat.to_string());
         }
@@ -58,13 +61,13 @@ fn play(
     scenario: Scenario,
     folder: PathBuf,
     name: String,
-    allowance: &mut Allowance,
+    (allowance, calibration): (&mut Allowance, Option<&Calibration>),
 ) -> Result<(Repeat, Vec<Section>)> {
     let stage = args.real.stage(&scenario)?;
     std::fs::create_dir_all(&folder).map_err(|cause| Error::file("create", &folder, cause))?;
     let seed = u64::from(scenario.seed);
     let subject = Subject::within(folder, &args.subject, scenario, Verb::Run, false);
-    let Some(Ran { found, requests, failure }) = run::play(args, &subject, stage)? else {
+    let Some(Ran { found, requests, failure }) = run::play(args, &subject, stage, calibration)? else {
         let (ending, why) = (RepeatEnd::Interrupted, "left at once".into());
         return Ok((Repeat { folder: name, seed, requests: 0, ending, why, values: Vec::new() }, Vec::new()));
     };

@@ -1,12 +1,17 @@
 //! `tollgate run`: the client half in real time, against mocks or real endpoints.
 
+use std::path::PathBuf;
+
+use tollgate::calibrate::Calibration;
 use tollgate::collectors::Collectors;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::interrupt::Interrupt;
 use tollgate::report::summary::Verb;
 use tollgate::run::{Ending, Interrupts};
+use tollgate::scenario::Scenario;
 use tollgate::simulate::Flow;
 
+use super::calibrate::{self, Wanted};
 use super::found::{Found, Told};
 use super::output::{self, Progress};
 use super::real::{Real, Stage};
@@ -27,6 +32,21 @@ pub struct Args {
     /// No row for every attempt in requests.csv
     #[arg(long)]
     no_rows: bool,
+    /// First calibrate, measured for TIME or 5s, and put what the harness adds to figures into the results
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "5s")]
+    calibrate: Option<tollgate::number::Span>,
+    /// Put into the results what `tollgate calibrate` found that the harness adds to figures
+    #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
+    calibration: Option<PathBuf>,
+}
+
+impl Args {
+    /// The calibration that the results are to carry, if one was asked for.
+    pub fn calibration(&self, scenario: &Scenario) -> Result<Option<Calibration>> {
+        let file = self.calibration.as_deref().map(Wanted::File);
+        let wanted = file.or_else(|| Some(Wanted::Now(self.calibrate?.get())));
+        wanted.map(|wanted| wanted.get(scenario, self.subject.quiet)).transpose()
+    }
 }
 
 const EXAMPLES: &str = "Example: tollgate run scenarios/first-light.toml --duration 10s
@@ -41,8 +61,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         return repeats::execute(&args, scenario, times);
     }
     let stage = args.real.stage(&scenario)?;
+    let calibration = args.calibration(&scenario)?;
     let subject = Subject::new(&args.subject, scenario, Verb::Run, false)?;
-    let Some(Ran { found, failure, .. }) = play(&args, &subject, stage)? else {
+    let Some(Ran { found, failure, .. }) = play(&args, &subject, stage, calibration.as_ref())? else {
         return Ok(ExitCode::Interrupted);
     };
     Interrupt::restore();
@@ -63,7 +84,12 @@ pub struct Ran {
 }
 
 /// Plays a scenario, with its rows; `None` where somebody asked twice to go.
-pub fn play(args: &Args, subject: &Subject, stage: Stage) -> Result<Option<Ran>> {
+pub fn play(
+    args: &Args,
+    subject: &Subject,
+    stage: Stage,
+    calibration: Option<&Calibration>,
+) -> Result<Option<Ran>> {
     let mut log = if args.no_rows { None } else { Some(subject.log()?) };
     let mut collectors = Collectors::new(&subject.setup);
     let millis = subject.scenario.duration.get().as_millis();
@@ -105,8 +131,14 @@ pub fn play(args: &Args, subject: &Subject, stage: Stage) -> Result<Option<Ran>>
     collectors.fidelity.witness(ran.harness);
     let notes: Vec<_> = ran.harness.clocks.note().into_iter().collect();
     output::warn(&notes);
+    let mut sections = collectors.finish(ran.stopped);
+    let mut files = Vec::new();
+    if let Some(calibration) = calibration {
+        calibration.certify(&subject.scenario, &mut sections[0]);
+        files.push((tollgate::calibrate::FILE, calibrate::file(calibration)?));
+    }
     let found = Found {
-        sections: collectors.finish(ran.stopped),
+        sections,
         told: Told { notes, ..Told::default() },
         collectors,
         until: ran.stopped,
@@ -114,7 +146,7 @@ pub fn play(args: &Args, subject: &Subject, stage: Stage) -> Result<Option<Ran>>
         spent: ran.spent,
         halt: ran.halt,
         log_failure: log.and_then(|log| log.finish().err()),
-        files: Vec::new(),
+        files,
     };
     Ok(Some(Ran { found, requests: ran.requests, failure: ran.failure }))
 }

@@ -133,6 +133,13 @@ fn thresholds(out: &mut String, summary: &Summary, paint: Paint) {
     }
 }
 
+/// A table by itself, each line ended.
+pub fn plain(table: &Table) -> String {
+    let mut out = String::new();
+    aligned(&mut out, table, Paint { is_coloured: false });
+    out
+}
+
 /// The first column to the left, numbers to the right, with the widest gap that fits the screen.
 fn aligned(out: &mut String, table: &Table, paint: Paint) {
     let (all, each): (Vec<_>, Vec<_>) = table.rows.iter().partition(|row| row[0] == table::ALL);
