@@ -10,7 +10,6 @@ pub mod report;
 pub mod stage;
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -214,14 +213,10 @@ fn fault(scenario: &Scenario, comparison: &Comparison) -> Option<String> {
     let errors = [("TTFT", &comparison.ttft), ("E2E", &comparison.e2e)];
     errors.into_iter().map(|(name, measure)| (name, measure.error_at(0.99))).find(|(_, off)| *off > max).map(
         |(name, off)| {
-            let (off, max) = (millis(off), millis(max));
-            format!("{name} is off its truth by {off:.1} ms at p99, the bound is {max:.1} ms")
+            let [off, max] = [off, max].map(|span| show::seconds(span.as_secs_f64()));
+            format!("{name} is off its truth by {off} at p99, the bound is {max}")
         },
     )
-}
-
-fn millis(span: Duration) -> f64 {
-    span.as_secs_f64() * 1e3
 }
 
 fn figure(name: &str, secs: f64) -> Figure {

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tollgate::bill::Charge;
+use tollgate::calibrate::Calibration;
+use tollgate::calibrate::comparison::Comparison;
+use tollgate::calibrate::stage::Stage;
 use tollgate::collectors::cost::Cost;
+use tollgate::collectors::harness::{Harness, Lag};
 use tollgate::collectors::{Collectors, metric};
 use tollgate::machines;
 use tollgate::outcome::Outcome;
@@ -133,6 +137,20 @@ proptest! {
     }
 }
 
+/// The sections of a run in real time, with everything in its certificate.
+fn certified(scenario: &Scenario, outcomes: &[Outcome], ended: Instant) -> Vec<Section> {
+    let mut collectors = Collectors::new(&machines::setup(scenario, false));
+    outcomes.iter().for_each(|outcome| collectors.collect(outcome));
+    collectors.fidelity.witness(Harness::default());
+    let mut sections = collectors.finish(ended);
+    let stage = Stage::new(scenario, Duration::from_secs(1)).unwrap_or_else(|error| panic!("{error}"));
+    let comparison = Comparison::new(&stage).unwrap_or_else(|error| panic!("{error}"));
+    let calibration =
+        Calibration::new(&stage, &comparison, &sections[0], Lag::default(), "2026-01-02T03:04:05Z".into());
+    calibration.certify(scenario, &mut sections[0]);
+    sections
+}
+
 #[test]
 fn every_figure_is_in_the_registry_and_in_the_book() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -142,7 +160,7 @@ fn every_figure_is_in_the_registry_and_in_the_book() {
     scenario.cooldown = "1s".parse().expect("a span");
     scenario.safety.in_flight_max = std::num::NonZeroU32::new(1);
     let (outcomes, ended) = play(&scenario);
-    let sections = collected(&scenario, &outcomes).finish(ended);
+    let sections = certified(&scenario, &outcomes, ended);
     let figures = sections.iter().flat_map(|section| &section.scopes).flat_map(|scope| &scope.figures);
     let produced: BTreeSet<&str> = figures.map(|figure| figure.name.as_str()).collect();
     let all = metric::all();

@@ -64,7 +64,7 @@ fn late(count: u64, by: Duration) -> impl FnMut(u64, &mut Outcome) {
 }
 
 fn busy(share: f64, waiting: Option<f64>) -> Harness {
-    let processor = Processor { share, waiting, ..Processor::default() };
+    let processor = Processor { share: Some(share), waiting, ..Processor::default() };
     Harness { processor: Some(processor), ..Harness::default() }
 }
 

@@ -36,7 +36,7 @@ impl Stage {
         let pace = pace(own)?;
         let mut scenario = staged(own, pace);
         let answer = mean(&sampled(&scenario)?, "service_e2e_mean").unwrap_or_default();
-        let ramp = Duration::from_secs_f64(answer).min(RAMP_MAX);
+        let ramp = Duration::from_secs_f64((answer * 100.0).ceil() / 100.0).min(RAMP_MAX);
         let whole = own.duration.get().min(ramp + time);
         scenario.duration = Span(whole);
         scenario.warmup = Warmup::For(Span(ramp.min(whole / 2)));
@@ -52,9 +52,10 @@ fn pace(own: &Scenario) -> Result<Pace> {
     let is_known = scenario.endpoints.iter().all(|spec| spec.latency.is_some());
     let trial = if is_known { Some(sampled(&scenario)?) } else { None };
     let ttft = trial.as_ref().and_then(|trial| mean(trial, "service_ttft_mean"));
-    let Some(ttft_secs) = ttft else { return Ok(ASSUMED) };
+    let Some(ttft) = ttft else { return Ok(ASSUMED) };
     // None where no answer has two tokens.
-    let itl_secs = trial.as_ref().and_then(|trial| mean(trial, "tpot_mean")).unwrap_or_default();
+    let itl = trial.as_ref().and_then(|trial| mean(trial, "tpot_mean")).unwrap_or_default();
+    let [ttft_secs, itl_secs] = [ttft, itl].map(|secs| (secs * GRAIN_PER_SEC).round() / GRAIN_PER_SEC);
     Ok(Pace { ttft_secs, itl_secs, is_assumed: false })
 }
 
@@ -102,6 +103,8 @@ fn mean(trial: &Trial, name: &str) -> Option<f64> {
 
 /// Of endpoints of which nothing is known: what a hosted model of middling size does.
 const ASSUMED: Pace = Pace { ttft_secs: 0.4, itl_secs: 0.02, is_assumed: true };
+/// Paces are in whole steps of 10 µs: a mean is not known any better.
+const GRAIN_PER_SEC: f64 = 100_000.0;
 const RAMP_MAX: Duration = Duration::from_secs(30);
 const SAMPLE_MAX: Duration = Duration::from_secs(60);
 const SAMPLE_REQUESTS: f64 = 5_000.0;

@@ -14,8 +14,8 @@ use tollgate::http::interrupt::Interrupt;
 use tollgate::http::pacer::Lateness;
 use tollgate::machines;
 use tollgate::number::Span;
-use tollgate::report::json;
 use tollgate::report::summary::Validity;
+use tollgate::report::{json, show};
 use tollgate::run::{Ending, Input, Interrupts, Transport, run};
 use tollgate::scenario::Scenario;
 use tollgate::simulate::Flow;
@@ -78,6 +78,12 @@ pub fn calibrate(scenario: &Scenario, time: Duration, is_quiet: bool) -> Result<
     let mut collectors = Collectors::new(&machines::setup(&stage.scenario, false));
     let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let whole = stage.scenario.duration.get();
+    if !is_quiet {
+        let time = show::seconds(whole.as_secs_f64());
+        output::complain(&format!(
+            "calibrating: the scenario's load for {time}, against a mock of known pace"
+        ));
+    }
     let mut progress = Progress::new(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX), is_quiet);
     let clock = Clock::starting_in(LEAD);
     let transport = Transport::new(clock);

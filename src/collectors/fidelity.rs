@@ -124,7 +124,7 @@ impl Fidelity {
                 "the client was late: loop lag p99 is {lag:.1} ms, the bound is {max:.1} ms{cause}"
             ));
         }
-        let share = harness.processor?.share;
+        let share = harness.processor?.share?;
         (share > bounds.cpu_share_max && bounds.cpu_share_max < 1.0).then(|| {
             let (share, max) = (share * 100.0, bounds.cpu_share_max * 100.0);
             format!("the client had no time to spare: its thread used {share:.1} % of a processor, the bound is {max:.1} %")
@@ -136,7 +136,7 @@ impl Fidelity {
         let Some(processor) = self.harness.and_then(|harness| harness.processor) else {
             return String::new();
         };
-        let (share, waiting) = (processor.share, processor.waiting.unwrap_or_default());
+        let (share, waiting) = (processor.share.unwrap_or_default(), processor.waiting.unwrap_or_default());
         if waiting >= TELLING_WAIT {
             format!("; other work had its processor for {:.0} % of the time", waiting * 100.0)
         } else if share >= TELLING_SHARE {
@@ -168,7 +168,7 @@ impl Fidelity {
             .with("loop_lag_p99", lag.p99.as_secs_f64(), Unit::Seconds)
             .with("loop_lag_max", lag.max.as_secs_f64(), Unit::Seconds)
             .with("in_flight_max", harness.in_flight_max, Unit::Count)
-            .with("client_cpu_share", processor.map(|processor| processor.share), Unit::Share)
+            .with("client_cpu_share", processor.and_then(|processor| processor.share), Unit::Share)
             .with("client_cpu_wait", processor.and_then(|processor| processor.waiting), Unit::Share)
             .with("client_cpu_time", secs(|processor| processor.client), Unit::Seconds)
             .with("process_cpu_time", secs(|processor| processor.process), Unit::Seconds)

@@ -32,8 +32,8 @@ pub struct Processor {
     pub client: Duration,
     /// Of the whole process: with the embedded mock, if there is one.
     pub process: Duration,
-    /// Processor time of the client's thread over time, in its busiest [`STRETCH`].
-    pub share: f64,
+    /// Processor time of the client's thread over time, in its busiest [`STRETCH`]; of a run too short to tell, none.
+    pub share: Option<f64>,
     /// The share of time in which the thread was ready and other work had the processor, where the system tells.
     pub waiting: Option<f64>,
 }
@@ -54,59 +54,67 @@ impl Busiest {
             self.readings.pop_front();
         }
         if self.readings.front().is_some_and(|(first, _)| at.saturating_sub(*first) >= STRETCH) {
-            self.share = Some(self.latest().max(self.share.unwrap_or_default()));
+            let shares = [self.share, self.latest()];
+            self.share = shares.into_iter().flatten().reduce(f64::max);
         }
     }
 
-    /// The share of a processor in the busiest stretch; over all that there is, where that is shorter than one.
-    pub fn share(&self) -> f64 {
-        self.share.unwrap_or_else(|| self.latest())
+    /// The share of a processor in the busiest stretch; over all that there is, where that is shorter than one; and
+    /// none where that is no second.
+    pub fn share(&self) -> Option<f64> {
+        self.share.or_else(|| self.latest())
     }
 
     /// The share over what is kept.
-    fn latest(&self) -> f64 {
-        let (Some(first), Some(last)) = (self.readings.front(), self.readings.back()) else { return 0.0 };
+    fn latest(&self) -> Option<f64> {
+        let (first, last) = (self.readings.front()?, self.readings.back()?);
         let (time, used) = (last.0.saturating_sub(first.0), last.1.saturating_sub(first.1));
-        if time.is_zero() { 0.0 } else { used.as_secs_f64() / time.as_secs_f64() }
+        (time >= SHORTEST).then(|| used.as_secs_f64() / time.as_secs_f64())
     }
 }
 
 /// Long enough that a burst of arrivals does not make a thread a busy one, short enough that a ramp's end does.
 pub const STRETCH: Duration = Duration::from_secs(5);
+/// What is set up at the start keeps any thread busy for a moment.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// The share found where each quarter of a second uses so many milliseconds, in thousandths.
-    fn share(used: impl IntoIterator<Item = u64>) -> u64 {
+    fn share(used: impl IntoIterator<Item = u64>) -> Option<u64> {
         let (mut busiest, mut sum) = (Busiest::default(), Duration::ZERO);
         busiest.look(Duration::ZERO, sum);
         for (nth, millis) in (1..).zip(used) {
             sum += Duration::from_millis(millis);
             busiest.look(Duration::from_millis(250) * nth, sum);
         }
-        (busiest.share() * 1_000.0).round() as u64
+        busiest.share().map(|share| (share * 1_000.0).round() as u64)
     }
 
     #[test]
     fn a_short_run_is_as_busy_as_it_is_on_the_whole() {
-        assert_eq!(share([]), 0);
-        assert_eq!(share([250, 0]), 500);
-        assert_eq!(share([100; 19]), 400);
+        assert_eq!(share([250, 0, 0, 250]), Some(500));
+        assert_eq!(share([100; 19]), Some(400));
+    }
+
+    #[test]
+    fn what_does_not_last_a_second_tells_nothing() {
+        assert_eq!((share([]), share([250; 3])), (None, None));
     }
 
     #[test]
     fn the_busiest_five_seconds_are_found_wherever_they_are() {
         let busy = |before, after| [vec![25; before], vec![225; 20], vec![50; after]].concat();
         for (before, after) in [(0, 0), (0, 40), (40, 0), (33, 71)] {
-            assert_eq!(share(busy(before, after)), 900, "{before} before and {after} after");
+            assert_eq!(share(busy(before, after)), Some(900), "{before} before and {after} after");
         }
     }
 
     #[test]
     fn one_busy_second_among_idle_ones_makes_no_busy_thread() {
-        assert_eq!(share([vec![0; 40], vec![250; 4], vec![0; 40]].concat()), 200);
+        assert_eq!(share([vec![0; 40], vec![250; 4], vec![0; 40]].concat()), Some(200));
     }
 
     #[test]

@@ -164,17 +164,17 @@ mod tests {
         let mut gauge = Gauge::new();
         let begun = std::time::Instant::now();
         let mut sum = 0u64;
-        while begun.elapsed() < Duration::from_millis(20) {
+        while begun.elapsed() < Duration::from_millis(1_100) {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
-        gauge.look();
         let harness = gauge.finish(&Lateness::new(), 3);
         assert_eq!((harness.in_flight_max, harness.clocks), (3, Disturbance::default()));
         if cfg!(target_os = "linux") {
             let processor = harness.processor.expect("Linux tells the processor time of a thread");
-            assert!(processor.client > Duration::ZERO && processor.share > 0.0, "{processor:?}");
+            let share = processor.share.expect("a second tells");
+            assert!(processor.client > Duration::ZERO && share > 0.0, "{processor:?}");
             // By two clocks that are read one after the other.
-            assert!(processor.share <= 1.1, "{processor:?}");
+            assert!(share <= 1.1, "{processor:?}");
             assert!(processor.process + Duration::from_millis(1) >= processor.client, "{processor:?}");
         }
     }

@@ -231,7 +231,18 @@ fn fidelity(rate: f64) -> Section {
         .with("offered_rate", rate, Unit::PerSecond)
         .with("achieved_rate", rate * 0.9983, Unit::PerSecond)
         .with("send_lag_p99", 0.0004, Unit::Seconds)
-        .with("send_lag_max", 0.0021, Unit::Seconds);
+        .with("send_lag_max", 0.0021, Unit::Seconds)
+        .with("late_requests", 0u64, Unit::Count)
+        .with("rate_error", 0.0002, Unit::Share)
+        .with("loop_lag_p99", 0.0003, Unit::Seconds)
+        .with("loop_lag_max", 0.0018, Unit::Seconds)
+        .with("in_flight_max", 412u64, Unit::Count)
+        .with("client_cpu_share", 0.124, Unit::Share)
+        .with("client_cpu_wait", 0.004, Unit::Share)
+        .with("suspended", 0.0, Unit::Seconds)
+        .with("calibration_ttft_error_p50", 0.0002, Unit::Seconds)
+        .with("calibration_ttft_error_p99", 0.0011, Unit::Seconds)
+        .with("calibration", "fits", Unit::Text);
     Section { scopes: vec![scope], ..Section::new("fidelity") }
 }
 

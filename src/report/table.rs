@@ -84,11 +84,14 @@ const HARNESS: &[Column] = &[
 
 /// What a calibration found that the harness adds.
 const CALIBRATION: &[Column] = &[
-    ("TTFT off by p99", "fidelity", "calibration_ttft_error_p99"),
-    ("chunk gap", "fidelity", "calibration_chunk_gap_error_p99"),
-    ("E2E", "fidelity", "calibration_e2e_error_p99"),
+    ("TTFT off by p50", "fidelity", "calibration_ttft_error_p50"),
+    ("p99", "fidelity", "calibration_ttft_error_p99"),
+    ("chunk gap p50", "fidelity", "calibration_chunk_gap_error_p50"),
+    ("p99", "fidelity", "calibration_chunk_gap_error_p99"),
+    ("E2E p50", "fidelity", "calibration_e2e_error_p50"),
+    ("p99", "fidelity", "calibration_e2e_error_p99"),
     ("rate error", "fidelity", "calibration_rate_error"),
-    ("this run", "fidelity", "calibration"),
+    ("its load", "fidelity", "calibration"),
 ];
 
 /// Told where there is any.
