@@ -14,7 +14,7 @@ use crate::http::gauge::Gauge;
 use crate::http::hands::Hands;
 use crate::http::interrupt::Interrupt;
 pub use crate::http::openings::Openings;
-use crate::http::pacer::{Lateness, Pacer};
+use crate::http::pacer::Pacer;
 use crate::http::{raise_descriptor_limit, runtime};
 use crate::login::keyring::Keyring;
 use crate::outcome::{End, Outcome};
@@ -117,6 +117,8 @@ async fn drive(
     let pacer =
         Pacer::new(clock).map_err(|cause| Error::failed(format!("could not make a timer: {cause}")))?;
     let mut pacer = pacer.spinning(SPIN);
+    let gauge =
+        Gauge::start(clock).map_err(|cause| Error::failed(format!("could not make a timer: {cause}")))?;
     let mut driver = Driver {
         dispatcher,
         hands,
@@ -126,10 +128,9 @@ async fn drive(
         ending: Ending::Complete,
         stopped: Instant::MAX,
         progress: Progress::default(),
-        lateness: Lateness::new(),
         in_flight_max: 0,
     };
-    let (mut shows, mut gauge) = (Instant::START, Gauge::new());
+    let mut shows = Instant::START;
     while !driver.dispatcher.is_idle() {
         let wakes = driver.dispatcher.deadline().into_iter().chain(driver.aborts).fold(shows, Instant::min);
         let mut heard = None;
@@ -146,7 +147,6 @@ async fn drive(
         driver.turn(now, heard.into_iter().chain(more));
         if shows <= now {
             shows = now + SHOW_EVERY;
-            gauge.look();
             show(driver.progress(now));
         }
     }
@@ -165,7 +165,7 @@ async fn drive(
         ending: driver.ending,
         connections,
         openings,
-        harness: gauge.finish(&driver.lateness, driver.in_flight_max as u64),
+        harness: gauge.finish(driver.in_flight_max as u64),
     })
 }
 
@@ -180,19 +180,12 @@ struct Driver<R> {
     ending: Ending,
     stopped: Instant,
     progress: Progress,
-    /// How late it is for what was due or has been read.
-    lateness: Lateness,
     in_flight_max: usize,
 }
 
 impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
     /// Takes what has come and does what is due.
     fn turn(&mut self, now: Instant, events: impl Iterator<Item = Event>) {
-        let mut events = events.peekable();
-        // The first of them was read before the others.
-        if let Some(Event::Reply { at, .. } | Event::Sent { at, .. }) = events.peek() {
-            self.lateness.record(*at, now);
-        }
         for event in events {
             if let Event::Reply { id, reply, .. } = &event
                 && reply.is_final()
@@ -201,8 +194,7 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
             }
             self.feed(now, event);
         }
-        if let Some(due) = self.dispatcher.deadline().filter(|due| *due <= now) {
-            self.lateness.record(due, now);
+        if self.dispatcher.deadline().is_some_and(|due| due <= now) {
             self.feed(now, Event::Wake);
         }
         if self.aborts.is_some_and(|at| at <= now) {

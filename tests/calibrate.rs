@@ -318,7 +318,12 @@ mod on_the_command_line {
         let summary = json::read(&case.path("ran")).unwrap_or_else(|error| panic!("{error}"));
         let fit = summary.total("fidelity", "calibration").map(|figure| figure.value.clone());
         assert!(matches!(&fit, Some(Value::Text(text)) if text.contains("fit")), "{fit:?}");
-        assert!(summary.total("fidelity", "calibration_ttft_error_max").is_some());
+        for name in ["calibration_ttft_error_max", "loop_lag_max", "late_requests"] {
+            assert!(
+                summary.total("fidelity", name).is_some_and(|figure| figure.value != Value::None),
+                "{name}"
+            );
+        }
         assert!(case.path("ran").join("calibration.json").is_file() && said(&ran).contains("TTFT off by"));
 
         let other = case.tollgate("run", "other", &["--calibration", &file, "--scale", "2"]);

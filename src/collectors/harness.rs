@@ -8,13 +8,47 @@ use super::clocks::Disturbance;
 /// What a client in real time has measured of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Harness {
-    /// How late its loop was for what was due or had been read.
+    /// How late its loop was, at instants 10 ms apart.
     pub loop_lag: Lag,
     /// The most requests under way at once.
     pub in_flight_max: u64,
     /// None where the system does not tell.
     pub processor: Option<Processor>,
     pub clocks: Disturbance,
+}
+
+impl Harness {
+    /// What two threads of one client come to: the worse of both, and their processor time together.
+    pub fn beside(self, other: Harness) -> Harness {
+        let processor = match (self.processor, other.processor) {
+            (Some(one), Some(other)) => Some(Processor {
+                client: one.client + other.client,
+                process: one.process.max(other.process),
+                share: max(one.share, other.share),
+                waiting: max(one.waiting, other.waiting),
+            }),
+            (one, other) => one.or(other),
+        };
+        let (lag, clocks) = (self.loop_lag, self.clocks);
+        let steps = [clocks.step_secs, other.clocks.step_secs];
+        Harness {
+            loop_lag: Lag {
+                p50: lag.p50.max(other.loop_lag.p50),
+                p99: lag.p99.max(other.loop_lag.p99),
+                max: lag.max.max(other.loop_lag.max),
+            },
+            in_flight_max: self.in_flight_max.max(other.in_flight_max),
+            processor,
+            clocks: Disturbance {
+                suspended: clocks.suspended.max(other.clocks.suspended),
+                step_secs: if steps[0].abs() >= steps[1].abs() { steps[0] } else { steps[1] },
+            },
+        }
+    }
+}
+
+fn max(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    [one, other].into_iter().flatten().reduce(f64::max)
 }
 
 /// How late something was.
@@ -54,8 +88,7 @@ impl Busiest {
             self.readings.pop_front();
         }
         if self.readings.front().is_some_and(|(first, _)| at.saturating_sub(*first) >= STRETCH) {
-            let shares = [self.share, self.latest()];
-            self.share = shares.into_iter().flatten().reduce(f64::max);
+            self.share = max(self.share, self.latest());
         }
     }
 
@@ -97,6 +130,21 @@ mod tests {
     fn a_short_run_is_as_busy_as_it_is_on_the_whole() {
         assert_eq!(share([250, 0, 0, 250]), Some(500));
         assert_eq!(share([100; 19]), Some(400));
+    }
+
+    #[test]
+    fn two_threads_come_to_the_worse_of_both_and_to_their_processor_time_together() {
+        let secs = Duration::from_secs;
+        let thread = |lag, used, share, step_secs| Harness {
+            loop_lag: Lag { p50: secs(1), p99: secs(lag), max: secs(lag) },
+            in_flight_max: 7,
+            processor: Some(Processor { client: secs(used), process: secs(9), share, waiting: None }),
+            clocks: Disturbance { suspended: secs(lag), step_secs },
+        };
+        let (one, other) = (thread(5, 2, Some(0.4), -3.0), thread(2, 3, Some(0.9), 1.0));
+        assert_eq!(one.beside(other), thread(5, 5, Some(0.9), -3.0));
+        assert_eq!(other.beside(one), one.beside(other));
+        assert_eq!(one.beside(Harness::default()), one);
     }
 
     #[test]

@@ -1,30 +1,97 @@
-//! Reads the client's own gauges: its thread's processor time, and the machine's clocks.
+//! A client thread's own gauges: how late its loop is, its processor time, and the machine's clocks.
+//!
+//! They are read by a task of the thread's runtime, at instants 10 ms apart. It waits for its turn as every other task
+//! does, so that it is late by as much as an answer that could be read then; and as the instants are fixed, a loop that
+//! is held up for a second is late a hundred times, not once.
 
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::pacer::Lateness;
+use tokio::task::AbortHandle;
+
+use super::clock::Clock;
+use super::pacer::{Lateness, Pacer};
 use crate::collectors::clocks::{Disturbance, Reading, Watch};
 use crate::collectors::harness::{Busiest, Harness, Processor};
+use crate::time::Instant;
 
-/// The gauges of the thread that made it.
+/// The gauges of the thread that started them. Dropping them ends their task.
 #[derive(Debug)]
 pub struct Gauge {
+    dials: Rc<RefCell<Dials>>,
+    task: AbortHandle,
+}
+
+impl Gauge {
+    /// Fails when the process has no descriptor left. Must be called inside a local runtime.
+    pub fn start(clock: Clock) -> io::Result<Gauge> {
+        let (dials, mut pacer) = (Rc::new(RefCell::new(Dials::new())), Pacer::new(clock)?);
+        let own = Rc::clone(&dials);
+        let keep = async move {
+            let mut due = Instant::START;
+            loop {
+                pacer.until(Some(due)).await;
+                due = own.borrow_mut().come_round(due, clock.now());
+            }
+        };
+        Ok(Gauge { dials, task: tokio::task::spawn_local(keep).abort_handle() })
+    }
+
+    /// What the thread has measured of itself up to now, and the most requests that were under way.
+    pub fn finish(self, in_flight_max: u64) -> Harness {
+        let mut dials = self.dials.borrow_mut();
+        dials.look();
+        Harness { in_flight_max, ..dials.harness() }
+    }
+}
+
+impl Drop for Gauge {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Debug)]
+struct Dials {
+    lateness: Lateness,
     busiest: Busiest,
     watch: Option<Watch>,
     first: Option<system::Usage>,
     last: Option<system::Usage>,
+    looks: Instant,
 }
 
-impl Gauge {
-    pub fn new() -> Gauge {
-        let mut gauge =
-            Gauge { busiest: Busiest::default(), watch: None, first: system::usage(), last: None };
-        gauge.look();
-        gauge
+impl Dials {
+    fn new() -> Dials {
+        let mut dials = Dials {
+            lateness: Lateness::new(),
+            busiest: Busiest::default(),
+            watch: None,
+            first: system::usage(),
+            last: None,
+            looks: Instant::START,
+        };
+        dials.look();
+        dials
     }
 
-    /// Reads them: some microseconds, a few times a second.
-    pub fn look(&mut self) {
+    /// The loop has come round to what was due at `due`, and at every step since. Says what is due next.
+    fn come_round(&mut self, mut due: Instant, now: Instant) -> Instant {
+        while due <= now {
+            self.lateness.record(due, now);
+            due = due + PROBE_EVERY;
+        }
+        if self.looks <= now {
+            self.looks = now + LOOK_EVERY;
+            self.look();
+        }
+        due
+    }
+
+    /// Reads clocks and processor time: some microseconds.
+    fn look(&mut self) {
         if let Some(now) = system::clocks() {
             match &mut self.watch {
                 Some(watch) => watch.look(now),
@@ -37,9 +104,7 @@ impl Gauge {
         }
     }
 
-    /// What the client has measured of itself up to now.
-    pub fn finish(mut self, lateness: &Lateness, in_flight_max: u64) -> Harness {
-        self.look();
+    fn harness(&self) -> Harness {
         let processor = self.first.zip(self.last).map(|(first, last)| Processor {
             client: last.thread.saturating_sub(first.thread),
             process: last.process.saturating_sub(first.process),
@@ -50,19 +115,16 @@ impl Gauge {
             }),
         });
         Harness {
-            loop_lag: lateness.lag(),
-            in_flight_max,
+            loop_lag: self.lateness.lag(),
+            in_flight_max: 0,
             processor,
             clocks: self.watch.map_or_else(Disturbance::default, |watch| watch.found()),
         }
     }
 }
 
-impl Default for Gauge {
-    fn default() -> Self {
-        Gauge::new()
-    }
-}
+const PROBE_EVERY: Duration = Duration::from_millis(10);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The clocks take as long to read as two of them are apart; a reading that was interrupted is taken again.
 const INTERRUPTED: Duration = Duration::from_millis(1);
@@ -158,17 +220,41 @@ mod system {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::runtime;
+
+    fn at(millis: u64) -> Instant {
+        Instant::START + Duration::from_millis(millis)
+    }
 
     #[test]
-    fn a_thread_that_works_has_used_its_processor_and_the_clocks_are_undisturbed() {
-        let mut gauge = Gauge::new();
-        let begun = std::time::Instant::now();
-        let mut sum = 0u64;
-        while begun.elapsed() < Duration::from_millis(1_100) {
-            sum = std::hint::black_box(sum.wrapping_add(1));
-        }
-        let harness = gauge.finish(&Lateness::new(), 3);
+    fn a_loop_that_is_held_up_is_late_at_every_step_it_missed() {
+        let mut dials = Dials::new();
+        assert_eq!(dials.come_round(at(0), at(0)), at(10));
+        assert_eq!(dials.come_round(at(10), at(9)), at(10), "nothing is due yet");
+        assert_eq!(dials.come_round(at(10), at(45)), at(50));
+        let lateness = &dials.lateness;
+        // At 0 ms by nothing; at 10, 20, 30 and 40 ms by 35, 25, 15 and 5.
+        assert_eq!((lateness.count(), lateness.max().as_millis()), (5, 35));
+        assert_eq!(lateness.quantile(0.6).as_millis(), 15);
+    }
+
+    #[test]
+    fn a_thread_that_works_is_late_and_has_used_its_processor_and_the_clocks_are_undisturbed() {
+        let harness = runtime().expect("a runtime").block_on(async {
+            let gauge = Gauge::start(Clock::starting_in(Duration::ZERO)).expect("a descriptor");
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let begun = std::time::Instant::now();
+            let mut sum = 0u64;
+            while begun.elapsed() < Duration::from_millis(1_100) {
+                sum = std::hint::black_box(sum.wrapping_add(1));
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            gauge.finish(3)
+        });
         assert_eq!((harness.in_flight_max, harness.clocks), (3, Disturbance::default()));
+        assert!(harness.loop_lag.max >= Duration::from_millis(1_000), "{:?}", harness.loop_lag);
+        // Of the 1,160 ms the loop was held up for 1,100, and at half of these steps for 550 or more.
+        assert!(harness.loop_lag.p50 >= Duration::from_millis(400), "{:?}", harness.loop_lag);
         if cfg!(target_os = "linux") {
             let processor = harness.processor.expect("Linux tells the processor time of a thread");
             let share = processor.share.expect("a second tells");

@@ -15,7 +15,7 @@ pub struct FidelityBounds {
     pub send_lag_p99_max: Span,
     /// The least share of offered requests that must be sent.
     pub achieved_min: Share,
-    /// The p99 of how late the client's loop was for what was due or had been read.
+    /// The p99 of how late the client's loop was.
     #[serde(skip_serializing_if = "is_20_ms")]
     pub loop_lag_p99_max: Span,
     /// The most of a processor that the client's thread may use in its busiest five seconds; 1 is no bound.
