@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tollgate::calibrate::Calibration;
+use tollgate::calibrate::{Calibration, FILE};
 use tollgate::collectors::Collectors;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::interrupt::Interrupt;
@@ -110,16 +110,7 @@ pub fn play(
             if let Some(log) = log_cell.borrow_mut().as_mut() {
                 log.flush();
             }
-            let message = || {
-                let secs = now.now.as_secs_f64().max(1e-3);
-                let rate = now.asked as f64 / secs;
-                let (flying, done) = (now.in_flight, now.done);
-                format!(
-                    "{rate:.0}/s · {flying} in flight · {done} done · {} refused · {} failed",
-                    now.refused, now.failed
-                )
-            };
-            progress.set(now.now.as_nanos() / 1_000_000, message);
+            progress.set(now.now.as_nanos() / 1_000_000, || standing(&now));
         },
     )?;
     progress.finish();
@@ -135,7 +126,7 @@ pub fn play(
     let mut files = Vec::new();
     if let Some(calibration) = calibration {
         calibration.certify(&subject.scenario, &mut sections[0]);
-        files.push((tollgate::calibrate::FILE, calibrate::file(calibration)?));
+        files.push((FILE, calibrate::file(calibration)?));
     }
     let found = Found {
         sections,
@@ -149,4 +140,11 @@ pub fn play(
         files,
     };
     Ok(Some(Ran { found, requests: ran.requests, failure: ran.failure }))
+}
+
+/// Where a run stands, in a line.
+fn standing(now: &tollgate::run::Progress) -> String {
+    let rate = now.asked as f64 / now.now.as_secs_f64().max(1e-3);
+    let tollgate::run::Progress { in_flight, done, refused, failed, .. } = now;
+    format!("{rate:.0}/s · {in_flight} in flight · {done} done · {refused} refused · {failed} failed")
 }
