@@ -58,6 +58,7 @@ pub mod estimate;
 pub mod fit;
 pub mod plan;
 pub mod preview;
+pub mod recover;
 pub mod replicate;
 pub mod search;
 pub mod selftest;

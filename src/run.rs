@@ -78,6 +78,8 @@ pub enum Ending {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Progress {
     pub now: Instant,
+    /// When the arrivals were stopped: [`Instant::MAX`] where nobody did.
+    pub stopped: Instant,
     /// Requests begun.
     pub asked: u64,
     pub in_flight: u64,
@@ -158,7 +160,7 @@ async fn drive(
     Ok(Ran {
         requests: progress.asked,
         ended: progress.now,
-        stopped: driver.dispatcher.ended().min(driver.stopped),
+        stopped: progress.stopped,
         halt: driver.dispatcher.halt(),
         spent: driver.dispatcher.spent().to_vec(),
         failure: driver.dispatcher.failure().map(String::from),
@@ -246,7 +248,8 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
 
     fn progress(&self, now: Instant) -> Progress {
         let (asked, in_flight) = (self.dispatcher.requests(), self.dispatcher.in_flight() as u64);
-        Progress { now, asked, in_flight, ..self.progress }
+        let stopped = self.dispatcher.ended().min(self.stopped);
+        Progress { now, stopped, asked, in_flight, ..self.progress }
     }
 }
 

@@ -37,6 +37,7 @@ const FLOORS: [&[&str]; 7] = [
         "fit",
         "plan",
         "preview",
+        "recover",
         "replicate",
         "search",
         "selftest",

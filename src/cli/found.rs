@@ -3,11 +3,14 @@
 use tollgate::client::purse::Spent;
 use tollgate::client::safety::Halt;
 use tollgate::collectors::Collectors;
+use tollgate::report::Files;
 use tollgate::report::against::Against;
 use tollgate::report::certainty::Certainty;
 use tollgate::report::standing::{Expectation, Standing};
 use tollgate::section::Section;
 use tollgate::time::Instant;
+
+use super::rows::Rows;
 
 /// What playing a scenario has brought.
 pub struct Found {
@@ -23,10 +26,10 @@ pub struct Found {
     pub spent: Vec<Spent>,
     /// What ended the plan before its time, beside budgets.
     pub halt: Option<Halt>,
-    /// Why requests.csv is incomplete, if it is.
-    pub log_failure: Option<String>,
+    /// Its requests.csv, where there is one.
+    pub rows: Option<Rows>,
     /// More files of the results: their names, and what is in them.
-    pub files: Vec<(&'static str, Vec<u8>)>,
+    pub files: Files,
 }
 
 /// What is told beside sections; most of it of simulations.

@@ -1,5 +1,6 @@
 //! The command line: one small file per verb.
 
+mod account;
 #[cfg(feature = "net")]
 mod calibrate;
 mod check;
@@ -18,9 +19,11 @@ mod plan;
 mod prices;
 #[cfg(feature = "net")]
 mod real;
+mod recover;
 #[cfg(feature = "net")]
 mod repeats;
 mod report;
+mod rows;
 #[cfg(feature = "net")]
 mod run;
 mod schema;

@@ -74,8 +74,8 @@ pub fn execute(mut args: Args) -> Result<ExitCode> {
         is_interrupted: false,
         spent: played.spent,
         halt: played.halt,
-        log_failure: None,
-        files: vec![(plan::report::FILE, answer.candidates)],
+        rows: None,
+        files: vec![(plan::report::FILE.into(), answer.candidates)],
     };
     subject.conclude(common, found, settings.threads)
 }

@@ -66,7 +66,7 @@ fn play(
     let stage = args.real.stage(&scenario)?;
     std::fs::create_dir_all(&folder).map_err(|cause| Error::file("create", &folder, cause))?;
     let seed = u64::from(scenario.seed);
-    let subject = Subject::within(folder, &args.subject, scenario, Verb::Run, false);
+    let subject = Subject::within(folder, &args.subject, scenario, Verb::Run, false)?;
     let Some(Ran { found, requests, failure }) = run::play(args, &subject, stage, calibration)? else {
         let (ending, why) = (RepeatEnd::Interrupted, "left at once".into());
         return Ok((Repeat { folder: name, seed, requests: 0, ending, why, values: Vec::new() }, Vec::new()));

@@ -7,6 +7,7 @@ use tollgate::report;
 use tollgate::search;
 
 use super::output;
+use super::recover;
 use super::subject::{self, Format};
 
 /// Make the reports of a results folder again, and print the summary
@@ -24,6 +25,9 @@ pub struct Args {
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
+    if let Some(code) = recover::report(&args.folder, args.format, args.quiet)? {
+        return Ok(code);
+    }
     if let Some(swept) = report::sweep::render_again(&args.folder)? {
         if !args.quiet {
             output::say(&report::sweep::view(&swept, &args.folder))?;

@@ -6,6 +6,7 @@ use tollgate::calibrate::{Calibration, FILE};
 use tollgate::collectors::Collectors;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::interrupt::Interrupt;
+use tollgate::recover::marker::Beat;
 use tollgate::report::summary::Verb;
 use tollgate::run::{Ending, Interrupts};
 use tollgate::scenario::Scenario;
@@ -90,33 +91,33 @@ pub fn play(
     stage: Stage,
     calibration: Option<&Calibration>,
 ) -> Result<Option<Ran>> {
-    let mut log = if args.no_rows { None } else { Some(subject.log()?) };
+    let rows = (!args.no_rows).then(|| subject.rows(&args.subject)).transpose()?;
     let mut collectors = Collectors::new(&subject.setup);
     let millis = subject.scenario.duration.get().as_millis();
     let mut progress = Progress::new(u64::try_from(millis).unwrap_or(u64::MAX), args.subject.quiet);
-    // Two hands on one log: a row at each outcome, and a flush while nothing happens.
-    let log_cell = std::cell::RefCell::new(&mut log);
+    // Two hands on them: a row at each outcome, and a flush whether anything happens or not.
+    let rows = std::cell::RefCell::new(rows);
     let ran = stage.play(
         &subject.scenario,
         Interrupts::Signals,
         |outcome| {
             collectors.collect(outcome);
-            if let Some(log) = log_cell.borrow_mut().as_mut() {
-                log.collect(outcome);
+            if let Some(rows) = rows.borrow_mut().as_mut() {
+                rows.collect(outcome);
             }
             Flow::Continue
         },
         |now| {
-            if let Some(log) = log_cell.borrow_mut().as_mut() {
-                log.flush();
+            if let Some(rows) = rows.borrow_mut().as_mut() {
+                let ended = now.done + now.refused + now.failed;
+                rows.flush(Beat::new(now.now, now.stopped, now.asked, ended));
             }
             progress.set(now.now.as_nanos() / 1_000_000, || standing(&now));
         },
     )?;
     progress.finish();
     if ran.ending == Ending::Left {
-        // Asked twice to go: what is buffered is saved, nothing more is made of it.
-        let _ = log.map(|log| log.finish());
+        // Asked twice to go: its rows are saved already, nothing more is made of them.
         return Ok(None);
     }
     collectors.fidelity.witness(ran.harness);
@@ -126,7 +127,7 @@ pub fn play(
     let mut files = Vec::new();
     if let Some(calibration) = calibration {
         calibration.certify(&subject.scenario, &mut sections[0]);
-        files.push((FILE, calibrate::file(calibration)?));
+        files.push((FILE.into(), calibrate::file(calibration)?));
     }
     let found = Found {
         sections,
@@ -136,7 +137,7 @@ pub fn play(
         is_interrupted: ran.ending == Ending::Interrupted,
         spent: ran.spent,
         halt: ran.halt,
-        log_failure: log.and_then(|log| log.finish().err()),
+        rows: rows.into_inner(),
         files,
     };
     Ok(Some(Ran { found, requests: ran.requests, failure: ran.failure }))

@@ -1,7 +1,5 @@
 //! `tollgate simulate`: both halves in virtual time.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +8,6 @@ use clap::value_parser;
 use tollgate::client::dispatcher::Spent;
 use tollgate::client::safety::Halt;
 use tollgate::collectors::Collectors;
-use tollgate::collectors::log::Log;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::preview::observed::Observed;
 use tollgate::preview::{Played, preview, standing};
@@ -25,6 +22,7 @@ use tollgate::simulate::{self, Flow};
 use super::found::{Found, Told};
 use super::interrupt;
 use super::output::Progress;
+use super::rows::Rows;
 use super::subject::{self, Subject};
 
 /// Play a scenario in virtual time: hours of traffic in seconds
@@ -62,13 +60,13 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let scenario = args.subject.load()?;
     let other = args.other(&scenario)?;
     let subject = Subject::new(&args.subject, scenario, Verb::Simulate, true)?;
-    let mut log = if args.rows { Some(subject.log()?) } else { None };
+    let mut rows = args.rows.then(|| subject.rows(&args.subject)).transpose()?;
     let stop = interrupt::flag();
     let order = args.order();
     let progress = Progress::new(0, args.subject.quiet);
     let (first, mut told) = match &order {
-        None => (First::play(&subject, log.as_mut(), &stop, Some(progress))?, Told::default()),
-        Some(order) => args.replicated(&subject, log.as_mut(), other.as_ref(), order, &stop, progress)?,
+        None => (First::play(&subject, rows.as_mut(), &stop, Some(progress))?, Told::default()),
+        Some(order) => args.replicated(&subject, rows.as_mut(), other.as_ref(), order, &stop, progress)?,
     };
     if told.certainty.is_none() {
         let steady = &first.observed.steady;
@@ -88,14 +86,12 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         is_interrupted: stop.load(Ordering::Relaxed),
         spent: first.played.spent,
         halt: first.played.halt,
-        log_failure: log.and_then(|log| log.finish().err()),
+        rows,
         files: Vec::new(),
     };
     let threads = args.threads();
     subject.conclude(&args.subject, found, threads)
 }
-
-type FileLog = Log<BufWriter<File>>;
 
 /// The scenario, played with its own seed.
 struct First {
@@ -108,7 +104,7 @@ struct First {
 impl First {
     fn play(
         subject: &Subject,
-        mut log: Option<&mut FileLog>,
+        mut rows: Option<&mut Rows>,
         stop: &AtomicBool,
         mut progress: Option<Progress>,
     ) -> Result<First> {
@@ -121,8 +117,8 @@ impl First {
         let played = simulate::simulate(&subject.scenario, |outcome| {
             collectors.collect(outcome);
             observed.collect(outcome);
-            if let Some(log) = &mut log {
-                log.collect(outcome);
+            if let Some(rows) = &mut rows {
+                rows.collect(outcome);
             }
             done += 1;
             if done.is_multiple_of(4096)
@@ -190,7 +186,7 @@ impl Args {
     fn replicated(
         &self,
         subject: &Subject,
-        log: Option<&mut FileLog>,
+        rows: Option<&mut Rows>,
         other: Option<&Other>,
         order: &Order,
         stop: &AtomicBool,
@@ -201,7 +197,7 @@ impl Args {
             [scenario].into_iter().chain(other.map(|other| &other.scenario)).collect();
         let mut first = None;
         let play_first = || {
-            let played = first.insert(First::play(subject, log, stop, None)?);
+            let played = first.insert(First::play(subject, rows, stop, None)?);
             Ok((!played.is_cut()).then(|| Readings::of(&played.sections)))
         };
         let is_stopped = || stop.load(Ordering::Relaxed);

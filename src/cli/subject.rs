@@ -1,7 +1,5 @@
 //! What `run` and `simulate` share: which scenario, with what changed, and what becomes of the findings.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -9,28 +7,28 @@ use std::time::Instant;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use tollgate::bill::Bill;
-use tollgate::catalogue::{Offer, UnitOffer};
 use tollgate::client::purse::Budget;
 use tollgate::client::workload::Class;
 use tollgate::collectors::Setup;
-use tollgate::collectors::log::Log;
+use tollgate::collectors::log;
 use tollgate::error::{Error, ExitCode, Result};
-use tollgate::report::focus::{self, Account, Resource};
-use tollgate::report::prices::{Source, Sources, UnitSource};
+use tollgate::recover::marker::{self, Facts};
 use tollgate::report::repeats::{self, RepeatEnd, Repeated};
 use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
 };
-use tollgate::report::{self, csv, hdr, json, markdown, prices, show, terminal};
-use tollgate::scenario::{self, EndpointSpec, Scenario};
+use tollgate::report::{self, csv, focus, hdr, json, markdown, prices, show, terminal};
+use tollgate::scenario::{self, Scenario};
 use tollgate::section::{self, Figure, Judgement, Section, Value};
 use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
 use tollgate::warmup;
 
+use super::account;
 use super::found::Found;
 use super::output;
 use super::picked::Picked;
+use super::rows::Rows;
 
 #[derive(Clone, clap::Args)]
 pub struct Common {
@@ -74,17 +72,23 @@ pub struct Subject {
     pub scenario: Scenario,
     pub setup: Setup,
     pub question: String,
+    /// The scenario as it is written beside the results.
+    text: String,
     folder: PathBuf,
     verb: Verb,
-    started: Instant,
-    calendar: jiff::Timestamp,
+    warmup_by: String,
+    /// When it began, where it plays here.
+    started: Option<Instant>,
+    host: Host,
+    /// Why it is recovered, where it is.
+    recovered: Option<String>,
 }
 
 impl Subject {
-    /// Makes the results folder of a scenario that was read by [`Common::load`].
+    /// Makes the results folder of a scenario that was read by [`Common::load`], with the scenario in it.
     pub fn new(args: &Common, scenario: Scenario, verb: Verb, is_virtual: bool) -> Result<Subject> {
         let folder = new_folder(args.out.as_deref(), &scenario, jiff::Timestamp::now())?;
-        Ok(Subject::within(folder, args, scenario, verb, is_virtual))
+        Subject::within(folder, args, scenario, verb, is_virtual)
     }
 
     /// The same with a folder that is there.
@@ -94,19 +98,67 @@ impl Subject {
         scenario: Scenario,
         verb: Verb,
         is_virtual: bool,
-    ) -> Subject {
-        let calendar = jiff::Timestamp::now();
+    ) -> Result<Subject> {
+        let (started, calendar) = (Instant::now(), jiff::Timestamp::now());
         let setup = tollgate::machines::setup(&scenario, is_virtual);
-        let text = std::fs::read_to_string(&args.picked.scenario).unwrap_or_default();
-        let question = scenario::question(&text);
-        Subject { scenario, setup, question, folder, verb, started: Instant::now(), calendar }
+        let question =
+            scenario::question(&std::fs::read_to_string(&args.picked.scenario).unwrap_or_default());
+        let text = resolved(&scenario, &question)?;
+        report::begin(&folder, &text)?;
+        let (warmup_by, host) = (scenario.warmup.chosen(), host(started, calendar));
+        let started = Some(started);
+        Ok(Subject {
+            scenario,
+            setup,
+            question,
+            text,
+            folder,
+            verb,
+            warmup_by,
+            started,
+            host,
+            recovered: None,
+        })
     }
 
-    /// The log of every attempt, as a file of the results.
-    pub fn log(&self) -> Result<Log<BufWriter<File>>> {
-        let path = self.folder.join("requests.csv");
-        let file = File::create(&path).map_err(|cause| Error::file("create", &path, cause))?;
-        Ok(Log::new(&self.setup, BufWriter::new(file)))
+    /// One that was played up to `now` and left `facts` in its folder, and why it is made again.
+    pub fn recovered(
+        folder: &Path,
+        scenario: Scenario,
+        setup: Setup,
+        facts: Facts,
+        now: RunInstant,
+        why: String,
+    ) -> Result<Subject> {
+        let path = folder.join(report::SCENARIO_FILE);
+        let text = std::fs::read_to_string(&path).map_err(|cause| Error::file("read", &path, cause))?;
+        Ok(Subject {
+            scenario,
+            setup,
+            question: scenario::question(&text),
+            text,
+            folder: folder.into(),
+            verb: facts.verb,
+            warmup_by: facts.warmup_by,
+            started: None,
+            host: Host { wall_secs: now.as_secs_f64(), ..facts.host },
+            recovered: Some(why),
+        })
+    }
+
+    /// The rows of every attempt, as a file of the results.
+    pub fn rows(&self, args: &Common) -> Result<Rows> {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.into());
+        let facts = Facts {
+            schema: marker::SCHEMA,
+            verb: self.verb,
+            folder: absolute(&args.picked.scenario).parent().unwrap_or(Path::new("")).into(),
+            catalogue: args.picked.catalogue.as_deref().map(absolute),
+            catalogue_sha256: self.scenario.prices.hash(),
+            warmup_by: self.warmup_by.clone(),
+            host: self.host.clone(),
+        };
+        Rows::begin(&self.folder, &self.setup, &facts)
     }
 
     /// Requests expected in all, where the scenario says.
@@ -147,36 +199,69 @@ impl Subject {
 
     /// Writes the results, prints the summary, and says how it ends.
     pub fn conclude(self, args: &Common, mut found: Found, threads: NonZeroUsize) -> Result<ExitCode> {
-        let mut sections = std::mem::take(&mut found.sections);
+        // Before anything that takes long: the rows are whole whatever happens then.
+        let failure = found.rows.as_mut().and_then(Rows::end);
         match self.unswept() {
             _ if args.no_sweep => {}
-            None => sections.push(sweep::load_sweep(&self.scenario, threads)?),
+            None => found.sections.push(sweep::load_sweep(&self.scenario, threads)?),
             Some(why) if !args.quiet => output::complain(&format!("no curves of other loads: {why}")),
             Some(_) => {}
         }
-        let text = resolved(&self.scenario, &self.question)?;
+        let rows = found.rows.take();
+        let code = self.close(found, args.format, args.quiet)?;
+        rows.into_iter().for_each(Rows::are_reported);
+        match failure {
+            Some(failure) => Err(Error::failed(format!(
+                "{} is incomplete: {failure}; the other results are whole",
+                log::FILE
+            ))),
+            None => Ok(code),
+        }
+    }
+
+    /// Writes the results without curves of other loads, prints the summary, and says how it ends.
+    pub fn close(&self, mut found: Found, format: Format, is_quiet: bool) -> Result<ExitCode> {
+        let summary = self.summary(&mut found);
+        let bill = found.collectors.cost.bill(found.until);
+        let written = self.write(&summary, found, &bill);
+        // Shown even where it could not be written, and then quiet or not: a run is not lost to a full disk.
+        if !is_quiet || written.is_err() {
+            print(&summary, format, &self.folder)?;
+        }
+        written.map(|()| exit_code(&summary))
+    }
+
+    /// What was found, judged.
+    pub fn summary(&self, found: &mut Found) -> Summary {
+        let sections = std::mem::take(&mut found.sections);
         let verdict = verdict(&sections);
-        // Where the harness was the limit, nothing it measured is judged.
-        let is_valid = verdict.validity == Validity::Valid;
+        // Where the harness was the limit, nothing it measured is judged; nor where what was slow may be missing.
+        let unjudged = match (verdict.validity, &self.recovered) {
+            (Validity::Invalid, _) => Some("the run is invalid"),
+            (Validity::Valid, Some(_)) => Some("it did not come to its end"),
+            (Validity::Valid, None) => None,
+        };
         let thresholds = self.scenario.thresholds.iter().map(|threshold| threshold.judge(&sections));
-        let thresholds = thresholds.map(|judgement| result(judgement, is_valid)).collect();
-        let summary = Summary {
+        let thresholds = thresholds.map(|judgement| result(judgement, unjudged)).collect();
+        let took = self.started.map_or(self.host.wall_secs, |started| started.elapsed().as_secs_f64());
+        Summary {
             schema: SCHEMA,
             verb: self.verb,
             scenario: self.scenario.name.clone(),
             question: self.question.clone(),
             seed: u64::from(self.scenario.seed),
             version: env!("CARGO_PKG_VERSION").into(),
-            scenario_sha256: sha256(&text),
+            scenario_sha256: sha256(&self.text),
             catalogue_sha256: self.scenario.prices.hash(),
             catalogue_date: self.scenario.prices.day().to_string(),
             duration_secs: self.scenario.duration.as_secs_f64(),
             warmup_secs: self.scenario.warmup.get().as_secs_f64(),
-            warmup_by: self.scenario.warmup.chosen(),
+            warmup_by: self.warmup_by.clone(),
             cooldown_secs: self.scenario.cooldown.as_secs_f64(),
             is_interrupted: found.is_interrupted,
+            recovered: self.recovered.clone(),
             warnings: [self.scenario.warnings(), std::mem::take(&mut found.told.notes)].concat(),
-            stopped: self.stopped(&found),
+            stopped: self.stopped(found),
             verdict,
             thresholds,
             sections,
@@ -184,88 +269,26 @@ impl Subject {
             against: found.told.against.take(),
             standings: std::mem::take(&mut found.told.standings),
             preview: std::mem::take(&mut found.told.preview),
-            host: host(self.started, self.calendar),
-        };
-        let bill = found.collectors.cost.bill(found.until);
-        let written = self.write(&summary, &text, &found, &bill);
-        // Shown even where it could not be written, and then quiet or not: a run is not lost to a full disk.
-        if !args.quiet || written.is_err() {
-            print(&summary, args.format, &self.folder)?;
+            host: Host { wall_secs: took, ..self.host.clone() },
         }
-        written?;
-        if let Some(failure) = found.log_failure {
-            return Err(Error::failed(format!(
-                "requests.csv is incomplete: {failure}; the other results are whole"
-            )));
-        }
-        Ok(exit_code(&summary))
     }
 
-    fn write(&self, summary: &Summary, scenario: &str, found: &Found, bill: &Bill) -> Result<()> {
-        report::write_all(&self.folder, summary, scenario)?;
+    fn write(&self, summary: &Summary, found: Found, bill: &Bill) -> Result<()> {
         let histograms = found.collectors.latency.histograms();
         // An export of which a part has no price would be taken for the whole.
-        let focus = bill.is_known().then(|| focus::write(bill, &self.account())).transpose()?;
+        let focus =
+            bill.is_known().then(|| focus::write(bill, &account::account(&self.scenario))).transpose()?;
         let files = [
-            (csv::COST_FILE, csv::cost(bill)?),
-            (hdr::FILE, hdr::write(histograms, self.scenario.duration.get())?),
-            (prices::FILE, prices::write(&self.setup.sheet, &self.sources())?),
+            (csv::COST_FILE.into(), csv::cost(bill)?),
+            (hdr::FILE.into(), hdr::write(histograms, self.scenario.duration.get())?),
+            (
+                prices::FILE.into(),
+                prices::write(&self.setup.sheet, &account::sources(&self.scenario))?.into(),
+            ),
         ];
-        let focus = focus.map(|focus| (focus::FILE, focus));
-        for (name, content) in files.iter().chain(&focus).chain(&found.files) {
-            let path = self.folder.join(name);
-            std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
-        }
-        Ok(())
-    }
-
-    /// Where the prices of tokens and of capacity were read.
-    fn sources(&self) -> Sources {
-        let source = |offer: &Offer| Source {
-            model: offer.model.clone(),
-            scope: offer.scope.clone(),
-            tier: offer.tier,
-            from: offer.from.map(|day| day.to_string()),
-            source: offer.source.clone(),
-            dated: offer.dated.to_string(),
-        };
-        let sources = |spec| self.scenario.offers(spec).into_iter().map(source).collect();
-        let unit = |row: &UnitOffer, share| UnitSource {
-            provider: row.provider.clone(),
-            unit: row.unit.clone(),
-            scope: row.scope.clone(),
-            term: row.term,
-            price: row.price,
-            share,
-            source: row.source.clone(),
-            dated: row.dated.to_string(),
-        };
-        let bought = self.scenario.commitments.iter().zip(&self.scenario.unit_rows);
-        let bought = bought.filter_map(|(one, row)| Some((one, row.as_ref()?))).flat_map(|(one, row)| {
-            one.endpoints().iter().map(move |name| ((one.name().into(), name.clone()), unit(row, None)))
-        });
-        let rented = self.scenario.endpoints.iter().filter_map(|spec| {
-            let rent = self.scenario.rent(spec)?;
-            Some(((spec.name.clone(), spec.name.clone()), unit(rent.row, Some(rent.share()))))
-        });
-        Sources {
-            endpoints: self.scenario.endpoints.iter().map(sources).collect(),
-            capacities: bought.chain(rented).collect(),
-        }
-    }
-
-    /// Whose bill it is, and of what.
-    fn account(&self) -> Account {
-        let resource = |spec: &EndpointSpec| Resource {
-            provider: spec.provider.name().into(),
-            model: spec.model.clone(),
-            region: spec.region.clone(),
-        };
-        Account {
-            name: self.scenario.name.clone(),
-            day: self.scenario.first_day(),
-            resources: self.scenario.endpoints.iter().map(resource).collect(),
-        }
+        let focus = focus.map(|focus| (focus::FILE.into(), focus));
+        let more = files.into_iter().chain(focus).chain(found.files).collect();
+        report::write_all(&self.folder, summary, &self.text, more)
     }
 
     /// Why the scenario is not tried at other loads: an endpoint cannot be simulated, or it would take minutes.
@@ -368,16 +391,17 @@ pub fn verdict(sections: &[Section]) -> Verdict {
     Verdict { validity, reason: text("reason") }
 }
 
-fn result(judgement: Judgement, is_valid: bool) -> ThresholdResult {
+/// What becomes of a threshold; nothing, where it says why not.
+fn result(judgement: Judgement, unjudged: Option<&str>) -> ThresholdResult {
     let Judgement { threshold, verdict, value, unit } = judgement;
     let verdict = match verdict {
-        _ if !is_valid => ThresholdVerdict::NoVerdict,
+        _ if unjudged.is_some() => ThresholdVerdict::NoVerdict,
         section::Verdict::Fail => ThresholdVerdict::Fail,
         section::Verdict::NoVerdict => ThresholdVerdict::NoVerdict,
         section::Verdict::Pass => ThresholdVerdict::Pass,
     };
     let figure = Figure { name: String::new(), value, unit };
-    let shown = if is_valid { show::figure(Some(&figure)) } else { "the run is invalid".into() };
+    let shown = unjudged.map_or_else(|| show::figure(Some(&figure)), String::from);
     ThresholdResult { text: threshold, verdict, shown }
 }
 

@@ -1,14 +1,17 @@
-//! Every attempt as a row of `requests.csv`, written as it ends.
+//! Every attempt as a row of `requests.csv`, written as it ends, whole requests at a time.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::Setup;
 use crate::outcome::{Attempt, Ended, Outcome};
 use crate::time::Instant;
 use crate::wire::Tier;
 
+/// The rows' file in a results folder.
+pub const FILE: &str = "requests.csv";
+
 /// The columns; docs/metrics.md says what each holds.
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 32] = [
     "request",
     "class",
     "intended_s",
@@ -18,6 +21,7 @@ const COLUMNS: [&str; 31] = [
     "endpoint",
     "cause",
     "sent_s",
+    "is_sent",
     "first_token_s",
     "first_text_s",
     "last_token_s",
@@ -45,13 +49,20 @@ const COLUMNS: [&str; 31] = [
 /// A writer of rows. After a failure to write it writes no more, and says so at the end.
 pub struct Log<W: Write> {
     setup: Setup,
-    writer: csv::Writer<W>,
+    writer: csv::Writer<Whole<W>>,
     failure: Option<String>,
+}
+
+/// Holds back what is written until it is told to flush, and then hands it on in one piece.
+struct Whole<W> {
+    inner: W,
+    held: Vec<u8>,
 }
 
 impl<W: Write> Log<W> {
     pub fn new(setup: &Setup, writer: W) -> Log<W> {
-        let mut log = Log { setup: setup.clone(), writer: csv::Writer::from_writer(writer), failure: None };
+        let whole = Whole { inner: writer, held: Vec::new() };
+        let mut log = Log { setup: setup.clone(), writer: csv::Writer::from_writer(whole), failure: None };
         let header = log.writer.write_record(COLUMNS);
         log.note(header);
         log
@@ -68,12 +79,23 @@ impl<W: Write> Log<W> {
         for nth in 0..outcome.attempts.len() {
             self.write(outcome, Some(nth));
         }
+        if self.writer.get_ref().held.len() >= HELD_MAX {
+            self.flush();
+        }
     }
 
-    /// Hands what is buffered to the file.
-    pub fn flush(&mut self) {
-        let flushed = self.writer.flush().map_err(csv::Error::from);
-        self.note(flushed);
+    /// Hands what is held back to the file, and says whether all rows so far are in it.
+    pub fn flush(&mut self) -> bool {
+        if self.failure.is_none() {
+            let flushed = self.writer.flush().map_err(csv::Error::from);
+            self.note(flushed);
+        }
+        self.failure.is_none()
+    }
+
+    /// What went wrong, if anything did; nothing was written since.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     /// Flushes, and says what went wrong on the way, if anything did.
@@ -126,6 +148,7 @@ impl<W: Write> Log<W> {
             endpoint.clone(),
             attempt.cause.name().into(),
             seconds(attempt.sent),
+            attempt.is_sent.to_string(),
             stamp(attempt.first_token),
             stamp(attempt.first_text),
             stamp(attempt.last_token),
@@ -157,6 +180,22 @@ impl<W: Write> Log<W> {
         }
     }
 }
+
+impl<W: Write> Write for Whole<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.inner.write_all(&self.held).and_then(|()| self.inner.flush());
+        self.held.clear();
+        written
+    }
+}
+
+/// Bytes after which rows go to the file before anybody asks for it.
+const HELD_MAX: usize = 1 << 16;
 
 /// Seconds since the start with nine decimals: every nanosecond, nothing rounded.
 pub fn seconds(at: Instant) -> String {

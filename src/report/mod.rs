@@ -49,7 +49,7 @@ pub struct Report<'a> {
 pub const SCENARIO_FILE: &str = "scenario.toml";
 
 /// Files of a format: paths within the results folder, and what is in them.
-type Files = Vec<(String, Vec<u8>)>;
+pub type Files = Vec<(String, Vec<u8>)>;
 
 /// Makes the files of a format.
 type Format = fn(&Report) -> Result<Files>;
@@ -63,21 +63,26 @@ const FORMATS: &[Format] = &[
     |report| Ok(vec![("timeseries.csv".into(), csv::timeseries(report.summary)?)]),
 ];
 
-/// Writes every file that is made from the summary, the summary and the scenario themselves included, and
-/// gives their paths. A file that is there already is an error and stays as it is.
-pub fn write_all(dir: &Path, summary: &Summary, scenario_toml: &str) -> Result<Vec<PathBuf>> {
-    // The summary first: whatever happens then, the rest can be made again.
-    let mut paths = vec![
-        write_new(dir, json::FILE, json::write(summary)?.as_bytes())?,
-        write_new(dir, SCENARIO_FILE, scenario_toml.as_bytes())?,
-    ];
+/// Writes the scenario, before it is played: from it and the rows a report can be made, whatever happens then.
+pub fn begin(dir: &Path, scenario_toml: &str) -> Result<()> {
+    write_new(dir, SCENARIO_FILE, scenario_toml.as_bytes())
+}
+
+/// Writes the summary, every file that is made from it and the scenario, and `more` files: as many of them as it can,
+/// and says what went wrong with the first that it could not. A file that is there already stays as it is.
+pub fn write_all(dir: &Path, summary: &Summary, scenario_toml: &str, more: Files) -> Result<()> {
+    // The summary first: whatever happens then, most of the rest can be made again.
+    let mut written = write_new(dir, json::FILE, json::write(summary)?.as_bytes());
     let report = Report { summary, scenario_toml };
-    for format in FORMATS {
-        for (name, content) in format(&report)? {
-            paths.push(write_new(dir, &name, &content)?);
-        }
+    let made = FORMATS.iter().map(|format| format(&report));
+    for files in std::iter::once(Ok(more)).chain(made) {
+        let each = |files: Files| {
+            let new = files.into_iter().map(|(name, content)| write_new(dir, &name, &content));
+            new.fold(Ok(()), Result::and)
+        };
+        written = written.and(files.and_then(each));
     }
-    Ok(paths)
+    written
 }
 
 /// Makes every file but the summary and the scenario again from these two, and gives the summary.
@@ -133,18 +138,20 @@ fn plots(report: &Report, ending: &str, write: fn(&chart::Chart) -> Result<Vec<u
     charts.iter().map(|chart| Ok((format!("plots/{}.{ending}", chart.name), write(chart)?))).collect()
 }
 
-fn write_new(dir: &Path, name: &str, content: &[u8]) -> Result<PathBuf> {
+fn write_new(dir: &Path, name: &str, content: &[u8]) -> Result<()> {
     let path = dir.join(name);
     make_parent(&path)?;
-    let opened = std::fs::File::create_new(&path);
-    let written = opened.and_then(|mut file| std::io::Write::write_all(&mut file, content));
-    written.map_err(|cause| match cause.kind() {
+    let mut file = std::fs::File::create_new(&path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Error::file("write", &path, "it is there already; choose another folder")
         }
         _ => Error::file("write", &path, cause),
     })?;
-    Ok(path)
+    std::io::Write::write_all(&mut file, content).map_err(|cause| {
+        // Half a file would be taken for a whole one.
+        let _ = std::fs::remove_file(&path);
+        Error::file("write", &path, cause)
+    })
 }
 
 fn make_parent(path: &Path) -> Result<()> {

@@ -78,6 +78,7 @@ pub fn empty() -> Summary {
         warmup_by: String::new(),
         cooldown_secs: 0.0,
         is_interrupted: false,
+        recovered: None,
         stopped: None,
         verdict: Verdict { validity: Validity::Valid, reason: String::new() },
         thresholds: Vec::new(),

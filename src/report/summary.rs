@@ -44,6 +44,9 @@ pub struct Summary {
     pub cooldown_secs: f64,
     /// Stopped before its planned end; the figures are of what there was.
     pub is_interrupted: bool,
+    /// Why and from what the figures were recovered, where the play did not come to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<String>,
     /// What is doubtful about the prices and models.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

@@ -97,8 +97,12 @@ fn headline_parts(summary: &Summary) -> (String, String) {
         Validity::Valid => "VALID".to_string(),
         Validity::Invalid => format!("INVALID: {}", summary.verdict.reason),
     };
-    if summary.is_interrupted {
-        verdict.push_str(" · INTERRUPTED, the figures are of what there was");
+    match &summary.recovered {
+        Some(why) => verdict = format!("{verdict} · RECOVERED: {why}"),
+        None if summary.is_interrupted => {
+            verdict.push_str(" · INTERRUPTED, the figures are of what there was");
+        }
+        None => {}
     }
     if let Some(why) = &summary.stopped {
         verdict = format!("{verdict} · STOPPED: {why}; the figures are of what there was");

@@ -86,15 +86,42 @@ fn a_summary_with_curves_of_nonsense_is_still_drawn() {
 fn results_are_written_once_and_rendered_again_to_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let summary = Summary { verb: Verb::Simulate, ..sample::one_endpoint() };
-    let paths = write_all(dir.path(), &summary, "seed = 1\n").unwrap();
-    let content = || -> Vec<_> { paths.iter().map(|path| std::fs::read(path).unwrap()).collect() };
+    begin(dir.path(), "seed = 1\n").unwrap();
+    let more = || vec![("more.csv".to_string(), b"more".to_vec())];
+    write_all(dir.path(), &summary, "seed = 1\n", more()).unwrap();
+    let names = [
+        "scenario.toml",
+        "summary.json",
+        "report.html",
+        "timeseries.csv",
+        "more.csv",
+        "plots/throughput.svg",
+    ];
+    let content = || names.map(|name| std::fs::read(dir.path().join(name)).unwrap());
     let before = content();
-    let error = write_all(dir.path(), &summary, "seed = 2\n").unwrap_err().to_string();
-    assert!(error.contains("is there already; choose another folder"), "{error}");
+    for error in [
+        begin(dir.path(), "seed = 2\n").unwrap_err(),
+        write_all(dir.path(), &summary, "seed = 2\n", more()).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("is there already; choose another folder"), "{error}");
+    }
     std::fs::remove_dir_all(dir.path().join("plots")).unwrap();
     std::fs::write(dir.path().join("report.html"), "spoilt").unwrap();
     assert_eq!(render_again(dir.path()).unwrap(), summary);
     assert!(content() == before, "rendered again, a file is different");
+}
+
+#[test]
+fn what_can_be_written_is_written_whatever_else_cannot() {
+    let dir = tempfile::tempdir().unwrap();
+    // A folder stands where the page belongs.
+    std::fs::create_dir(dir.path().join("report.html")).unwrap();
+    let more = vec![("nowhere/\0".to_string(), Vec::new()), ("cost.csv".to_string(), b"cost".to_vec())];
+    let error = write_all(dir.path(), &sample::one_endpoint(), "", more).unwrap_err().to_string();
+    assert!(error.contains("nowhere"), "the first is told: {error}");
+    for name in ["summary.json", "cost.csv", "summary.md", "timeseries.csv", "plots/throughput.png"] {
+        assert!(dir.path().join(name).is_file(), "{name}");
+    }
 }
 
 #[test]

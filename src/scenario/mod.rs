@@ -384,6 +384,8 @@ impl Scenario {
 #[derive(Clone, Debug)]
 pub struct Draft {
     path: PathBuf,
+    /// The folder from which it names files.
+    folder: PathBuf,
     text: String,
     catalogue: Option<Arc<Catalogue>>,
 }
@@ -391,15 +393,19 @@ pub struct Draft {
 impl Draft {
     /// Reads the file at `path`; prices are those in the folder `catalogue` and not in the scenario's own.
     pub fn open(path: &Path, catalogue: Option<&Path>) -> Result<Draft> {
+        Draft::open_within(path, path.parent().unwrap_or(Path::new("")), catalogue)
+    }
+
+    /// Reads the file at `path`, which names other files from `folder`, as one does that was written back elsewhere.
+    pub fn open_within(path: &Path, folder: &Path, catalogue: Option<&Path>) -> Result<Draft> {
         let catalogue = catalogue.map(Catalogue::with).transpose()?.map(Arc::new);
-        Ok(Draft { path: path.into(), text: read::text(path)?, catalogue })
+        Ok(Draft { path: path.into(), folder: folder.into(), text: read::text(path)?, catalogue })
     }
 
     /// The scenario with some settings changed, checked, with everything it refers to. What a change does wrong is
     /// told at the place that it changes.
     pub fn scenario(&self, changes: &[Change]) -> Result<Scenario> {
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        Scenario::read(&self.text, &self.path, Some(folder), self.catalogue.clone(), changes)
+        Scenario::read(&self.text, &self.path, Some(&self.folder), self.catalogue.clone(), changes)
     }
 
     /// The question that the file asks.
