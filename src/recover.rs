@@ -42,17 +42,21 @@ pub fn replay(
 ) -> Result<Replayed> {
     let mut outcomes = Outcomes::open(setup, path).map_err(|cause| Error::file("read", path, cause))?;
     let mut replayed = Replayed::default();
-    let mut take = |replayed: &mut Replayed, outcome: Outcome| {
-        replayed.requests += 1;
-        replayed.last = replayed.last.max(outcome.finished);
-        collect(&outcome);
-    };
     let mut held = None;
     while let Some(outcome) = outcomes.next().map_err(|why| Error::file("read", path, why))? {
-        match ended {
-            Some(ended) if replayed.requests < ended => take(&mut replayed, outcome),
-            Some(_) => replayed.left_out += 1,
-            None => held.replace(outcome).into_iter().for_each(|outcome| take(&mut replayed, outcome)),
+        let whole = match ended {
+            Some(ended) if replayed.requests < ended => Some(outcome),
+            Some(_) => {
+                replayed.left_out += 1;
+                None
+            }
+            None => held.replace(outcome),
+        };
+        if let Some(outcome) = whole {
+            let outcome = concluded(outcome).map_err(|why| Error::file("read", path, why))?;
+            replayed.requests += 1;
+            replayed.last = replayed.last.max(outcome.finished);
+            collect(&outcome);
         }
     }
     replayed.left_out += u64::from(held.is_some());
@@ -91,12 +95,13 @@ impl Outcomes {
         })
     }
 
+    /// The next one that has begun, with what rows of it there are.
     fn next(&mut self) -> std::result::Result<Option<Outcome>, String> {
         loop {
             let line = self.reader.position().line();
             let at = |why: String| format!("line {line}: {why}");
             if !self.reader.read_record(&mut self.record).map_err(|cause| at(cause.to_string()))? {
-                return self.open.take().map(concluded).transpose();
+                return Ok(self.open.take());
             }
             let row: Row =
                 self.record.deserialize(Some(&self.header)).map_err(|cause| at(cause.to_string()))?;
@@ -114,8 +119,8 @@ impl Outcomes {
                 let endpoint = id(&self.endpoints, "endpoint", row.endpoint).map_err(at)?;
                 open.attempts.push(row.attempt(endpoint, &mut self.limits).map_err(at)?);
             }
-            if let Some(ended) = ended {
-                return concluded(ended).map(Some);
+            if ended.is_some() {
+                return Ok(ended);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The rows of a play on their way to disk, and the marker that says how many are there.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tollgate::collectors::Setup;
 use tollgate::collectors::log::{self, Log};
@@ -13,6 +13,7 @@ use super::output;
 
 /// `requests.csv` of a play under way.
 pub struct Rows {
+    path: PathBuf,
     log: Log<File>,
     marker: Marker,
     /// That no more rows are written was said.
@@ -24,7 +25,7 @@ impl Rows {
         let path = folder.join(log::FILE);
         let file = File::create_new(&path).map_err(|cause| Error::file("create", &path, cause))?;
         let marker = Marker::put(folder, facts)?;
-        Ok(Rows { log: Log::new(setup, file), marker, is_told: false })
+        Ok(Rows { log: Log::new(setup, file), path, marker, is_told: false })
     }
 
     pub fn collect(&mut self, outcome: &Outcome) {
@@ -45,7 +46,8 @@ impl Rows {
     /// The last rows go to disk. Says what went wrong with any.
     pub fn end(&mut self) -> Option<String> {
         self.log.flush();
-        self.log.failure().map(String::from)
+        let gone = || (!self.path.exists()).then(|| "somebody has removed it".to_string());
+        self.log.failure().map(String::from).or_else(gone)
     }
 
     /// The results are written: the rows are not needed to make them.

@@ -117,7 +117,13 @@ pub fn play(
     )?;
     progress.finish();
     if ran.ending == Ending::Left {
-        // Asked twice to go: its rows are saved already, nothing more is made of them.
+        // Asked twice to go: its rows are saved already, nothing more is made of them now.
+        if !args.no_rows {
+            output::complain(&format!(
+                "left; `tollgate report {}` tells what there was",
+                subject.folder().display()
+            ));
+        }
         return Ok(None);
     }
     collectors.fidelity.witness(ran.harness);

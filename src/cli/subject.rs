@@ -161,6 +161,11 @@ impl Subject {
         Rows::begin(&self.folder, &self.setup, &facts)
     }
 
+    /// Where its results go.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Requests expected in all, where the scenario says.
     pub fn expected(&self) -> Option<f64> {
         self.scenario.expected(self.scenario.duration.get())
@@ -288,6 +293,10 @@ impl Subject {
         ];
         let focus = focus.map(|focus| (focus::FILE.into(), focus));
         let more = files.into_iter().chain(focus).chain(found.files).collect();
+        if !self.folder.join(report::SCENARIO_FILE).exists() {
+            // Somebody has removed the folder meanwhile: what there still is goes into a new one.
+            report::begin(&self.folder, &self.text)?;
+        }
         report::write_all(&self.folder, summary, &self.text, more)
     }
 
