@@ -225,6 +225,20 @@ fn a_kept_connection_that_closes_under_a_request_is_replaced_once() {
 }
 
 #[test]
+fn a_kept_connection_that_breaks_while_the_server_is_at_work_is_a_reset_and_not_asked_again() {
+    let addr = rogue(|mut stream| {
+        if read_request(&mut stream) {
+            send(&mut stream, good_stream().as_bytes());
+            read_request(&mut stream);
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    });
+    let asked = ask_with(&format!("http://{addr}"), &transport(), 2);
+    assert_eq!(asked.end(), "reset");
+    assert_eq!(asked.counts, Counts { opened_http1: 1, ..Counts::default() });
+}
+
+#[test]
 fn a_cancelled_attempt_closes_its_connection_and_says_nothing_more() {
     let (left, has_left) = std::sync::mpsc::channel();
     let addr = rogue(move |mut stream| {

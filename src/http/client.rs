@@ -322,11 +322,14 @@ async fn ask(
     let mut failed = None;
     loop {
         let mut connection = route.pool.take(failed).await?;
-        match connection.ask(route.request(encoded, hints)?, line.on_sent()).await {
+        let (request, asked) = (route.request(encoded, hints)?, route.clock.now());
+        let answer = connection.ask(request, line.on_sent()).await;
+        let now = route.clock.now();
+        match answer {
             Ok(response) => return Ok((connection, response)),
-            Err(error) if failed.is_none() && connection.may_resend(&error) => {
+            Err(error) if failed.is_none() && connection.may_resend(&error, now.since(asked)) => {
                 route.pool.books.count(|counts| counts.resent += 1);
-                failed = Some(route.clock.now());
+                failed = Some(now);
             }
             Err(error) => return Err(connection::fault(&error, true)),
         }

@@ -66,8 +66,10 @@ impl Opened {
         clock: Clock,
         tally: Tally,
     ) -> Result<(Opened, Steps), Fault> {
+        let before = clock.now();
         let (wire, steps) = peer.open(addresses, clock, tally).await?;
         let stamps = Rc::clone(&wire.stamps);
+        stamps.reach.set(clock.now().since(before));
         let failed = |cause: hyper::Error| Fault::new(FaultKind::Connect, cause.to_string());
         let is_shared = peer.may_share() && (peer.tls.is_none() || wire.agreed() == Some(tls::HTTP2));
         if is_shared {
@@ -190,15 +192,17 @@ impl Connection {
         (self.stamps.reads() > self.reads_before).then(|| self.stamps.read())
     }
 
-    /// Whether the present request, which failed before the head of its answer, may be sent again: the peer
-    /// says that it has done nothing with it, or had closed the connection before it came.
-    pub fn may_resend(&self, error: &hyper::Error) -> bool {
+    /// Whether the present request, which failed so long after it was asked and before the head of its answer, may be
+    /// sent again: the peer says that it has done nothing with it, or had closed the connection before it came. The
+    /// goodbye of one that had is here within a round trip; one that comes later is of a peer that was at work on it.
+    pub fn may_resend(&self, error: &hyper::Error, after: Duration) -> bool {
         let refusal = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
         let is_untouched = refusal.is_some_and(|refusal| {
             let is_refused = refusal.is_reset() && refusal.reason() == Some(h2::Reason::REFUSED_STREAM);
             refusal.is_remote() && (refusal.is_go_away() || is_refused)
         });
-        is_untouched || error.is_canceled() || (self.is_kept && self.heard().is_none())
+        let is_crossed = after <= (self.stamps.reach.get() * 2).max(CROSSED_MIN);
+        is_untouched || error.is_canceled() || (self.is_kept && self.heard().is_none() && is_crossed)
     }
 
     /// Moves bytes. How the connection ended is told to who waits for its answer.
@@ -360,6 +364,9 @@ pub(super) fn fault(error: &hyper::Error, is_head: bool) -> Fault {
 
 /// Name resolution aside, a connection that takes longer to open is given up.
 const OPENING_MAX: Duration = Duration::from_secs(30);
+
+/// A goodbye that comes so soon after a request crossed it, however near the peer: a busy machine is late to hear it.
+const CROSSED_MIN: Duration = Duration::from_millis(10);
 
 /// A connection with exchanges under way is asked so often whether it still lives, and has so long to answer.
 const PING_EVERY: Duration = Duration::from_secs(20);

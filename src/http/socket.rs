@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -139,6 +140,8 @@ fn is_unknown_authority(cause: &io::Error) -> bool {
 /// When bytes crossed the socket.
 #[derive(Default)]
 pub(super) struct Stamps {
+    /// How long it took to open: one round trip or more.
+    pub reach: Cell<Duration>,
     read: Cell<Instant>,
     reads: Cell<u64>,
     /// Whoever waits for the first bytes.
