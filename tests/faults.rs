@@ -3,16 +3,18 @@
 
 #[path = "support/attempt.rs"]
 mod attempt;
+#[path = "support/load.rs"]
+mod load;
 #[path = "support/rogue.rs"]
 mod rogue;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use attempt::*;
+use load::GRACE;
 use rogue::*;
 use tokio_rustls::rustls::RootCertStore;
 use tollgate::client::dispatcher::Event;
@@ -20,11 +22,8 @@ use tollgate::http::client::{Client, Counts};
 use tollgate::http::runtime;
 use tollgate::http::tls::Roots;
 use tollgate::login::keyring::Keyring;
-use tollgate::machines;
 use tollgate::outcome::{End, Ended, Outcome};
-use tollgate::run::{Ending, Input, Interrupts, Ran, run};
-use tollgate::scenario::Scenario;
-use tollgate::simulate::Flow;
+use tollgate::run::{Ending, Interrupts, Ran};
 use tollgate::wire::{EndpointId, FaultKind};
 
 #[test]
@@ -331,33 +330,10 @@ fn the_first_interrupt_gives_what_is_under_way_its_grace_and_the_second_none() {
     }
 }
 
-/// Runs a load of five requests in a tenth of a second against one endpoint.
+/// Five requests in a tenth of a second.
 fn load(addr: SocketAddr, class: &str, interrupts: Interrupts) -> (Ran, Vec<Outcome>) {
-    let text = format!(
-        "duration = \"100ms\"\n[arrivals]\nkind = \"constant\"\nrate = 50\n\
-         [[classes]]\nname = \"c\"\ninput = {{ kind = \"fixed\", tokens = 20 }}\n\
-         output = {{ kind = \"fixed\", tokens = 5 }}\n{class}\n\
-         [[endpoints]]\nname = \"e\"\nprovider = \"openai\"\nmodel = \"m\"\nurl = \"http://{addr}\"\n\
-         price = {{ input = \"1\", output = \"1\" }}\n"
-    );
-    let scenario = Scenario::parse(&text, Path::new("faults.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let input = Input {
-        remotes: vec![remote(&format!("http://{addr}"))],
-        keyring: Keyring::open(1),
-        transport: transport(),
-        grace: GRACE,
-        interrupts,
-    };
-    let mut outcomes = Vec::new();
-    let record = |outcome: &Outcome| {
-        outcomes.push(outcome.clone());
-        Flow::Continue
-    };
-    let ran = run(input, machines::dispatcher(&scenario), record, |_| {}).unwrap();
-    (ran, outcomes)
+    load::load(&format!("http://{addr}"), class, transport(), interrupts)
 }
-
-const GRACE: Duration = Duration::from_millis(400);
 
 /// A good server behind TLS, and the authority that signed its certificate.
 fn tls_server() -> (SocketAddr, RootCertStore) {
