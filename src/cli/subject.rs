@@ -288,7 +288,7 @@ impl Subject {
             (hdr::FILE.into(), hdr::write(histograms, self.scenario.duration.get())?),
             (
                 prices::FILE.into(),
-                prices::write(&self.setup.sheet, &account::sources(&self.scenario))?.into(),
+                prices::write(&self.setup.sheet, &account::sources(&self.scenario))?,
             ),
         ];
         let focus = focus.map(|focus| (focus::FILE.into(), focus));

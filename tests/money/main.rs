@@ -150,6 +150,7 @@ fn summary(sections: Vec<Section>) -> Summary {
         warmup_by: String::new(),
         cooldown_secs: 0.0,
         is_interrupted: false,
+        recovered: None,
         stopped: None,
         warnings: Vec::new(),
         verdict: Verdict { validity: Validity::Valid, reason: String::new() },
