@@ -11,7 +11,7 @@ use tollgate::recover::replay;
 use tollgate::report::json;
 use tollgate::report::summary::{Summary, ThresholdVerdict, Verb};
 use tollgate::scenario::Scenario;
-use tollgate::section::{Section, Value};
+use tollgate::section::{Curve, Section, Value};
 use tollgate::time::Instant as RunInstant;
 
 #[test]
@@ -70,6 +70,7 @@ fn the_rows_of_a_run_bring_its_figures_again() {
     let expected = told(summary(&run.out).sections);
     assert_eq!(all.unwrap().requests, scenario_requests(&expected));
     // What the program knows of itself, and of other loads, is in no row.
+    let is_told = |curve: &&Curve| !["in_flight", "memory"].contains(&curve.name.as_str());
     for found in &found {
         let expected = expected.iter().find(|section| section.name == found.name).expect("the same sections");
         for scope in &found.scopes {
@@ -79,7 +80,8 @@ fn the_rows_of_a_run_bring_its_figures_again() {
                 assert_eq!(figure, before, "{} {}", found.name, scope.name);
             }
         }
-        assert_eq!(found.curves, expected.curves, "{}", found.name);
+        let expected: Vec<&Curve> = expected.curves.iter().filter(is_told).collect();
+        assert_eq!(found.curves.iter().collect::<Vec<_>>(), expected, "{}", found.name);
     }
 }
 

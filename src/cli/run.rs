@@ -1,5 +1,6 @@
 //! `tollgate run`: the client half in real time, against mocks or real endpoints.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use tollgate::calibrate::{Calibration, FILE};
@@ -92,22 +93,23 @@ pub fn play(
     calibration: Option<&Calibration>,
 ) -> Result<Option<Ran>> {
     let rows = (!args.no_rows).then(|| subject.rows(&args.subject)).transpose()?;
-    let mut collectors = Collectors::new(&subject.setup);
+    let collectors = RefCell::new(Collectors::new(&subject.setup));
     let millis = subject.scenario.duration.get().as_millis();
     let mut progress = Progress::new(u64::try_from(millis).unwrap_or(u64::MAX), args.subject.quiet);
-    // Two hands on them: a row at each outcome, and a flush whether anything happens or not.
-    let rows = std::cell::RefCell::new(rows);
+    // Two hands on these: one at each outcome, and one now and then, whether anything happens or not.
+    let rows = RefCell::new(rows);
     let ran = stage.play(
         &subject.scenario,
         Interrupts::Signals,
         |outcome| {
-            collectors.collect(outcome);
+            collectors.borrow_mut().collect(outcome);
             if let Some(rows) = rows.borrow_mut().as_mut() {
                 rows.collect(outcome);
             }
             Flow::Continue
         },
         |now| {
+            collectors.borrow_mut().series.watch(now.now, now.in_flight, memory().unwrap_or(0));
             if let Some(rows) = rows.borrow_mut().as_mut() {
                 let ended = now.done + now.refused + now.failed;
                 rows.flush(Beat::new(now.now, now.stopped, now.asked, ended));
@@ -116,6 +118,7 @@ pub fn play(
         },
     )?;
     progress.finish();
+    let mut collectors = collectors.into_inner();
     if ran.ending == Ending::Left {
         // Asked twice to go: its rows are saved already, nothing more is made of them now.
         if !args.no_rows {
@@ -154,4 +157,11 @@ fn standing(now: &tollgate::run::Progress) -> String {
     let rate = now.asked as f64 / now.now.as_secs_f64().max(1e-3);
     let tollgate::run::Progress { in_flight, done, refused, failed, .. } = now;
     format!("{rate:.0}/s · {in_flight} in flight · {done} done · {refused} refused · {failed} failed")
+}
+
+/// The memory that the process has in use, in bytes, where the system tells it so (Linux).
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+    Some(kib?.parse::<u64>().ok()? * 1024)
 }

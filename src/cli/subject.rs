@@ -286,10 +286,7 @@ impl Subject {
         let files = [
             (csv::COST_FILE.into(), csv::cost(bill)?),
             (hdr::FILE.into(), hdr::write(histograms, self.scenario.duration.get())?),
-            (
-                prices::FILE.into(),
-                prices::write(&self.setup.sheet, &account::sources(&self.scenario))?,
-            ),
+            (prices::FILE.into(), prices::write(&self.setup.sheet, &account::sources(&self.scenario))?),
         ];
         let focus = focus.map(|focus| (focus::FILE.into(), focus));
         let more = files.into_iter().chain(focus).chain(found.files).collect();

@@ -14,6 +14,7 @@ use crate::wire::EndpointId;
 const BUCKETS_MAX: usize = 600;
 /// Of more classes the first so many have curves.
 const CLASSES_MAX: usize = 64;
+const MIB: f64 = 1_048_576.0;
 /// The narrowest bucket.
 const WIDTH_MIN: u64 = 500_000_000;
 
@@ -31,6 +32,8 @@ pub struct Series {
     curved: usize,
     /// Endpoints that met a token class without a price: what they cost is not known.
     is_unpriced: Vec<bool>,
+    /// By bucket, where somebody watched the process.
+    seen: Vec<Seen>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +48,15 @@ struct Bucket {
     /// Attempts refused, by their end.
     refused: u64,
     output_tokens: u64,
+}
+
+/// The most that was seen of the process at any instant.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// Requests under way.
+    in_flight: u64,
+    /// In bytes.
+    memory: u64,
 }
 
 /// Events of a class.
@@ -68,7 +80,25 @@ impl Series {
             classes: Vec::new(),
             curved: if setup.classes.len() > 1 { setup.classes.len().min(CLASSES_MAX) } else { 0 },
             is_unpriced: vec![false; setup.sheet.endpoints.len()],
+            seen: Vec::new(),
         }
+    }
+
+    /// How many requests are under way in real time, and how much memory the process has, in bytes; 0 where that is
+    /// not known.
+    pub fn watch(&mut self, now: Instant, in_flight: u64, memory: u64) {
+        let bucket = self.place(now);
+        if self.seen.len() <= bucket {
+            self.seen.resize(bucket + 1, Seen::default());
+        }
+        self.seen[bucket] += Seen { in_flight, memory };
+    }
+
+    /// (start in seconds, the most) of each bucket in which there was something.
+    fn most(&self, most: impl Fn(&Seen) -> f64) -> Vec<(f64, f64)> {
+        let width = self.width() as f64 / 1e9;
+        let starts = (0..self.seen.len()).map(|nth| nth as f64 * width);
+        starts.zip(self.seen.iter().map(most)).filter(|(_, most)| *most > 0.0).collect()
     }
 
     /// Nanoseconds to a bucket.
@@ -83,13 +113,18 @@ impl Series {
         if index < self.buckets.len() as u64 { index as usize } else { self.reach(at) }
     }
 
-    #[cold]
-    fn reach(&mut self, at: Instant) -> usize {
+    /// Where its bucket is, or will be: buckets are made wide enough.
+    fn place(&mut self, at: Instant) -> usize {
         let at = at.as_nanos() / WIDTH_MIN;
         while at >> self.doublings >= BUCKETS_MAX as u64 {
             self.widen();
         }
-        let index = (at >> self.doublings) as usize;
+        (at >> self.doublings) as usize
+    }
+
+    #[cold]
+    fn reach(&mut self, at: Instant) -> usize {
+        let index = self.place(at);
         if self.buckets.len() <= index {
             let (endpoints, classes) = (self.setup.sheet.endpoints.len(), self.curved);
             self.buckets.resize(index + 1, Bucket::default());
@@ -126,6 +161,7 @@ impl Series {
         self.buckets = in_pairs(&self.buckets, 1);
         self.costs = in_pairs(&self.costs, self.setup.sheet.endpoints.len());
         self.classes = in_pairs(&self.classes, self.curved);
+        self.seen = in_pairs(&self.seen, 1);
     }
 
     /// (start in seconds, events a second) of each bucket: the one in which requests stop coming counts up to there.
@@ -200,6 +236,7 @@ impl Collector for Series {
         add_rows(&mut self.buckets, &other.buckets);
         add_rows(&mut self.costs, &other.costs);
         add_rows(&mut self.classes, &other.classes);
+        add_rows(&mut self.seen, &other.seen);
     }
 
     fn finish(&self, until: Instant) -> Section {
@@ -214,6 +251,10 @@ impl Collector for Series {
             curve("throughput", "refused", whole(|bucket| bucket.refused)),
             curve("output_tokens_per_second", "all", whole(|bucket| bucket.output_tokens)),
         ];
+        if !self.seen.is_empty() {
+            curves.push(curve("in_flight", "all", self.most(|seen| seen.in_flight as f64)));
+            curves.push(curve("memory", "process", self.most(|seen| seen.memory as f64 / MIB)));
+        }
         for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.curved) {
             let of_class = self.classes.iter().skip(index).step_by(self.curved);
             let points = |count: fn(&OfClass) -> u64| self.rates(until, of_class.clone().map(count));
@@ -249,6 +290,14 @@ impl AddAssign for OfClass {
         self.offered += other.offered;
         self.good += other.good;
         self.refused += other.refused;
+    }
+}
+
+impl AddAssign for Seen {
+    /// The most of both.
+    fn add_assign(&mut self, other: Seen) {
+        self.in_flight = self.in_flight.max(other.in_flight);
+        self.memory = self.memory.max(other.memory);
     }
 }
 

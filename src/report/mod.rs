@@ -33,6 +33,7 @@ pub mod worlds;
 pub(crate) mod axis;
 mod bill;
 pub(crate) mod chart;
+mod harness;
 pub(crate) mod ink;
 mod plan;
 #[cfg(test)]

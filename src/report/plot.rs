@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::axis::{Affix, Axis, PERCENTILE_MAX};
 use super::bill;
 use super::chart::{Chart, Panel, Series};
+use super::harness;
 use super::ink::{self, Dash, Ink, Mark, Marker};
 use super::plan;
 use super::show;
@@ -39,6 +40,7 @@ pub fn all(summary: &Summary) -> Vec<Chart> {
         histogram(summary, "e2e_histogram", "End-to-end latency"),
         throughput(summary),
         throughput_by_class(summary),
+        harness::chart(summary, title(summary, "What the client had to hold")),
         bill::cost_by_endpoint(summary, title(summary, "Cost of 1,000 answers, by endpoint")),
         cost_over_time(summary),
         cost_vs_load(summary),
@@ -255,11 +257,11 @@ fn by_endpoint<'a>(summary: &'a Summary, name: &'a str) -> Vec<(Option<usize>, &
     all.map(|curve| (None, curve)).into_iter().chain(endpoints).collect()
 }
 
-fn curves<'a>(summary: &'a Summary, name: &'a str) -> impl Iterator<Item = &'a Curve> {
+pub(super) fn curves<'a>(summary: &'a Summary, name: &'a str) -> impl Iterator<Item = &'a Curve> {
     summary.sections.iter().flat_map(|section| &section.curves).filter(move |curve| curve.name == name)
 }
 
-fn line(curve: &Curve, name: &str, ink: Ink) -> Series {
+pub(super) fn line(curve: &Curve, name: &str, ink: Ink) -> Series {
     let is_finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
     Series {
         name: name.into(),
@@ -270,7 +272,7 @@ fn line(curve: &Curve, name: &str, ink: Ink) -> Series {
 }
 
 /// The highest value of all.
-fn most(series: &[Series]) -> f64 {
+pub(super) fn most(series: &[Series]) -> f64 {
     series.iter().flat_map(|series| &series.points).map(|point| point.1).fold(0.0, f64::max)
 }
 
@@ -337,7 +339,7 @@ fn value_at(points: &[(f64, f64)], at: f64) -> f64 {
     }
 }
 
-fn last(series: &[Series]) -> f64 {
+pub(super) fn last(series: &[Series]) -> f64 {
     series.iter().flat_map(|series| &series.points).map(|point| point.0).fold(0.0, f64::max)
 }
 
@@ -358,7 +360,7 @@ fn title(summary: &Summary, what: &str) -> String {
     if summary.scenario.is_empty() { what.into() } else { format!("{what} – {}", summary.scenario) }
 }
 
-fn clock_label(summary: &Summary) -> &'static str {
+pub(super) fn clock_label(summary: &Summary) -> &'static str {
     match summary.verb {
         Verb::Run => "time since the start",
         Verb::Plan | Verb::Simulate => "virtual time since the start",
