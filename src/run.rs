@@ -1,5 +1,7 @@
 //! The client half in real time, over HTTP: perform what the dispatcher asks, tell it what happens.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -83,6 +85,8 @@ pub struct Progress {
     /// Requests begun.
     pub asked: u64,
     pub in_flight: u64,
+    /// Connections that are open.
+    pub open: u64,
     /// Requests answered whole.
     pub done: u64,
     /// Requests whose last attempt was refused, or that no endpoint could take.
@@ -124,6 +128,7 @@ async fn drive(
     let mut driver = Driver {
         dispatcher,
         hands,
+        open: input.transport.open,
         record,
         grace: input.grace,
         aborts: None,
@@ -175,6 +180,8 @@ async fn drive(
 struct Driver<R> {
     dispatcher: Dispatcher,
     hands: Hands,
+    /// Connections that are open.
+    open: Arc<AtomicU64>,
     record: R,
     grace: Duration,
     /// When what is under way is given up.
@@ -249,7 +256,8 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
     fn progress(&self, now: Instant) -> Progress {
         let (asked, in_flight) = (self.dispatcher.requests(), self.dispatcher.in_flight() as u64);
         let stopped = self.dispatcher.ended().min(self.stopped);
-        Progress { now, stopped, asked, in_flight, ..self.progress }
+        let open = self.open.load(Ordering::Relaxed);
+        Progress { now, stopped, asked, in_flight, open, ..self.progress }
     }
 }
 

@@ -23,6 +23,8 @@ mod recover;
 #[cfg(feature = "net")]
 mod repeats;
 mod report;
+#[cfg(feature = "net")]
+mod room;
 mod rows;
 #[cfg(feature = "net")]
 mod run;

@@ -1,6 +1,6 @@
 //! A scenario in real time: what every verb asks that sends requests, and how it plays one.
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,9 @@ pub struct Real {
     /// The version of HTTP to speak; auto agrees on it in the TLS handshake
     #[arg(long, value_name = "VERSION", default_value = "auto")]
     http: Http,
+    /// Threads that send and receive beside the one that plans; 1 does all of it on one
+    #[arg(long, value_name = "N", default_value = "1")]
+    threads: NonZeroUsize,
     /// Send no more than so many requests
     #[arg(long, value_name = "N")]
     max_requests: Option<NonZeroU64>,
@@ -86,13 +89,13 @@ impl Real {
 
     /// What a run of the scenario needs from outside; so that what is missing is said before anything is made.
     pub fn stage(&self, scenario: &Scenario) -> Result<Stage> {
-        let transport = self.transport()?;
+        let transport = self.transport(scenario)?;
         let keyring = login::keyring(scenario, transport.roots.clone(), transport.proxies.clone())?;
         Ok(Stage { transport, keyring, grace: self.grace.get() })
     }
 
     /// How requests travel; by another clock than the run's, which starts later.
-    fn transport(&self) -> Result<Transport> {
+    fn transport(&self, scenario: &Scenario) -> Result<Transport> {
         let roots = self.ca_file.as_deref().map_or(Ok(Roots::System), Roots::with_file)?;
         let versions = match self.http {
             Http::One => Versions::Http1,
@@ -100,7 +103,8 @@ impl Real {
             Http::Auto => Versions::Auto,
         };
         let clock = Clock::starting_in(Duration::ZERO);
-        Ok(Transport { roots, versions, proxies: Proxies::from_env()?, ..Transport::new(clock) })
+        let (policy, threads, proxies) = (scenario.connections, self.threads, Proxies::from_env()?);
+        Ok(Transport { roots, versions, proxies, policy, threads, ..Transport::new(clock) })
     }
 
     /// Hosts beyond this machine are only asked with `--live`, after it was said what that will cost in all: the scenario

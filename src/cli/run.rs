@@ -10,7 +10,7 @@ use tollgate::http::interrupt::Interrupt;
 use tollgate::recover::marker::Beat;
 use tollgate::report::summary::Verb;
 use tollgate::run::{Ending, Interrupts};
-use tollgate::scenario::Scenario;
+use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
 use super::calibrate::{self, Wanted};
@@ -18,6 +18,7 @@ use super::found::{Found, Told};
 use super::output::{self, Progress};
 use super::real::{Real, Stage};
 use super::repeats;
+use super::room::Room;
 use super::subject::{self, Subject};
 
 /// Play a scenario in real time over HTTP, against embedded mocks or real endpoints
@@ -96,6 +97,8 @@ pub fn play(
     let collectors = RefCell::new(Collectors::new(&subject.setup));
     let millis = subject.scenario.duration.get().as_millis();
     let mut progress = Progress::new(u64::try_from(millis).unwrap_or(u64::MAX), args.subject.quiet);
+    let is_mocked = subject.scenario.endpoints.iter().any(EndpointSpec::is_mock);
+    let mut room = Room::new(if is_mocked { 2 } else { 1 });
     // Two hands on these: one at each outcome, and one now and then, whether anything happens or not.
     let rows = RefCell::new(rows);
     let ran = stage.play(
@@ -114,6 +117,9 @@ pub fn play(
                 let ended = now.done + now.refused + now.failed;
                 rows.flush(Beat::new(now.now, now.stopped, now.asked, ended));
             }
+            if let Some(warning) = room.look(now.open) {
+                output::complain(&format!("warning: {warning}"));
+            }
             progress.set(now.now.as_nanos() / 1_000_000, || standing(&now));
         },
     )?;
@@ -130,9 +136,11 @@ pub fn play(
         return Ok(None);
     }
     collectors.fidelity.witness(ran.harness);
-    let notes: Vec<_> = ran.harness.clocks.note().into_iter().collect();
+    let mut notes: Vec<_> = ran.harness.clocks.note().into_iter().collect();
     output::warn(&notes);
+    notes.extend(room.said());
     let mut sections = collectors.finish(ran.stopped);
+    sections.push(ran.openings.section(&ran.connections));
     let mut files = Vec::new();
     if let Some(calibration) = calibration {
         calibration.certify(&subject.scenario, &mut sections[0]);
