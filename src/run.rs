@@ -161,7 +161,8 @@ async fn drive(
     show(progress);
     let recorded = progress.done + progress.refused + progress.failed;
     assert_eq!(recorded, progress.asked, "every request asked is recorded exactly once");
-    let (connections, openings) = driver.hands.finish();
+    let done = driver.hands.finish();
+    let harness = gauge.finish(driver.in_flight_max as u64);
     Ok(Ran {
         requests: progress.asked,
         ended: progress.now,
@@ -170,9 +171,9 @@ async fn drive(
         spent: driver.dispatcher.spent().to_vec(),
         failure: driver.dispatcher.failure().map(String::from),
         ending: driver.ending,
-        connections,
-        openings,
-        harness: gauge.finish(driver.in_flight_max as u64),
+        connections: done.counts,
+        openings: done.openings,
+        harness: done.harness.map_or(harness, |hands| harness.beside(hands)),
     })
 }
 

@@ -4,16 +4,19 @@
 //! its socket, its TLS, its parser and its connections are that hand's alone, and nothing is shared but two queues, orders
 //! out and events back.
 
+use std::io;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::client::{Client, Remote, Transport};
+use super::gauge::Gauge;
 use super::openings::Openings;
 use super::pool::Counts;
 use super::runtime;
 use crate::client::dispatcher::Event;
+use crate::collectors::harness::Harness;
 use crate::error::{Error, Result};
 use crate::login::keyring::{Keyring, Spare};
 use crate::wire::{AttemptId, EndpointId, Job};
@@ -26,7 +29,15 @@ pub enum Hands {
 /// A client on a thread of its own; it ends when it is dropped.
 pub struct Hand {
     orders: UnboundedSender<Order>,
-    thread: JoinHandle<(Counts, Openings)>,
+    thread: JoinHandle<Done>,
+}
+
+/// What a client's connections have been through, and what it has measured of itself where it has a thread of its own.
+#[derive(Default)]
+pub struct Done {
+    pub counts: Counts,
+    pub openings: Openings,
+    pub harness: Option<Harness>,
 }
 
 enum Order {
@@ -91,22 +102,28 @@ impl Hands {
         }
     }
 
-    /// Closes all connections; what they have been through.
-    pub fn finish(self) -> (Counts, Openings) {
+    /// Closes all connections.
+    pub fn finish(self) -> Done {
         match self {
-            Hands::Apart(hands) => {
-                let mut all = (Counts::default(), Openings::default());
-                for Hand { orders, thread } in hands {
-                    drop(orders);
-                    // One that failed has nothing to tell.
-                    let (counts, openings) = thread.join().unwrap_or_default();
-                    all.0.merge(&counts);
-                    all.1.merge(&openings);
-                }
-                all
+            Hands::Apart(hands) => hands.into_iter().map(Hand::finish).fold(Done::default(), Done::beside),
+            Hands::Here(client) => {
+                let (counts, openings) = client.finish();
+                Done { counts, openings, harness: None }
             }
-            Hands::Here(client) => client.finish(),
         }
+    }
+}
+
+impl Done {
+    /// What two clients come to.
+    fn beside(mut self, other: Done) -> Done {
+        self.counts.merge(&other.counts);
+        self.openings.merge(&other.openings);
+        let harness = match (self.harness, other.harness) {
+            (Some(one), Some(other)) => Some(one.beside(other)),
+            (one, other) => one.or(other),
+        };
+        Done { harness, ..self }
     }
 }
 
@@ -122,6 +139,12 @@ impl Hand {
         Ok(Hand { orders, thread })
     }
 
+    /// One that failed has nothing to tell.
+    fn finish(self) -> Done {
+        drop(self.orders);
+        self.thread.join().unwrap_or_default()
+    }
+
     fn of(hands: &[Hand], id: AttemptId) -> &Hand {
         &hands[(id.request.0 % hands.len() as u64) as usize]
     }
@@ -133,26 +156,24 @@ impl Hand {
 }
 
 /// Does what is ordered until nobody orders any more.
-fn work(
-    kit: Kit,
-    mut asked: UnboundedReceiver<Order>,
-    ready: &mpsc::Sender<Result<()>>,
-) -> (Counts, Openings) {
-    let started = runtime().map_err(|cause| Error::failed(format!("could not start a client: {cause}")));
-    let runtime = match started {
-        Ok(runtime) => runtime,
+fn work(kit: Kit, mut asked: UnboundedReceiver<Order>, ready: &mpsc::Sender<Result<()>>) -> Done {
+    let failed = |cause: io::Error| Error::failed(format!("could not start a client: {cause}"));
+    let begin = || Ok((runtime().map_err(failed)?, kit));
+    let (runtime, Kit { remotes, keyring, transport, events }) = match begin() {
+        Ok(begun) => begun,
         Err(error) => {
             let _ = ready.send(Err(error));
-            return Default::default();
+            return Done::default();
         }
     };
     let done = runtime.block_on(async {
-        let Kit { remotes, keyring, transport, events } = kit;
-        let mut client = match Client::telling(remotes, keyring.into(), &transport, events) {
-            Ok(client) => client,
+        let client = Client::telling(remotes, keyring.into(), &transport, events);
+        let gauge = client.and_then(|client| Ok((client, Gauge::start(transport.clock).map_err(failed)?)));
+        let (mut client, gauge) = match gauge {
+            Ok(begun) => begun,
             Err(error) => {
                 let _ = ready.send(Err(error));
-                return Default::default();
+                return Done::default();
             }
         };
         let _ = ready.send(Ok(()));
@@ -163,7 +184,8 @@ fn work(
                 Order::Send(id, endpoint, job) => client.send(id, endpoint, &job),
             }
         }
-        client.finish()
+        let (counts, openings) = client.finish();
+        Done { counts, openings, harness: Some(gauge.finish(0)) }
     });
     runtime.shutdown_background();
     done
