@@ -66,6 +66,7 @@ fn staged(own: &Scenario, pace: Pace) -> Scenario {
     let mut scenario = own.clone();
     scenario.lift_bounds();
     scenario.hedge = None;
+    scenario.cooldown = Span::default();
     scenario.pools.clear();
     scenario.thresholds.clear();
     for spec in &mut scenario.endpoints {
@@ -93,7 +94,7 @@ fn sampled(scenario: &Scenario) -> Result<Trial> {
     let expected = scenario.expected(whole).unwrap_or_default();
     let time = if expected > SAMPLE_REQUESTS { whole.mul_f64(SAMPLE_REQUESTS / expected) } else { whole };
     scenario.duration = Span(time);
-    scenario.warmup = Warmup::For(Span::default());
+    (scenario.warmup, scenario.cooldown) = (Warmup::For(Span::default()), Span::default());
     Trial::play(&scenario)
 }
 

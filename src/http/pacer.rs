@@ -23,8 +23,8 @@ impl Pacer {
         Ok(Pacer { timer: timer::Timer::new(clock)?, clock, spin: Duration::ZERO })
     }
 
-    /// Awake for so long before each instant: a processor that wakes from sleep is late by tens of microseconds.
-    /// It costs that much of its time for each, and no more than would be idle.
+    /// Awake for so long before an instant to which it sleeps for [`LONG`]: a processor that wakes from a longer sleep is
+    /// late by tens of microseconds. It costs that much of its time for each, and no more than would be idle.
     pub fn spinning(self, spin: Duration) -> Pacer {
         Pacer { spin, ..self }
     }
@@ -36,17 +36,21 @@ impl Pacer {
         let Some(at) = at else { return std::future::pending().await };
         // Not by the clock's reading, which is the start's before the start, too.
         let due = self.clock.std(at);
+        let left = || due.saturating_duration_since(std::time::Instant::now());
+        let spin = if (self.spin..LONG).contains(&left()) { Duration::ZERO } else { self.spin };
         loop {
-            let left = due.saturating_duration_since(std::time::Instant::now());
-            match left.checked_sub(self.spin) {
-                _ if left.is_zero() => return,
+            match left() {
+                Duration::ZERO => return,
                 // Others' sockets are looked at in every turn.
-                None | Some(Duration::ZERO) => tokio::task::yield_now().await,
-                Some(_) => self.timer.sleep(at.before(self.spin)).await,
+                left if left <= spin => tokio::task::yield_now().await,
+                _ => self.timer.sleep(at.before(spin)).await,
             }
         }
     }
 }
+
+/// A sleep in which a processor falls asleep as well.
+const LONG: Duration = Duration::from_micros(500);
 
 /// How late a loop did what was due, from first to last.
 #[derive(Clone, Debug)]

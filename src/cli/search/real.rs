@@ -204,6 +204,7 @@ impl Prober<'_> {
         if let Some(why) = ran.failure {
             return Err(Error::failed(format!("the trace could not be played to its end: {why}")));
         }
+        collectors.fidelity.witness(ran.harness);
         let sections = collectors.finish(ran.stopped);
         let verdict = subject::verdict(&sections);
         let cut = match ran.halt.map(|halt| (halt.why, halt.to_string())) {
