@@ -146,7 +146,6 @@ fn summary(sections: Vec<Section>) -> Summary {
         catalogue_date: String::new(),
         duration_secs: 0.0,
         warmup_secs: 0.0,
-        cooldown_secs: 0.0,
         warmup_by: String::new(),
         cooldown_secs: 0.0,
         is_interrupted: false,
