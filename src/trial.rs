@@ -114,6 +114,27 @@ mod tests {
         NonZeroUsize::new(count).expect("a number of threads")
     }
 
+    /// Ten a second for ten seconds, of which five are measured.
+    #[test]
+    fn figures_are_of_what_was_intended_after_the_warm_up_and_before_the_cooldown() {
+        let text = r#"
+            duration = "10s"
+            warmup = "2s"
+            cooldown = "3s"
+            arrivals = { kind = "constant", rate = 10 }
+            classes = [{ name = "c", input = { kind = "fixed", tokens = 10 }, output = { kind = "fixed", tokens = 6 } }]
+            endpoints = [{ name = "e", provider = "openai", model = "m", price = { input = "1", output = "2" }, latency = { kind = "fixed", ttft = "30s", itl = "1s" } }]
+        "#;
+        let scenario = Scenario::parse(text, std::path::Path::new("test.toml"));
+        let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
+        let trial = Trial::play(&scenario).unwrap_or_else(|error| panic!("{error}"));
+        let told = ["requests", "warmup_requests", "cooldown_requests", "offered_rate", "done", "goodput"];
+        let told: Vec<f64> = told.iter().map(|name| trial.total(name).expect("it is told")).collect();
+        assert_eq!(told, [50.0, 20.0, 30.0, 10.0, 50.0, 10.0]);
+        let written = toml::to_string(&scenario).expect("a scenario is written back");
+        assert!(written.contains("cooldown = \"3s\""), "{written}");
+    }
+
     #[test]
     fn no_two_replications_share_a_seed_and_the_first_has_the_scenarios_own() {
         assert_eq!(seed(7, 0), 7);

@@ -154,14 +154,19 @@ fn certified(scenario: &Scenario, outcomes: &[Outcome], ended: Instant) -> Vec<S
 #[test]
 fn every_figure_is_in_the_registry_and_in_the_book() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut scenario =
+    let scenario =
         Scenario::load(&path.join("scenarios/first-light.toml")).unwrap_or_else(|error| panic!("{error}"));
     // Some figures are told only where there is something to tell.
-    scenario.cooldown = "1s".parse().expect("a span");
-    scenario.safety.in_flight_max = std::num::NonZeroU32::new(1);
-    let (outcomes, ended) = play(&scenario);
-    let sections = certified(&scenario, &outcomes, ended);
-    let figures = sections.iter().flat_map(|section| &section.scopes).flat_map(|scope| &scope.figures);
+    let mut bounded = scenario.clone();
+    bounded.cooldown = "1s".parse().expect("a span");
+    bounded.safety.in_flight_max = std::num::NonZeroU32::new(1);
+    let sections = [scenario, bounded].map(|scenario| {
+        let (outcomes, ended) = play(&scenario);
+        certified(&scenario, &outcomes, ended)
+    });
+    let connections = tollgate::run::Openings::default().section(&Default::default());
+    let figures = sections.iter().flatten().chain([&connections]).flat_map(|section| &section.scopes);
+    let figures = figures.flat_map(|scope| &scope.figures);
     let produced: BTreeSet<&str> = figures.map(|figure| figure.name.as_str()).collect();
     let all = metric::all();
     let registered: BTreeSet<&str> = all.iter().map(|metric| metric.name.as_str()).collect();
