@@ -233,7 +233,7 @@ fn a_cap_is_of_all_repeats_together() {
     let (code, said) =
         case.play("run", "out", &["--duration", "500ms", "--repeats", "5", "--max-requests", "120"]);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("3 of 5 repeats, of which 1 do not count"), "{said}");
+    assert!(said.contains("3 of 5 repeats, of which 1 does not count"), "{said}");
     assert!(said.contains("STOPPED: the cap of 20 requests was reached"), "{said}");
     let (code, said) = case.play("run", "none", &["--repeats", "1"]);
     assert_eq!((code, said.contains("2..=1000")), (2, true), "{said}");

@@ -98,7 +98,8 @@ impl Repeated {
         match begun - counted {
             0 => format!("{all}, and all count"),
             left_out => {
-                format!("{all}, of which {left_out} do not count; the figures are of the other {counted}")
+                let count = if left_out == 1 { "does not count" } else { "do not count" };
+                format!("{all}, of which {left_out} {count}; the figures are of the other {counted}")
             }
         }
     }

@@ -98,3 +98,88 @@ fn count(sections: &[Section], kind: ScopeKind, scope: &str, figure: &str) -> Op
 fn total(sections: &[Section], figure: &str) -> Option<f64> {
     sections.iter().find_map(|section| section.total(figure))?.value.as_f64()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::machines;
+    use crate::scenario::Scenario;
+    use crate::simulate::{Flow, simulate};
+
+    /// A hundred seconds in which four places of a second are asked five times a second.
+    fn collected() -> Collectors {
+        let text = r#"
+            duration = "100s"
+            retry = "none"
+            arrivals = { kind = "poisson", rate = 5 }
+            classes = [{ name = "c", input = { kind = "fixed", tokens = 10 }, output = { kind = "uniform", min = 1, max = 90 } }]
+            endpoints = [{ name = "e", provider = "openai", model = "m", price = { input = "1", output = "2" }, latency = { kind = "lognormal", ttft_median = "500ms", ttft_sigma = 0.5, itl = "10ms", itl_sigma = 0.1 }, limits = [{ kind = "concurrency", max = 4 }] }]
+        "#;
+        let scenario = Scenario::parse(text, Path::new("test.toml"));
+        let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
+        let mut collectors = Collectors::new(&machines::setup(&scenario, false));
+        let played = simulate(&scenario, |outcome| {
+            collectors.collect(outcome);
+            Flow::Continue
+        });
+        played.unwrap_or_else(|error| panic!("{error}"));
+        collectors
+    }
+
+    fn probed(under: &[&str], standing: RunStanding) -> Probe {
+        let under: Vec<Threshold> =
+            under.iter().map(|text| text.parse().expect("it is a threshold")).collect();
+        let collectors = collected();
+        let sections = collectors.finish(crate::time::Instant::MAX);
+        probe(1.0, &under, &Run { collectors: &collectors, sections: &sections, standing }, Confidence::P95)
+    }
+
+    #[test]
+    fn a_share_has_wilsons_interval_a_percentile_that_of_order_and_a_rate_is_as_it_was() {
+        let under = ["refused_share < 50%", "c:refused_share < 50%", "ttft_p50 < 1s", "goodput > 1"];
+        let probe = probed(&under, RunStanding::Judged);
+        let sections = collected().finish(crate::time::Instant::MAX);
+        let [refused, requests] = ["refused_requests", "requests"]
+            .map(|name| count(&sections, ScopeKind::Total, "", name).expect("it is counted"));
+        let wilson = share::interval(refused, requests, Confidence::P95).expect("there are some");
+        assert!(refused > 50 && wilson.low < wilson.high);
+        for held in &probe.held[..2] {
+            assert_eq!(held.figure, Some((wilson.estimate, wilson.low, wilson.high)));
+        }
+        let percentiles = collected().latency.percentile_intervals(Confidence::P95);
+        let (.., p50) = percentiles
+            .iter()
+            .find(|(kind, _, name, _)| *kind == ScopeKind::Total && name == "ttft_p50")
+            .expect("it is told");
+        let p50 = p50.expect("there are samples enough");
+        assert_eq!(probe.held[2].figure, Some((p50.estimate, p50.low, p50.high)));
+        let (goodput, low, high) = probe.held[3].figure.expect("it is told");
+        assert!(goodput == low && goodput == high && goodput > 1.0);
+        assert_eq!(probe.standing, Standing::Pass);
+        assert_eq!(probe.requests, requests as f64);
+    }
+
+    #[test]
+    fn a_bound_within_the_interval_is_undecided_and_one_figure_that_fails_decides() {
+        let standing = |under: &[&str]| probed(under, RunStanding::Judged).standing;
+        let probe = probed(&["refused_share < 1%"], RunStanding::Judged);
+        let (share, ..) = probe.held[0].figure.expect("it is told");
+        let near = format!("refused_share < {share}");
+        assert_eq!(standing(&[&near]), Standing::Undecided);
+        assert_eq!(standing(&["ttft_p50 < 1s", "refused_share < 1%"]), Standing::Fail);
+        let few = probed(&["ttft_p999 < 1s"], RunStanding::Judged);
+        assert_eq!(few.standing, Standing::Undecided);
+        assert!(few.held[0].why.as_ref().is_some_and(|why| why.contains("lengthen --probe")), "{few:?}");
+    }
+
+    #[test]
+    fn a_run_that_broke_fails_and_one_of_which_the_harness_was_the_limit_says_nothing() {
+        let passing = ["ttft_p50 < 10s"];
+        let broke = probed(&passing, RunStanding::Broke("it did".into()));
+        assert_eq!((broke.standing, broke.why.as_deref()), (Standing::Fail, Some("it did")));
+        let invalid = probed(&passing, RunStanding::Invalid("late".into()));
+        assert_eq!((invalid.standing, invalid.why.as_deref()), (Standing::Invalid, Some("late")));
+    }
+}
