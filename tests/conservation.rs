@@ -55,12 +55,12 @@ proptest! {
         let mut scenario = scenario;
         let storm = Storm { errors: Share::new(0.3).expect("a share"), of_last: NonZeroU32::MIN };
         let in_flight_max = NonZeroU32::new(max);
-        let time_max = Some(Span(Duration::from_millis(u64::from(max) * 100)));
+        let time_max = Span(Duration::from_millis(u64::from(max) * 100));
         scenario.safety = [
             Safety { in_flight_max, ..Safety::default() },
             Safety { requests_max: NonZeroU64::new(max.into()), ..Safety::default() },
             Safety { storm: Some(StormStop::At(storm)), ..Safety::default() },
-            Safety { time_max, ..Safety::default() },
+            Safety { time_max: Some(time_max), ..Safety::default() },
         ][which];
         let outcomes = play(&scenario);
         let mut ids: Vec<u64> = outcomes.iter().map(|outcome| outcome.request.id.0).collect();
@@ -79,7 +79,7 @@ proptest! {
             }
             1 => prop_assert!(outcomes.len() <= max as usize),
             2 => {}
-            _ => prop_assert!(last.is_none_or(|last| last <= Instant::START + time_max.unwrap_or_default().get())),
+            _ => prop_assert!(last.is_none_or(|last| last <= Instant::START + time_max.get())),
         }
         for outcome in outcomes.iter().filter(|outcome| outcome.end == End::Dropped) {
             prop_assert!(which == 0 && outcome.attempts.is_empty() && outcome.finished == outcome.intended);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
-use tollgate::client::safety::Why;
+use tollgate::client::safety::{Halt, Why};
 use tollgate::collectors::Collectors;
 use tollgate::collectors::threshold::Threshold;
 use tollgate::error::{Error, Result};
@@ -13,12 +13,13 @@ use tollgate::estimate::estimate;
 use tollgate::number::Span;
 use tollgate::outcome::Outcome;
 use tollgate::report::summary::Validity;
-use tollgate::run::Interrupts;
+use tollgate::run::{Interrupts, Ran};
 use tollgate::scenario::warmup::Warmup;
 use tollgate::scenario::{Draft, EndpointSpec, Scenario};
 use tollgate::search::real::{self, Run, RunStanding};
 use tollgate::search::saturation::{Mark, Saturation};
 use tollgate::search::{Aim, Cut, Found, Probe, Search, Standing, Tried, report};
+use tollgate::section::Section;
 use tollgate::simulate::Flow;
 use tollgate::statistics::interval::Confidence;
 use tollgate::time::Instant;
@@ -206,31 +207,26 @@ impl Prober<'_> {
         }
         collectors.fidelity.witness(ran.harness);
         let sections = collectors.finish(ran.stopped);
-        let verdict = subject::verdict(&sections);
-        let cut = match ran.halt.map(|halt| (halt.why, halt.to_string())) {
-            _ if self.stop.load(Ordering::Relaxed) => Some(Cut::Interrupted),
-            Some((Why::Storm { .. }, why)) => {
-                broke.get_or_insert(why);
-                None
-            }
-            Some((_, why)) => Some(Cut::Stopped(why)),
-            None if !ran.spent.is_empty() => Some(Cut::Stopped("a budget was spent".into())),
-            None => None,
-        };
-        let has_dropped = sections
-            .iter()
-            .any(|section| section.total("dropped").is_some_and(|figure| figure.value.as_f64() > Some(0.0)));
-        let standing = match (broke, verdict.validity) {
-            // What was dropped was not sent as what was under way was not answered.
-            (Some(why), Validity::Valid) => RunStanding::Broke(why),
-            (Some(why), Validity::Invalid) if has_dropped => RunStanding::Broke(why),
-            (_, Validity::Invalid) => RunStanding::Invalid(verdict.reason),
-            (None, Validity::Valid) => RunStanding::Judged,
-        };
+        let cut = self.cut(&ran);
+        let storm =
+            ran.halt.filter(|halt| matches!(halt.why, Why::Storm { .. })).map(|halt| halt.to_string());
+        let standing = standing(broke.or(storm), &sections);
         let run = Run { collectors: &collectors, sections: &sections, standing };
         let probe = real::probe(value, self.under, &run, self.confidence.of_look(look));
         self.allowance.spend(ran.requests, collectors.cost.spent());
         Ok(Measured { probe, stay: stay.checked_div(ended), cut })
+    }
+
+    /// Whether the run ended so that no other is to follow.
+    fn cut(&self, ran: &Ran) -> Option<Cut> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Some(Cut::Interrupted);
+        }
+        match ran.halt {
+            Some(Halt { why: Why::Storm { .. }, .. }) => None,
+            Some(halt) => Some(Cut::Stopped(halt.to_string())),
+            None => (!ran.spent.is_empty()).then(|| Cut::Stopped("a budget was spent".into())),
+        }
     }
 
     /// One line for each value, as a search in real time takes long.
@@ -258,6 +254,19 @@ impl Prober<'_> {
             }
             std::thread::sleep(SLICE);
         }
+    }
+}
+
+/// Whether a run can be judged, which was cut short for a reason or for none.
+fn standing(broke: Option<String>, sections: &[Section]) -> RunStanding {
+    let verdict = subject::verdict(sections);
+    let dropped = sections.iter().find_map(|section| section.total("dropped")?.value.as_f64());
+    match (broke, verdict.validity) {
+        // What was dropped was not sent as what was under way was not answered.
+        (Some(why), Validity::Invalid) if dropped > Some(0.0) => RunStanding::Broke(why),
+        (_, Validity::Invalid) => RunStanding::Invalid(verdict.reason),
+        (Some(why), Validity::Valid) => RunStanding::Broke(why),
+        (None, Validity::Valid) => RunStanding::Judged,
     }
 }
 
