@@ -192,13 +192,13 @@ fn what_is_never_answered_is_dropped_beyond_a_bound_and_the_run_is_invalid() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it has an address"));
     let case = steady(&url, 200, "safety = { in_flight_max = 20 }");
-    let bounds = ["--no-sweep", "--duration", "1s", "--max-time", "2s"];
+    let bounds = ["--no-sweep", "--duration", "1s", "--max-time", "4s"];
     let (code, said) = case.play("run", "out", &bounds);
     let summary = case.summary("out");
     assert_eq!((count(&summary, "fidelity", "requests"), count(&summary, "fidelity", "dropped")), (200, 180));
     assert_eq!(count(&summary, "refusals", "dropped_requests"), 180);
     assert!(said.contains("INVALID: ") && said.contains("180 were dropped"), "{said}");
-    assert!(said.contains("the cap of 2s on the whole run was reached"), "{said}");
+    assert!(said.contains("the cap of 4s on the whole run was reached"), "{said}");
     assert_eq!(code, 1, "stopped is told before invalid");
 }
 

@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use tollgate::client::arrivals::AnyArrivals;
 use tollgate::client::safety::{Safety, Storm, StormStop};
 use tollgate::error::{Error, Result};
 use tollgate::estimate::{Costs, Estimate, estimate};
@@ -226,7 +227,13 @@ fn safety(scenario: &Scenario) -> Safety {
     let sockets = http::descriptors().unwrap_or(u64::MAX).saturating_sub(DESCRIPTORS_SPARE);
     // Both ends of a connection to an embedded mock are in this process.
     let sockets = if is_mocked { sockets / 2 } else { sockets };
+    // A closed loop bounds itself, and has as many under way as it asks for.
+    let users = scenario.streams().filter_map(|(_, arrivals)| match arrivals {
+        AnyArrivals::Closed(closed) => Some(closed.users.get()),
+        _ => None,
+    });
     let in_flight = u32::try_from(sockets).unwrap_or(u32::MAX).min(IN_FLIGHT_MAX);
+    let in_flight = in_flight.max(users.sum());
     let storm = match scenario.endpoints.iter().all(EndpointSpec::is_mock) {
         true => StormStop::Off,
         false => StormStop::At(Storm::default()),

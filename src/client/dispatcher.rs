@@ -197,7 +197,7 @@ impl Dispatcher {
     fn arrive(&mut self, now: Instant) {
         let (intended, job) = self.plan.workload.take().expect("an arrival is due only when one is planned");
         let (id, class) = (job.request.id, job.request.class);
-        if !self.guard.admits(now, self.requests) {
+        if !self.guard.admits(intended, self.requests) {
             self.is_stopped = true;
         } else if !self.plan.purses.begin(&job.request) {
             self.stop_spent(now, class);

@@ -193,10 +193,10 @@ impl Guard {
         matches!(self.halt, Some(Halt { why: Why::Storm { .. }, .. }))
     }
 
-    /// Whether another may come after so many requests; ends the plan where none may.
-    pub fn admits(&mut self, now: Instant, requests: u64) -> bool {
+    /// Whether another that is intended then may come after so many requests; ends the plan where none may.
+    pub fn admits(&mut self, at: Instant, requests: u64) -> bool {
         match self.safety.requests_max.map(NonZeroU64::get).filter(|max| requests >= *max) {
-            Some(max) => self.end(now, Why::Requests { max }),
+            Some(max) => self.end(at, Why::Requests { max }),
             None => return true,
         }
         false
