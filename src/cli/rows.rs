@@ -7,7 +7,9 @@ use tollgate::collectors::Setup;
 use tollgate::collectors::log::{self, Log};
 use tollgate::error::{Error, Result};
 use tollgate::outcome::Outcome;
-use tollgate::recover::marker::{Beat, Facts, Marker};
+#[cfg(feature = "net")]
+use tollgate::recover::marker::Beat;
+use tollgate::recover::marker::{Facts, Marker};
 
 use super::output;
 
@@ -30,13 +32,20 @@ impl Rows {
 
     pub fn collect(&mut self, outcome: &Outcome) {
         self.log.collect(outcome);
+        self.tell();
     }
 
     /// All rows so far go to disk, and then it is said that they are there. Where they cannot, the play goes on.
+    #[cfg(feature = "net")]
     pub fn flush(&mut self, beat: Beat) {
         if self.log.flush() {
             self.marker.beat(beat);
         }
+        self.tell();
+    }
+
+    /// Says once that no more rows are written.
+    fn tell(&mut self) {
         if let Some(why) = self.log.failure().filter(|_| !self.is_told) {
             output::complain(&format!("no more rows in {}: {why}; all else goes on", log::FILE));
             self.is_told = true;

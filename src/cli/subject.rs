@@ -162,6 +162,7 @@ impl Subject {
     }
 
     /// Where its results go.
+    #[cfg(feature = "net")]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
