@@ -190,3 +190,37 @@ fn every_figure_is_in_the_registry_and_in_the_book() {
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new(), "not in docs/metrics.md");
     assert!(families.iter().all(|family| book.contains(&format!("`{family}`"))));
 }
+
+#[test]
+fn of_a_process_that_is_watched_the_most_of_each_bucket_is_kept_however_long_it_lasts() {
+    let text =
+        include_str!("../scenarios/first-light.toml").replace("duration = \"30s\"", "duration = \"2s\"");
+    let text = text.replace("warmup = \"5s\"", "warmup = \"1s\"");
+    let scenario = Scenario::parse(&text, std::path::Path::new("watched.toml")).unwrap();
+    let millis = |millis: u64| Instant::from_nanos(millis * 1_000_000);
+    let watched = |looks: &[(u64, u64)]| {
+        let mut collectors = collected(&scenario, []);
+        for (at, in_flight) in looks {
+            collectors.series.watch(millis(*at), *in_flight, in_flight << 20);
+        }
+        collectors
+    };
+    let points = |collectors: &Collectors, name: &str| {
+        let sections = collectors.finish(Instant::MAX);
+        let series = sections.iter().find(|section| section.name == "series").expect("there is one");
+        series.curves.iter().find(|curve| curve.name == name).map(|curve| curve.points.clone())
+    };
+    assert_eq!(points(&watched(&[]), "in_flight"), None, "nobody watches a simulation");
+    let looks = [(0, 3), (250, 5), (499, 4), (500, 1), (1_200, 7)];
+    let found = Some(vec![(0.0, 5.0), (0.5, 1.0), (1.0, 7.0)]);
+    for name in ["in_flight", "memory"] {
+        assert_eq!(points(&watched(&looks), name), found);
+        let mut halves = watched(&looks[..2]);
+        halves.merge(&watched(&looks[2..]));
+        assert_eq!(points(&halves, name), found, "merged");
+    }
+    // Ten minutes are 1,200 half seconds, kept as 600 pairs.
+    let long: Vec<(u64, u64)> = (0..1_200).map(|nth| (nth * 500, nth + 1)).collect();
+    let kept = points(&watched(&long), "in_flight").unwrap();
+    assert_eq!((kept.len(), kept[1]), (600, (1.0, 4.0)));
+}

@@ -1,6 +1,9 @@
 //! What rows on disk hold of a play: all of its figures, and after a crash those of its last instants on disk.
 
+use std::cell::RefCell;
+use std::io::{self, Write};
 use std::path::Path;
+use std::rc::Rc;
 
 use tollgate::collectors::Collectors;
 use tollgate::collectors::log::{FILE, Log};
@@ -87,6 +90,57 @@ fn rows_of_another_scenario_or_with_holes_are_an_error_that_says_where() {
         let setup = machines::setup(&played.scenario, true);
         let error = replay(&setup, &played.path, None, |_| {}).expect_err(&why).to_string();
         assert!(error.contains(&why) && error.contains(FILE), "{error}");
+    }
+}
+
+#[test]
+fn rows_reach_the_file_in_whole_requests_and_after_a_failure_none_does() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/first-light.toml");
+    let mut scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    scenario.duration = "12s".parse().expect("a span");
+    for room in [usize::MAX, 250_000] {
+        let disk = Disk { pieces: Rc::default(), room };
+        let mut log = Log::new(&machines::setup(&scenario, true), disk.clone());
+        let (mut nth, mut is_fine) = (0, true);
+        let played = simulate(&scenario, |outcome| {
+            log.collect(outcome);
+            nth += 1;
+            if nth % 300 == 0 {
+                is_fine = log.flush();
+            }
+            Flow::Continue
+        });
+        played.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((is_fine, log.failure().is_none()), (room == usize::MAX, room == usize::MAX));
+        assert_eq!(log.finish().is_ok(), room == usize::MAX);
+        let pieces = disk.pieces.borrow();
+        assert!(pieces.len() > 2, "{}", pieces.len());
+        let written: usize = pieces.iter().map(Vec::len).sum();
+        assert!(written <= room && (room == usize::MAX || written + (1 << 17) > room), "{written} of {room}");
+        for piece in pieces.iter() {
+            let text = std::str::from_utf8(piece).expect("rows are text");
+            let first = text.split(',').nth(5).expect("a row has an attempt");
+            assert!(text.ends_with('\n') && ["0", "", "attempt"].contains(&first), "{}", &text[..80]);
+        }
+    }
+}
+
+/// A disk with so much room, and what was written to it at a time.
+#[derive(Clone)]
+struct Disk {
+    pieces: Rc<RefCell<Vec<Vec<u8>>>>,
+    room: usize,
+}
+
+impl Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.room = self.room.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+        self.pieces.borrow_mut().push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
