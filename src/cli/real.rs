@@ -233,7 +233,7 @@ fn safety(scenario: &Scenario) -> Safety {
         _ => None,
     });
     let in_flight = u32::try_from(sockets).unwrap_or(u32::MAX).min(IN_FLIGHT_MAX);
-    let in_flight = in_flight.max(users.sum());
+    let in_flight = in_flight.max(users.fold(0, u32::saturating_add));
     let storm = match scenario.endpoints.iter().all(EndpointSpec::is_mock) {
         true => StormStop::Off,
         false => StormStop::At(Storm::default()),
