@@ -266,8 +266,14 @@ fn scenario_requests(sections: &[Section]) -> u64 {
 
 /// What rows can tell: all but what was said of faults, and the gaps between chunks.
 fn told(mut sections: Vec<Section>) -> Vec<Section> {
+    sections.retain(|section| section.name != "connections");
     for scope in sections.iter_mut().flat_map(|section| &mut section.scopes) {
-        let is_told = |name: &str| !name.ends_with("_said") && !name.starts_with("chunk_gap");
+        let is_told = |name: &str| {
+            let of_client =
+                ["loop_lag_", "client_cpu_", "process_cpu_time", "in_flight_max", "suspended", "clock_step"];
+            let is_of_client = of_client.iter().any(|of_client| name.starts_with(of_client));
+            !is_of_client && !name.ends_with("_said") && !name.starts_with("chunk_gap")
+        };
         scope.figures.retain(|figure| is_told(&figure.name));
     }
     sections
