@@ -17,7 +17,7 @@ use crate::http::clock::Clock;
 use crate::http::engine::{Engine, Part};
 use crate::http::log::CallLog;
 use crate::http::lottery::Lottery;
-use crate::http::pacer::{Lateness, Pacer};
+use crate::http::pacer::{Lateness, Pacer, Pacing};
 pub use crate::http::server::Writes;
 use crate::http::tls::Identity;
 use crate::http::{runtime, server};
@@ -75,7 +75,8 @@ impl Mock {
         socket.bind(addr)?;
         let listener = socket.listen(BACKLOG)?.into_std()?;
         let (addr, writes) = (listener.local_addr()?, Writes::default());
-        Ok(Bound { addr, mock: self, listener, clock, writes, identity: None, log: None })
+        let pacing = Pacing::Asleep;
+        Ok(Bound { addr, mock: self, listener, clock, writes, pacing, identity: None, log: None })
     }
 }
 
@@ -86,6 +87,7 @@ pub struct Bound {
     listener: std::net::TcpListener,
     clock: Clock,
     writes: Writes,
+    pacing: Pacing,
     identity: Option<Identity>,
     log: Option<Box<dyn Write + Send>>,
 }
@@ -99,6 +101,11 @@ impl Bound {
     /// Writes events that are due at once so.
     pub fn writing(self, writes: Writes) -> Bound {
         Bound { writes, ..self }
+    }
+
+    /// Spends so much of a processor on being on time.
+    pub fn paced(self, pacing: Pacing) -> Bound {
+        Bound { pacing, ..self }
     }
 
     /// Writes each call that comes as a row of a CSV file, with whether it was admitted.
@@ -157,7 +164,7 @@ impl Bound {
         let runtime = runtime()?;
         let lateness = runtime.block_on(async {
             let listener = TcpListener::from_std(self.listener)?;
-            let pacer = Pacer::new(self.clock)?;
+            let pacer = Pacer::new(self.clock)?.with(self.pacing);
             let log = self.log.map(CallLog::new).transpose()?;
             let Mock { parts, cloud, classes, rng } = self.mock;
             let lottery = Lottery::new(classes, rng);

@@ -122,7 +122,7 @@ async fn drive(
     let mut interrupts = listen(input.interrupts);
     let pacer =
         Pacer::new(clock).map_err(|cause| Error::failed(format!("could not make a timer: {cause}")))?;
-    let mut pacer = pacer.spinning(SPIN);
+    let mut pacer = pacer.with(input.transport.pacing);
     let gauge =
         Gauge::start(clock).map_err(|cause| Error::failed(format!("could not make a timer: {cause}")))?;
     let mut driver = Driver {
@@ -162,7 +162,7 @@ async fn drive(
     let recorded = progress.done + progress.refused + progress.failed;
     assert_eq!(recorded, progress.asked, "every request asked is recorded exactly once");
     let done = driver.hands.finish();
-    let harness = gauge.finish(driver.in_flight_max as u64);
+    let harness = gauge.finish(driver.in_flight_max as u64, input.transport.pacing);
     Ok(Ran {
         requests: progress.asked,
         ended: progress.now,
@@ -283,8 +283,5 @@ fn listen(interrupts: Interrupts) -> UnboundedReceiver<()> {
         }
     }
 }
-
-/// Before each send the driver is awake for so long.
-const SPIN: Duration = Duration::from_micros(60);
 
 const SHOW_EVERY: Duration = Duration::from_millis(250);

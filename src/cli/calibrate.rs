@@ -87,7 +87,7 @@ pub fn calibrate(scenario: &Scenario, time: Duration, is_quiet: bool) -> Result<
     let mut progress = Progress::new(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX), is_quiet);
     let clock = Clock::starting_in(LEAD);
     let transport = Transport::new(clock);
-    let embedded = embed(&stage.scenario, clock)?;
+    let embedded = embed(&stage.scenario, clock, transport.pacing)?;
     let input = Input {
         remotes: remotes(&stage.scenario, embedded.as_ref()),
         keyring: login::keyring(&stage.scenario, transport.roots.clone(), transport.proxies.clone())?,

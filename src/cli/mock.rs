@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::clock::Clock;
 use tollgate::http::interrupt::Interrupt;
+use tollgate::http::pacer::Pacing;
 use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Identity;
 use tollgate::http::tls::Roots;
@@ -38,6 +39,9 @@ pub struct Args {
     /// Let in only who shows the key that this environment holds for the endpoint; verify AWS signatures
     #[arg(long)]
     check_keys: bool,
+    /// Never sleep: the truest answers, for a whole core
+    #[arg(long)]
+    awake: bool,
     /// Write each event of a stream by itself, even where several are due at once
     #[arg(long)]
     single_writes: bool,
@@ -78,6 +82,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let mut bound = mock.bind(args.listen, clock).map_err(failed)?;
     if let Some(identity) = identity {
         bound = bound.secured(identity);
+    }
+    if args.awake {
+        bound = bound.paced(Pacing::Awake);
     }
     if args.single_writes {
         bound = bound.writing(Writes::Single);

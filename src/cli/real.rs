@@ -9,6 +9,7 @@ use tollgate::client::safety::{Safety, Storm, StormStop};
 use tollgate::error::{Error, Result};
 use tollgate::estimate::{Costs, Estimate, estimate};
 use tollgate::http::clock::Clock;
+use tollgate::http::pacer::Pacing;
 use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Roots;
 use tollgate::http::{self, Versions};
@@ -40,6 +41,9 @@ pub struct Real {
     /// The version of HTTP to speak; auto agrees on it in the TLS handshake
     #[arg(long, value_name = "VERSION", default_value = "auto")]
     http: Http,
+    /// Never sleep: the truest clock, for a whole core, and one more for an embedded mock
+    #[arg(long)]
+    awake: bool,
     /// Threads that send and receive beside the one that plans; 1 does all of it on one
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZeroUsize,
@@ -105,7 +109,8 @@ impl Real {
         };
         let clock = Clock::starting_in(Duration::ZERO);
         let (policy, threads, proxies) = (scenario.connections, self.threads, Proxies::from_env()?);
-        Ok(Transport { roots, versions, proxies, policy, threads, ..Transport::new(clock) })
+        let pacing = if self.awake { Pacing::Awake } else { Pacing::Early };
+        Ok(Transport { roots, versions, proxies, policy, threads, pacing, ..Transport::new(clock) })
     }
 
     /// Hosts beyond this machine are only asked with `--live`, after it was said what that will cost in all: the scenario
@@ -207,7 +212,7 @@ impl Stage {
     ) -> Result<Ran> {
         let dispatcher = machines::dispatcher(scenario).within(safety(scenario));
         let clock = Clock::starting_in(LEAD);
-        let embedded = embed(scenario, clock)?;
+        let embedded = embed(scenario, clock, self.transport.pacing)?;
         let input = Input {
             remotes: remotes(scenario, embedded.as_ref()),
             keyring: self.keyring,
@@ -246,7 +251,7 @@ fn safety(scenario: &Scenario) -> Safety {
 }
 
 /// From the start of the process's work to the start of the plan: connections and threads are ready by then.
-pub(super) const LEAD: Duration = Duration::from_millis(50);
+pub(super) const LEAD: Duration = Duration::from_millis(20);
 
 /// More requests under way are a plan that went wrong, unless the scenario says that they are meant.
 const IN_FLIGHT_MAX: u32 = 50_000;
@@ -267,14 +272,16 @@ fn cost_of(costs: &Costs, unbounded: &str) -> String {
 }
 
 /// One mock for all endpoints that want one, on a socket and a thread of its own.
-pub(super) fn embed(scenario: &Scenario, clock: Clock) -> Result<Option<Embedded>> {
+pub(super) fn embed(scenario: &Scenario, clock: Clock, pacing: Pacing) -> Result<Option<Embedded>> {
     // Our own requests to our own mock need no key.
     let mock = Mock::new(scenario, EndpointSpec::is_mock, |_| Ok(Some(Vec::new())))?;
     if mock.is_empty() {
         return Ok(None);
     }
-    let bound = mock.bind((std::net::Ipv4Addr::LOCALHOST, 0).into(), clock).and_then(|bound| bound.embed());
-    bound.map(Some).map_err(|cause| Error::failed(format!("could not start the embedded mock: {cause}")))
+    let pacing = if pacing == Pacing::Awake { pacing } else { Pacing::Asleep };
+    let bound = mock.bind((std::net::Ipv4Addr::LOCALHOST, 0).into(), clock);
+    let embedded = bound.and_then(|bound| bound.paced(pacing).embed());
+    embedded.map(Some).map_err(|cause| Error::failed(format!("could not start the embedded mock: {cause}")))
 }
 
 pub(super) fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<Remote> {

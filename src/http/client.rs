@@ -19,6 +19,7 @@ use super::clock::Clock;
 use super::connection::{self, Connection};
 use super::hints::Hints;
 use super::openings::Openings;
+use super::pacer::Pacing;
 use super::pieces::Pieces;
 pub use super::pool::Counts;
 use super::pool::{Books, Pool};
@@ -58,6 +59,7 @@ pub struct Transport {
     pub policy: Connections,
     /// Connections that are open.
     pub open: Arc<AtomicU64>,
+    pub pacing: Pacing,
     /// Threads that send and receive; one is the driver's own.
     pub threads: NonZeroUsize,
 }
@@ -73,6 +75,7 @@ impl Transport {
             versions: Versions::default(),
             policy: Connections::default(),
             open: Arc::default(),
+            pacing: Pacing::default(),
             threads: NonZeroUsize::MIN,
         }
     }

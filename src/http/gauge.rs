@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::clock::Clock;
-use super::pacer::{Lateness, Pacer};
+use super::pacer::{Lateness, Pacer, Pacing};
 use crate::collectors::clocks::{Disturbance, Reading, Watch};
 use crate::collectors::harness::{Busiest, Harness, Processor};
 use crate::time::Instant;
@@ -39,11 +39,16 @@ impl Gauge {
         Ok(Gauge { dials, task: tokio::task::spawn_local(keep).abort_handle() })
     }
 
-    /// What the thread has measured of itself up to now, and the most requests that were under way.
-    pub fn finish(self, in_flight_max: u64) -> Harness {
+    /// What the thread has measured of itself up to now, and the most requests that were under way. Of one that never
+    /// sleeps it says nothing how much of its processor it needed.
+    pub fn finish(self, in_flight_max: u64, pacing: Pacing) -> Harness {
         let mut dials = self.dials.borrow_mut();
         dials.look();
-        Harness { in_flight_max, ..dials.harness() }
+        let mut harness = Harness { in_flight_max, ..dials.harness() };
+        if let (Pacing::Awake, Some(processor)) = (pacing, &mut harness.processor) {
+            processor.share = None;
+        }
+        harness
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::client::{Client, Remote, Transport};
 use super::gauge::Gauge;
 use super::openings::Openings;
+use super::pacer::Pacing;
 use super::pool::Counts;
 use super::runtime;
 use crate::client::dispatcher::Event;
@@ -185,7 +186,7 @@ fn work(kit: Kit, mut asked: UnboundedReceiver<Order>, ready: &mpsc::Sender<Resu
             }
         }
         let (counts, openings) = client.finish();
-        Done { counts, openings, harness: Some(gauge.finish(0)) }
+        Done { counts, openings, harness: Some(gauge.finish(0, Pacing::Asleep)) }
     });
     runtime.shutdown_background();
     done

@@ -13,44 +13,89 @@ use crate::time::{Instant, nanos};
 pub struct Pacer {
     clock: Clock,
     timer: timer::Timer,
-    /// So long before an instant it sleeps no more, and only lets other tasks have their turns.
-    spin: Duration,
+    pacing: Pacing,
+    /// How late it has been woken of late.
+    lag: Duration,
+}
+
+/// How much of a processor is spent on being on time.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Pacing {
+    /// It sleeps until the instant, and is late by what it takes to wake.
+    Asleep,
+    /// It is woken before the instant by as much as it was late of late, and lets other tasks have their turns until then:
+    /// a processor that was asleep wakes late by tens or hundreds of microseconds.
+    #[default]
+    Early,
+    /// It never sleeps: its processor does nothing else.
+    Awake,
 }
 
 impl Pacer {
     /// Fails when the process has no descriptor left. Must be called inside a runtime.
     pub fn new(clock: Clock) -> std::io::Result<Pacer> {
-        Ok(Pacer { timer: timer::Timer::new(clock)?, clock, spin: Duration::ZERO })
+        Ok(Pacer { timer: timer::Timer::new(clock)?, clock, pacing: Pacing::Asleep, lag: Duration::ZERO })
     }
 
-    /// Awake for so long before an instant to which it sleeps for [`LONG`]: a processor that wakes from a longer sleep is
-    /// late by tens of microseconds. It costs that much of its time for each, and no more than would be idle.
-    pub fn spinning(self, spin: Duration) -> Pacer {
-        Pacer { spin, ..self }
+    pub fn with(self, pacing: Pacing) -> Pacer {
+        Pacer { pacing, ..self }
     }
 
     /// Sleeps until `at`; `None` is for ever. May be dropped and asked again with another instant.
     /// Instants that are over take no time, yet leave other tasks their turn.
     pub async fn until(&mut self, at: Option<Instant>) {
         tokio::task::coop::consume_budget().await;
-        let Some(at) = at else { return std::future::pending().await };
+        let Some(at) = at else { return self.forever().await };
         // Not by the clock's reading, which is the start's before the start, too.
         let due = self.clock.std(at);
         let left = || due.saturating_duration_since(std::time::Instant::now());
-        let spin = if (self.spin..LONG).contains(&left()) { Duration::ZERO } else { self.spin };
+        let early = self.early(left());
         loop {
             match left() {
                 Duration::ZERO => return,
                 // Others' sockets are looked at in every turn.
-                left if left <= spin => tokio::task::yield_now().await,
-                _ => self.timer.sleep(at.before(spin)).await,
+                left if left <= early => tokio::task::yield_now().await,
+                left => {
+                    self.timer.sleep(at.before(early)).await;
+                    let took = std::time::Instant::now().saturating_duration_since(due - left);
+                    self.learn(took.saturating_sub(left - early));
+                }
             }
         }
     }
+
+    async fn forever(&self) {
+        match self.pacing {
+            Pacing::Awake => loop {
+                tokio::task::yield_now().await;
+            },
+            Pacing::Asleep | Pacing::Early => std::future::pending().await,
+        }
+    }
+
+    /// How long before an instant that is so far away it is woken.
+    fn early(&self, left: Duration) -> Duration {
+        match self.pacing {
+            Pacing::Asleep => Duration::ZERO,
+            Pacing::Early => {
+                let wanted = (self.lag + self.lag / 4).clamp(EARLY_MIN, EARLY_MAX);
+                // In short sleeps a processor stays awake.
+                if left <= wanted { wanted } else { wanted.min(left / 8) }
+            }
+            Pacing::Awake => Duration::MAX,
+        }
+    }
+
+    /// It was woken so late: at once more, and slowly less.
+    fn learn(&mut self, late: Duration) {
+        let less = self.lag.saturating_sub(self.lag.saturating_sub(late) / 16);
+        self.lag = late.max(less).min(EARLY_MAX);
+    }
 }
 
-/// A sleep in which a processor falls asleep as well.
-const LONG: Duration = Duration::from_micros(500);
+/// It is woken at least so long before an instant, and at most.
+const EARLY_MIN: Duration = Duration::from_micros(20);
+const EARLY_MAX: Duration = Duration::from_millis(1);
 
 /// How late a loop did what was due, from first to last.
 #[derive(Clone, Debug)]
