@@ -51,11 +51,11 @@ impl Plan<'_> {
         let Plan { arrivals, latency: (ttft, itl), tokens, stream, duration } = self;
         let text = format!(
             "duration = \"{duration}\"\narrivals = {{ {arrivals} }}\n\
-             [fidelity]\nsend_lag_p99_max = \"1h\"\nachieved_min = 0\n\
+             [fidelity]\nsend_lag_p99_max = \"1h\"\nloop_lag_p99_max = \"1h\"\nachieved_min = 0\ncpu_share_max = 1\n\
              [[classes]]\nname = \"c\"\ninput = {{ kind = \"fixed\", tokens = 20 }}\n\
              output = {{ kind = \"fixed\", tokens = {tokens} }}\nstream = {stream}\ntimeout = \"60s\"\n\
              [[endpoints]]\nname = \"e\"\nprovider = \"openai\"\nmodel = \"m\"\nurl = \"http://127.0.0.1:{port}/v1\"\n\
-             hints = true\nprice = {{ input = \"1\", output = \"2\" }}\n\
+             price = {{ input = \"1\", output = \"2\" }}\n\
              latency = {{ kind = \"fixed\", ttft = \"{ttft}\", itl = \"{itl}\" }}\n"
         );
         let path = folder.path().join("load.toml");

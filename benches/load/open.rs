@@ -11,6 +11,13 @@ use super::table::{print, quantile};
 pub fn rates() {
     let plans = [
         ("100/s constant, 50 ms + 10 ms a token", "kind = \"constant\", rate = 100", ("50ms", "10ms"), 50),
+        ("the same, both awake", "kind = \"constant\", rate = 100", ("50ms", "10ms"), 50),
+        (
+            "1,000/s constant, 50 ms, one token, both awake",
+            "kind = \"constant\", rate = 1000",
+            ("50ms", "0s"),
+            1,
+        ),
         (
             "1,000/s constant, 50 ms, 100 tokens at once",
             "kind = \"constant\", rate = 1000",
@@ -41,8 +48,9 @@ pub fn rates() {
         .map(|(name, arrivals, latency, tokens)| {
             let plan = Plan { arrivals, latency, tokens, stream: true, duration: "10s" };
             let folder = tempfile::tempdir().expect("there is room for a scenario");
-            let server = Server::mock(&plan, &folder, &[]);
-            let run = Run::of(&plan, server.port, &[]);
+            let more: &[&str] = if name.ends_with("both awake") { &["--awake"] } else { &[] };
+            let server = Server::mock(&plan, &folder, more);
+            let run = Run::of(&plan, server.port, more);
             let millis = |text: &str| {
                 text.trim_end_matches("ms").trim_end_matches('s').parse::<f64>().expect("milliseconds")
             };
@@ -126,7 +134,7 @@ pub fn crowd() {
     };
     let folder = tempfile::tempdir().expect("there is room for a scenario");
     let server = Server::mock(&plan, &folder, &[]);
-    let run = Run::of(&plan, server.port, &["--no-rows"]);
+    let run = Run::of(&plan, server.port, &["--no-rows", "--http", "2"]);
     let tokens = run.figure("goodput", "output_tokens");
     let lost = run.figure("goodput", "done") * f64::from(plan.tokens) - tokens;
     let row = vec![
@@ -138,7 +146,7 @@ pub fn crowd() {
     ];
     let heads = ["requests", "not answered", "tokens lost", "chunk gap p99 − 50 ms, ms", "RSS, MiB"];
     print(
-        "10,000 streams at once, 20 tokens a second each, client and mock on one core each",
+        "10,000 streams at once, 20 tokens a second each, over HTTP/2, client and mock on one core each",
         &heads,
         &[row],
     );
@@ -147,11 +155,11 @@ pub fn crowd() {
 /// Memory over a million short requests, and how soon the first request leaves.
 pub fn long() {
     let plan = Plan {
-        arrivals: "kind = \"constant\", rate = 25000",
+        arrivals: "kind = \"closed\", users = 64",
         latency: ("0s", "0s"),
         tokens: 5,
         stream: false,
-        duration: "40s",
+        duration: "25s",
     };
     let folder = tempfile::tempdir().expect("there is room for a scenario");
     let server = Server::mock(&plan, &folder, &[]);

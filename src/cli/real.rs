@@ -44,9 +44,9 @@ pub struct Real {
     /// Never sleep: the truest clock, for a whole core, and one more for an embedded mock
     #[arg(long)]
     awake: bool,
-    /// Threads that send and receive beside the one that plans; 1 does all of it on one
+    /// Threads that send and receive, beside the one that plans; 1 does all of it on one
     #[arg(long, value_name = "N", default_value = "1")]
-    threads: NonZeroUsize,
+    client_threads: NonZeroUsize,
     /// Send no more than so many requests
     #[arg(long, value_name = "N")]
     max_requests: Option<NonZeroU64>,
@@ -108,7 +108,7 @@ impl Real {
             Http::Auto => Versions::Auto,
         };
         let clock = Clock::starting_in(Duration::ZERO);
-        let (policy, threads, proxies) = (scenario.connections, self.threads, Proxies::from_env()?);
+        let (policy, threads, proxies) = (scenario.connections, self.client_threads, Proxies::from_env()?);
         let pacing = if self.awake { Pacing::Awake } else { Pacing::Early };
         Ok(Transport { roots, versions, proxies, policy, threads, pacing, ..Transport::new(clock) })
     }

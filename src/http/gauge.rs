@@ -254,7 +254,7 @@ mod tests {
                 sum = std::hint::black_box(sum.wrapping_add(1));
             }
             tokio::time::sleep(Duration::from_millis(30)).await;
-            gauge.finish(3)
+            gauge.finish(3, Pacing::Asleep)
         });
         assert_eq!((harness.in_flight_max, harness.clocks), (3, Disturbance::default()));
         assert!(harness.loop_lag.max >= Duration::from_millis(1_000), "{:?}", harness.loop_lag);
