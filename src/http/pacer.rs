@@ -16,6 +16,8 @@ pub struct Pacer {
     pacing: Pacing,
     /// How late it has been woken of late.
     lag: Duration,
+    /// The instant for which it is awake already.
+    awake_for: Option<Instant>,
 }
 
 /// How much of a processor is spent on being on time.
@@ -34,7 +36,13 @@ pub enum Pacing {
 impl Pacer {
     /// Fails when the process has no descriptor left. Must be called inside a runtime.
     pub fn new(clock: Clock) -> std::io::Result<Pacer> {
-        Ok(Pacer { timer: timer::Timer::new(clock)?, clock, pacing: Pacing::Asleep, lag: Duration::ZERO })
+        Ok(Pacer {
+            timer: timer::Timer::new(clock)?,
+            clock,
+            pacing: Pacing::Asleep,
+            lag: Duration::ZERO,
+            awake_for: None,
+        })
     }
 
     pub fn with(self, pacing: Pacing) -> Pacer {
@@ -49,12 +57,15 @@ impl Pacer {
         // Not by the clock's reading, which is the start's before the start, too.
         let due = self.clock.std(at);
         let left = || due.saturating_duration_since(std::time::Instant::now());
-        let early = self.early(left());
+        let early = self.early(at, left());
         loop {
             match left() {
                 Duration::ZERO => return,
                 // Others' sockets are looked at in every turn.
-                left if left <= early => tokio::task::yield_now().await,
+                left if left <= early => {
+                    self.awake_for = Some(at);
+                    tokio::task::yield_now().await;
+                }
                 left => {
                     self.timer.sleep(at.before(early)).await;
                     let took = std::time::Instant::now().saturating_duration_since(due - left);
@@ -74,14 +85,12 @@ impl Pacer {
     }
 
     /// How long before an instant that is so far away it is woken.
-    fn early(&self, left: Duration) -> Duration {
+    fn early(&self, at: Instant, left: Duration) -> Duration {
         match self.pacing {
             Pacing::Asleep => Duration::ZERO,
-            Pacing::Early => {
-                let wanted = (self.lag + self.lag / 4).clamp(EARLY_MIN, EARLY_MAX);
-                // In short sleeps a processor stays awake.
-                if left <= wanted { wanted } else { wanted.min(left / 8) }
-            }
+            Pacing::Early if self.awake_for == Some(at) => Duration::MAX,
+            // In short sleeps a processor hardly falls asleep.
+            Pacing::Early => (self.lag + self.lag / 4).clamp(EARLY_MIN, EARLY_MAX).min(left / 8),
             Pacing::Awake => Duration::MAX,
         }
     }
@@ -309,6 +318,23 @@ mod tests {
             let near = clock.now() + Duration::from_millis(2);
             pacer.until(Some(near)).await;
             assert!(clock.now() >= near);
+        });
+    }
+
+    /// However late it was woken, it is awake for an eighth of a sleep at most, and to the end once it is.
+    #[test]
+    fn it_is_awake_for_a_part_of_each_sleep_and_no_more() {
+        runtime().unwrap().block_on(async {
+            let pacer = Pacer::new(Clock::starting_in(Duration::ZERO)).unwrap().with(Pacing::Early);
+            let mut pacer = Pacer { lag: EARLY_MAX, ..pacer };
+            let at = Instant::from_secs_f64(1.0);
+            let early = |pacer: &Pacer, micros| pacer.early(at, Duration::from_micros(micros)).as_micros();
+            assert_eq!([800, 8_000, 80_000].map(|micros| early(&pacer, micros)), [100, 1_000, 1_000]);
+            (0..200).for_each(|_| pacer.learn(Duration::from_micros(80)));
+            assert_eq!([800, 80_000].map(|micros| early(&pacer, micros)), [100, 100]);
+            pacer.awake_for = Some(at);
+            assert_eq!(pacer.early(at, Duration::from_micros(90)), Duration::MAX);
+            assert!(pacer.early(Instant::MAX, Duration::from_secs(1)) < EARLY_MAX);
         });
     }
 
