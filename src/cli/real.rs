@@ -74,7 +74,8 @@ impl Real {
     /// Whether anything is asked of it.
     pub fn is_given(&self) -> bool {
         let has_caps = self.max_requests.is_some() || self.max_time.is_some() || self.max_in_flight.is_some();
-        self.live || self.ca_file.is_some() || has_caps || self.no_storm_stop
+        let is_paced = self.awake || self.client_threads > NonZeroUsize::MIN;
+        self.live || self.ca_file.is_some() || has_caps || is_paced || self.no_storm_stop
     }
 
     /// Puts the bounds of the command line into the scenario.

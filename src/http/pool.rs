@@ -86,7 +86,7 @@ pub(super) struct Pool {
     clock: Clock,
     pub books: Rc<Books>,
     /// Exchanges that may still begin, where each has a connection of its own and these are limited.
-    places: Arc<Semaphore>,
+    places: Option<Arc<Semaphore>>,
     /// A stream on an HTTP/2 connection has ended.
     freed: Rc<Notify>,
     /// HTTP/1.1, and since when; the longest idle first.
@@ -111,13 +111,13 @@ impl Pool {
     pub fn new(peer: Peer, policy: Connections, clock: Clock, books: Rc<Books>) -> Pool {
         // Until the peer is known better, one connection is hoped to do.
         let room = Cell::new(if peer.may_share() { usize::MAX } else { 1 });
-        let places = policy.max.map_or(Semaphore::MAX_PERMITS, |max| max.get() as usize);
+        let places = policy.max.map(|max| Arc::new(Semaphore::new(max.get() as usize)));
         Pool {
             peer,
             policy,
             clock,
             books,
-            places: Arc::new(Semaphore::new(places)),
+            places,
             freed: Rc::default(),
             idle: RefCell::default(),
             shared: RefCell::default(),
@@ -162,10 +162,9 @@ impl Pool {
     }
 
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        // Nobody closes it.
-        let limited = self.policy.max.map(|_| Arc::clone(&self.places).acquire_owned());
-        match limited {
-            Some(place) => place.await.ok(),
+        match &self.places {
+            // Nobody closes it.
+            Some(places) => Arc::clone(places).acquire_owned().await.ok(),
             None => None,
         }
     }
