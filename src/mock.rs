@@ -47,11 +47,8 @@ impl Mock {
         let wanted: Vec<&EndpointSpec> = scenario.endpoints.iter().filter(|spec| is_wanted(spec)).collect();
         let place = |name: &String| wanted.iter().position(|spec| spec.name == *name);
         let parts = wanted.iter().map(|spec| {
-            Ok(Part {
-                name: spec.name.clone(),
-                served: spec.served(expected(spec)?),
-                spillover: spec.spillover.as_ref().and_then(place),
-            })
+            let spillover = spec.spillover.as_ref().and_then(place);
+            Ok(Part::new(spec.name.clone(), spec.served(expected(spec)?), spillover))
         });
         Ok(Mock {
             parts: parts.collect::<Result<_>>()?,

@@ -32,6 +32,7 @@ use crate::dialects::Decoder;
 use crate::error::Result;
 use crate::login::keyring::Keyring;
 use crate::providers::sigv4::Signer;
+use crate::providers::target::LastBody;
 use crate::providers::{Encoded, Target};
 use crate::scenario::connections::Connections;
 use crate::time::Instant;
@@ -139,6 +140,7 @@ impl Client {
             };
             Ok(Rc::new(Route {
                 signer: RefCell::new(remote.target.signer(&peer.host)),
+                last_body: RefCell::default(),
                 index,
                 keyring: Rc::clone(&keyring),
                 host: base.authority,
@@ -159,7 +161,7 @@ impl Client {
     pub fn send(&mut self, id: AttemptId, endpoint: EndpointId, job: &Job) {
         let route = Rc::clone(&self.routes[usize::from(endpoint.0)]);
         let hints = route.remote.hints.then(|| Hints::new(id, job, &route.remote.target));
-        let encoded = route.remote.target.load(&job.request);
+        let encoded = route.remote.target.load(&job.request, &mut route.last_body.borrow_mut());
         let decoder = route.remote.target.decoder(&job.request);
         let line = Line { id, events: self.events.clone(), is_over: false };
         let attempt = tokio::task::spawn_local(attempt(route, line, encoded, hints, decoder));
@@ -196,6 +198,7 @@ struct Route {
     index: usize,
     keyring: Rc<Keyring>,
     signer: RefCell<Signer>,
+    last_body: RefCell<LastBody>,
     pool: Rc<Pool>,
     host: HeaderValue,
     path: String,

@@ -1,6 +1,7 @@
 //! The mock's endpoints as machines on the real clock: calls in, replies to their callers out.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -8,12 +9,12 @@ use std::task::{Context, Poll};
 use http::HeaderMap;
 use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::clock::Clock;
 use super::hints::Hints;
 use super::log::{Arrival, CallLog};
 use super::lottery::Lottery;
+use super::mailbox::Mailbox;
 use super::pacer::{Lateness, Pacer};
 use super::server::Writes;
 use crate::dialects::Generate;
@@ -31,8 +32,17 @@ pub(crate) struct Part {
     /// The scenario's name for it: the first segment of its paths.
     pub name: String,
     pub served: Served,
+    /// The same, open to all unless certain keys are asked for.
+    pub open: Served,
     /// The part that it is set up to spill to.
     pub spillover: Option<usize>,
+}
+
+impl Part {
+    pub fn new(name: String, served: Served, spillover: Option<usize>) -> Part {
+        let credentials = served.credentials.clone().or(Some(Vec::new()));
+        Part { name, open: Served { credentials, ..served.clone() }, served, spillover }
+    }
 }
 
 /// Everything that is served on one listener.
@@ -59,11 +69,17 @@ struct State {
 }
 
 struct Caller {
-    said: UnboundedSender<Said>,
-    is_first: bool,
+    said: Rc<Mailbox<Said>>,
+    /// Until the first reply.
+    coming: Option<Box<Coming>>,
+}
+
+/// What is known of a call before its first reply.
+struct Coming {
     part: usize,
     speech: Speech,
-    job: Job,
+    /// For the log, where there is one.
+    job: Option<Job>,
     came: Came,
 }
 
@@ -81,13 +97,19 @@ pub(crate) struct Came {
 /// A reply on its way to the caller.
 pub(crate) struct Said {
     pub at: Instant,
+    pub reply: Reply,
+    /// With the first reply.
+    opening: Option<Box<Opening>>,
+}
+
+/// What is told once, with the first reply.
+pub(crate) struct Opening {
     /// The part whose reply it is.
     pub by: usize,
-    pub reply: Reply,
     pub came: Came,
     /// With which status the part that it was passed on to refused it as well.
     pub other_status: Option<u16>,
-    /// What is left of the quotas; with the first reply only.
+    /// What is left of the quotas.
     pub gauges: Vec<Gauge>,
 }
 
@@ -96,23 +118,33 @@ pub(crate) struct Call {
     engine: Rc<Engine>,
     part: usize,
     id: AttemptId,
-    said: UnboundedReceiver<Said>,
+    said: Rc<Mailbox<Said>>,
+    is_over: bool,
 }
 
 impl Call {
-    /// The next reply; `None` when the mock is being shut down.
-    pub async fn next(&mut self) -> Option<Said> {
-        self.said.recv().await
+    /// The first reply.
+    pub async fn first(&mut self) -> (Said, Box<Opening>) {
+        let mut said = poll_fn(|cx| self.poll_next(cx)).await;
+        let opening = said.opening.take().expect("the first reply comes with it");
+        (said, opening)
     }
 
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Said>> {
-        self.said.poll_recv(cx)
+    /// The next reply; there is one until the final one.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Said> {
+        let said = self.said.poll_take(cx);
+        if let Poll::Ready(said) = &said {
+            self.is_over |= said.reply.is_final();
+        }
+        said
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.engine.cancel(self.part, self.id);
+        if !self.is_over {
+            self.engine.cancel(self);
+        }
     }
 }
 
@@ -157,23 +189,25 @@ impl Engine {
         spill: Option<Spill>,
     ) -> Call {
         let now = self.clock.now();
-        let (sender, said) = unbounded_channel();
+        let said = Rc::new(Mailbox::default());
         let mut state = self.state.borrow_mut();
         state.wake(&self.parts, now);
         let (id, mut job) = state.job(asked, hints);
         speech.ask(&mut job);
         let came = Came { at: now, cached: Cached::NONE, tier: None };
-        state
-            .callers
-            .insert(id, Caller { said: sender, is_first: true, part, speech, job: job.clone(), came });
+        let logged = state.log.is_some().then(|| job.clone());
+        let coming = Some(Box::new(Coming { part, speech, job: logged, came }));
+        state.callers.insert(id, Caller { said: Rc::clone(&said), coming });
         let mut actions = Vec::new();
         state.cloud.offer(now, part, (id, job), spill, &mut actions);
         if !state.cloud.is_under_way(id) {
             state.let_in(&self.parts, now, id, &actions);
         }
         state.tell(now, actions);
+        // Some answers are there at once.
+        state.wake(&self.parts, now);
         self.set_alarm(&state);
-        Call { engine: Rc::clone(self), part, id, said }
+        Call { engine: Rc::clone(self), part, id, said, is_over: false }
     }
 
     /// The beginnings by which an endpoint's cache may know a call's prompt.
@@ -200,10 +234,12 @@ impl Engine {
         served.provider.terms(asked.service_tier.as_deref(), headers, *spillover, find)
     }
 
-    fn cancel(&self, part: usize, id: AttemptId) {
-        let now = self.clock.now();
+    fn cancel(&self, Call { part, id, said, .. }: &Call) {
+        let (part, id, now) = (*part, *id, self.clock.now());
         let mut state = self.state.borrow_mut();
-        if state.callers.remove(&id).is_some() {
+        // Another caller may have come since with an id that was free again.
+        if state.callers.get(&id).is_some_and(|caller| Rc::ptr_eq(&caller.said, said)) {
+            state.callers.remove(&id);
             state.wake(&self.parts, now);
             let mut actions = Vec::new();
             state.cloud.cancel(now, part, id, &mut actions);
@@ -263,9 +299,12 @@ impl State {
     /// Notes how a call was let in, or refused, that came at `now` and of which the cloud has said this.
     fn let_in(&mut self, parts: &[Part], now: Instant, id: AttemptId, actions: &[Action]) {
         // Who has left on the way was never noticed.
-        let Some(caller) = self.callers.get_mut(&id) else { return };
-        let (part, speech, job) = (caller.part, caller.speech, caller.job.clone());
-        caller.came = Came { at: now, cached: self.cloud.cached(part, id), tier: self.cloud.tier(part, id) };
+        let Some(coming) = self.callers.get_mut(&id).and_then(|caller| caller.coming.as_mut()) else {
+            return;
+        };
+        let (part, speech, job) = (coming.part, coming.speech, coming.job.take());
+        coming.came = Came { at: now, cached: self.cloud.cached(part, id), tier: self.cloud.tier(part, id) };
+        let Some(job) = job else { return };
         let refusal = actions.iter().find_map(|action| match &action.reply {
             Reply::Rejected(rejection) if action.id == id => Some(speech.refusal(rejection)),
             _ => None,
@@ -287,12 +326,12 @@ impl State {
         for Action { by, id, reply, other_status, .. } in actions.into_iter().filter(is_on_the_wire) {
             // A caller that has left is told nothing.
             let Some(caller) = self.callers.get_mut(&id) else { continue };
-            let is_first = std::mem::replace(&mut caller.is_first, false);
-            let came = caller.came;
-            let gauges = if is_first { self.cloud.gauges(now, by) } else { Vec::new() };
             let is_final = reply.is_final();
-            // A caller that is just leaving needs no reply.
-            let _ = caller.said.send(Said { at: now, by, reply, other_status, came, gauges });
+            let opening = caller.coming.take().map(|coming| {
+                let gauges = self.cloud.gauges(now, by);
+                Box::new(Opening { by, came: coming.came, other_status, gauges })
+            });
+            caller.said.put(Said { at: now, reply, opening });
             if is_final {
                 self.callers.remove(&id);
             }

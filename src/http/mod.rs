@@ -10,6 +10,7 @@ mod hints;
 pub mod interrupt;
 pub(crate) mod log;
 pub(crate) mod lottery;
+mod mailbox;
 pub mod openings;
 pub mod pacer;
 mod pieces;

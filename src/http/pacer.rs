@@ -87,8 +87,8 @@ impl Pacer {
     /// How long before an instant that is so far away it is woken.
     fn early(&self, at: Instant, left: Duration) -> Duration {
         match self.pacing {
+            _ if left <= NAP_MIN || self.awake_for == Some(at) => Duration::MAX,
             Pacing::Asleep => Duration::ZERO,
-            Pacing::Early if self.awake_for == Some(at) => Duration::MAX,
             // In short sleeps a processor hardly falls asleep.
             Pacing::Early => (self.lag + self.lag / 4).clamp(EARLY_MIN, EARLY_MAX).min(left / 8),
             Pacing::Awake => Duration::MAX,
@@ -101,6 +101,9 @@ impl Pacer {
         self.lag = late.max(less).min(EARLY_MAX);
     }
 }
+
+/// To set the kernel's timer and to be woken by it takes longer than this.
+const NAP_MIN: Duration = Duration::from_micros(30);
 
 /// It is woken at least so long before an instant, and at most.
 const EARLY_MIN: Duration = Duration::from_micros(20);

@@ -1,6 +1,5 @@
 //! The mock's HTTP: every endpoint on one listener, its name as path prefix, answers spelt by its dialect.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
@@ -22,10 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::LocalExecutor;
-use super::engine::{Call as Served, Engine, Said};
+use super::engine::{Call as Served, Engine, Opening, Part, Said};
 use super::hints::Hints;
 use super::tls::Identity;
 use crate::providers::{Answer, Asked, Call, Encoder, Headers, Terms};
+use crate::server::limits::Gauge;
 use crate::wire::{FaultKind, Reply};
 
 /// Accepts connections and serves them, in TLS where there is an identity; never ends.
@@ -97,11 +97,7 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         return whole(too_large());
     };
     let hints = Hints::read(&head.headers);
-    let mut served = Cow::Borrowed(&engine.parts[part].served);
-    if hints.is_some() && served.credentials.is_none() {
-        // Our own client, which needs no key of its own mock.
-        served.to_mut().credentials = Some(Vec::new());
-    }
+    let Part { served, open, .. } = &engine.parts[part];
     let call = Call {
         method: &head.method,
         path,
@@ -111,7 +107,8 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         body: &body,
     };
     let now = engine.clock.now();
-    let asked = served.read(&call, now, engine.clock.unix_secs(now));
+    // Our own client needs no key of its own mock.
+    let asked = if hints.is_some() { open } else { served }.read(&call, now, engine.clock.unix_secs(now));
     let (operation, mut asked) = match asked {
         Ok(Asked::Generate(operation, asked)) => (operation, asked),
         Ok(Asked::Answer(answer)) | Err(answer) => return whole(answer),
@@ -122,27 +119,27 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     let speech = served.provider.get().speech(operation.dialect);
     let terms = engine.terms(part, &asked, &head.headers);
     let mut call = engine.offer(part, &asked, speech, hints, terms.spill);
-    let first = call.next().await.ok_or_else(cut)?;
-    let headers = spilled(&engine, part, &terms, &first);
-    let tier = terms.spill.filter(|_| first.by != part).map_or(terms.tier, |spill| spill.tier);
-    asked.cached = first.came.cached;
-    let tier = first.came.tier.unwrap_or(tier);
-    let encoder = Encoder::new(served.provider, operation, asked, tier, first.came.at);
-    play(&engine, call, first, encoder, headers)
+    let (first, opening) = call.first().await;
+    let headers = spilled(&engine, part, &terms, &first.reply, &opening);
+    let tier = terms.spill.filter(|_| opening.by != part).map_or(terms.tier, |spill| spill.tier);
+    asked.cached = opening.came.cached;
+    let tier = opening.came.tier.unwrap_or(tier);
+    let encoder = Encoder::new(served.provider, operation, asked, tier, opening.came.at);
+    play(&engine, call, (first, &opening.gauges), encoder, headers)
 }
 
 /// What the head says of a call that was passed on to another deployment, or could not be.
-fn spilled(engine: &Engine, part: usize, terms: &Terms<'_>, first: &Said) -> Headers {
+fn spilled(engine: &Engine, part: usize, terms: &Terms<'_>, first: &Reply, opening: &Opening) -> Headers {
     let served = &engine.parts[part].served;
     let provider = served.provider.get();
-    if first.by != part {
-        return provider.spilled(&served.model, Ok(&engine.parts[first.by].served.model));
+    if opening.by != part {
+        return provider.spilled(&served.model, Ok(&engine.parts[opening.by].served.model));
     }
     // There is no deployment of the name that the call gives.
     let is_unknown = terms.spill.is_none() && terms.named.is_some();
-    let is_for_spill = matches!(&first.reply, Reply::Rejected(rejection)
+    let is_for_spill = matches!(first, Reply::Rejected(rejection)
         if provider.spill_statuses().contains(&rejection.status));
-    let status = first.other_status.or_else(|| (is_unknown && is_for_spill).then_some(404));
+    let status = opening.other_status.or_else(|| (is_unknown && is_for_spill).then_some(404));
     status.map_or(Vec::new(), |status| provider.spilled(&served.model, Err(status)))
 }
 
@@ -150,14 +147,14 @@ fn spilled(engine: &Engine, part: usize, terms: &Terms<'_>, first: &Said) -> Hea
 fn play(
     engine: &Engine,
     call: Served,
-    first: Said,
+    (first, gauges): (Said, &[Gauge]),
     mut encoder: Encoder,
     headers: Headers,
 ) -> io::Result<Response<AnswerBody>> {
     if matches!(&first.reply, Reply::Broken(fault) if fault.kind != FaultKind::Server) {
         return Err(cut());
     }
-    let mut head = encoder.head(&first.reply, &first.gauges, first.at, engine.clock.unix_secs(first.at));
+    let mut head = encoder.head(&first.reply, gauges, first.at, engine.clock.unix_secs(first.at));
     head.headers.extend(headers);
     let mut written = BytesMut::new();
     encoder.write(first.at, &first.reply, &mut written);
@@ -271,8 +268,7 @@ impl Stream {
         while self.end.is_none() && (self.writes == Writes::Joined || self.written.is_empty()) {
             match self.call.poll_next(cx) {
                 Poll::Pending => return,
-                Poll::Ready(None) => self.end = Some(StreamEnd::Cut),
-                Poll::Ready(Some(said)) => {
+                Poll::Ready(said) => {
                     let before = self.written.len();
                     self.encoder.write(said.at, &said.reply, &mut self.written);
                     let is_cut = matches!(said.reply, Reply::Broken(_)) && self.written.len() == before;

@@ -76,27 +76,27 @@ impl Target {
         }
     }
 
-    /// The HTTP request that asks for `request`, without a key. A fault where its prompt cannot be read any more.
-    pub fn load(&self, request: &Request) -> Result<Encoded, Fault> {
+    /// The HTTP request that asks for `request`, without a key; `last` is kept from call to call. A fault where its
+    /// prompt cannot be read any more.
+    pub fn load(&self, request: &Request, last: &mut LastBody) -> Result<Encoded, Fault> {
         let texts = self.contents.texts(request, self.dialect.get().takes_turns())?;
-        Ok(self.spell(request, texts))
+        Ok(self.spell(request, texts, last))
     }
 
     /// The HTTP request that asks for `request` with a made-up text, without a key.
     pub fn encode(&self, request: &Request) -> Encoded {
-        self.spell(request, None)
+        self.spell(request, None, &mut LastBody::default())
     }
 
-    fn spell(&self, request: &Request, texts: Option<Texts>) -> Encoded {
+    fn spell(&self, request: &Request, texts: Option<Texts>, last: &mut LastBody) -> Encoded {
         let provider = self.provider.get();
-        let roles = texts.as_ref().map_or(vec![Role::User], |texts| texts.roles.clone());
-        let ask = Ask { roles: &roles, ..self.ask(request) };
-        let mut body = self.dialect.get().body(&ask);
-        if self.tells_priority && request.priority != 0 {
-            body.insert("priority".into(), request.priority.into());
-        }
+        let roles = texts.as_ref().map(|texts| texts.roles.clone());
+        let ask = Ask { roles: roles.as_deref().unwrap_or(&[Role::User]), ..self.ask(request) };
+        let body = match ask.marked.is_empty() && roles.is_none() {
+            true => last.of(Shape::new(request), || self.body(&ask)),
+            false => self.body(&ask),
+        };
         let filling = Filling::new(request, texts, !ask.marked.is_empty(), self.contents.image(request));
-        join(&mut body, &self.body);
         let accept = provider.accepts(self.dialect.name(), request.stream);
         let mut headers = vec![
             (ACCEPT, HeaderValue::from_static(accept)),
@@ -104,7 +104,17 @@ impl Target {
         ];
         headers.extend(provider.headers(self, request.stream));
         headers.extend(self.headers.iter().cloned());
-        Encoded { path: provider.path(self, request.stream), headers, body: filling.pieces(&body) }
+        Encoded { path: provider.path(self, request.stream), headers, body: filling.pieces(body) }
+    }
+
+    /// The body as text, with places for the prompt.
+    fn body(&self, ask: &Ask<'_>) -> Bytes {
+        let mut body = self.dialect.get().body(ask);
+        if self.tells_priority && ask.request.priority != 0 {
+            body.insert("priority".into(), ask.request.priority.into());
+        }
+        join(&mut body, &self.body);
+        serde_json::to_vec(&body).expect("a map of values is JSON").into()
     }
 
     /// A decoder for the answer to `request`.
@@ -179,6 +189,40 @@ impl Target {
     }
 }
 
+/// The body that was made last, with places for the prompt: most requests of a load ask the same.
+#[derive(Debug, Default)]
+pub struct LastBody(Option<(Shape, Bytes)>);
+
+/// All that a body tells of a request beside its text, where nothing is marked and there is one turn.
+#[derive(Debug, Eq, PartialEq)]
+struct Shape {
+    max_tokens: Option<u32>,
+    stream: bool,
+    priority: i32,
+    images: u16,
+}
+
+impl LastBody {
+    /// The body of this shape.
+    fn of(&mut self, shape: Shape, make: impl FnOnce() -> Bytes) -> Bytes {
+        match &self.0 {
+            Some((known, body)) if *known == shape => body.clone(),
+            _ => {
+                let body = make();
+                self.0 = Some((shape, body.clone()));
+                body
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn new(request: &Request) -> Shape {
+        let Request { max_tokens, stream, priority, content, .. } = request;
+        Shape { max_tokens: *max_tokens, stream: *stream, priority: *priority, images: content.images.count }
+    }
+}
+
 /// Puts `fields` into `body`.
 fn join(body: &mut Map<String, Value>, fields: &Map<String, Value>) {
     for (name, value) in fields {
@@ -223,8 +267,7 @@ impl Filling {
     }
 
     /// The body as text, everything in its place. What was put there is not looked through.
-    fn pieces(mut self, body: &Map<String, Value>) -> Vec<Bytes> {
-        let mut rest = Bytes::from(serde_json::to_vec(body).expect("a map of values is JSON"));
+    fn pieces(mut self, mut rest: Bytes) -> Vec<Bytes> {
         let mut pieces = Vec::new();
         while let Some((at, place)) = self.next_place(&rest) {
             pieces.push(rest.split_to(at));

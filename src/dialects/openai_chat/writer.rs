@@ -162,23 +162,24 @@ fn arguments(piece: &str) -> String {
 
 /// Usage in the provider's form, in which parts lie inside each other. It has no place for how long what was
 /// stored is kept.
-pub fn usage(usage: &Usage) -> Value {
-    json!({
-        "prompt_tokens": usage.prompt(),
-        "completion_tokens": usage.generated(),
-        "total_tokens": usage.prompt() + usage.generated(),
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cache_read,
-            "cache_write_tokens": u64::from(usage.cache_write) + u64::from(usage.cache_write_long),
-            "audio_tokens": 0,
-        },
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    })
+pub fn usage(usage: &Usage) -> String {
+    let (prompt, generated) = (usage.prompt(), usage.generated());
+    let (read, written) =
+        (usage.cache_read, u64::from(usage.cache_write) + u64::from(usage.cache_write_long));
+    format!(
+        concat!(
+            r#"{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},"#,
+            r#""prompt_tokens_details":{{"cached_tokens":{},"cache_write_tokens":{},"audio_tokens":0}},"#,
+            r#""completion_tokens_details":{{"reasoning_tokens":{},"audio_tokens":0,"#,
+            r#""accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}}"#,
+        ),
+        prompt,
+        generated,
+        prompt + generated,
+        read,
+        written,
+        usage.reasoning,
+    )
 }
 
 /// The server's own failure in the middle of a stream.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{name, rows};
 use crate::client::workload::Class;
 use crate::credential::Credential;
-use crate::providers::target::MARKING;
+use crate::providers::target::{LastBody, MARKING};
 use crate::providers::testing::{MODEL, UNIX_SECS, request};
 use crate::providers::{Asked, Call, Contents, ImageRule, Served, Target};
 use crate::time::Instant;
@@ -37,7 +37,7 @@ fn target(target: Target, class: &Class) -> Target {
 
 /// The body sent, and what the mock reads in it.
 fn sent(target: &Target, request: &Request) -> (Value, u32) {
-    let encoded = target.load(request).unwrap();
+    let encoded = target.load(request, &mut LastBody::default()).unwrap();
     let (path, query) = match encoded.path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (&*encoded.path, None),
@@ -179,5 +179,29 @@ fn images_are_in_the_bodies_of_all_dialects_that_take_them_and_are_counted_once(
         assert_eq!(found.iter().filter(|text| text.ends_with(payload)).count(), 2, "{}", name(&target));
         assert_eq!(counted, 60 + 2 * 500, "{}", name(&target));
         assert_eq!(counted, target.images.counted(request).input_tokens);
+    }
+}
+
+/// A body that is kept is used for requests that differ in their text alone.
+#[test]
+fn a_kept_body_is_as_good_as_a_new_one() {
+    for mut target in rows() {
+        target.tells_priority = target.provider.get().takes_priority();
+        let usual = request(true);
+        let images = Images { count: 1, width: 64, height: 64, tokens_each: 85 };
+        let requests = [
+            usual.clone(),
+            Request { id: RequestId(8), input_tokens: 90, ..usual.clone() },
+            Request { stream: !usual.stream, ..usual.clone() },
+            Request { max_tokens: Some(7), ..usual.clone() },
+            Request { max_tokens: None, ..usual.clone() },
+            Request { priority: -3, ..usual.clone() },
+            Request { content: Content { images, ..Content::TEXT }, ..usual.clone() },
+        ];
+        let mut last = LastBody::default();
+        for request in requests.iter().flat_map(|request| [request, request]) {
+            let (kept, new) = (target.load(request, &mut last).unwrap(), target.encode(request));
+            assert_eq!(kept.body.concat(), new.body.concat(), "{}", name(&target));
+        }
     }
 }
