@@ -136,7 +136,9 @@ pub fn play(
         return Ok(None);
     }
     collectors.fidelity.witness(ran.harness);
-    let mut notes: Vec<_> = ran.harness.clocks.note().into_iter().collect();
+    collectors.fidelity.witness_waits(&ran.openings.waits);
+    let notes = ran.harness.clocks.note().into_iter().chain(collectors.fidelity.note());
+    let mut notes: Vec<_> = notes.collect();
     output::warn(&notes);
     notes.extend(room.said());
     let mut sections = collectors.finish(ran.stopped);

@@ -206,6 +206,7 @@ impl Prober<'_> {
             return Err(Error::failed(format!("the trace could not be played to its end: {why}")));
         }
         collectors.fidelity.witness(ran.harness);
+        collectors.fidelity.witness_waits(&ran.openings.waits);
         let sections = collectors.finish(ran.stopped);
         let cut = self.cut(&ran);
         let storm =
