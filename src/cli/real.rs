@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tollgate::client::arrivals::AnyArrivals;
 use tollgate::client::safety::{Safety, Storm, StormStop};
+use tollgate::collectors::cost::Cost;
 use tollgate::error::{Error, Result};
 use tollgate::estimate::{Costs, Estimate, estimate};
 use tollgate::http::clock::Clock;
@@ -157,21 +158,23 @@ impl Real {
     }
 }
 
-/// What is left of the bounds of a scenario that is run several times: caps and budget are of all runs together.
+/// What is left of the bounds of a scenario that is run several times: caps and budgets are of all runs together.
 pub struct Allowance {
     began: Instant,
     requests: u64,
     spent: Money,
+    /// Of it, by each class.
+    spent_by_class: Vec<Money>,
 }
 
 impl Allowance {
     pub fn new() -> Allowance {
-        Allowance { began: Instant::now(), requests: 0, spent: Money::ZERO }
+        Allowance { began: Instant::now(), requests: 0, spent: Money::ZERO, spent_by_class: Vec::new() }
     }
 
     /// Leaves the next run what is left; false where that is nothing.
     pub fn bound(&self, scenario: &mut Scenario) -> bool {
-        let Scenario { safety, budget, .. } = scenario;
+        let Scenario { budget, classes, safety, .. } = scenario;
         if let Some(max) = safety.requests_max {
             safety.requests_max = NonZeroU64::new(max.get().saturating_sub(self.requests));
             if safety.requests_max.is_none() {
@@ -181,17 +184,24 @@ impl Allowance {
         if let Some(max) = &mut safety.time_max {
             *max = Span(max.get().saturating_sub(self.began.elapsed()));
         }
-        if let Some(budget) = budget {
-            budget.max = budget.max - self.spent;
+        let of_classes = classes.iter_mut().zip(&self.spent_by_class);
+        let of_classes = of_classes.filter_map(|(class, spent)| Some((class.budget.as_mut()?, *spent)));
+        let budgets = budget.as_mut().map(|budget| (budget, self.spent)).into_iter().chain(of_classes);
+        let mut has_money = true;
+        for (budget, spent) in budgets {
+            budget.max = budget.max - spent;
+            has_money &= budget.max > Money::ZERO;
         }
-        let has_time = safety.time_max.is_none_or(|max| !max.is_zero());
-        has_time && budget.is_none_or(|budget| budget.max > Money::ZERO)
+        has_money && safety.time_max.is_none_or(|max| !max.is_zero())
     }
 
     /// A run is over.
-    pub fn spend(&mut self, requests: u64, spent: Money) {
+    pub fn spend(&mut self, requests: u64, cost: &Cost) {
         self.requests += requests;
-        self.spent += spent;
+        self.spent += cost.spent();
+        let by_class = cost.spent_by_class();
+        self.spent_by_class.resize(by_class.len(), Money::ZERO);
+        self.spent_by_class.iter_mut().zip(by_class).for_each(|(sum, spent)| *sum += spent);
     }
 }
 

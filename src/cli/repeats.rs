@@ -71,7 +71,7 @@ fn play(
         let (ending, why) = (RepeatEnd::Interrupted, "left at once".into());
         return Ok((Repeat { folder: name, seed, requests: 0, ending, why, values: Vec::new() }, Vec::new()));
     };
-    allowance.spend(requests, found.collectors.cost.spent());
+    allowance.spend(requests, &found.collectors.cost);
     let (ending, why) = ending(&subject, &found, failure);
     let sections = found.sections.clone();
     // The curves of other loads would be the same of each.
