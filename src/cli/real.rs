@@ -1,6 +1,6 @@
 //! A scenario in real time: what every verb asks that sends requests, and how it plays one.
 
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ use tollgate::run::{Input, Interrupts, Progress, Ran, Remote, Transport, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
+use super::client::Client;
 use super::{login, output};
 
 #[derive(clap::Args)]
@@ -42,12 +43,8 @@ pub struct Real {
     /// The version of HTTP to speak; auto agrees on it in the TLS handshake
     #[arg(long, value_name = "VERSION", default_value = "auto")]
     http: Http,
-    /// Never sleep: the truest clock, for a whole core, and one more for an embedded mock
-    #[arg(long)]
-    awake: bool,
-    /// Threads that send and receive, beside the one that plans; 1 does all of it on one
-    #[arg(long, value_name = "N", default_value = "1")]
-    client_threads: NonZeroUsize,
+    #[command(flatten)]
+    pub client: Client,
     /// Send no more than so many requests
     #[arg(long, value_name = "N")]
     max_requests: Option<NonZeroU64>,
@@ -75,8 +72,7 @@ impl Real {
     /// Whether anything is asked of it.
     pub fn is_given(&self) -> bool {
         let has_caps = self.max_requests.is_some() || self.max_time.is_some() || self.max_in_flight.is_some();
-        let is_paced = self.awake || self.client_threads > NonZeroUsize::MIN;
-        self.live || self.ca_file.is_some() || has_caps || is_paced || self.no_storm_stop
+        self.live || self.ca_file.is_some() || has_caps || self.client.is_given() || self.no_storm_stop
     }
 
     /// Puts the bounds of the command line into the scenario.
@@ -109,10 +105,9 @@ impl Real {
             Http::Two => Versions::Http2,
             Http::Auto => Versions::Auto,
         };
-        let clock = Clock::starting_in(Duration::ZERO);
-        let (policy, threads, proxies) = (scenario.connections, self.client_threads, Proxies::from_env()?);
-        let pacing = if self.awake { Pacing::Awake } else { Pacing::Early };
-        Ok(Transport { roots, versions, proxies, policy, threads, pacing, ..Transport::new(clock) })
+        let (policy, proxies) = (scenario.connections, Proxies::from_env()?);
+        let usual = self.client.transport(Clock::starting_in(Duration::ZERO));
+        Ok(Transport { roots, versions, proxies, policy, ..usual })
     }
 
     /// Hosts beyond this machine are only asked with `--live`, after it was said what that will cost in all: the scenario
@@ -316,7 +311,8 @@ pub(super) fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<R
     scenario.endpoints.iter().map(remote).collect()
 }
 
-fn some_time(text: &str) -> std::result::Result<Span, String> {
+/// A time of some length.
+pub(super) fn some_time(text: &str) -> std::result::Result<Span, String> {
     let span: Span = text.parse()?;
     if span.get().is_zero() { Err("a time above 0 is needed, such as 10m".into()) } else { Ok(span) }
 }

@@ -14,6 +14,7 @@ use tollgate::section::Section;
 use tollgate::statistics::interval::Confidence;
 use tollgate::{scenario, trial};
 
+use super::exit;
 use super::found::Found;
 use super::output;
 use super::real::Allowance;
@@ -52,7 +53,7 @@ pub fn execute(args: &Args, scenario: Scenario, times: u32) -> Result<ExitCode> 
     if !args.subject.quiet {
         output::say(&repeats::view(&repeated, &folder))?;
     }
-    Ok(subject::exit_code_of_repeats(&repeated))
+    Ok(exit::of_repeats(&repeated))
 }
 
 /// One run, with its results in a folder of its own, and what it came to.
