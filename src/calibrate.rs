@@ -4,6 +4,7 @@
 //! scenario's endpoints. Virtual time says to the nanosecond when each token of it is due. What a run measures beyond
 //! that is the error of everything between: of the client, of the sockets, and of the mock, which says how late it was.
 
+pub mod client;
 pub mod comparison;
 pub mod machine;
 pub mod report;
@@ -13,13 +14,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use self::client::Client;
 use self::comparison::Comparison;
 use self::machine::Machine;
 use self::stage::{Pace, Stage};
 use crate::collectors::harness::Lag;
 use crate::error::{Error, Result};
-use crate::report::show;
 use crate::report::summary::{Validity, Verdict};
+use crate::report::{json, show};
 use crate::scenario::Scenario;
 use crate::section::{Figure, Section, Unit, Value};
 
@@ -27,7 +29,7 @@ use crate::section::{Figure, Section, Unit, Value};
 pub const FILE: &str = "calibration.json";
 
 /// The version of the schema of `calibration.json`.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// The content of `calibration.json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -41,6 +43,7 @@ pub struct Calibration {
     /// Tollgate's version.
     pub version: String,
     pub machine: Machine,
+    pub client: Client,
     pub pace: Pace,
     pub load: Load,
     /// INVALID where the harness cannot keep up with this load.
@@ -85,6 +88,7 @@ impl Calibration {
             started,
             version: env!("CARGO_PKG_VERSION").into(),
             machine: Machine::here(),
+            client: Client::default(),
             pace: stage.pace,
             load: Load {
                 rate: rate(&stage.scenario, fidelity).unwrap_or_default(),
@@ -97,6 +101,11 @@ impl Calibration {
             verdict: verdict(&stage.scenario, comparison, fidelity),
             figures: of_run.chain(comparison.figures()).chain(lags).collect(),
         }
+    }
+
+    /// The same, where another client than the usual one has played it.
+    pub fn by(self, client: Client) -> Calibration {
+        Calibration { client, ..self }
     }
 
     pub fn read(path: &Path) -> Result<Calibration> {
@@ -117,13 +126,20 @@ impl Calibration {
         serde_json::from_str(&text).map_err(|cause| garbled(cause.to_string()))
     }
 
+    /// The one of a folder that holds nothing else, as `tollgate calibrate` writes it; a run's has a summary beside it.
+    pub fn alone_in(folder: &Path) -> Result<Option<Calibration>> {
+        let path = folder.join(FILE);
+        let is_alone = path.exists() && !folder.join(json::FILE).exists();
+        is_alone.then(|| Calibration::read(&path)).transpose()
+    }
+
     /// The whole run's figure `name`.
     pub fn figure(&self, name: &str) -> Option<&Figure> {
         self.figures.iter().find(|figure| figure.name == name)
     }
 
-    /// Why it says nothing of a run of `scenario` here, as far as that is known before the run.
-    pub fn misfit(&self, scenario: &Scenario) -> Option<String> {
+    /// Why it says nothing of a run of `scenario` here by `client`, as far as that is known before the run.
+    pub fn misfit(&self, scenario: &Scenario, client: Client) -> Option<String> {
         let (here, version) = (Machine::here(), env!("CARGO_PKG_VERSION"));
         if self.verdict.validity == Validity::Invalid {
             return Some(format!("it is INVALID: {}", self.verdict.reason));
@@ -133,6 +149,9 @@ impl Calibration {
         }
         if self.version != version {
             return Some(format!("it was made by version {}, and this is {version}", self.version));
+        }
+        if self.client != client {
+            return Some(format!("it was made with {}, and this run has {client}", self.client));
         }
         self.misfit_of_rate(expected_rate(scenario)?)
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tollgate::calibrate::Calibration;
+use tollgate::calibrate::client::Client;
 use tollgate::calibrate::comparison::{Comparison, Counts};
 use tollgate::calibrate::stage::{Pace, Stage};
 use tollgate::collectors::Collectors;
@@ -211,20 +212,28 @@ fn a_calibration_of_another_rate_machine_or_version_does_not_fit() {
     let scaled = |factor: f64| {
         let mut scenario = own.clone();
         scenario.scale(factor);
-        calibration.misfit(&scenario)
+        calibration.misfit(&scenario, Client::default())
     };
-    assert_eq!((calibration.misfit(&own), scaled(1.09), scaled(0.91)), (None, None, None));
+    let of_own = calibration.misfit(&own, Client::default());
+    assert_eq!((of_own, scaled(1.09), scaled(0.91)), (None, None, None));
     for factor in [1.11, 0.89] {
         assert!(scaled(factor).is_some_and(|why| why.contains("more than 10 % apart")), "{factor}");
     }
     let misfit = |change: fn(&mut Calibration)| {
         let mut other = calibration.clone();
         change(&mut other);
-        other.misfit(&own).expect("it is another")
+        other.misfit(&own, Client::default()).expect("it is another")
     };
     let machine = misfit(|other| other.machine.cpus += 1);
     assert!(machine.starts_with("it was made on another machine: a debug build"), "{machine}");
     assert!(misfit(|other| other.version = "0.0.9".into()).contains("version 0.0.9"));
+    let awake = Client { is_awake: true, ..Client::default() };
+    assert_eq!(calibration.clone().by(awake).misfit(&own, awake), None);
+    let client = calibration.misfit(&own, awake).expect("the client is another");
+    assert_eq!(
+        client,
+        "it was made with --client-threads 1 and no --awake, and this run has --client-threads 1 and --awake"
+    );
     let invalid = misfit(|other| other.verdict.validity = Validity::Invalid);
     assert!(invalid.starts_with("it is INVALID"), "{invalid}");
 }

@@ -17,6 +17,7 @@ use tollgate::run::{Input, Interrupts, Ran, Remote, Transport, run};
 use tollgate::scenario::Scenario;
 use tollgate::scenario::connections::Connections;
 use tollgate::section::ScopeKind;
+use tollgate::server::latency::{AnyLatency, Fixed};
 use tollgate::simulate::Flow;
 
 /// Twelve users ask at once, and again, for half a second.
@@ -32,10 +33,17 @@ fn scenario() -> Scenario {
 
 /// Plays it, and sees that every request is answered.
 fn play(policy: Connections, versions: Versions, threads: usize) -> Ran {
-    let scenario = scenario();
+    let (ran, ends) = played(&scenario(), policy, versions, threads);
+    assert!(ends.len() >= 24, "every user asks more than once: {}", ends.len());
+    assert!(ends.iter().all(|end| *end == End::Done), "{ends:?}");
+    ran
+}
+
+/// A scenario's run, and how its requests ended.
+fn played(scenario: &Scenario, policy: Connections, versions: Versions, threads: usize) -> (Ran, Vec<End>) {
     let clock = Clock::starting_in(Duration::from_millis(20));
     let mock =
-        Mock::new(&scenario, |_| true, |_| Ok(Some(Vec::new()))).unwrap_or_else(|error| panic!("{error}"));
+        Mock::new(scenario, |_| true, |_| Ok(Some(Vec::new()))).unwrap_or_else(|error| panic!("{error}"));
     let mock = mock.bind((Ipv4Addr::LOCALHOST, 0).into(), clock).and_then(|bound| bound.embed()).unwrap();
     let remote = Remote {
         name: "e".into(),
@@ -57,10 +65,8 @@ fn play(policy: Connections, versions: Versions, threads: usize) -> Ran {
         Flow::Continue
     };
     let ran =
-        run(input, machines::dispatcher(&scenario), record, |_| {}).unwrap_or_else(|error| panic!("{error}"));
-    assert!(ends.len() >= 24, "every user asks more than once: {}", ends.len());
-    assert!(ends.iter().all(|end| *end == End::Done), "{ends:?}");
-    ran
+        run(input, machines::dispatcher(scenario), record, |_| {}).unwrap_or_else(|error| panic!("{error}"));
+    (ran, ends)
 }
 
 /// A figure of the section `connections`.
@@ -86,6 +92,37 @@ fn no_more_connections_than_are_allowed_are_open_at_once() {
     for threads in [1, 2] {
         let ran = play(most(3), Versions::Auto, threads);
         assert_eq!((figure(&ran, "opened_http1"), figure(&ran, "open_max")), (3, 3), "{threads} threads");
+    }
+}
+
+#[test]
+fn who_finds_no_connection_free_waits_and_is_counted() {
+    let ran = play(Connections::default(), Versions::Auto, 1);
+    assert_eq!((figure(&ran, "pool_waits"), ran.openings.waits.distribution().len()), (0, 0));
+    // Twelve ask for three places, and whoever is answered asks again behind all others.
+    let ran = play(most(3), Versions::Auto, 1);
+    assert_eq!(figure(&ran, "pool_waits"), ran.requests - 3);
+    // Those three are answered after 35 ms at the soonest, and nine others wait for them.
+    let spans = ran.openings.waits.distribution();
+    assert!(spans.micros_at(0.0) >= 30_000, "{} us", spans.micros_at(0.0));
+    let policy = Connections { streams_max: NonZeroU32::new(4), ..most(2) };
+    let waits = figure(&play(policy, Versions::Http2, 1), "pool_waits");
+    assert!(waits >= 4, "eight of twelve have a stream: {waits}");
+}
+
+#[test]
+fn who_is_given_up_with_the_run_has_waited_until_then() {
+    let mut scenario = scenario();
+    let span = |text: &str| text.parse().expect("a span");
+    (scenario.duration, scenario.classes[0].timeout) = (span("200ms"), span("1s"));
+    let slow = Fixed { ttft: span("30s"), itl: span("0s") };
+    scenario.endpoints[0].latency = Some(AnyLatency::Fixed(slow));
+    for threads in [1, 2] {
+        let (ran, ends) = played(&scenario, most(2), Versions::Auto, threads);
+        assert_eq!(ends, [End::TimedOut; 12]);
+        let waits = ran.openings.waits.distribution();
+        assert_eq!((figure(&ran, "pool_waits"), waits.len()), (10, 10), "{threads} threads");
+        assert!(waits.micros_at(0.0) >= 100_000, "{} us", waits.micros_at(0.0));
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tollgate::collectors::Collectors;
 use tollgate::collectors::clocks::Disturbance;
 use tollgate::collectors::harness::{Harness, Lag, Processor};
+use tollgate::collectors::pool_wait::PoolWaits;
 use tollgate::machines;
 use tollgate::outcome::{Cause, End, Outcome};
 use tollgate::scenario::Scenario;
@@ -21,7 +22,12 @@ const SCENARIO: &str = r#"
 "#;
 
 /// The fidelity section of a run in real time: 1,000 requests as they were planned, changed by `change`.
-fn certified(bounds: &str, harness: Harness, mut change: impl FnMut(u64, &mut Outcome)) -> Section {
+fn certified(bounds: &str, harness: Harness, change: impl FnMut(u64, &mut Outcome)) -> Section {
+    collected(bounds, harness, change).finish(Instant::MAX).swap_remove(0)
+}
+
+/// What was collected of it.
+fn collected(bounds: &str, harness: Harness, mut change: impl FnMut(u64, &mut Outcome)) -> Collectors {
     let scenario = Scenario::parse(&format!("{SCENARIO}\n{bounds}"), Path::new("case.toml"));
     let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
     let mut collectors = Collectors::new(&machines::setup(&scenario, false));
@@ -33,7 +39,20 @@ fn certified(bounds: &str, harness: Harness, mut change: impl FnMut(u64, &mut Ou
     });
     assert_eq!(played.unwrap_or_else(|error| panic!("{error}")).requests, 1_000);
     collectors.fidelity.witness(harness);
-    collectors.finish(Instant::MAX).swap_remove(0)
+    collectors
+}
+
+/// So many of 1,000 attempts waited so long for a place on a connection.
+fn waits(count: u64, time: Duration) -> PoolWaits {
+    let mut waits = PoolWaits::default();
+    for nth in 0..1_000 {
+        waits.ask();
+        if nth < count {
+            let wait = waits.begin(Instant::START);
+            waits.end(wait, Instant::START + time);
+        }
+    }
+    waits
 }
 
 fn value<'a>(section: &'a Section, name: &str) -> &'a Value {
@@ -107,6 +126,46 @@ fn what_made_requests_late_is_named_where_the_client_knows() {
     assert!(reason(busy(0.9, Some(0.12))).ends_with("; other work had its processor for 12 % of the time"));
     assert!(reason(busy(0.9, None)).ends_with("; its thread used 90 % of a processor"));
     assert!(reason(busy(0.3, Some(0.01))).ends_with("the bound is 20.0 ms"));
+}
+
+#[test]
+fn the_wait_for_a_connection_is_named_where_it_is_most_of_the_send_lag() {
+    let told = |bounds: &str, count, wait| {
+        let of_client = busy(0.9, None);
+        let mut collectors = collected(bounds, of_client, late(500, Duration::from_millis(100)));
+        collectors.fidelity.witness_waits(&waits(count, Duration::from_millis(wait)));
+        (collectors.fidelity.fault(), collectors.fidelity.note())
+    };
+    let invalid = |count, wait| told("", count, wait).0.expect("it is invalid");
+    assert_eq!(
+        invalid(500, 60),
+        "requests were sent late: send lag p99 is 100.0 ms, the bound is 20.0 ms; 500 of 1000 attempts waited for a place \
+         on a connection, p99 60.0 ms, as `[connections] max` allows no more at once; raise it or leave it out"
+    );
+    // Shorter than half of the lag, or of too few.
+    for (count, wait) in [(500, 50), (10, 90)] {
+        assert!(invalid(count, wait).ends_with("; its thread used 90 % of a processor"), "{count} {wait}");
+    }
+    let patient = "fidelity = { send_lag_p99_max = \"1s\" }";
+    assert_eq!((told("", 500, 60).1, told(patient, 500, 50)), (None, (None, None)));
+    let (fault, note) = told(patient, 500, 60);
+    assert!(fault.is_none() && note.is_some_and(|note| note.starts_with("500 of 1000 attempts waited")));
+}
+
+#[test]
+fn requests_that_were_given_up_while_they_waited_for_a_connection_are_told_so() {
+    let mut collectors = collected("", Harness::default(), |id, outcome: &mut Outcome| {
+        if id < 500 {
+            outcome.attempts.clear();
+            (outcome.end, outcome.winner) = (End::TimedOut, None);
+        }
+    });
+    collectors.fidelity.witness_waits(&waits(500, Duration::from_secs(30)));
+    let fault = collectors.fidelity.fault().expect("it is invalid");
+    assert!(
+        fault.contains("only 50.0 % of the requests were sent") && fault.contains("; 500 of 1000 attempts"),
+        "{fault}"
+    );
 }
 
 #[test]

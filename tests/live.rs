@@ -82,7 +82,7 @@ fn steady(url: &str, rate: u32, more: &str) -> Case {
         r#"
         duration = "20s"
         arrivals = {{ kind = "constant", rate = {rate} }}
-        fidelity = {{ send_lag_p99_max = "5s" }}
+        fidelity = {{ send_lag_p99_max = "5s", loop_lag_p99_max = "5s", cpu_share_max = 1 }}
         {more}
         classes = [{{ name = "c", timeout = "30s", max_tokens = 5, input = {{ kind = "fixed", tokens = 10 }}, output = {{ kind = "fixed", tokens = 5 }} }}]
         retry = "none"
@@ -120,7 +120,7 @@ fn every_shape_of_load_plays_live_as_in_a_simulation() {
         date = "2026-11-24"
         classes = [{}]
         endpoints = [{{ name = "e", provider = "openai", model = "m", latency = {{ kind = "fixed", ttft = "5ms", itl = "1ms" }}, price = {{ input = "1", output = "1" }} }}]
-        fidelity = {{ send_lag_p99_max = "5s" }}
+        fidelity = {{ send_lag_p99_max = "5s", loop_lag_p99_max = "5s", cpu_share_max = 1 }}
         "#,
         classes.join(",\n")
     ));
@@ -239,13 +239,29 @@ fn a_cap_is_of_all_repeats_together() {
     assert_eq!((code, said.contains("2..=1000")), (2, true), "{said}");
 }
 
+#[test]
+fn a_budget_of_a_class_is_of_all_repeats_together() {
+    let case = steady("mock", 100, "");
+    // A request costs 15 millionths, so that 120 of them spend it: 50 in each repeat, and what is left in the third.
+    let written = std::fs::read_to_string(&case.scenario).expect("it is there");
+    let budget = "max_tokens = 5, budget = { max = \"0.0018\" }";
+    std::fs::write(&case.scenario, written.replace("max_tokens = 5", budget)).expect("it can be written");
+    let (code, said) = case.play("run", "out", &["--duration", "500ms", "--repeats", "5"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("3 of 5 repeats, of which 1 does not count"), "{said}");
+    assert!(said.contains("class 'c': its budget of $0.0003 was spent"), "{said}");
+    let done = |nth| count(&case.summary(&format!("out/repeat-{nth}")), "goodput", "done");
+    assert_eq!((done(1), done(2)), (50, 50));
+    assert!((20..50).contains(&done(3)), "and what was under way when it was spent: {}", done(3));
+}
+
 /// Four places of 50 ms: of a Poisson load they refuse 20 % at about 54 requests a second.
 fn places() -> Case {
     Case::new(
         r#"
         duration = "10s"
         arrivals = { kind = "poisson", rate = 5 }
-        fidelity = { send_lag_p99_max = "5s" }
+        fidelity = { send_lag_p99_max = "5s", loop_lag_p99_max = "5s", cpu_share_max = 1 }
         classes = [{ name = "c", max_tokens = 5, input = { kind = "fixed", tokens = 10 }, output = { kind = "fixed", tokens = 5 } }]
         retry = "none"
         endpoints = [{ name = "e", provider = "openai", model = "m", latency = { kind = "fixed", ttft = "50ms" }, limits = [{ kind = "concurrency", max = 4 }], price = { input = "1", output = "1" } }]

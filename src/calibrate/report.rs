@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Calibration;
+use super::client::Client;
 use crate::report::summary::Validity;
 use crate::report::table::Table;
 use crate::report::{show, terminal};
@@ -27,9 +28,13 @@ pub fn view(calibration: &Calibration) -> String {
         true => "assumed, as not every endpoint has a `latency`",
         false => "the scenario's mean",
     };
+    let client = match calibration.client {
+        usual if usual == Client::default() => String::new(),
+        client => format!(" with {client}"),
+    };
     let _ = writeln!(
         out,
-        "{} · calibrated for {} · a mock's first token after {ttft}, the others {itl} apart ({source})",
+        "{} · calibrated for {}{client} · a mock's first token after {ttft}, the others {itl} apart ({source})",
         calibration.scenario,
         show::seconds(load.secs),
     );

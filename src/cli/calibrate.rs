@@ -16,13 +16,15 @@ use tollgate::machines;
 use tollgate::number::Span;
 use tollgate::report::summary::Validity;
 use tollgate::report::{json, show};
-use tollgate::run::{Ending, Input, Interrupts, Transport, run};
+use tollgate::run::{Ending, Input, Interrupts, run};
 use tollgate::scenario::Scenario;
 use tollgate::simulate::Flow;
 
+use super::client::Client;
+use super::exit;
 use super::output::{self, Progress};
 use super::picked::Picked;
-use super::real::{LEAD, embed, remotes};
+use super::real::{LEAD, embed, remotes, some_time};
 use super::{login, subject};
 
 /// Measure what the harness itself adds to a scenario's figures, against a mock whose answers are known
@@ -32,8 +34,10 @@ pub struct Args {
     #[command(flatten)]
     picked: Picked,
     /// How long is measured, once as much is under way as there will be
-    #[arg(long = "for", value_name = "TIME", default_value = "5s")]
+    #[arg(long = "for", value_name = "TIME", default_value = "5s", value_parser = some_time)]
     time: Span,
+    #[command(flatten)]
+    client: Client,
     /// A new folder for calibration.json, instead of results/SCENARIO/TIME
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -50,20 +54,13 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let calendar = jiff::Timestamp::now();
     let scenario = args.picked.scenario(&args.picked.draft()?, &[])?;
     let folder = subject::new_folder(args.out.as_deref(), &scenario, calendar)?;
-    let calibration = calibrate(&scenario, args.time.get(), args.quiet)?;
+    let calibration = calibrate(&scenario, args.time.get(), args.client, args.quiet)?;
     let path = folder.join(FILE);
     std::fs::write(&path, file(&calibration)?).map_err(|cause| Error::file("write", &path, cause))?;
     if !args.quiet {
         output::say(&format!("{}\n{}\n", view(&calibration), path.display()))?;
     }
-    Ok(exit_code(&calibration))
-}
-
-fn exit_code(calibration: &Calibration) -> ExitCode {
-    match calibration.verdict.validity {
-        Validity::Invalid => ExitCode::NoVerdict,
-        Validity::Valid => ExitCode::Fine,
-    }
+    Ok(exit::of_calibration(&calibration))
 }
 
 /// The content of the file.
@@ -72,7 +69,7 @@ pub fn file(calibration: &Calibration) -> Result<Vec<u8>> {
 }
 
 /// Plays the scenario's load against a mock of known pace, measured for `time`.
-pub fn calibrate(scenario: &Scenario, time: Duration, is_quiet: bool) -> Result<Calibration> {
+pub fn calibrate(scenario: &Scenario, time: Duration, client: Client, is_quiet: bool) -> Result<Calibration> {
     let stage = Stage::new(scenario, time)?;
     let mut comparison = Comparison::new(&stage)?;
     let mut collectors = Collectors::new(&machines::setup(&stage.scenario, false));
@@ -86,7 +83,7 @@ pub fn calibrate(scenario: &Scenario, time: Duration, is_quiet: bool) -> Result<
     }
     let mut progress = Progress::new(u64::try_from(whole.as_millis()).unwrap_or(u64::MAX), is_quiet);
     let clock = Clock::starting_in(LEAD);
-    let transport = Transport::new(clock);
+    let transport = client.transport(clock);
     let embedded = embed(&stage.scenario, clock, transport.pacing)?;
     let input = Input {
         remotes: remotes(&stage.scenario, embedded.as_ref()),
@@ -116,7 +113,8 @@ pub fn calibrate(scenario: &Scenario, time: Duration, is_quiet: bool) -> Result<
     }
     collectors.fidelity.witness(ran.harness);
     let fidelity = &collectors.finish(ran.stopped)[0];
-    Ok(Calibration::new(&stage, &comparison, fidelity, lateness.lag(), started))
+    let calibration = Calibration::new(&stage, &comparison, fidelity, lateness.lag(), started);
+    Ok(calibration.by(client.kind()))
 }
 
 /// The calibration that a run is to carry: one that was made before and fits, or one that is made now.
@@ -128,12 +126,12 @@ pub enum Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// An error where the file's says nothing of the run.
-    pub fn get(&self, scenario: &Scenario, is_quiet: bool) -> Result<Calibration> {
+    /// For a run by `client`; an error where the file's says nothing of it.
+    pub fn get(&self, scenario: &Scenario, client: Client, is_quiet: bool) -> Result<Calibration> {
         match self {
             Wanted::File(path) => {
                 let calibration = Calibration::read(path)?;
-                match calibration.misfit(scenario) {
+                match calibration.misfit(scenario, client.kind()) {
                     None => Ok(calibration),
                     Some(why) => Err(Error::usage(format!(
                         "{} does not fit this run: {why}; make another by `tollgate calibrate`, or use --calibrate",
@@ -142,7 +140,7 @@ impl Wanted<'_> {
                 }
             }
             Wanted::Now(time) => {
-                let calibration = calibrate(scenario, *time, is_quiet)?;
+                let calibration = calibrate(scenario, *time, client, is_quiet)?;
                 match calibration.verdict.validity {
                     Validity::Valid => Ok(calibration),
                     Validity::Invalid => Err(Error::no_verdict(format!(

@@ -4,6 +4,9 @@ mod account;
 #[cfg(feature = "net")]
 mod calibrate;
 mod check;
+#[cfg(feature = "net")]
+mod client;
+mod exit;
 mod figures;
 mod fit;
 mod found;

@@ -1,11 +1,12 @@
 //! A scenario in real time: what every verb asks that sends requests, and how it plays one.
 
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tollgate::client::arrivals::AnyArrivals;
 use tollgate::client::safety::{Safety, Storm, StormStop};
+use tollgate::collectors::cost::Cost;
 use tollgate::error::{Error, Result};
 use tollgate::estimate::{Costs, Estimate, estimate};
 use tollgate::http::clock::Clock;
@@ -25,6 +26,7 @@ use tollgate::run::{Input, Interrupts, Progress, Ran, Remote, Transport, run};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
+use super::client::Client;
 use super::{login, output};
 
 #[derive(clap::Args)]
@@ -41,12 +43,8 @@ pub struct Real {
     /// The version of HTTP to speak; auto agrees on it in the TLS handshake
     #[arg(long, value_name = "VERSION", default_value = "auto")]
     http: Http,
-    /// Never sleep: the truest clock, for a whole core, and one more for an embedded mock
-    #[arg(long)]
-    awake: bool,
-    /// Threads that send and receive, beside the one that plans; 1 does all of it on one
-    #[arg(long, value_name = "N", default_value = "1")]
-    client_threads: NonZeroUsize,
+    #[command(flatten)]
+    pub client: Client,
     /// Send no more than so many requests
     #[arg(long, value_name = "N")]
     max_requests: Option<NonZeroU64>,
@@ -74,8 +72,7 @@ impl Real {
     /// Whether anything is asked of it.
     pub fn is_given(&self) -> bool {
         let has_caps = self.max_requests.is_some() || self.max_time.is_some() || self.max_in_flight.is_some();
-        let is_paced = self.awake || self.client_threads > NonZeroUsize::MIN;
-        self.live || self.ca_file.is_some() || has_caps || is_paced || self.no_storm_stop
+        self.live || self.ca_file.is_some() || has_caps || self.client.is_given() || self.no_storm_stop
     }
 
     /// Puts the bounds of the command line into the scenario.
@@ -108,10 +105,9 @@ impl Real {
             Http::Two => Versions::Http2,
             Http::Auto => Versions::Auto,
         };
-        let clock = Clock::starting_in(Duration::ZERO);
-        let (policy, threads, proxies) = (scenario.connections, self.client_threads, Proxies::from_env()?);
-        let pacing = if self.awake { Pacing::Awake } else { Pacing::Early };
-        Ok(Transport { roots, versions, proxies, policy, threads, pacing, ..Transport::new(clock) })
+        let (policy, proxies) = (scenario.connections, Proxies::from_env()?);
+        let usual = self.client.transport(Clock::starting_in(Duration::ZERO));
+        Ok(Transport { roots, versions, proxies, policy, ..usual })
     }
 
     /// Hosts beyond this machine are only asked with `--live`, after it was said what that will cost in all: the scenario
@@ -157,21 +153,23 @@ impl Real {
     }
 }
 
-/// What is left of the bounds of a scenario that is run several times: caps and budget are of all runs together.
+/// What is left of the bounds of a scenario that is run several times: caps and budgets are of all runs together.
 pub struct Allowance {
     began: Instant,
     requests: u64,
     spent: Money,
+    /// Of it, by each class.
+    spent_by_class: Vec<Money>,
 }
 
 impl Allowance {
     pub fn new() -> Allowance {
-        Allowance { began: Instant::now(), requests: 0, spent: Money::ZERO }
+        Allowance { began: Instant::now(), requests: 0, spent: Money::ZERO, spent_by_class: Vec::new() }
     }
 
     /// Leaves the next run what is left; false where that is nothing.
     pub fn bound(&self, scenario: &mut Scenario) -> bool {
-        let Scenario { safety, budget, .. } = scenario;
+        let Scenario { budget, classes, safety, .. } = scenario;
         if let Some(max) = safety.requests_max {
             safety.requests_max = NonZeroU64::new(max.get().saturating_sub(self.requests));
             if safety.requests_max.is_none() {
@@ -181,17 +179,24 @@ impl Allowance {
         if let Some(max) = &mut safety.time_max {
             *max = Span(max.get().saturating_sub(self.began.elapsed()));
         }
-        if let Some(budget) = budget {
-            budget.max = budget.max - self.spent;
+        let of_classes = classes.iter_mut().zip(&self.spent_by_class);
+        let of_classes = of_classes.filter_map(|(class, spent)| Some((class.budget.as_mut()?, *spent)));
+        let budgets = budget.as_mut().map(|budget| (budget, self.spent)).into_iter().chain(of_classes);
+        let mut has_money = true;
+        for (budget, spent) in budgets {
+            budget.max = budget.max - spent;
+            has_money &= budget.max > Money::ZERO;
         }
-        let has_time = safety.time_max.is_none_or(|max| !max.is_zero());
-        has_time && budget.is_none_or(|budget| budget.max > Money::ZERO)
+        has_money && safety.time_max.is_none_or(|max| !max.is_zero())
     }
 
     /// A run is over.
-    pub fn spend(&mut self, requests: u64, spent: Money) {
+    pub fn spend(&mut self, requests: u64, cost: &Cost) {
         self.requests += requests;
-        self.spent += spent;
+        self.spent += cost.spent();
+        let by_class = cost.spent_by_class();
+        self.spent_by_class.resize(by_class.len(), Money::ZERO);
+        self.spent_by_class.iter_mut().zip(by_class).for_each(|(sum, spent)| *sum += spent);
     }
 }
 
@@ -306,7 +311,8 @@ pub(super) fn remotes(scenario: &Scenario, embedded: Option<&Embedded>) -> Vec<R
     scenario.endpoints.iter().map(remote).collect()
 }
 
-fn some_time(text: &str) -> std::result::Result<Span, String> {
+/// A time of some length.
+pub(super) fn some_time(text: &str) -> std::result::Result<Span, String> {
     let span: Span = text.parse()?;
     if span.get().is_zero() { Err("a time above 0 is needed, such as 10m".into()) } else { Ok(span) }
 }

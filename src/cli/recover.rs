@@ -13,6 +13,7 @@ use tollgate::report::{SCENARIO_FILE, json};
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::time::Instant;
 
+use super::exit;
 use super::found::{Found, Told};
 use super::subject::{self, Format, Subject};
 
@@ -62,7 +63,7 @@ pub fn report(folder: &Path, format: Format, is_quiet: bool) -> Result<Option<Ex
         if !is_quiet {
             subject::print(&summary, format, folder)?;
         }
-        subject::exit_code(&summary)
+        exit::of_summary(&summary)
     } else {
         subject.close(found, format, is_quiet)?
     };

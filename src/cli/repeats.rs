@@ -14,6 +14,7 @@ use tollgate::section::Section;
 use tollgate::statistics::interval::Confidence;
 use tollgate::{scenario, trial};
 
+use super::exit;
 use super::found::Found;
 use super::output;
 use super::real::Allowance;
@@ -52,7 +53,7 @@ pub fn execute(args: &Args, scenario: Scenario, times: u32) -> Result<ExitCode> 
     if !args.subject.quiet {
         output::say(&repeats::view(&repeated, &folder))?;
     }
-    Ok(subject::exit_code_of_repeats(&repeated))
+    Ok(exit::of_repeats(&repeated))
 }
 
 /// One run, with its results in a folder of its own, and what it came to.
@@ -71,7 +72,7 @@ fn play(
         let (ending, why) = (RepeatEnd::Interrupted, "left at once".into());
         return Ok((Repeat { folder: name, seed, requests: 0, ending, why, values: Vec::new() }, Vec::new()));
     };
-    allowance.spend(requests, found.collectors.cost.spent());
+    allowance.spend(requests, &found.collectors.cost);
     let (ending, why) = ending(&subject, &found, failure);
     let sections = found.sections.clone();
     // The curves of other loads would be the same of each.

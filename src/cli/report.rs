@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use tollgate::calibrate::{self, Calibration};
 use tollgate::error::{ExitCode, Result};
 use tollgate::report;
 use tollgate::search;
 
+use super::exit;
 use super::output;
 use super::recover;
 use super::subject::{self, Format};
@@ -14,7 +16,7 @@ use super::subject::{self, Format};
 #[derive(clap::Args)]
 #[command(after_help = "Example: tollgate report results/first-light/2026-11-21T08-00-00Z --format markdown")]
 pub struct Args {
-    /// The folder that run, simulate, sweep or another verb wrote
+    /// The folder that run, simulate, sweep, calibrate or another verb wrote
     folder: PathBuf,
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
@@ -44,7 +46,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         if !args.quiet {
             output::say(&report::repeats::view(&repeated, &args.folder))?;
         }
-        return Ok(subject::exit_code_of_repeats(&repeated));
+        return Ok(exit::of_repeats(&repeated));
     }
     if let Some(searched) = search::report::render_again(&args.folder)? {
         if !args.quiet {
@@ -52,9 +54,15 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         }
         return Ok(super::search::exit_code(&searched));
     }
+    if let Some(calibration) = Calibration::alone_in(&args.folder)? {
+        if !args.quiet {
+            output::say(&calibrate::report::view(&calibration))?;
+        }
+        return Ok(exit::of_calibration(&calibration));
+    }
     let summary = report::render_again(&args.folder)?;
     if !args.quiet {
         subject::print(&summary, args.format, &args.folder)?;
     }
-    Ok(subject::exit_code(&summary))
+    Ok(exit::of_summary(&summary))
 }

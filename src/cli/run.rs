@@ -16,7 +16,7 @@ use tollgate::simulate::Flow;
 use super::calibrate::{self, Wanted};
 use super::found::{Found, Told};
 use super::output::{self, Progress};
-use super::real::{Real, Stage};
+use super::real::{Real, Stage, some_time};
 use super::repeats;
 use super::room::Room;
 use super::subject::{self, Subject};
@@ -36,7 +36,8 @@ pub struct Args {
     #[arg(long)]
     no_rows: bool,
     /// First calibrate, measured for TIME or 5s, and put what the harness adds to figures into the results
-    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "5s")]
+    #[arg(long, value_name = "TIME", value_parser = some_time, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "5s")]
     calibrate: Option<tollgate::number::Span>,
     /// Put into the results what `tollgate calibrate` found that the harness adds to figures
     #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
@@ -48,7 +49,7 @@ impl Args {
     pub fn calibration(&self, scenario: &Scenario) -> Result<Option<Calibration>> {
         let file = self.calibration.as_deref().map(Wanted::File);
         let wanted = file.or_else(|| Some(Wanted::Now(self.calibrate?.get())));
-        wanted.map(|wanted| wanted.get(scenario, self.subject.quiet)).transpose()
+        wanted.map(|wanted| wanted.get(scenario, self.real.client, self.subject.quiet)).transpose()
     }
 }
 
@@ -136,7 +137,9 @@ pub fn play(
         return Ok(None);
     }
     collectors.fidelity.witness(ran.harness);
-    let mut notes: Vec<_> = ran.harness.clocks.note().into_iter().collect();
+    collectors.fidelity.witness_waits(&ran.openings.waits);
+    let notes = ran.harness.clocks.note().into_iter().chain(collectors.fidelity.note());
+    let mut notes: Vec<_> = notes.collect();
     output::warn(&notes);
     notes.extend(room.said());
     let mut sections = collectors.finish(ran.stopped);

@@ -79,7 +79,7 @@ const EXAMPLES: &str = "Examples:
 
 With --real each value is run over HTTP and not simulated. Ctrl-C ends a search with what is known.
 
-Exit codes: 0 found · 1 a cap or the budget ended it · 3 chance or this machine does not let one say · 99 no value tried meets
+Exit codes: 0 found · 1 a cap or a budget ended it · 3 chance or this machine does not let one say · 99 no value tried meets
 the thresholds · 130 interrupted";
 
 /// Before the first look at an interval.

@@ -13,7 +13,6 @@ use tollgate::collectors::Setup;
 use tollgate::collectors::log;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::recover::marker::{self, Facts};
-use tollgate::report::repeats::{self, RepeatEnd, Repeated};
 use tollgate::report::summary::{
     Host, SCHEMA, Summary, ThresholdResult, ThresholdVerdict, Validity, Verb, Verdict,
 };
@@ -25,6 +24,7 @@ use tollgate::time::Instant as RunInstant;
 use tollgate::warmup;
 
 use super::account;
+use super::exit;
 use super::found::Found;
 use super::output;
 use super::picked::Picked;
@@ -234,7 +234,7 @@ impl Subject {
         if !is_quiet || written.is_err() {
             print(&summary, format, &self.folder)?;
         }
-        written.map(|()| exit_code(&summary))
+        written.map(|()| exit::of_summary(&summary))
     }
 
     /// What was found, judged.
@@ -354,37 +354,6 @@ pub fn print(summary: &Summary, format: Format, folder: &Path) -> Result<()> {
         Format::Markdown => markdown::write(summary),
         Format::Terminal => terminal::view(summary, Some(folder), output::is_coloured(&std::io::stdout())),
     })
-}
-
-/// How a summary ends the process.
-pub fn exit_code(summary: &Summary) -> ExitCode {
-    let has = |verdict| summary.thresholds.iter().any(|threshold| threshold.verdict == verdict);
-    let precision = summary.certainty.as_ref().and_then(|certainty| certainty.precision.as_ref());
-    let is_unsure = precision.is_some_and(|precision| !precision.is_reached);
-    match summary.verdict.validity {
-        _ if summary.is_interrupted => ExitCode::Interrupted,
-        _ if summary.stopped.is_some() => ExitCode::Failed,
-        Validity::Invalid => ExitCode::NoVerdict,
-        Validity::Valid if has(ThresholdVerdict::Fail) => ExitCode::Gate,
-        Validity::Valid if has(ThresholdVerdict::NoVerdict) => ExitCode::NoVerdict,
-        Validity::Valid if is_unsure => ExitCode::NoVerdict,
-        Validity::Valid => ExitCode::Fine,
-    }
-}
-
-/// How repeats end the process: none counts, or not as many as were asked for, or a threshold is not met.
-pub fn exit_code_of_repeats(repeated: &Repeated) -> ExitCode {
-    match repeats::fails(repeated) {
-        _ if repeated.repeats.iter().any(|repeat| repeat.ending == RepeatEnd::Interrupted) => {
-            ExitCode::Interrupted
-        }
-        _ if repeated.repeats.iter().any(|repeat| repeat.ending == RepeatEnd::Stopped) => ExitCode::Failed,
-        _ if repeated.repeats.len() < repeated.wanted as usize => ExitCode::Failed,
-        _ if repeated.counted() < 2 => ExitCode::NoVerdict,
-        (true, _) => ExitCode::Gate,
-        (false, true) => ExitCode::NoVerdict,
-        (false, false) => ExitCode::Fine,
-    }
 }
 
 /// Whether the harness kept to its plan, as the fidelity section found.

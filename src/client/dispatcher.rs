@@ -7,6 +7,9 @@
 //! endpoint is asked again. A hedge is a second attempt beside a silent first; the first token decides
 //! between them. A request ends when it is answered, when the policy gives up, or when its whole time is over.
 
+mod ending;
+mod timing;
+
 use std::collections::VecDeque;
 
 pub use super::event::{Action, Done, Event};
@@ -18,7 +21,7 @@ use super::safety::{Guard, Halt, Safety};
 use super::timer::{Deadlines, Timer};
 use crate::index::Ring;
 use crate::outbox::Said;
-use crate::outcome::{Cause, End, Ended, Outcome};
+use crate::outcome::{Cause, End, Ended};
 use crate::rng::Purpose;
 use crate::time::{Instant, Timeline};
 use crate::wire::{AttemptId, ClassId, EndpointId, Finish, Job, Rejection, Reply, RequestId};
@@ -73,17 +76,6 @@ impl Dispatcher {
     /// The same within other bounds. Nothing was asked yet.
     pub fn within(self, safety: Safety) -> Dispatcher {
         Dispatcher { guard: Guard::new(safety), ..self }
-    }
-
-    /// When the dispatcher wants to be woken. What was set for something that is over wakes it, too.
-    pub fn deadline(&self) -> Option<Instant> {
-        let first = self.first_due();
-        (first < Instant::MAX).then_some(first)
-    }
-
-    fn first_due(&self) -> Instant {
-        let plan = self.timers.next_at().unwrap_or(Instant::MAX).min(self.deadline.0).min(self.arrival);
-        plan.min(self.guard.ends())
     }
 
     /// Whether every request is done and none will come.
@@ -158,40 +150,6 @@ impl Dispatcher {
     fn look_ahead(&mut self) {
         let next = if self.is_stopped { None } else { self.plan.workload.peek() };
         self.arrival = next.filter(|at| *at < self.plan.until).unwrap_or(Instant::MAX);
-    }
-
-    /// Does all that is due. Of what is due at once, the end of the whole run goes first, then timers, then deadlines in
-    /// the order of classes.
-    fn wake(&mut self, now: Instant) {
-        loop {
-            let due = self.first_due();
-            if due > now || due == Instant::MAX {
-                return;
-            }
-            if self.guard.ends() == due {
-                self.guard.end_of_time(now);
-                self.abort(now);
-            } else if self.timers.next_at() == Some(due) {
-                let (_, timer) = self.timers.pop().expect("a due timer is there");
-                self.on_timer(now, timer);
-            } else if self.deadline.0 == due {
-                self.on_deadline(now);
-            } else {
-                self.arrive(now);
-            }
-        }
-    }
-
-    /// The time of some class's first request is over, unless the request is.
-    fn on_deadline(&mut self, now: Instant) {
-        let (due, class) = self.deadline;
-        let late = self.deadlines[class].take(due, &self.flights);
-        let all = self.deadlines.iter_mut().zip(0..);
-        let firsts = all.filter_map(|(deadlines, class)| Some((deadlines.first(&self.flights)?, class)));
-        self.deadline = firsts.min().unwrap_or((Instant::MAX, 0));
-        if let Some(id) = late {
-            self.give_up(now, id, End::TimedOut, Ended::TimedOut);
-        }
     }
 
     fn arrive(&mut self, now: Instant) {
@@ -387,127 +345,8 @@ impl Dispatcher {
         }
     }
 
-    fn on_timer(&mut self, now: Instant, timer: Timer) {
-        match timer {
-            Timer::Hedge(id) => self.hedge(now, id),
-            Timer::Retry(id) => {
-                let is_under_way = self.flights.get(id.0).is_some();
-                if is_under_way && !self.send(now, id, Cause::Retry) {
-                    self.shed(now, id);
-                }
-            }
-            Timer::Stall(id) => self.check_stall(now, id),
-        }
-    }
-
-    fn hedge(&mut self, now: Instant, id: AttemptId) {
-        let is_wanted = self.flights.get(id.request.0).is_some_and(|flight| flight.is_waiting_on(id.nth));
-        let is_allowed =
-            self.plan.hedge.as_ref().is_some_and(|hedge| hedge.allows(self.hedges, self.requests));
-        if is_wanted && is_allowed && self.send(now, id.request, Cause::Hedge) {
-            self.hedges += 1;
-        }
-    }
-
-    fn check_stall(&mut self, now: Instant, id: AttemptId) {
-        let Some(flight) = self.flights.get_mut(id.request.0).filter(|flight| flight.is_live(id.nth)) else {
-            return;
-        };
-        let stall =
-            self.plan.workload.class(flight.outcome.request.class).stall_timeout.unwrap_or_default().get();
-        match flight.stalls_at(id.nth, stall) {
-            Some(at) if at <= now => {
-                let attempt = flight.attempt(id.nth);
-                let (endpoint, has_begun) = (attempt.endpoint, attempt.first_token.is_some());
-                self.end(now, id, now, Ended::Stalled);
-                self.plan.fleet.on_failure(now, endpoint);
-                self.actions.push_back(Action::Cancel { id, endpoint });
-                self.fail(now, id.request, Some(endpoint), Reason::Silent { has_begun });
-            }
-            Some(at) => self.timers.push(at, Timer::Stall(id)),
-            // Tokens flow until the next reply, so the earliest silence begins now.
-            None => self.timers.push(now + stall, Timer::Stall(id)),
-        }
-    }
-
-    fn give_up_others(&mut self, now: Instant, winner: AttemptId) {
-        let flight = self.flights.get(winner.request.0).expect("the winner is under way");
-        if flight.is_quiet() {
-            return;
-        }
-        for nth in flight.live().filter(|nth| *nth != winner.nth) {
-            self.cancel(now, AttemptId { nth, ..winner }, Ended::Cancelled);
-        }
-    }
-
-    fn give_up(&mut self, now: Instant, id: RequestId, end: End, ended: Ended) {
-        let Some(flight) = self.flights.get(id.0) else { return };
-        for nth in flight.live() {
-            self.cancel(now, AttemptId { request: id, nth }, ended.clone());
-        }
-        self.finish(now, id, end, None);
-    }
-
-    /// Gives up a live attempt.
-    fn cancel(&mut self, now: Instant, id: AttemptId, ended: Ended) {
-        let endpoint = self.end(now, id, now, ended);
-        self.actions.push_back(Action::Cancel { id, endpoint });
-    }
-
-    /// Ends a live attempt, which is paid for from now on; gives its endpoint.
-    fn end(&mut self, now: Instant, id: AttemptId, at: Instant, ended: Ended) -> EndpointId {
-        let flight = self.flights.get_mut(id.request.0).expect("only what is under way ends");
-        let endpoint = self.plan.end(flight, id.nth, at, ended);
-        let class = flight.outcome.request.class;
-        self.stop_spent(now, class);
-        endpoint
-    }
-
     fn stop(&mut self) {
         self.is_stopped = true;
         self.look_ahead();
-    }
-
-    fn abort(&mut self, now: Instant) {
-        self.stop();
-        let under_way: Vec<u64> = self.flights.keys().collect();
-        for id in under_way {
-            self.give_up(now, RequestId(id), End::Cancelled, Ended::Cancelled);
-        }
-    }
-
-    fn finish(&mut self, now: Instant, id: RequestId, end: End, winner: Option<u16>) {
-        let flight = self.flights.remove(id.0).expect("a request ends once");
-        self.seal(now, flight, end, winner);
-    }
-
-    /// A request that is under way no more is over.
-    fn seal(&mut self, now: Instant, mut flight: Box<Flight>, end: End, winner: Option<u16>) {
-        let (from, until) = self.plan.measured;
-        let is_measured = (from..until).contains(&flight.outcome.intended);
-        flight.finish(now, end, winner, is_measured);
-        let Outcome { request, attempts, .. } = &flight.outcome;
-        self.plan.purses.end(request, attempts.len());
-        if self.plan.workload.on_finish(now, request.id, end == End::Done) {
-            self.look_ahead();
-        }
-        let is_storm = self.guard.on_end(now, &flight.outcome);
-        self.actions.push_back(Action::Done(Done(flight)));
-        if is_storm {
-            self.give_up_waiting(now);
-        }
-    }
-
-    /// Ends the arrivals, and what waits for another try as it stands.
-    fn give_up_waiting(&mut self, now: Instant) {
-        self.stop();
-        let waiting = self.flights.keys().filter_map(|id| {
-            let flight = self.flights.get(id).filter(|flight| flight.is_quiet())?;
-            Some((RequestId(id), flight.failure?.reason.end()))
-        });
-        let waiting: Vec<(RequestId, End)> = waiting.collect();
-        for (id, end) in waiting {
-            self.finish(now, id, end, None);
-        }
     }
 }

@@ -42,6 +42,11 @@ impl Cost {
         self.ledger.metered()
     }
 
+    /// The same by each class, in the scenario's order.
+    pub fn spent_by_class(&self) -> Vec<Money> {
+        self.ledger.metered_by_class(self.setup.classes.len())
+    }
+
     /// Every charge of a run whose requests came until `until`.
     pub fn bill(&self, until: Instant) -> Bill {
         Bill {

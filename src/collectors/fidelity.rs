@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::harness::{Harness, Processor};
+use super::pool_wait::PoolWaits;
 use super::spans::{Binned, Distribution, Spans};
 use super::{Bounds, Collector, Facts, Setup, rate, ratio, span};
 use crate::outcome::{Cause, End, Ended};
@@ -31,6 +32,7 @@ pub struct Fidelity {
     sent_within: Option<Within>,
     /// What the client has measured of itself.
     harness: Option<Harness>,
+    pool_waits: PoolWaits,
 }
 
 impl Fidelity {
@@ -49,12 +51,18 @@ impl Fidelity {
             due_within: None,
             sent_within: None,
             harness: None,
+            pool_waits: PoolWaits::default(),
         }
     }
 
     /// What the client has measured of itself, of a run in real time.
     pub fn witness(&mut self, harness: Harness) {
         self.harness = Some(harness);
+    }
+
+    /// How long attempts waited for a place on a connection, of a run in real time.
+    pub fn witness_waits(&mut self, waits: &PoolWaits) {
+        self.pool_waits.merge(waits);
     }
 
     /// A measured request's first attempt.
@@ -81,6 +89,10 @@ impl Fidelity {
         lags.distribution()
     }
 
+    fn send_lag_p99(&self) -> Duration {
+        Duration::from_micros(self.send_lag().micros_at(0.99))
+    }
+
     /// Why the run gives no verdict, if it gives none.
     pub fn fault(&self) -> Option<String> {
         let bounds = self.setup.bounds?;
@@ -95,10 +107,11 @@ impl Fidelity {
     }
 
     fn fault_of_requests(&self, bounds: &Bounds) -> Option<String> {
-        let lag = Duration::from_micros(self.send_lag().micros_at(0.99));
+        let lag = self.send_lag_p99();
         if lag > bounds.send_lag_p99_max {
+            let in_pool = self.told_of_pool(lag / 2).map(|told| format!("; {told}"));
+            let cause = in_pool.unwrap_or_else(|| self.cause());
             let (lag, max) = (millis(lag), millis(bounds.send_lag_p99_max));
-            let cause = self.cause();
             return Some(format!(
                 "requests were sent late: send lag p99 is {lag:.1} ms, the bound is {max:.1} ms{cause}"
             ));
@@ -110,7 +123,9 @@ impl Fidelity {
                 0 => String::new(),
                 dropped => format!("; {dropped} were dropped, as `in_flight_max` were under way"),
             };
-            format!("only {achieved:.1} % of the requests were sent, the bound is {min:.1} %{dropped}")
+            let in_pool = self.told_of_pool(bounds.send_lag_p99_max).map(|told| format!("; {told}"));
+            let cause = in_pool.unwrap_or_default();
+            format!("only {achieved:.1} % of the requests were sent, the bound is {min:.1} %{dropped}{cause}")
         })
     }
 
@@ -129,6 +144,18 @@ impl Fidelity {
             let (share, max) = (share * 100.0, bounds.cpu_share_max * 100.0);
             format!("the client had no time to spare: its thread used {share:.1} % of a processor, the bound is {max:.1} %")
         })
+    }
+
+    /// What is to be said of the wait for connections, where its p99 over all attempts is longer than that.
+    fn told_of_pool(&self, than: Duration) -> Option<String> {
+        (self.pool_waits.p99_of_all() > than).then(|| self.pool_waits.told())
+    }
+
+    /// What is to be said of a run that is valid, and was late as its requests waited for a connection.
+    pub fn note(&self) -> Option<String> {
+        let is_valid = self.setup.bounds.is_some() && self.fault().is_none();
+        let told = || self.told_of_pool((self.send_lag_p99() / 2).max(WAIT_WORTH_TELLING));
+        is_valid.then(told).flatten()
     }
 
     /// What the client says of why it was late, if anything.
@@ -202,6 +229,8 @@ fn millis(span: Duration) -> f64 {
 /// From here on the wait for a processor, or the use of one, is named as what made a client late.
 const TELLING_WAIT: f64 = 0.05;
 const TELLING_SHARE: f64 = 0.8;
+/// The wait for connections is not told of a valid run where it is no longer than this.
+const WAIT_WORTH_TELLING: Duration = Duration::from_millis(1);
 
 impl Collector for Fidelity {
     #[inline]
@@ -246,6 +275,7 @@ impl Collector for Fidelity {
         self.due_within = Within::both(self.due_within, other.due_within);
         self.sent_within = Within::both(self.sent_within, other.sent_within);
         self.harness = self.harness.or(other.harness);
+        self.pool_waits.merge(&other.pool_waits);
     }
 
     fn finish(&self, until: Instant) -> Section {

@@ -43,6 +43,15 @@ impl Ledger {
         self.0.iter().map(Page::total).sum()
     }
 
+    /// The same of each of so many classes.
+    pub fn metered_by_class(&self, classes: usize) -> Vec<Money> {
+        let mut sums = vec![Money::ZERO; classes];
+        for page in self.0.iter() {
+            sums[usize::from(page.kind.class.0)] += page.total();
+        }
+        sums
+    }
+
     pub fn merge(&mut self, other: &Ledger) {
         self.0.merge(&other.0);
     }

@@ -86,11 +86,14 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
             "cost_per_million_tokens",
         ],
     ),
-    ("connections", Unit::Count, &["opened_http1", "opened_http2", "open_max", "resent"]),
+    ("connections", Unit::Count, &["opened_http1", "opened_http2", "open_max", "resent", "pool_waits"]),
     (
         "connections",
         Unit::Seconds,
         &[
+            "pool_wait_p50",
+            "pool_wait_p99",
+            "pool_wait_max",
             "dns_p50",
             "dns_p99",
             "dns_max",

@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod log;
 pub mod metric;
 mod page;
+pub mod pool_wait;
 pub mod refusals;
 pub mod series;
 pub mod spans;

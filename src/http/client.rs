@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use http::header::{CONNECTION, HOST, HeaderValue};
-use http::{Method, Request, Response, Uri};
+use http::Response;
 use hyper::body::Incoming;
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -20,10 +19,11 @@ use super::connection::{self, Connection};
 use super::hints::Hints;
 use super::openings::Openings;
 use super::pacer::Pacing;
-use super::pieces::Pieces;
 pub use super::pool::Counts;
 use super::pool::{Books, Pool};
 use super::proxy::Proxies;
+pub use super::route::Remote;
+use super::route::Route;
 use super::socket::{OnSent, Peer};
 use super::tls::{self, Roots};
 use super::url::BaseUrl;
@@ -31,23 +31,10 @@ use crate::client::dispatcher::Event;
 use crate::dialects::Decoder;
 use crate::error::Result;
 use crate::login::keyring::Keyring;
-use crate::providers::sigv4::Signer;
-use crate::providers::target::LastBody;
-use crate::providers::{Encoded, Target};
+use crate::providers::Encoded;
 use crate::scenario::connections::Connections;
 use crate::time::Instant;
 use crate::wire::{AttemptId, EndpointId, Fault, FaultKind, Job, Reply};
-
-/// An endpoint as the client reaches it.
-#[derive(Clone)]
-pub struct Remote {
-    pub name: String,
-    /// Such as `https://api.openai.com/v1`. A query in it is kept on every request.
-    pub base_url: String,
-    pub target: Target,
-    /// Tell the endpoint which attempt this is: it is a mock of ours.
-    pub hints: bool,
-}
 
 /// What all connections of a run have in common.
 #[derive(Clone)]
@@ -187,68 +174,12 @@ impl Client {
     /// Gives up what is under way; what its connections have been through.
     pub fn finish(self) -> (Counts, Openings) {
         self.attempts.values().for_each(AbortHandle::abort);
-        (self.counts(), self.books.openings.borrow().clone())
-    }
-}
-
-/// One endpoint, and the connections to it.
-struct Route {
-    remote: Remote,
-    /// The endpoint's place in the keyring.
-    index: usize,
-    keyring: Rc<Keyring>,
-    signer: RefCell<Signer>,
-    last_body: RefCell<LastBody>,
-    pool: Rc<Pool>,
-    host: HeaderValue,
-    path: String,
-    query: Option<String>,
-    clock: Clock,
-    bounds: Bounds,
-}
-
-impl Route {
-    /// The path of a request, with its query.
-    fn whole_path(&self, encoded: &Encoded) -> String {
-        let query = self.query.as_deref().map(|query| {
-            let joint = if encoded.path.contains('?') { '&' } else { '?' };
-            format!("{joint}{query}")
-        });
-        format!("{}{}{}", self.path, encoded.path, query.unwrap_or_default())
-    }
-
-    /// Adds what lets us in.
-    async fn authorize(&self, encoded: &mut Encoded) -> std::result::Result<(), Fault> {
-        let now = self.clock.now();
-        let credential = self.keyring.get(self.index, now).await;
-        let credential = credential.map_err(|missing| Fault::new(FaultKind::Login, missing.to_string()))?;
-        let (path, unix_secs) = (self.whole_path(encoded), self.clock.unix_secs(now));
-        let mut signer = self.signer.borrow_mut();
-        self.remote.target.authorize(&credential, &mut signer, (&self.host, &path), encoded, unix_secs);
-        Ok(())
-    }
-
-    fn request(
-        &self,
-        encoded: &Encoded,
-        hints: Option<&Hints>,
-    ) -> std::result::Result<Request<Pieces>, Fault> {
-        let uri = Uri::try_from(self.whole_path(encoded)).map_err(|cause| {
-            Fault::new(FaultKind::Garbled, format!("the request's path '{}': {cause}", encoded.path))
-        })?;
-        let mut request = Request::new(Pieces::new(encoded.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
-        let headers = request.headers_mut();
-        headers.insert(HOST, self.host.clone());
-        headers.extend(encoded.headers.iter().cloned());
-        if !self.pool.policy.keep_alive {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let mut openings = self.books.openings.borrow().clone();
+        // What was given up now, or just before, has not told of its wait yet.
+        if let Some(route) = self.routes.first() {
+            openings.waits.close(route.clock.now());
         }
-        if let Some(hints) = hints {
-            hints.write(headers);
-        }
-        Ok(request)
+        (self.counts(), openings)
     }
 }
 

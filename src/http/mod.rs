@@ -16,6 +16,7 @@ pub mod pacer;
 mod pieces;
 mod pool;
 pub mod proxy;
+mod route;
 pub(crate) mod server;
 mod socket;
 pub mod tls;

@@ -1,18 +1,21 @@
-//! How long connections took to open: the name, the handshake of TCP, and that of TLS, each by itself.
+//! What connections cost in time: the wait for a place, the name, the handshakes of TCP and TLS, each by itself.
 
 use std::time::Duration;
 
+use crate::collectors::pool_wait::PoolWaits;
 use crate::collectors::spans::{Binned, Spans};
 use crate::section::{Scope, ScopeKind, Section, Unit};
 use crate::time::nanos;
 
 use super::pool::Counts;
 
-/// The steps of every opening.
+/// The steps of every opening, and the waits where no more may be opened.
 #[derive(Clone, Debug, Default)]
 pub struct Openings {
     /// Connections open at once, at most.
     open_max: u64,
+    /// Where only so many may be.
+    pub waits: PoolWaits,
     dns: Spans,
     connect: Spans,
     tls: Spans,
@@ -43,6 +46,7 @@ impl Openings {
 
     pub fn merge(&mut self, other: &Openings) {
         self.open_max = self.open_max.max(other.open_max);
+        self.waits.merge(&other.waits);
         self.dns.merge(&other.dns);
         self.connect.merge(&other.connect);
         self.tls.merge(&other.tls);
@@ -54,9 +58,11 @@ impl Openings {
             .with("opened_http1", counts.opened_http1, Unit::Count)
             .with("opened_http2", counts.opened_http2, Unit::Count)
             .with("open_max", self.open_max, Unit::Count)
-            .with("resent", counts.resent, Unit::Count);
-        for (name, spans) in [("dns", &self.dns), ("connect", &self.connect), ("tls", &self.tls)] {
-            let spans = spans.distribution();
+            .with("resent", counts.resent, Unit::Count)
+            .with("pool_waits", self.waits.count(), Unit::Count);
+        let steps = [("dns", &self.dns), ("connect", &self.connect), ("tls", &self.tls)];
+        let steps = steps.map(|(name, spans)| (name, spans.distribution()));
+        for (name, spans) in [("pool_wait", self.waits.distribution())].into_iter().chain(steps) {
             total = total
                 .with(&format!("{name}_p50"), spans.quantile(0.5), Unit::Seconds)
                 .with(&format!("{name}_p99"), spans.quantile(0.99), Unit::Seconds)

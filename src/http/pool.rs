@@ -100,6 +100,19 @@ pub(super) struct Pool {
     addresses: RefCell<Option<(Instant, Rc<[SocketAddr]>)>>,
 }
 
+/// A wait for a place.
+struct Wait {
+    pool: Rc<Pool>,
+    number: u64,
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        let Wait { pool, number } = self;
+        pool.books.openings.borrow_mut().waits.end(*number, pool.clock.now());
+    }
+}
+
 /// A connection being opened for whoever waits.
 struct Opening {
     waiting: usize,
@@ -130,7 +143,10 @@ impl Pool {
     /// A connection for one exchange; one opened later than `after`, where that is given. Waits where the policy allows no
     /// more at once.
     pub async fn take(self: &Rc<Self>, after: Option<Instant>) -> Result<Connection, Fault> {
-        let mut tries = 0;
+        if self.policy.max.is_some() {
+            self.books.openings.borrow_mut().waits.ask();
+        }
+        let (mut tries, mut wait) = (0, None);
         while tries < TRIES_MAX {
             let is_alone = self.is_alone();
             let place = if is_alone { self.place().await } else { None };
@@ -142,10 +158,13 @@ impl Pool {
             }
             let unsettled = self.shared.borrow().iter().find(|shared| !shared.is_settled()).cloned();
             if let Some(shared) = unsettled {
+                wait = None;
                 shared.settle().await;
             } else if let Some(over) = self.opening() {
+                wait = None;
                 joined(over).await?;
             } else {
+                wait.get_or_insert_with(|| self.wait());
                 self.freed.notified().await;
                 continue;
             }
@@ -161,12 +180,20 @@ impl Pool {
         self.room.get() == 1 || !self.policy.keep_alive
     }
 
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        match &self.places {
-            // Nobody closes it.
-            Some(places) => Arc::clone(places).acquire_owned().await.ok(),
-            None => None,
+    async fn place(self: &Rc<Self>) -> Option<OwnedSemaphorePermit> {
+        let places = Arc::clone(self.places.as_ref()?);
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            return Some(place);
         }
+        let _wait = self.wait();
+        // Nobody closes it.
+        places.acquire_owned().await.ok()
+    }
+
+    /// Somebody waits for a place until this is dropped.
+    fn wait(self: &Rc<Self>) -> Wait {
+        let number = self.books.openings.borrow_mut().waits.begin(self.clock.now());
+        Wait { pool: Rc::clone(self), number }
     }
 
     /// Keeps a connection for another exchange, if it can have one.

@@ -12,6 +12,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::csv;
+use super::decimal::Decimal;
 use crate::bill::{Bill, ChargeKind, Item, Row};
 use crate::error::Result;
 use crate::number::PPM;
@@ -371,41 +372,4 @@ impl Context<'_> {
 
 fn midnight(day: Date) -> String {
     day.strftime("%Y-%m-%dT00:00:00Z").to_string()
-}
-
-/// A decimal number without rounding: `digits` · 10^-`scale`.
-#[derive(Clone, Copy, Debug)]
-struct Decimal {
-    digits: i128,
-    scale: u32,
-}
-
-impl Decimal {
-    const ZERO: Decimal = Decimal { digits: 0, scale: 0 };
-
-    fn new(digits: i128, scale: u32) -> Decimal {
-        let mut number = Decimal { digits, scale };
-        while number.scale > 0 && number.digits % 10 == 0 {
-            number = Decimal { digits: number.digits / 10, scale: number.scale - 1 };
-        }
-        number
-    }
-
-    fn times(self, other: Decimal) -> Decimal {
-        Decimal::new(self.digits * other.digits, self.scale + other.scale)
-    }
-}
-
-impl std::fmt::Display for Decimal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let whole = 10i128.pow(self.scale);
-        let (sign, digits) = (if self.digits < 0 { "-" } else { "" }, self.digits.unsigned_abs());
-        match self.scale {
-            0 => write!(f, "{sign}{digits}"),
-            scale => {
-                let (above, below) = (digits / whole.unsigned_abs(), digits % whole.unsigned_abs());
-                write!(f, "{sign}{above}.{below:0width$}", width = scale as usize)
-            }
-        }
-    }
 }

@@ -33,11 +33,13 @@ pub mod worlds;
 pub(crate) mod axis;
 mod bill;
 pub(crate) mod chart;
+mod decimal;
 mod harness;
 pub(crate) mod ink;
 mod plan;
 #[cfg(test)]
 mod sample;
+mod stack;
 
 /// What a report is made from.
 pub struct Report<'a> {

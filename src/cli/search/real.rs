@@ -146,9 +146,7 @@ impl Prober<'_> {
             let mut scenario = self.scenario(value, looks)?;
             scenario.seed = trial::seed(scenario.seed, self.runs);
             if !self.allowance.bound(&mut scenario) {
-                return Ok(Tried::Cut(Cut::Stopped(
-                    "a cap or the budget left nothing for another run".into(),
-                )));
+                return Ok(Tried::Cut(Cut::Stopped("a cap or a budget left nothing for another run".into())));
             }
             looks += 1;
             self.runs += 1;
@@ -206,6 +204,7 @@ impl Prober<'_> {
             return Err(Error::failed(format!("the trace could not be played to its end: {why}")));
         }
         collectors.fidelity.witness(ran.harness);
+        collectors.fidelity.witness_waits(&ran.openings.waits);
         let sections = collectors.finish(ran.stopped);
         let cut = self.cut(&ran);
         let storm =
@@ -213,7 +212,7 @@ impl Prober<'_> {
         let standing = standing(broke.or(storm), &sections);
         let run = Run { collectors: &collectors, sections: &sections, standing };
         let probe = real::probe(value, self.under, &run, self.confidence.of_look(look));
-        self.allowance.spend(ran.requests, collectors.cost.spent());
+        self.allowance.spend(ran.requests, &collectors.cost);
         Ok(Measured { probe, stay: stay.checked_div(ended), cut })
     }
 

@@ -1,0 +1,86 @@
+//! One endpoint as the client reaches it, and what a request to it looks like.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use http::header::{CONNECTION, HOST, HeaderValue};
+use http::{Method, Request, Uri};
+
+use super::client::Bounds;
+use super::clock::Clock;
+use super::hints::Hints;
+use super::pieces::Pieces;
+use super::pool::Pool;
+use crate::login::keyring::Keyring;
+use crate::providers::sigv4::Signer;
+use crate::providers::target::LastBody;
+use crate::providers::{Encoded, Target};
+use crate::wire::{Fault, FaultKind};
+
+/// An endpoint as the client reaches it.
+#[derive(Clone)]
+pub struct Remote {
+    pub name: String,
+    /// Such as `https://api.openai.com/v1`. A query in it is kept on every request.
+    pub base_url: String,
+    pub target: Target,
+    /// Tell the endpoint which attempt this is: it is a mock of ours.
+    pub hints: bool,
+}
+
+/// One endpoint, and the connections to it.
+pub(super) struct Route {
+    pub remote: Remote,
+    /// The endpoint's place in the keyring.
+    pub index: usize,
+    pub keyring: Rc<Keyring>,
+    pub signer: RefCell<Signer>,
+    pub last_body: RefCell<LastBody>,
+    pub pool: Rc<Pool>,
+    pub host: HeaderValue,
+    pub path: String,
+    pub query: Option<String>,
+    pub clock: Clock,
+    pub bounds: Bounds,
+}
+
+impl Route {
+    /// The path of a request, with its query.
+    fn whole_path(&self, encoded: &Encoded) -> String {
+        let query = self.query.as_deref().map(|query| {
+            let joint = if encoded.path.contains('?') { '&' } else { '?' };
+            format!("{joint}{query}")
+        });
+        format!("{}{}{}", self.path, encoded.path, query.unwrap_or_default())
+    }
+
+    /// Adds what lets us in.
+    pub async fn authorize(&self, encoded: &mut Encoded) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let credential = self.keyring.get(self.index, now).await;
+        let credential = credential.map_err(|missing| Fault::new(FaultKind::Login, missing.to_string()))?;
+        let (path, unix_secs) = (self.whole_path(encoded), self.clock.unix_secs(now));
+        let mut signer = self.signer.borrow_mut();
+        self.remote.target.authorize(&credential, &mut signer, (&self.host, &path), encoded, unix_secs);
+        Ok(())
+    }
+
+    pub fn request(&self, encoded: &Encoded, hints: Option<&Hints>) -> Result<Request<Pieces>, Fault> {
+        let uri = Uri::try_from(self.whole_path(encoded)).map_err(|cause| {
+            Fault::new(FaultKind::Garbled, format!("the request's path '{}': {cause}", encoded.path))
+        })?;
+        let mut request = Request::new(Pieces::new(encoded.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        headers.extend(encoded.headers.iter().cloned());
+        if !self.pool.policy.keep_alive {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(hints) = hints {
+            hints.write(headers);
+        }
+        Ok(request)
+    }
+}
