@@ -72,7 +72,7 @@ impl Mock {
         socket.bind(addr)?;
         let listener = socket.listen(BACKLOG)?.into_std()?;
         let (addr, writes) = (listener.local_addr()?, Writes::default());
-        let pacing = Pacing::Asleep;
+        let pacing = Pacing::default();
         Ok(Bound { addr, mock: self, listener, clock, writes, pacing, identity: None, log: None })
     }
 }

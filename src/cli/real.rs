@@ -284,7 +284,6 @@ pub(super) fn embed(scenario: &Scenario, clock: Clock, pacing: Pacing) -> Result
     if mock.is_empty() {
         return Ok(None);
     }
-    let pacing = if pacing == Pacing::Awake { pacing } else { Pacing::Asleep };
     let bound = mock.bind((std::net::Ipv4Addr::LOCALHOST, 0).into(), clock);
     let embedded = bound.and_then(|bound| bound.paced(pacing).embed());
     embedded.map(Some).map_err(|cause| Error::failed(format!("could not start the embedded mock: {cause}")))
