@@ -11,6 +11,7 @@ mod faults;
 mod loopback;
 mod mock_transport;
 mod outcomes;
+mod poisson;
 mod run;
 mod spillover;
 mod support;
