@@ -7,6 +7,7 @@ mod check;
 mod figures;
 mod fit;
 mod found;
+mod head;
 mod init;
 mod interrupt;
 #[cfg(feature = "net")]

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use tollgate::error::{ExitCode, Result};
+use tollgate::report::folder::Head;
 use tollgate::report::summary::Host;
 use tollgate::report::worlds::{self as report, Chosen, Worlds};
 use tollgate::scenario::change::Change;
@@ -253,12 +254,14 @@ fn what_cannot_be_asked_is_refused_before_anything_is_played() {
 
 fn told(answer: Answer) -> Worlds {
     Worlds {
-        schema: report::SCHEMA,
-        verb: report::VERB.into(),
-        scenario: "two-ways".into(),
-        question: "Which?".into(),
-        seed: 1,
-        version: "1".into(),
+        head: Head {
+            schema: report::SCHEMA,
+            verb: report::VERB.into(),
+            scenario: "two-ways".into(),
+            question: "Which?".into(),
+            seed: 1,
+            version: "1".into(),
+        },
         scenario_sha256: "a".into(),
         catalogue_sha256: "b".into(),
         told: answer.told,
