@@ -173,8 +173,8 @@ fn scenario() -> Scenario {
 /// Until one is played while the machine has little else to do.
 const PLAYS_MAX: u32 = 3;
 
-/// A smaller share of waiting than this is no other work's.
-const QUIET: f64 = 0.01;
+/// With a smaller share of waiting than this, what was late is the client's.
+const QUIET: f64 = 0.02;
 
 /// Of times that are kept in nanoseconds, and written with as many digits.
 const ROUNDING: f64 = 1e-6;
