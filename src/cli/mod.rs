@@ -10,6 +10,7 @@ mod exit;
 mod figures;
 mod fit;
 mod found;
+mod head;
 mod init;
 mod interrupt;
 #[cfg(feature = "net")]

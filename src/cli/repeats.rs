@@ -16,6 +16,7 @@ use tollgate::{scenario, trial};
 
 use super::exit;
 use super::found::Found;
+use super::head::head;
 use super::output;
 use super::real::Allowance;
 use super::run::{self, Args, Ran};
@@ -49,7 +50,7 @@ pub fn execute(args: &Args, scenario: Scenario, times: u32) -> Result<ExitCode> 
     }
     Interrupt::restore();
     let repeated = summed_up(args, &scenario, times, repeats, &counted);
-    repeats::write_all(&folder, &repeated, &subject::resolved(&scenario, &repeated.question)?)?;
+    repeats::write_all(&folder, &repeated, &subject::resolved(&scenario, &repeated.head.question)?)?;
     if !args.subject.quiet {
         output::say(&repeats::view(&repeated, &folder))?;
     }
@@ -119,12 +120,7 @@ fn summed_up(
     });
     let text = std::fs::read_to_string(&args.subject.picked.scenario).unwrap_or_default();
     Repeated {
-        schema: repeats::SCHEMA,
-        verb: repeats::VERB.into(),
-        scenario: scenario.name.clone(),
-        question: scenario::question(&text),
-        seed: u64::from(scenario.seed),
-        version: env!("CARGO_PKG_VERSION").into(),
+        head: head((repeats::VERB, repeats::SCHEMA), scenario, scenario::question(&text)),
         wanted,
         repeats,
         thresholds: thresholds.collect(),

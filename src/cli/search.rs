@@ -19,6 +19,7 @@ use tollgate::search::report::Searched;
 use tollgate::search::{Aim, Cut, Found, Judge, Outcome, Search, Tried, report};
 use tollgate::statistics::interval::Confidence;
 
+use super::head::head;
 use super::interrupt;
 use super::output::{self, Progress};
 use super::picked::Picked;
@@ -120,12 +121,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let question = draft.question();
     let scenario_toml = subject::resolved(&scenario, &question)?;
     let searched = Searched {
-        schema: report::SCHEMA,
-        verb: report::VERB.into(),
-        scenario: scenario.name.clone(),
-        question,
-        seed: u64::from(scenario.seed),
-        version: env!("CARGO_PKG_VERSION").into(),
+        head: head((report::VERB, report::SCHEMA), &scenario, question),
         sought: which(&aim).into(),
         answer: best,
         said: answer(&aim, &found),

@@ -12,6 +12,7 @@ use tollgate::scenario::vary::{SweepSpec, Vary};
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::sweep::{Grid, JOURNAL_FILE, Journal, Player, Start};
 
+use super::head::head;
 use super::interrupt;
 use super::output::{self, Progress};
 use super::picked::Picked;
@@ -100,12 +101,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let sweep = play(&args, &draft, &grid, replications, journal, &folder)?;
     notes.extend(sweep.notes);
     let swept = Swept {
-        schema: report::SCHEMA,
-        verb: report::VERB.into(),
-        scenario: scenario.name.clone(),
-        question,
-        seed: u64::from(scenario.seed),
-        version: start.version,
+        head: head((report::VERB, report::SCHEMA), &scenario, question),
         scenario_sha256: start.scenario_sha256,
         catalogue_sha256: start.catalogue_sha256,
         replications,

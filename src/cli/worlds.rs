@@ -11,6 +11,7 @@ use tollgate::scenario::change::Change;
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::worlds::Question;
 
+use super::head::head;
 use super::output::{self, Progress};
 use super::picked::Picked;
 use super::{interrupt, subject};
@@ -47,12 +48,7 @@ pub fn execute(asked: &Asked<'_>, draft: &Draft, scenario: &Scenario) -> Result<
     let asks = draft.question();
     let text = subject::resolved(scenario, &asks)?;
     let worlds = Worlds {
-        schema: report::SCHEMA,
-        verb: report::VERB.into(),
-        scenario: scenario.name.clone(),
-        question: asks,
-        seed: u64::from(scenario.seed),
-        version: env!("CARGO_PKG_VERSION").into(),
+        head: head((report::VERB, report::SCHEMA), scenario, asks),
         scenario_sha256: subject::sha256(&text),
         catalogue_sha256: scenario.prices.hash(),
         told: answer.told,

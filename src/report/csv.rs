@@ -94,6 +94,11 @@ fn cells(bill: &Bill, row: &Row) -> Vec<String> {
 
 const NANOS: u64 = 1_000_000_000;
 
+/// A number as a cell: empty where there is none.
+pub fn number(number: Option<f64>) -> String {
+    number.map_or(String::new(), |number| number.to_string())
+}
+
 /// A table of text as CSV.
 pub fn write(rows: &[Vec<String>]) -> Result<Vec<u8>> {
     let failed = |cause: &dyn std::fmt::Display| Error::failed(format!("could not write CSV: {cause}"));

@@ -12,6 +12,7 @@ pub mod certainty;
 pub mod csv;
 pub mod fit;
 pub mod focus;
+pub mod folder;
 pub mod hdr;
 pub mod html;
 pub mod json;
@@ -95,11 +96,7 @@ pub fn render_again(dir: &Path) -> Result<Summary> {
     let scenario_toml = std::fs::read_to_string(&path).map_err(|cause| Error::file("read", &path, cause))?;
     let report = Report { summary: &summary, scenario_toml: &scenario_toml };
     for format in FORMATS {
-        for (name, content) in format(&report)? {
-            let path = dir.join(name);
-            make_parent(&path)?;
-            std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
-        }
+        folder::write(dir, format(&report)?)?;
     }
     Ok(summary)
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::certainty::{Bounds, Certainty, FIRST, Sure};
+use super::folder::Head;
 use super::listing::Listing;
 use super::summary::{ThresholdResult, ThresholdVerdict};
-use super::{SCENARIO_FILE, csv, html, json, show};
-use crate::error::{Error, Result};
+use super::{Files, csv, folder, html, json, show};
+use crate::error::Result;
 
 /// The figures as a table for other programs.
 pub const FILE: &str = "repeats.csv";
@@ -23,14 +24,9 @@ pub const VERB: &str = "repeats";
 /// The content of the `summary.json` above those of the repeats.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Repeated {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// [`VERB`].
-    pub verb: String,
-    pub scenario: String,
-    pub question: String,
-    pub seed: u64,
-    pub version: String,
+    /// Of [`VERB`] and [`SCHEMA`].
+    #[serde(flatten)]
+    pub head: Head,
     /// How many were asked for.
     pub wanted: u32,
     pub repeats: Vec<Repeat>,
@@ -107,31 +103,24 @@ impl Repeated {
 
 /// Writes every file but those of the repeats themselves.
 pub fn write_all(folder: &Path, repeated: &Repeated, scenario_toml: &str) -> Result<()> {
-    let files = [
-        (json::FILE, json::pretty(repeated)?.into_bytes()),
-        (SCENARIO_FILE, scenario_toml.into()),
-        (FILE, rows(repeated)?),
-        (html::FILE, page(repeated, scenario_toml)?.into_bytes()),
-    ];
-    for (name, content) in files {
-        let path = folder.join(name);
-        std::fs::write(&path, content).map_err(|cause| Error::file("write", &path, cause))?;
-    }
-    Ok(())
+    folder::write(folder, files(repeated, scenario_toml)?)
 }
 
 /// Makes every file again from the summary and the scenario; `None` where it is no summary of repeats.
 pub fn render_again(folder: &Path) -> Result<Option<Repeated>> {
-    let Some((repeated, scenario_toml)) = json::read_of::<Repeated>(folder, VERB, SCHEMA)? else {
-        return Ok(None);
-    };
-    write_all(folder, &repeated, &scenario_toml)?;
-    Ok(Some(repeated))
+    folder::render_again(folder, VERB, SCHEMA, files)
+}
+
+fn files(repeated: &Repeated, scenario_toml: &str) -> Result<Files> {
+    let mut files = folder::sources(repeated, scenario_toml)?;
+    files.push((FILE.into(), rows(repeated)?));
+    files.push((html::FILE.into(), page(repeated, scenario_toml)?.into_bytes()));
+    Ok(files)
 }
 
 /// What the repeats found, for a terminal.
 pub fn view(repeated: &Repeated, folder: &Path) -> String {
-    let mut out = format!("{}: {}\n\n", repeated.scenario, repeated.said());
+    let mut out = format!("{}: {}\n\n", repeated.head.scenario, repeated.said());
     for repeat in &repeated.repeats {
         let _ = writeln!(out, "{repeat}");
     }
@@ -171,7 +160,6 @@ fn rows(repeated: &Repeated) -> Result<Vec<u8>> {
     let fixed = ["section", "kind", "name", "figure", "unit", "mean", "low", "high"].map(String::from);
     let head = fixed.into_iter().chain(repeated.repeats.iter().map(|repeat| repeat.folder.clone()));
     let figures = repeated.certainty.iter().flat_map(|certainty| certainty.figures.iter().enumerate());
-    let or_empty = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
     let row = |(nth, sure): (usize, &Sure)| {
         let ends = match sure.bounds {
             Bounds::Interval { estimate, low, high } => [Some(estimate), Some(low), Some(high)],
@@ -186,7 +174,7 @@ fn rows(repeated: &Repeated) -> Result<Vec<u8>> {
             word(&sure.unit),
         ];
         let values = repeated.repeats.iter().map(|repeat| repeat.values.get(nth).copied().flatten());
-        fixed.into_iter().chain(ends.into_iter().chain(values).map(or_empty)).collect()
+        fixed.into_iter().chain(ends.into_iter().chain(values).map(csv::number)).collect()
     };
     let table: Vec<Vec<String>> = std::iter::once(head.collect()).chain(figures.map(row)).collect();
     csv::write(&table)
@@ -209,8 +197,8 @@ fn page(repeated: &Repeated, scenario_toml: &str) -> Result<String> {
     let notes: Vec<String> =
         figures.chain(repeated.certainty.iter().flat_map(|certainty| certainty.notes.clone())).collect();
     let listing = Listing {
-        scenario: &repeated.scenario,
-        question: &repeated.question,
+        scenario: &repeated.head.scenario,
+        question: &repeated.head.question,
         sentences: std::iter::once(repeated.said()).chain(thresholds).collect(),
         heading: "Repeats",
         headings: ["repeat", "seed", "requests", ""].map(String::from).to_vec(),
@@ -218,7 +206,7 @@ fn page(repeated: &Repeated, scenario_toml: &str) -> Result<String> {
         notes: &notes,
         about: "Figures are means over the repeats that count, with Student's 95 % interval.",
         csv: FILE,
-        facts: vec![("Seed", repeated.seed.to_string()), ("Tollgate", repeated.version.clone())],
+        facts: vec![("Seed", repeated.head.seed.to_string()), ("Tollgate", repeated.head.version.clone())],
         plots: &[],
         scenario_is: "The scenario that was repeated",
         scenario_toml,

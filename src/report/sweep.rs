@@ -6,10 +6,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use self::chart::charts;
+use super::folder::Head;
 use super::listing::Listing;
 use super::summary::Host;
-use super::{SCENARIO_FILE, csv, html, json, png, show, svg};
-use crate::error::{Error, Result};
+use super::{Files, csv, folder, html, show};
+use crate::error::Result;
 use crate::section::{Figure, Value};
 
 mod chart;
@@ -23,14 +24,9 @@ pub const FILE: &str = "sweep.csv";
 /// The content of a sweep's `summary.json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Swept {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// `sweep`.
-    pub verb: String,
-    pub scenario: String,
-    pub question: String,
-    pub seed: u64,
-    pub version: String,
+    /// Of [`VERB`] and [`SCHEMA`].
+    #[serde(flatten)]
+    pub head: Head,
     /// Of the scenario before anything is varied.
     pub scenario_sha256: String,
     pub catalogue_sha256: String,
@@ -127,34 +123,21 @@ impl Swept {
 
 /// Writes every file of a sweep into its folder; those that are there from before it was cut off are replaced.
 pub fn write_all(folder: &Path, swept: &Swept, scenario_toml: &str) -> Result<()> {
-    let mut files: Vec<(String, Vec<u8>)> = vec![
-        (json::FILE.into(), json::pretty(swept)?.into_bytes()),
-        (SCENARIO_FILE.into(), scenario_toml.into()),
-        (FILE.into(), rows(swept)?),
-    ];
-    let charts = charts(swept);
-    let mut plots = Vec::new();
-    for chart in &charts {
-        let drawn = svg::write(chart)?;
-        files.push((format!("plots/{}.png", chart.name), png::write(chart)?));
-        files.push((format!("plots/{}.svg", chart.name), drawn.clone().into_bytes()));
-        plots.push((chart.name, drawn));
-    }
-    files.push((html::FILE.into(), page(swept, scenario_toml, &plots)?.into_bytes()));
-    for (name, content) in files {
-        let path = folder.join(name);
-        let parent = path.parent().unwrap_or(folder);
-        let made = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, content));
-        made.map_err(|cause| Error::file("write", &path, cause))?;
-    }
-    Ok(())
+    folder::write(folder, files(swept, scenario_toml)?)
 }
 
 /// Makes every file of a sweep's folder again from its summary and scenario; `None` where it is no sweep's.
 pub fn render_again(folder: &Path) -> Result<Option<Swept>> {
-    let Some((swept, scenario_toml)) = json::read_of::<Swept>(folder, VERB, SCHEMA)? else { return Ok(None) };
-    write_all(folder, &swept, &scenario_toml)?;
-    Ok(Some(swept))
+    folder::render_again(folder, VERB, SCHEMA, files)
+}
+
+fn files(swept: &Swept, scenario_toml: &str) -> Result<Files> {
+    let mut files = folder::sources(swept, scenario_toml)?;
+    files.push((FILE.into(), rows(swept)?));
+    let (drawn, drawings) = folder::plots(&charts(swept))?;
+    files.extend(drawn);
+    files.push((html::FILE.into(), page(swept, scenario_toml, &drawings)?.into_bytes()));
+    Ok(files)
 }
 
 /// What begins the name of an endpoint's cost where each endpoint is asked everything.
@@ -185,10 +168,13 @@ fn rows(swept: &Swept) -> Result<Vec<u8>> {
     let cells = |name: &&str, cell: &Cell| {
         let estimate = cell.estimate(name);
         let value = estimate.map_or(String::new(), |estimate| plain(&estimate.figure.value));
-        let end = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
         let interval = estimate.and_then(|estimate| estimate.interval);
         match has_intervals {
-            true => vec![value, end(interval.map(|ends| ends.0)), end(interval.map(|ends| ends.1))],
+            true => vec![
+                value,
+                csv::number(interval.map(|ends| ends.0)),
+                csv::number(interval.map(|ends| ends.1)),
+            ],
             false => vec![value],
         }
     };
@@ -204,7 +190,7 @@ fn rows(swept: &Swept) -> Result<Vec<u8>> {
 fn plain(value: &Value) -> String {
     match value {
         Value::Money(money) => money.to_string(),
-        other => other.as_f64().map_or(String::new(), |number| number.to_string()),
+        other => csv::number(other.as_f64()),
     }
 }
 
@@ -300,7 +286,8 @@ pub fn view(swept: &Swept, folder: &Path) -> String {
     } else {
         String::new()
     };
-    let mut out = format!("{}: {} cells{times}\n\n{}", swept.scenario, swept.cells.len(), line(&headings));
+    let mut out =
+        format!("{}: {} cells{times}\n\n{}", swept.head.scenario, swept.cells.len(), line(&headings));
     rows.iter().for_each(|row| out += &line(row));
     let ends = sentences(swept).into_iter().chain(swept.notes.iter().cloned());
     for (nth, sentence) in ends.enumerate() {
@@ -313,8 +300,8 @@ pub fn view(swept: &Swept, folder: &Path) -> String {
 fn page(swept: &Swept, scenario_toml: &str, plots: &[(&str, String)]) -> Result<String> {
     let (headings, rows) = table(swept);
     let listing = Listing {
-        scenario: &swept.scenario,
-        question: &swept.question,
+        scenario: &swept.head.scenario,
+        question: &swept.head.question,
         sentences: sentences(swept),
         heading: "Cells",
         headings,
@@ -323,11 +310,11 @@ fn page(swept: &Swept, scenario_toml: &str, plots: &[(&str, String)]) -> Result<
         about: "All cells met the same random numbers.",
         csv: FILE,
         facts: vec![
-            ("Seed", swept.seed.to_string()),
+            ("Seed", swept.head.seed.to_string()),
             ("Replications", swept.replications.to_string()),
             ("Started", swept.host.started.clone()),
             ("Took", show::seconds(swept.host.wall_secs)),
-            ("Tollgate", swept.version.clone()),
+            ("Tollgate", swept.head.version.clone()),
             ("Scenario SHA-256", swept.scenario_sha256.clone()),
             ("Catalogue SHA-256", swept.catalogue_sha256.clone()),
         ],

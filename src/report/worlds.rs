@@ -7,8 +7,9 @@ use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
 
+use super::folder::Head;
 use super::summary::Host;
-use super::{SCENARIO_FILE, csv, html, json, png, show, svg};
+use super::{Files, csv, folder, html, show};
 use crate::error::{Error, Result};
 use crate::price::Money;
 
@@ -29,14 +30,9 @@ pub const FILE: &str = "worlds.csv";
 /// The content of `summary.json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Worlds {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// [`VERB`].
-    pub verb: String,
-    pub scenario: String,
-    pub question: String,
-    pub seed: u64,
-    pub version: String,
+    /// Of [`VERB`] and [`SCHEMA`].
+    #[serde(flatten)]
+    pub head: Head,
     /// Of the scenario as it is written.
     pub scenario_sha256: String,
     pub catalogue_sha256: String,
@@ -184,45 +180,32 @@ pub fn write_rows(folder: &Path, told: &Told, rows: &[Drawn]) -> Result<()> {
     let head = ["world".to_string(), "seed".into()].into_iter().chain(keys);
     let head = head.chain(of("cost_per_month")).chain(of("refused_share")).chain(of("thresholds_hold"));
     let row = |(nth, row): (usize, &Drawn)| {
-        let number = |number: &Option<f64>| number.map_or(String::new(), |number| number.to_string());
         let word = |is_met: &Option<bool>| is_met.map_or(String::new(), |is_met| is_met.to_string());
         let cells = [nth.to_string(), row.seed.to_string()].into_iter().chain(row.values.iter().cloned());
         let cells = cells.chain(row.costs.iter().map(Money::to_string));
-        cells.chain(row.refused.iter().map(number)).chain(row.met.iter().map(word)).collect()
+        cells.chain(row.refused.iter().copied().map(csv::number)).chain(row.met.iter().map(word)).collect()
     };
     let table: Vec<Vec<String>> =
         std::iter::once(head.collect()).chain(rows.iter().enumerate().map(row)).collect();
-    write(folder, FILE, &csv::write(&table)?)
+    folder::write(folder, vec![(FILE.into(), csv::write(&table)?)])
 }
 
 /// Writes every file that is made from the summary, the summary and the scenario themselves included.
 pub fn write_all(folder: &Path, worlds: &Worlds, scenario_toml: &str) -> Result<()> {
-    write(folder, json::FILE, json::pretty(worlds)?.as_bytes())?;
-    write(folder, SCENARIO_FILE, scenario_toml.as_bytes())?;
-    let mut plots = Vec::new();
-    for chart in chart::charts(worlds) {
-        let drawn = svg::write(&chart)?;
-        write(folder, &format!("plots/{}.png", chart.name), &png::write(&chart)?)?;
-        write(folder, &format!("plots/{}.svg", chart.name), drawn.as_bytes())?;
-        plots.push((chart.name, drawn));
-    }
-    write(folder, html::FILE, page(worlds, scenario_toml, &plots)?.as_bytes())
+    folder::write(folder, files(worlds, scenario_toml)?)
 }
 
 /// Makes every file but the rows again from the summary and the scenario; `None` where the folder is no such one.
 pub fn render_again(folder: &Path) -> Result<Option<Worlds>> {
-    let Some((worlds, scenario_toml)) = json::read_of::<Worlds>(folder, VERB, SCHEMA)? else {
-        return Ok(None);
-    };
-    write_all(folder, &worlds, &scenario_toml)?;
-    Ok(Some(worlds))
+    folder::render_again(folder, VERB, SCHEMA, files)
 }
 
-fn write(folder: &Path, name: &str, content: &[u8]) -> Result<()> {
-    let path = folder.join(name);
-    let parent = path.parent().unwrap_or(folder);
-    let made = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, content));
-    made.map_err(|cause| Error::file("write", &path, cause))
+fn files(worlds: &Worlds, scenario_toml: &str) -> Result<Files> {
+    let mut files = folder::sources(worlds, scenario_toml)?;
+    let (drawn, drawings) = folder::plots(&chart::charts(worlds))?;
+    files.extend(drawn);
+    files.push((html::FILE.into(), page(worlds, scenario_toml, &drawings)?.into_bytes()));
+    Ok(files)
 }
 
 fn page(worlds: &Worlds, scenario_toml: &str, plots: &[(&str, String)]) -> Result<String> {
@@ -232,18 +215,18 @@ fn page(worlds: &Worlds, scenario_toml: &str, plots: &[(&str, String)]) -> Resul
     environment.add_template(html::FILE, include_str!("worlds/page.html")).map_err(failed)?;
     let template = environment.get_template(html::FILE).map_err(failed)?;
     let facts = [
-        ("Seed", worlds.seed.to_string()),
+        ("Seed", worlds.head.seed.to_string()),
         ("Worlds", worlds.told.worlds.to_string()),
         ("Started", worlds.host.started.clone()),
         ("Took", show::seconds(worlds.host.wall_secs)),
-        ("Tollgate", worlds.version.clone()),
+        ("Tollgate", worlds.head.version.clone()),
         ("Scenario SHA-256", worlds.scenario_sha256.clone()),
         ("Catalogue SHA-256", worlds.catalogue_sha256.clone()),
     ];
     let page = template.render(context! {
         style => html::STYLE,
-        scenario => &worlds.scenario,
-        question => &worlds.question,
+        scenario => &worlds.head.scenario,
+        question => &worlds.head.question,
         sentences => words::sentences(&worlds.told),
         tables => Serde(words::tables(&worlds.told)),
         notes => &worlds.told.notes,

@@ -5,12 +5,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Found, Held, Probe, Standing};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::axis::{Affix, Axis};
 use crate::report::chart::{Chart, Panel, Series};
+use crate::report::folder::Head;
 use crate::report::ink::{self, Dash, Ink, Mark, Marker};
 use crate::report::listing::Listing;
-use crate::report::{SCENARIO_FILE, csv, html, json, png, show, svg};
+use crate::report::{Files, csv, folder, html, show};
 use crate::section::{Figure, Unit, Value};
 
 /// The values as a table for other programs.
@@ -25,14 +26,9 @@ pub const VERB: &str = "search";
 /// The content of a search's `summary.json`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Searched {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// [`VERB`].
-    pub verb: String,
-    pub scenario: String,
-    pub question: String,
-    pub seed: u64,
-    pub version: String,
+    /// Of [`VERB`] and [`SCHEMA`].
+    #[serde(flatten)]
+    pub head: Head,
     /// The setting or knob.
     pub key: String,
     /// Which value of it was: `largest` or `smallest`.
@@ -48,45 +44,27 @@ pub struct Searched {
 
 /// Writes every file of a search into its folder; `scenario_toml` is the scenario with the answer in it.
 pub fn write_all(folder: &Path, searched: &Searched, scenario_toml: &str) -> Result<()> {
-    for (name, content) in files(searched, scenario_toml)? {
-        let path = folder.join(name);
-        let parent = path.parent().unwrap_or(folder);
-        let made = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, content));
-        made.map_err(|cause| Error::file("write", &path, cause))?;
-    }
-    Ok(())
+    folder::write(folder, files(searched, scenario_toml)?)
 }
 
 /// Makes every file of a search's folder again from its summary and scenario; `None` where it is no search's.
 pub fn render_again(folder: &Path) -> Result<Option<Searched>> {
-    let Some((searched, scenario_toml)) = json::read_of::<Searched>(folder, VERB, SCHEMA)? else {
-        return Ok(None);
-    };
-    write_all(folder, &searched, &scenario_toml)?;
-    Ok(Some(searched))
+    folder::render_again(folder, VERB, SCHEMA, files)
 }
 
 /// The summary, the scenario, the table, the plots and the page, by their names in the folder of results.
-fn files(searched: &Searched, scenario_toml: &str) -> Result<Vec<(String, Vec<u8>)>> {
-    let Searched { key, found, scenario, .. } = searched;
-    let mut files = vec![
-        (json::FILE.to_string(), json::pretty(searched)?.into_bytes()),
-        (SCENARIO_FILE.into(), scenario_toml.into()),
-        (FILE.into(), rows(key, found)?),
-    ];
-    let mut plots = Vec::new();
-    if let Some(chart) = chart(key, found, scenario) {
-        let drawn = svg::write(&chart)?;
-        files.push((format!("plots/{}.png", chart.name), png::write(&chart)?));
-        files.push((format!("plots/{}.svg", chart.name), drawn.clone().into_bytes()));
-        plots.push((chart.name, drawn));
-    }
+fn files(searched: &Searched, scenario_toml: &str) -> Result<Files> {
+    let Searched { head: Head { scenario, question, seed, version, .. }, key, found, .. } = searched;
+    let mut files = folder::sources(searched, scenario_toml)?;
+    files.push((FILE.into(), rows(key, found)?));
+    let (drawn, drawings) = folder::plots(chart(key, found, scenario).as_slice())?;
+    files.extend(drawn);
     let first = found.probes.first().map_or(&[][..], |probe| &probe.held);
     let headings = [key, "", "plays", "requests", "cost"].into_iter();
     let headings = headings.chain(first.iter().map(|held| &*held.threshold)).map(String::from).collect();
     let listing = Listing {
         scenario,
-        question: &searched.question,
+        question,
         sentences: sentences(searched),
         heading: "Values tried",
         headings,
@@ -94,8 +72,8 @@ fn files(searched: &Searched, scenario_toml: &str) -> Result<Vec<(String, Vec<u8
         notes: &[],
         about: "A threshold holds or fails where the whole interval of its figure does.",
         csv: FILE,
-        facts: vec![("Seed", searched.seed.to_string()), ("Tollgate", searched.version.clone())],
-        plots: &plots,
+        facts: vec![("Seed", seed.to_string()), ("Tollgate", version.clone())],
+        plots: &drawings,
         scenario_is: "The scenario with the answer in it",
         scenario_toml,
     };
@@ -152,10 +130,9 @@ fn rows(key: &str, found: &Found) -> Result<Vec<u8>> {
     let fixed = [key, "standing", "replications", "requests", "cost"].map(String::from);
     let head = fixed.into_iter().chain(first.iter().flat_map(of)).collect();
     let row = |probe: &Probe| {
-        let or_empty = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
         let of = |held: &Held| {
             let ends = [held.figure.map(|it| it.0), held.figure.map(|it| it.1), held.figure.map(|it| it.2)];
-            let [figure, low, high] = ends.map(or_empty);
+            let [figure, low, high] = ends.map(csv::number);
             [held.standing.name().into(), held.bound.to_string(), figure, low, high]
         };
         let fixed = [
@@ -163,7 +140,7 @@ fn rows(key: &str, found: &Found) -> Result<Vec<u8>> {
             probe.standing.name().into(),
             probe.replications.to_string(),
             probe.requests.to_string(),
-            or_empty(probe.cost),
+            csv::number(probe.cost),
         ];
         fixed.into_iter().chain(probe.held.iter().flat_map(of)).collect()
     };

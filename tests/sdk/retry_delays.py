@@ -5,7 +5,7 @@
 Each case is a script of failures that a server on loopback plays to the SDK's own client. Only chance and
 sleep are replaced: every case is played with all draws 0 and with all draws 1, and what the SDK would have
 slept is noted. So a row shows both ends of each wait, and null where the SDK gave up.
-`tests/sdk_retry.rs` holds Tollgate's presets against the rows.
+`tests/virtual_time/sdk_retry.rs` holds Tollgate's presets against the rows.
 """
 
 import json

@@ -87,7 +87,7 @@ pub fn binding(aim: &Aim, found: &Found) -> Option<String> {
 /// What a search found, for a terminal.
 pub fn view(searched: &Searched, folder: &Path) -> String {
     let Searched { key, found, .. } = searched;
-    let mut out = format!("{}: {}\n", searched.scenario, searched.said);
+    let mut out = format!("{}: {}\n", searched.head.scenario, searched.said);
     out.extend(searched.binding.as_ref().map(|binding| format!("{binding}\n")));
     for inversion in &found.inversions {
         let _ = writeln!(out, "not monotone: {inversion}; there may be other answers");

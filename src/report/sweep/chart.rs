@@ -139,7 +139,7 @@ fn chart(
     };
     Chart {
         name,
-        title: format!("{what} – {}", show::shorten(&swept.scenario, 60)),
+        title: format!("{what} – {}", show::shorten(&swept.head.scenario, 60)),
         x,
         panels: vec![Panel { heading: String::new(), y: y(most), series, height: 400 }],
         has_legend: true,

@@ -15,7 +15,7 @@ const ROW: i32 = 52;
 
 /// Every chart that has something to show.
 pub fn charts(worlds: &Worlds) -> Vec<Chart> {
-    let titled = |what: &str| format!("{what} – {}", show::shorten(&worlds.scenario, 40));
+    let titled = |what: &str| format!("{what} – {}", show::shorten(&worlds.head.scenario, 40));
     let told = &worlds.told;
     let mut charts = vec![costs(&told.alternatives, titled("What a month costs"))];
     if told.alternatives.len() > 1 {

@@ -207,7 +207,7 @@ pub fn view(worlds: &Worlds, folder: &Path) -> String {
     let (count, inputs) = (told.alternatives.len(), told.inputs.len());
     let mut out = format!(
         "{}: {} worlds, {count} alternative{}, {inputs} uncertain input{}\n",
-        worlds.scenario,
+        worlds.head.scenario,
         told.worlds,
         plural(count),
         plural(inputs)

@@ -1,0 +1,19 @@
+//! What goes over sockets or takes its time. Apart from what is simulated, which would keep the processors from it.
+
+mod admission;
+mod beginnings;
+mod calibrate;
+mod cli;
+mod connections;
+mod contents;
+mod crash;
+mod faults;
+mod loopback;
+mod mock_transport;
+mod outcomes;
+mod poisson;
+mod run;
+mod spillover;
+mod support;
+mod timely;
+mod transport;
