@@ -8,6 +8,7 @@ mod connections;
 mod contents;
 mod crash;
 mod faults;
+mod keeping_up;
 mod loopback;
 mod mock_transport;
 mod outcomes;
