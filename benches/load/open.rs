@@ -65,7 +65,7 @@ pub fn rates() {
                 name.to_string(),
                 format!("{:.3} %", (achieved / offered - 1.0) * 100.0),
                 format!("{:.0} / {:.0}", quantile(&rows.lag, 0.5) * 1e3, quantile(&rows.lag, 0.99) * 1e3),
-                rows.variation().map_or("".into(), |cv| format!("{cv:.4}")),
+                rows.variation().map_or("".into(), |(all, most)| format!("{all:.4} / {most:.4}")),
                 format!("{} / {}", off(&rows.ttft, 0.5, ttft), off(&rows.ttft, 0.99, ttft)),
                 format!("{} / {}", off(&rows.e2e, 0.5, e2e), off(&rows.e2e, 0.99, e2e)),
                 format!("{:.2}", run.used.cpu_secs / 10.0),
@@ -76,7 +76,7 @@ pub fn rates() {
         "open loop",
         "rate error",
         "send lag p50 / p99, µs",
-        "CV of gaps",
+        "CV of all gaps / of the middle 99 %",
         "TTFT − truth p50 / p99, ms",
         "E2E − truth p50 / p99, ms",
         "client cores used",
@@ -112,15 +112,22 @@ impl Rows {
         rows
     }
 
-    /// The coefficient of variation of the gaps between sends.
-    fn variation(&self) -> Option<f64> {
+    /// The coefficient of variation of the gaps between sends: of all, and of those that are not among the shortest or
+    /// longest half percent, which tell of stalls of the machine.
+    fn variation(&self) -> Option<(f64, f64)> {
         let mut sent = self.sent.clone();
         sent.sort_by(f64::total_cmp);
-        let gaps: Vec<f64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-        let square = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
-        (!gaps.is_empty()).then(|| square.sqrt() / mean)
+        let mut gaps: Vec<f64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        gaps.sort_by(f64::total_cmp);
+        let cut = gaps.len() / 200;
+        (!gaps.is_empty()).then(|| (variation(&gaps), variation(&gaps[cut..gaps.len() - cut])))
     }
+}
+
+fn variation(gaps: &[f64]) -> f64 {
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    let square = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+    square.sqrt() / mean
 }
 
 /// 10,000 streams under way at once, 20 tokens a second each.
