@@ -13,6 +13,7 @@ use tollgate::http::client::Transport;
 use tollgate::http::tls::Roots;
 use tollgate::outcome::{Ended, Outcome};
 use tollgate::run::Interrupts;
+use tollgate::scenario::connections::Connections;
 
 use crate::support::attempt::*;
 use crate::support::frames::{self, CANCEL, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, Say};
@@ -67,6 +68,12 @@ fn every_way_to_misbehave_on_http1_is_an_outcome() {
     }
 }
 
+/// HTTP/2, and a connection for each request: a peer that answers one and closes would be asked another meanwhile.
+fn apart() -> Transport {
+    let policy = Connections { keep_alive: false, ..Connections::default() };
+    Transport { versions: Versions::Http2, policy, ..transport() }
+}
+
 #[test]
 fn every_way_to_misbehave_on_http2_is_an_outcome() {
     let one = || Say::Data(delta("one"));
@@ -96,7 +103,7 @@ fn every_way_to_misbehave_on_http2_is_an_outcome() {
     ];
     for (name, script, end, tokens) in cases {
         let addr = frames::peer(move |_| script.clone());
-        let transport = Transport { versions: Versions::Http2, ..transport() };
+        let transport = apart();
         let (_, outcomes) = load(&format!("http://{addr}"), PATIENCE_OF_A_CLASS, transport, Interrupts::None);
         check(name, &outcomes, end, tokens);
     }
@@ -109,7 +116,7 @@ fn what_http2_leaves_unlooked_at_is_asked_once_more_and_then_answered() {
             0 => vec![first.clone()],
             _ => vec![Say::Head, Say::Data(delta("one")), Say::End(STREAM_END.into())],
         });
-        let transport = Transport { versions: Versions::Http2, ..transport() };
+        let transport = apart();
         let (_, outcomes) = load(&format!("http://{addr}"), PATIENCE_OF_A_CLASS, transport, Interrupts::None);
         check("asked once more", &outcomes, "done: done", 1);
     }
