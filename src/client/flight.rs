@@ -288,8 +288,10 @@ impl Flight {
     pub fn finish(&mut self, now: Instant, end: End, winner: Option<u16>, is_measured: bool) {
         debug_assert!(self.live.iter().all(Option::is_none), "no attempt outlives its request");
         let outcome = &mut self.outcome;
-        (outcome.finished, outcome.end, outcome.is_measured) = (now, end, is_measured);
         outcome.winner = winner.map(usize::from);
+        // An answer was whole when it was read, not when it was looked at.
+        let finished = outcome.answer().map_or(now, |answer| answer.finished);
+        (outcome.finished, outcome.end, outcome.is_measured) = (finished, end, is_measured);
     }
 
     fn live_mut(&mut self, nth: u16) -> Option<&mut Live> {
