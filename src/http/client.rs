@@ -128,6 +128,7 @@ impl Client {
             Ok(Rc::new(Route {
                 signer: RefCell::new(remote.target.signer(&peer.host)),
                 last_body: RefCell::default(),
+                last_uri: RefCell::default(),
                 index,
                 keyring: Rc::clone(&keyring),
                 host: base.authority,

@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::hints::Hints;
 use super::pieces::Pieces;
 use super::pool::Pool;
+use crate::credential::Credential;
 use crate::login::keyring::Keyring;
 use crate::providers::sigv4::Signer;
 use crate::providers::target::LastBody;
@@ -36,6 +37,8 @@ pub(super) struct Route {
     pub keyring: Rc<Keyring>,
     pub signer: RefCell<Signer>,
     pub last_body: RefCell<LastBody>,
+    /// The path of the last request, and its URI: most go to the same.
+    pub last_uri: RefCell<Option<(String, Uri)>>,
     pub pool: Rc<Pool>,
     pub host: HeaderValue,
     pub path: String,
@@ -59,19 +62,33 @@ impl Route {
         let now = self.clock.now();
         let credential = self.keyring.get(self.index, now).await;
         let credential = credential.map_err(|missing| Fault::new(FaultKind::Login, missing.to_string()))?;
-        let (path, unix_secs) = (self.whole_path(encoded), self.clock.unix_secs(now));
+        // Only signatures are made over it.
+        let is_signed = matches!(*credential, Credential::Aws(_));
+        let path = if is_signed { self.whole_path(encoded) } else { String::new() };
+        let unix_secs = self.clock.unix_secs(now);
         let mut signer = self.signer.borrow_mut();
         self.remote.target.authorize(&credential, &mut signer, (&self.host, &path), encoded, unix_secs);
         Ok(())
     }
 
-    pub fn request(&self, encoded: &Encoded, hints: Option<&Hints>) -> Result<Request<Pieces>, Fault> {
+    fn uri(&self, encoded: &Encoded) -> Result<Uri, Fault> {
+        let mut last = self.last_uri.borrow_mut();
+        if let Some((path, uri)) = &*last
+            && *path == encoded.path
+        {
+            return Ok(uri.clone());
+        }
         let uri = Uri::try_from(self.whole_path(encoded)).map_err(|cause| {
             Fault::new(FaultKind::Garbled, format!("the request's path '{}': {cause}", encoded.path))
         })?;
+        *last = Some((encoded.path.clone(), uri.clone()));
+        Ok(uri)
+    }
+
+    pub fn request(&self, encoded: &Encoded, hints: Option<&Hints>) -> Result<Request<Pieces>, Fault> {
         let mut request = Request::new(Pieces::new(encoded.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
+        *request.uri_mut() = self.uri(encoded)?;
         let headers = request.headers_mut();
         headers.insert(HOST, self.host.clone());
         headers.extend(encoded.headers.iter().cloned());

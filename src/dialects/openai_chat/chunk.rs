@@ -9,19 +9,20 @@ use crate::wire::{Fault, FaultKind, Kind, Usage};
 
 /// A chunk of a stream, or a whole completion. Fields we do not know are ignored.
 #[derive(Debug, Deserialize)]
-pub struct Chunk {
+pub struct Chunk<'a> {
     pub choices: Option<Vec<Choice>>,
     #[serde(default, deserialize_with = "loose")]
     service_tier: Option<String>,
-    usage: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
     error: Option<serde_json::Value>,
 }
 
-impl Chunk {
+impl Chunk<'_> {
     /// Tells the tier and the usage, if there is one; says whether there was.
     pub fn tell_usage(&self, progress: &mut Progress) -> Result<bool, Fault> {
         progress.tell_tier(self.service_tier.as_deref());
-        let Some(raw) = &self.usage else { return Ok(false) };
+        let Some(raw) = self.usage else { return Ok(false) };
         progress.tell(raw, UsageRecord::normalised)
     }
 

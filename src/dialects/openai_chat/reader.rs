@@ -53,7 +53,7 @@ impl Reader for ChatReader {
     }
 
     fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let completion: Chunk =
+        let completion: Chunk<'_> =
             serde_json::from_slice(body).map_err(|error| garbled(body, "a chat completion", &error))?;
         completion.check()?;
         let mut progress = Progress::default();
@@ -88,7 +88,7 @@ impl Stream {
         if data.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let chunk: Chunk = serde_json::from_slice(data)
+        let chunk: Chunk<'_> = serde_json::from_slice(data)
             .map_err(|e| fault(FaultKind::Garbled, format!("an event of the stream is not a chunk: {e}")))?;
         chunk.check()?;
         if name == b"error" {
