@@ -9,7 +9,8 @@ use tollgate::run::Transport;
 
 #[derive(Clone, Copy, clap::Args)]
 pub struct Client {
-    /// Never sleep: the truest clock, for a whole core, and one more for an embedded mock
+    /// Never sleep: the truest clock, for a whole core, and one more for an embedded mock; before other work where the
+    /// system allows that
     #[arg(long)]
     awake: bool,
     /// Threads that send and receive, beside the one that plans; 1 does all of it on one
