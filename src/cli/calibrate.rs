@@ -29,7 +29,7 @@ use super::{login, subject};
 
 /// Measure what the harness itself adds to a scenario's figures, against a mock whose answers are known
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = HELP)]
 pub struct Args {
     #[command(flatten)]
     picked: Picked,
@@ -46,9 +46,11 @@ pub struct Args {
     quiet: bool,
 }
 
-const EXAMPLES: &str = "Example: tollgate calibrate scenarios/first-light.toml --out calibrated\n\
-     Then:    tollgate run scenarios/first-light.toml --calibration calibrated/calibration.json\n\n\
-     Exit codes: 0 the harness keeps up · 3 it does not, at this load on this machine";
+const HELP: &str = "Exit codes: 0 the harness keeps up · 3 it does not, at this load on this machine
+
+Examples:
+  tollgate calibrate scenarios/first-light.toml --out calibrated
+  tollgate run scenarios/first-light.toml --calibration calibrated/calibration.json";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let calendar = jiff::Timestamp::now();

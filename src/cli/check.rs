@@ -26,7 +26,7 @@ use super::output;
 
 /// Check a scenario and say in short what it asks
 #[derive(clap::Args)]
-#[command(after_help = "Example: tollgate check scenarios/first-light.toml")]
+#[command(after_help = "Examples:\n  tollgate check scenarios/first-light.toml")]
 pub struct Args {
     /// The scenario file
     scenario: PathBuf,

@@ -16,7 +16,7 @@ use super::{figures, output};
 
 /// Turn a request log into a scenario, and tell how like it the scenario's traffic is
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = HELP)]
 pub struct Args {
     /// The log: CSV or JSON lines, plain or gzip; several files follow each other in time
     #[arg(required = true, value_name = "FILE")]
@@ -171,8 +171,11 @@ fn column(text: &str) -> std::result::Result<(Field, String), String> {
 /// Requests that are generated without being asked for by `--seeds`, about.
 const GENERATED_MAX: u64 = 4_000_000;
 
-const EXAMPLES: &str = "Example: tollgate fit requests.csv.gz -o traffic.toml --report fit-report
-Conversations:      sessions and blocks in the log become classes with a `session`: turns, pauses, growing prompts
-Large customers:    tollgate fit spend-log.jsonl --tenants 5 -o traffic.toml (who sent what, by --column tenant=api_key)
-Figures only:       tollgate fit --stats requests.csv.gz conversations/
-A log of your own:  tollgate fit log.jsonl --column time=ts --column input=usage.in --column output=usage.out -o traffic.toml";
+const HELP: &str =
+    "Sessions and blocks in the log become classes with a `session`: turns, pauses, growing prompts.
+
+Examples:
+  tollgate fit requests.csv.gz -o traffic.toml --report fit-report
+  tollgate fit spend-log.jsonl --tenants 5 --column tenant=api_key -o traffic.toml
+  tollgate fit --stats requests.csv.gz conversations/
+  tollgate fit log.jsonl --column time=ts --column input=usage.in --column output=usage.out -o traffic.toml";

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use tollgate::catalogue::{Catalogue, Workload};
 use tollgate::error::{Error, ExitCode, Result};
 
-use super::output;
+use super::{output, put};
 
 /// Write a commented scenario to start from
 #[derive(clap::Args)]
-#[command(after_help = "Example: tollgate init --preset chat chat.toml && tollgate simulate chat.toml")]
+#[command(after_help = "Examples:\n  tollgate init --preset chat chat.toml\n  tollgate init --presets")]
 pub struct Args {
     /// The file to write
     #[arg(default_value = "tollgate.toml")]
@@ -36,33 +36,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         None => TEMPLATE.to_string(),
         Some(name) => scenario(Workload::find(&catalogue.workloads, name).map_err(Error::usage)?),
     };
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    if args.force {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
-    }
-    let written =
-        options.open(&args.file).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-    match written {
-        Ok(()) => {}
-        Err(_) if args.file.is_dir() => {
-            let file = args.file.display();
-            return Err(Error::failed(format!("{file} is a folder; name the file to write in it")));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let file = args.file.display();
-            return Err(Error::failed(format!(
-                "{file} is there already; name another file, or add --force to replace it"
-            )));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let file = args.file.display();
-            return Err(Error::failed(format!("{file} is in a folder that is not there; make it first")));
-        }
-        Err(cause) => return Err(Error::file("write", &args.file, cause)),
-    }
+    put::put(&args.file, text.as_bytes(), args.force)?;
     let file = args.file.display();
     output::say(&format!("wrote {file}; next: tollgate check {file}, then tollgate simulate {file}\n"))?;
     Ok(ExitCode::Fine)

@@ -20,7 +20,7 @@ use super::{login, output};
 
 /// Serve a scenario's endpoints over HTTP, for any client to try
 #[derive(clap::Args)]
-#[command(after_help = "Example: tollgate mock scenarios/first-light.toml --listen 127.0.0.1:8080")]
+#[command(after_help = "Examples:\n  tollgate mock scenarios/first-light.toml --listen 127.0.0.1:8080")]
 pub struct Args {
     /// The scenario file
     scenario: PathBuf,
@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     catalogue: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR", value_parser = address)]
     listen: SocketAddr,
     /// Listen on an address that others can reach
     #[arg(long)]
@@ -54,6 +54,10 @@ pub struct Args {
     /// The certificate's private key, in PEM form
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+}
+
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8080".into())
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {

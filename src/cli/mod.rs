@@ -6,7 +6,9 @@ mod calibrate;
 mod check;
 #[cfg(feature = "net")]
 mod client;
+mod completions;
 mod exit;
+mod export;
 mod figures;
 mod fit;
 mod found;
@@ -15,12 +17,14 @@ mod init;
 mod interrupt;
 #[cfg(feature = "net")]
 mod login;
+mod man;
 #[cfg(feature = "net")]
 mod mock;
 mod output;
 mod picked;
 mod plan;
 mod prices;
+mod put;
 #[cfg(feature = "net")]
 mod real;
 mod recover;
@@ -46,7 +50,7 @@ use tollgate::error::{ExitCode, Result};
 /// What will this LLM traffic cost, how fast will it be, and where will it be refused?
 #[derive(Parser)]
 #[command(name = "tollgate", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = HELP)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -57,8 +61,11 @@ enum Verb {
     #[cfg(feature = "net")]
     Calibrate(calibrate::Args),
     Check(check::Args),
+    Completions(completions::Args),
+    Export(export::Args),
     Fit(fit::Args),
     Init(init::Args),
+    Man(man::Args),
     #[cfg(feature = "net")]
     Mock(mock::Args),
     Plan(plan::Args),
@@ -96,8 +103,11 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         #[cfg(feature = "net")]
         Verb::Calibrate(args) => calibrate::execute(args),
         Verb::Check(args) => check::execute(args),
+        Verb::Completions(args) => completions::execute(args),
+        Verb::Export(args) => export::execute(args),
         Verb::Fit(args) => fit::execute(args),
         Verb::Init(args) => init::execute(args),
+        Verb::Man(args) => man::execute(args),
         #[cfg(feature = "net")]
         Verb::Mock(args) => mock::execute(args),
         Verb::Plan(args) => plan::execute(args),
@@ -113,5 +123,14 @@ fn execute(verb: Verb) -> Result<ExitCode> {
     }
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 fine · 1 could not complete · 2 bad command line or scenario · \
-3 no verdict · 99 a threshold failed · 130 interrupted, partial results saved";
+const HELP: &str =
+    "Exit codes: 0 fine · 1 could not complete · 2 bad command line or scenario · 3 no verdict · \
+99 a threshold failed · 130 interrupted, partial results saved
+
+Examples:
+  tollgate init --preset chat chat.toml
+  tollgate simulate chat.toml
+  tollgate run scenarios/first-light.toml --duration 10s";
+
+#[cfg(all(test, feature = "net"))]
+mod tests;

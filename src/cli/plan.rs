@@ -20,7 +20,7 @@ use super::subject::{self, Subject};
 /// The scenario's [plan] says what may be bought: endpoints, the most units, terms, routes. What is recommended is held
 /// against paying by use, against what the scenario has now and against buying to the peak, with 95 % intervals.
 #[derive(clap::Args)]
-#[command(after_help = "Example: tollgate plan scenarios/commitment.toml --precision 0.2%")]
+#[command(after_help = "Examples:\n  tollgate plan scenarios/commitment.toml --precision 0.2%")]
 pub struct Args {
     #[command(flatten)]
     subject: subject::Common,

@@ -13,7 +13,7 @@ use tollgate::error::{ExitCode, Result};
 /// List, compare, import and apply the prices of a catalogue
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-#[command(after_help = "Example: tollgate prices --provider azure --model 'gpt-6*' --date 2026-12-01")]
+#[command(after_help = "Examples:\n  tollgate prices --provider azure --model 'gpt-6*' --date 2026-12-01")]
 pub struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -14,7 +14,7 @@ use super::subject::{self, Format};
 
 /// Make the reports of a results folder again, and print the summary
 #[derive(clap::Args)]
-#[command(after_help = "Example: tollgate report results/first-light/2026-11-21T08-00-00Z --format markdown")]
+#[command(after_help = "Examples:\n  tollgate report results/first-light --format markdown")]
 pub struct Args {
     /// The folder that run, simulate, sweep, calibrate or another verb wrote
     folder: PathBuf,

@@ -53,9 +53,10 @@ impl Args {
     }
 }
 
-const EXAMPLES: &str = "Example: tollgate run scenarios/first-light.toml --duration 10s
-         tollgate run scenarios/first-light.toml --duration 10s --rate 20 --repeats 5
-         tollgate run scenario.toml --live --max-cost 5 --max-requests 1000 --max-time 10m";
+const EXAMPLES: &str = "Examples:
+  tollgate run scenarios/first-light.toml --duration 10s
+  tollgate run scenarios/first-light.toml --duration 10s --rate 20 --repeats 5
+  tollgate run scenario.toml --live --max-cost 5 --max-requests 1000 --max-time 10m";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let mut scenario = args.subject.load()?;

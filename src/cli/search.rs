@@ -29,7 +29,7 @@ use words::{answer, binding, which};
 
 /// Find the largest load that meets the thresholds, or the smallest purchase that does
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = HELP)]
 pub struct Args {
     #[command(flatten)]
     picked: Picked,
@@ -73,15 +73,15 @@ pub struct Args {
     real: real::Asked,
 }
 
-const EXAMPLES: &str = "Examples:
-  tollgate search scenarios/first-light.toml --find load --under \"refused_share < 1%\"
-  tollgate search scenarios/commitment.toml --smallest units.NAME --under \"ttft_p99 < 2s\"
-  tollgate search scenario.toml --real --find rate --min 1 --max 64 --probe 20s --under \"ttft_p95 < 2s\" --max-cost 10
-
-With --real each value is run over HTTP and not simulated. Ctrl-C ends a search with what is known.
+const HELP: &str = "With --real each value is run over HTTP and not simulated. Ctrl-C ends a search with what is known.
 
 Exit codes: 0 found · 1 a cap or a budget ended it · 3 chance or this machine does not let one say · 99 no value tried meets
-the thresholds · 130 interrupted";
+the thresholds · 130 interrupted
+
+Examples:
+  tollgate search scenarios/first-light.toml --find load --under \"refused_share < 1%\"
+  tollgate search scenarios/commitment.toml --smallest 'units.\"what we have\"' --under \"ttft_p95 < 1s\"
+  tollgate search scenario.toml --real --find rate --min 1 --max 64 --probe 20s --under \"ttft_p95 < 2s\" --max-cost 10";
 
 /// Before the first look at an interval.
 const REPLICATIONS_MIN: u32 = 4;

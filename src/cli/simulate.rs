@@ -27,9 +27,10 @@ use super::subject::{self, Subject};
 
 /// Play a scenario in virtual time: hours of traffic in seconds
 #[derive(clap::Args)]
-#[command(after_help = "Example: tollgate simulate scenarios/first-light.toml --scale 2
-         tollgate simulate scenarios/first-light.toml --precision 1%:ttft_p99
-         tollgate simulate scenarios/spillover.toml --against-set retry=none --replications 20")]
+#[command(after_help = "Examples:
+  tollgate simulate scenarios/first-light.toml --scale 2
+  tollgate simulate scenarios/first-light.toml --precision 1%:ttft_p99
+  tollgate simulate scenarios/spillover.toml --against-set retry=none --replications 20")]
 pub struct Args {
     #[command(flatten)]
     subject: subject::Common,

@@ -25,7 +25,7 @@ use super::worlds;
 /// from the intervals of what is uncertain. What each is expected to cost, which is cheaper how often, what a wrong choice
 /// costs (regret) and which input matters most (tornado).
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = HELP)]
 pub struct Args {
     #[command(flatten)]
     picked: Picked,
@@ -53,14 +53,14 @@ pub struct Args {
     quiet: bool,
 }
 
-const EXAMPLES: &str = "Examples:
+const HELP: &str = "Knobs: cache_share[.CLASS] growth input_tokens[.CLASS] load[.CLASS] output_tokens[.CLASS]
+  prices[.ENDPOINT] units.COMMITMENT; docs/metrics.md says what each does.
+
+Examples:
   tollgate sweep scenarios/break-even.toml
   tollgate sweep scenarios/first-light.toml --vary load=0.25..4*9 --vary router=priority,cheapest
   tollgate sweep scenarios/first-light.toml --vary output_tokens=1..3/5 --replications 10
-  tollgate sweep scenarios/uncertain.toml --worlds 200
-
-Knobs: cache_share[.CLASS] growth input_tokens[.CLASS] load[.CLASS] output_tokens[.CLASS]
-  prices[.ENDPOINT] units.COMMITMENT; docs/metrics.md says what each does.";
+  tollgate sweep scenarios/uncertain.toml --worlds 200";
 
 /// More than this nobody waits for.
 const REPLICATIONS_MAX: i64 = 10_000;

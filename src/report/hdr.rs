@@ -3,8 +3,12 @@
 use std::borrow::Borrow;
 use std::time::Duration;
 
-use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, Tag,
+};
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 use hdrhistogram::{Counter, Histogram};
 
 use crate::error::{Error, Result};
@@ -36,11 +40,25 @@ where
     Ok(log)
 }
 
+/// The histograms of a log, each with its tag; or what is wrong with it.
+pub fn read(log: &[u8]) -> std::result::Result<Vec<(String, Histogram<u64>)>, String> {
+    let mut deserializer = Deserializer::new();
+    let mut histograms = Vec::new();
+    for entry in IntervalLogIterator::new(log) {
+        let entry = entry.map_err(|_| "a line of it is not one of HdrHistogram's log format".to_string())?;
+        let LogEntry::Interval(interval) = entry else { continue };
+        let tag = interval.tag().map_or("", |tag| tag.as_str()).to_string();
+        let garbled =
+            |cause: &dyn std::fmt::Display| format!("its histogram '{tag}' cannot be read: {cause}");
+        let bytes = STANDARD.decode(interval.encoded_histogram()).map_err(|cause| garbled(&cause))?;
+        let histogram = deserializer.deserialize(&mut bytes.as_slice()).map_err(|cause| garbled(&cause))?;
+        histograms.push((tag, histogram));
+    }
+    Ok(histograms)
+}
+
 #[cfg(test)]
 mod tests {
-    use hdrhistogram::serialization::Deserializer;
-    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-
     use super::*;
 
     #[test]
@@ -54,17 +72,12 @@ mod tests {
             "{}",
             String::from_utf8_lossy(&log)
         );
-        let mut tags = Vec::new();
+        let read = read(&log).unwrap();
+        assert_eq!(read, [("ttft".to_string(), histogram.clone()), ("ttft/a_b_c".to_string(), histogram)]);
         for entry in IntervalLogIterator::new(&log) {
-            if let LogEntry::Interval(interval) = entry.unwrap() {
-                tags.push(interval.tag().unwrap().as_str().to_string());
-                let encoded = decode_base64(interval.encoded_histogram());
-                let read: Histogram<u64> = Deserializer::new().deserialize(&mut encoded.as_slice()).unwrap();
-                assert_eq!(read, histogram);
-                assert_eq!((interval.duration(), interval.max()), (Duration::from_secs(30), 1000.447));
-            }
+            let LogEntry::Interval(interval) = entry.unwrap() else { continue };
+            assert_eq!((interval.duration(), interval.max()), (Duration::from_secs(30), 1000.447));
         }
-        assert_eq!(tags, ["ttft", "ttft/a_b_c"]);
     }
 
     #[test]
@@ -74,16 +87,15 @@ mod tests {
         assert!(log.lines().all(|line| line.starts_with('#')), "{log}");
     }
 
-    fn decode_base64(text: &str) -> Vec<u8> {
-        let digit = |byte: u8| {
-            let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-            alphabet.iter().position(|letter| *letter == byte).map(|at| at as u32)
-        };
-        let digits: Vec<u32> = text.bytes().filter_map(digit).collect();
-        let group = |four: &[u32]| {
-            let bits = four.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - four.len()));
-            bits.to_be_bytes()[1..four.len()].to_vec()
-        };
-        digits.chunks(4).flat_map(group).collect()
+    #[test]
+    fn what_is_no_log_is_told_apart_from_one() {
+        let histogram = Histogram::<u64>::new_with_bounds(1, 1000, 3).unwrap();
+        let log = write([("all:ttft".to_string(), &histogram)], Duration::ZERO).unwrap();
+        let log = String::from_utf8(log).unwrap();
+        assert!(read(b"request,class\n1,chat\n").unwrap_err().contains("is not one of HdrHistogram's"));
+        let begun = log.find("HIST").unwrap();
+        let cut = format!("{}\n", &log[..begun + 20]);
+        assert!(read(cut.as_bytes()).unwrap_err().contains("'all:ttft' cannot be read"), "{log}");
+        assert!(read(log.replace("HIST", "HISX").as_bytes()).unwrap_err().contains("cannot be read"));
     }
 }

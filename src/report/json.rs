@@ -34,6 +34,16 @@ pub fn read(dir: &Path) -> Result<Summary> {
     parse(&text).map_err(|why| Error::file("read", &path, why))
 }
 
+/// The verb that has written a folder's `summary.json`, where that can be told.
+pub fn verb(dir: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Head {
+        verb: String,
+    }
+    let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
+    serde_json::from_str::<Head>(&text).ok().map(|head| head.verb)
+}
+
 /// The summary that another `verb` has written into a folder, and its scenario; `None` where the folder is no such one.
 pub fn read_of<T: DeserializeOwned>(dir: &Path, verb: &str, schema: u32) -> Result<Option<(T, String)>> {
     let path = dir.join(FILE);

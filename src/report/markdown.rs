@@ -6,6 +6,8 @@ use super::summary::Summary;
 use super::table::{self, Table};
 use super::{show, terminal};
 
+pub const FILE: &str = "summary.md";
+
 pub fn write(summary: &Summary) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "## {}\n", escape(&summary.scenario));

@@ -7,17 +7,23 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use summary::Summary;
 
+pub mod action_benchmark;
 pub mod against;
 pub mod certainty;
 pub mod csv;
+pub mod export;
 pub mod fit;
 pub mod focus;
 pub mod folder;
+pub mod github;
 pub mod hdr;
+pub mod hgrm;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub(crate) mod listing;
 pub mod markdown;
+pub mod openmetrics;
 pub mod plot;
 pub mod png;
 pub mod prices;
@@ -29,12 +35,14 @@ pub mod svg;
 pub mod sweep;
 pub mod table;
 pub mod terminal;
+pub mod vllm;
 pub mod worlds;
 
 pub(crate) mod axis;
 mod bill;
 pub(crate) mod chart;
 mod decimal;
+mod followed;
 mod harness;
 pub(crate) mod ink;
 mod plan;
@@ -63,7 +71,7 @@ const FORMATS: &[Format] = &[
     |report| Ok(vec![(html::FILE.into(), html::write(report)?.into_bytes())]),
     |report| plots(report, "png", png::write),
     |report| plots(report, "svg", |chart| Ok(svg::write(chart)?.into_bytes())),
-    |report| Ok(vec![("summary.md".into(), markdown::write(report.summary).into_bytes())]),
+    |report| Ok(vec![(markdown::FILE.into(), markdown::write(report.summary).into_bytes())]),
     |report| Ok(vec![("timeseries.csv".into(), csv::timeseries(report.summary)?)]),
 ];
 

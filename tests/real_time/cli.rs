@@ -56,15 +56,6 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_verb_has_help_with_an_example() {
-    for verb in ["calibrate", "check", "init", "mock", "prices", "report", "run", "schema", "simulate"] {
-        let output = tollgate(&[verb, "--help"]);
-        assert_eq!(code(&output), 0, "{verb}");
-        assert!(text(&output.stdout).contains(&format!("Example: tollgate {verb}")), "{verb}");
-    }
-}
-
-#[test]
 fn a_bad_command_line_or_scenario_exits_2_and_says_why() {
     for (arguments, why) in [
         (&["simulat"][..], "simulate"),

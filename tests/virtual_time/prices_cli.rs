@@ -224,11 +224,3 @@ fn calls_are_quoted_in_regions_as_a_run_prices_them() {
         );
     }
 }
-
-#[test]
-fn every_command_of_prices_has_help_with_an_example() {
-    for verb in ["diff", "import", "list", "quote"] {
-        let help = fine(&["prices", verb, "--help"], "");
-        assert!(help.contains(&format!("Example: tollgate prices {verb}")), "{help}");
-    }
-}

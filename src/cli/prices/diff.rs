@@ -16,7 +16,7 @@ use crate::cli::output;
 
 /// Compare two catalogues, or one catalogue on two days
 #[derive(clap::Args)]
-#[command(after_help = "Example: tollgate prices diff old.toml new.toml\n         \
+#[command(after_help = "Examples:\n  tollgate prices diff old.toml new.toml\n  \
     tollgate prices diff --catalogue prices.toml --from 2026-11-21 --to 2027-01-01")]
 pub struct Args {
     /// The catalogue before, a file or a folder

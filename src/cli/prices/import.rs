@@ -1,6 +1,6 @@
 //! `tollgate prices import`: another project's price list as a catalogue's file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use jiff::civil::Date;
@@ -8,7 +8,7 @@ use tollgate::catalogue::import::{self, Format, Imported, Settings, write};
 use tollgate::error::{Error, ExitCode, Result};
 
 use super::{list, select};
-use crate::cli::output;
+use crate::cli::{output, put};
 
 /// Turn LiteLLM's or genai-prices' data into a catalogue's file
 #[derive(clap::Args)]
@@ -45,16 +45,16 @@ enum Kind {
     Litellm,
 }
 
-const HELP: &str =
-    "Example: tollgate prices import model_prices_and_context_window_backup.json --out litellm.toml
-
-LiteLLM has its map in its package: litellm/model_prices_and_context_window_backup.json.
+const HELP: &str = "LiteLLM has its map in its package: litellm/model_prices_and_context_window_backup.json.
 genai-prices has its data as Python; this writes it as JSON:
 
     python3 -c \"import json; from genai_prices.data import providers as p; print(json.dumps(p,
         default=lambda o: vars(o) if hasattr(o, '__dict__') else str(o)))\" > genai-prices.json
 
-What a list has no price for stays without one. What was not understood is reported, and nothing is rounded.";
+What a list has no price for stays without one. What was not understood is reported, and nothing is rounded.
+
+Examples:
+  tollgate prices import model_prices_and_context_window_backup.json --out litellm.toml";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let text = std::fs::read_to_string(&args.file).map_err(|cause| Error::file("read", &args.file, cause))?;
@@ -89,24 +89,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
             output::complain(report.text().trim_end());
         }
         Some(out) => {
-            put(out, &catalogue, args.force)?;
+            put::put(out, catalogue.as_bytes(), args.force)?;
             output::say(&if args.json { list::json(&report)? } else { report.text() })?;
         }
     }
     Ok(ExitCode::Fine)
-}
-
-/// Writes a file, over another one only by `force`.
-fn put(path: &Path, text: &str, force: bool) -> Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(force).truncate(force).create_new(!force);
-    let written =
-        options.open(path).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-    written.map_err(|cause| match cause.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::failed(format!(
-            "{} is there already; name another file, or add --force to replace it",
-            path.display()
-        )),
-        _ => Error::file("write", path, cause),
-    })
 }

@@ -13,7 +13,7 @@ use crate::cli::output;
 /// List prices: dollars per million tokens, and dollars for a unit of capacity over its term
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example: tollgate prices list --catalogue prices.toml --model sonnet --tier batch --csv"
+    after_help = "Examples:\n  tollgate prices list --catalogue prices.toml --model sonnet --tier batch --csv"
 )]
 #[group(id = "list")]
 pub struct Args {

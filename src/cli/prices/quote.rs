@@ -35,12 +35,13 @@ pub struct Args {
     csv: bool,
 }
 
-const HELP: &str = "Example: tollgate prices quote --usage input=1000,cache_read=200000,output=500 --model opus
-
---calls reads a header and then a line for each call: provider and model; where wanted scope (global), tier
+const HELP: &str = "--calls reads a header and then a line for each call: provider and model; where wanted scope (global), tier
 (standard) and date (that of --date, or today); and the token classes (0). A scope without prices of its own has
 those of `regional`, as in a run. The answer repeats each line with its amount in exact dollars, or with what is not
-known: a token class, or the row.";
+known: a token class, or the row.
+
+Examples:
+  tollgate prices quote --usage input=1000,cache_read=200000,output=500 --model opus";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let offers = args.select.of(select::load(&args.catalogue)?)?.tokens()?;
