@@ -14,6 +14,7 @@ use tollgate::preview::{Played, preview, standing};
 use tollgate::replicate::{self, Order, Readings, Wanted, pairs, single};
 use tollgate::report::summary::Verb;
 use tollgate::scenario::change::Change;
+use tollgate::scenario::unlike;
 use tollgate::scenario::warmup::Warmup;
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::section::Section;
@@ -211,7 +212,7 @@ impl Args {
             return Ok((first, Told::default()));
         }
         let against = other.map(|other| {
-            let unlike = pairs::unlike(scenario, &other.scenario);
+            let unlike = unlike::between(scenario, &other.scenario);
             let sides = [&replicated.readings[0][..], &replicated.readings[1][..]];
             pairs::against(sides, &first.sections, other.name.clone(), unlike)
         });
