@@ -1,11 +1,13 @@
 //! The command line: one small file per verb.
 
 mod account;
+mod baseline;
 #[cfg(feature = "net")]
 mod calibrate;
 mod check;
 #[cfg(feature = "net")]
 mod client;
+mod compare;
 mod exit;
 mod figures;
 mod fit;
@@ -57,6 +59,7 @@ enum Verb {
     #[cfg(feature = "net")]
     Calibrate(calibrate::Args),
     Check(check::Args),
+    Compare(compare::Args),
     Fit(fit::Args),
     Init(init::Args),
     #[cfg(feature = "net")]
@@ -96,6 +99,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         #[cfg(feature = "net")]
         Verb::Calibrate(args) => calibrate::execute(args),
         Verb::Check(args) => check::execute(args),
+        Verb::Compare(args) => compare::execute(args),
         Verb::Fit(args) => fit::execute(args),
         Verb::Init(args) => init::execute(args),
         #[cfg(feature = "net")]
@@ -114,4 +118,4 @@ fn execute(verb: Verb) -> Result<ExitCode> {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 fine · 1 could not complete · 2 bad command line or scenario · \
-3 no verdict · 99 a threshold failed · 130 interrupted, partial results saved";
+3 no verdict · 99 a threshold or a comparison failed · 130 interrupted, partial results saved";
