@@ -54,6 +54,7 @@ pub mod warmup;
 
 // Floor 5: questions.
 pub mod calibrate;
+pub mod compare;
 pub mod estimate;
 pub mod fit;
 pub mod plan;

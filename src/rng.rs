@@ -25,6 +25,7 @@ pub enum Purpose {
     Agents = 22,
     AnswerLength = 1,
     Arrival = 2,
+    Bootstrap = 62,
     Burst = 31,
     Capacity = 13,
     Class = 3,

@@ -1,11 +1,13 @@
 //! The command line: one small file per verb.
 
 mod account;
+mod baseline;
 #[cfg(feature = "net")]
 mod calibrate;
 mod check;
 #[cfg(feature = "net")]
 mod client;
+mod compare;
 mod completions;
 mod exit;
 mod export;
@@ -61,6 +63,7 @@ enum Verb {
     #[cfg(feature = "net")]
     Calibrate(calibrate::Args),
     Check(check::Args),
+    Compare(compare::Args),
     Completions(completions::Args),
     Export(export::Args),
     Fit(fit::Args),
@@ -103,6 +106,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         #[cfg(feature = "net")]
         Verb::Calibrate(args) => calibrate::execute(args),
         Verb::Check(args) => check::execute(args),
+        Verb::Compare(args) => compare::execute(args),
         Verb::Completions(args) => completions::execute(args),
         Verb::Export(args) => export::execute(args),
         Verb::Fit(args) => fit::execute(args),
@@ -125,7 +129,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
 
 const HELP: &str =
     "Exit codes: 0 fine · 1 could not complete · 2 bad command line or scenario · 3 no verdict · \
-99 a threshold failed · 130 interrupted, partial results saved
+99 a threshold or a comparison failed · 130 interrupted, partial results saved
 
 Examples:
   tollgate init --preset chat chat.toml

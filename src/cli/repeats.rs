@@ -14,6 +14,7 @@ use tollgate::section::Section;
 use tollgate::statistics::interval::Confidence;
 use tollgate::{scenario, trial};
 
+use super::baseline::Baseline;
 use super::exit;
 use super::found::Found;
 use super::head::head;
@@ -23,7 +24,7 @@ use super::run::{self, Args, Ran};
 use super::subject::{self, Subject};
 
 /// Runs the scenario so often, one run after the other, each with a seed of its own, and sums them up.
-pub fn execute(args: &Args, scenario: Scenario, times: u32) -> Result<ExitCode> {
+pub fn execute(args: &Args, scenario: Scenario, times: u32, baseline: Option<&Baseline>) -> Result<ExitCode> {
     args.real.stage(&scenario)?;
     let calibration = args.calibration(&scenario)?;
     let folder = subject::new_folder(args.subject.out.as_deref(), &scenario, jiff::Timestamp::now())?;
@@ -54,7 +55,11 @@ pub fn execute(args: &Args, scenario: Scenario, times: u32) -> Result<ExitCode> 
     if !args.subject.quiet {
         output::say(&repeats::view(&repeated, &folder))?;
     }
-    Ok(exit::of_repeats(&repeated))
+    let code = exit::of_repeats(&repeated);
+    match baseline.filter(|_| repeated.counted() > 0) {
+        Some(baseline) => baseline.hold(&folder, &args.subject, code),
+        None => Ok(code),
+    }
 }
 
 /// One run, with its results in a folder of its own, and what it came to.

@@ -13,6 +13,7 @@ use tollgate::run::{Ending, Interrupts};
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
+use super::baseline;
 use super::calibrate::{self, Wanted};
 use super::found::{Found, Told};
 use super::output::{self, Progress};
@@ -42,6 +43,8 @@ pub struct Args {
     /// Put into the results what `tollgate calibrate` found that the harness adds to figures
     #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
     calibration: Option<PathBuf>,
+    #[command(flatten)]
+    baseline: baseline::Args,
 }
 
 impl Args {
@@ -59,11 +62,12 @@ const EXAMPLES: &str = "Examples:
   tollgate run scenario.toml --live --max-cost 5 --max-requests 1000 --max-time 10m";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
+    let baseline = args.baseline.open()?;
     let mut scenario = args.subject.load()?;
     args.real.bound(&mut scenario)?;
     args.real.guard(&scenario, args.repeats.unwrap_or(1))?;
     if let Some(times) = args.repeats {
-        return repeats::execute(&args, scenario, times);
+        return repeats::execute(&args, scenario, times, baseline.as_ref());
     }
     let stage = args.real.stage(&scenario)?;
     let calibration = args.calibration(&scenario)?;
@@ -72,10 +76,12 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::Interrupted);
     };
     Interrupt::restore();
+    let folder = subject.folder().to_path_buf();
     let code = subject.conclude(&args.subject, found, subject::threads())?;
-    match failure {
-        Some(why) => Err(Error::failed(format!("the trace could not be played to its end: {why}"))),
-        None => Ok(code),
+    match (failure, baseline) {
+        (Some(why), _) => Err(Error::failed(format!("the trace could not be played to its end: {why}"))),
+        (None, Some(baseline)) => baseline.hold(&folder, &args.subject, code),
+        (None, None) => Ok(code),
     }
 }
 

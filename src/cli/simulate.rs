@@ -14,11 +14,13 @@ use tollgate::preview::{Played, preview, standing};
 use tollgate::replicate::{self, Order, Readings, Wanted, pairs, single};
 use tollgate::report::summary::Verb;
 use tollgate::scenario::change::Change;
+use tollgate::scenario::unlike;
 use tollgate::scenario::warmup::Warmup;
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::section::Section;
 use tollgate::simulate::{self, Flow};
 
+use super::baseline::{self, Baseline};
 use super::found::{Found, Told};
 use super::interrupt;
 use super::output::Progress;
@@ -34,7 +36,7 @@ use super::subject::{self, Subject};
 pub struct Args {
     #[command(flatten)]
     subject: subject::Common,
-    /// Write a row for every attempt to requests.csv
+    /// Write a row for every attempt to requests.csv; done anyway where a --baseline has rows
     #[arg(long)]
     rows: bool,
     /// Processors to use for replications and other loads; the results are the same with any number
@@ -55,13 +57,17 @@ pub struct Args {
     /// Compare with the same scenario with a setting changed; may be given more than once
     #[arg(long, value_name = "KEY=VALUE")]
     against_set: Vec<Change>,
+    #[command(flatten)]
+    baseline: baseline::Args,
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {
+    let baseline = args.baseline.open()?;
     let scenario = args.subject.load()?;
     let other = args.other(&scenario)?;
     let subject = Subject::new(&args.subject, scenario, Verb::Simulate, true)?;
-    let mut rows = args.rows.then(|| subject.rows(&args.subject)).transpose()?;
+    let has_rows = args.rows || baseline.as_ref().is_some_and(Baseline::has_rows);
+    let mut rows = has_rows.then(|| subject.rows(&args.subject)).transpose()?;
     let stop = interrupt::flag();
     let order = args.order();
     let progress = Progress::new(0, args.subject.quiet);
@@ -90,8 +96,9 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         rows,
         files: Vec::new(),
     };
-    let threads = args.threads();
-    subject.conclude(&args.subject, found, threads)
+    let (threads, folder) = (args.threads(), subject.folder().to_path_buf());
+    let code = subject.conclude(&args.subject, found, threads)?;
+    baseline.map_or(Ok(code), |baseline| baseline.hold(&folder, &args.subject, code))
 }
 
 /// The scenario, played with its own seed.
@@ -212,7 +219,7 @@ impl Args {
             return Ok((first, Told::default()));
         }
         let against = other.map(|other| {
-            let unlike = pairs::unlike(scenario, &other.scenario);
+            let unlike = unlike::between(scenario, &other.scenario);
             let sides = [&replicated.readings[0][..], &replicated.readings[1][..]];
             pairs::against(sides, &first.sections, other.name.clone(), unlike)
         });

@@ -162,7 +162,6 @@ impl Subject {
     }
 
     /// Where its results go.
-    #[cfg(feature = "net")]
     pub fn folder(&self) -> &Path {
         &self.folder
     }

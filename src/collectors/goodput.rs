@@ -183,14 +183,7 @@ pub struct Limits {
 impl Limits {
     /// Of each class.
     pub fn of(setup: &Setup) -> Vec<Limits> {
-        let limit = |span: Option<Span>| span.map_or(u64::MAX, |span| nanos(span.get()));
-        let of = |slo: &Slo| Limits {
-            ttft: limit(slo.ttft),
-            ttfo: limit(slo.ttfo),
-            tpot: limit(slo.tpot),
-            e2e: limit(slo.e2e),
-        };
-        setup.classes.iter().map(|(_, slo)| of(slo)).collect()
+        setup.classes.iter().map(|(_, slo)| Limits::from(slo)).collect()
     }
 
     #[inline]
@@ -199,5 +192,12 @@ impl Limits {
             && answer.ttfo.is_none_or(|ttfo| ttfo <= self.ttfo)
             && answer.tpot.is_none_or(|tpot| tpot <= self.tpot)
             && answer.e2e <= self.e2e
+    }
+}
+
+impl From<&Slo> for Limits {
+    fn from(slo: &Slo) -> Limits {
+        let limit = |span: Option<Span>| span.map_or(u64::MAX, |span| nanos(span.get()));
+        Limits { ttft: limit(slo.ttft), ttfo: limit(slo.ttfo), tpot: limit(slo.tpot), e2e: limit(slo.e2e) }
     }
 }

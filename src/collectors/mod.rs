@@ -12,6 +12,7 @@ pub mod metric;
 mod page;
 pub mod pool_wait;
 pub mod refusals;
+pub mod rows;
 pub mod series;
 pub mod spans;
 pub mod steady;

@@ -1,11 +1,8 @@
 //! Two scenarios compared replication by replication, under the same chance.
 
-use serde_json::Value as Json;
-
 use super::{Readings, places};
 use crate::report::against::{Against, Difference};
 use crate::report::certainty::{Bounds, Place};
-use crate::scenario::Scenario;
 use crate::section::{Section, Unit};
 use crate::statistics::interval::{Confidence, NoInterval};
 use crate::statistics::pairs::Pairs;
@@ -52,52 +49,3 @@ fn difference(place: Place, unit: Unit, left: &[Readings], right: &[Readings]) -
         place,
     })
 }
-
-/// Where two scenarios do not ask the same at the same time, so that a request of one has no partner in the other.
-pub fn unlike(a: &Scenario, b: &Scenario) -> Vec<String> {
-    let mut unlike = Vec::new();
-    if a.arrivals.as_ref().map(json) != b.arrivals.as_ref().map(json) {
-        unlike.push("their `arrivals` differ".into());
-    }
-    if a.duration != b.duration || a.measured() != b.measured() {
-        unlike.push("they last or warm up for another time: compare by the month or by the request".into());
-    }
-    let names = |scenario: &Scenario| -> Vec<String> {
-        scenario.classes.iter().map(|class| class.name.clone()).collect()
-    };
-    if names(a) != names(b) {
-        unlike.push(format!("their classes are {} and {}", names(a).join(", "), names(b).join(", ")));
-        return unlike;
-    }
-    for (left, right) in a.classes.iter().zip(&b.classes) {
-        let (left_is, right_is) = (json(left), json(right));
-        let differ = |key: &&str| left_is.get(key) != right_is.get(key);
-        let keys: Vec<_> = ASKED.into_iter().filter(differ).map(|key| format!("`{key}`")).collect();
-        if !keys.is_empty() {
-            unlike.push(format!("class '{}' differs in {}", left.name, keys.join(", ")));
-        }
-    }
-    unlike
-}
-
-fn json(value: &impl serde::Serialize) -> Json {
-    serde_json::to_value(value).unwrap_or_default()
-}
-
-/// The keys of a class that say what is asked, and when.
-const ASKED: [&str; 14] = [
-    "arrivals",
-    "images",
-    "input",
-    "length_correlation",
-    "max_tokens",
-    "output",
-    "prefix",
-    "preset",
-    "prompts",
-    "rate",
-    "reasoning",
-    "reasoning_share",
-    "session",
-    "share",
-];

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::scenario::unlike;
 
 fn scenario(class: &str, more: &str) -> Scenario {
     let text = format!(
@@ -159,7 +160,7 @@ fn a_scenario_differs_from_itself_by_nothing_and_common_chance_tells_small_diffe
     let sections = first(&a);
     let replicated = run(&[&a, &dealt], &order(4, 4, None, 2));
     let sides = [&replicated.readings[0][..], &replicated.readings[1][..]];
-    let against = pairs::against(sides, &sections, "B".into(), pairs::unlike(&a, &dealt));
+    let against = pairs::against(sides, &sections, "B".into(), unlike::between(&a, &dealt));
     assert_eq!(against.headline().as_deref(), Some("B costs the same"));
     assert!(against.unlike.is_empty(), "{:?}", against.unlike);
 
@@ -167,7 +168,7 @@ fn a_scenario_differs_from_itself_by_nothing_and_common_chance_tells_small_diffe
     let b = scenario(r#"output = { kind = "uniform", min = 2, max = 401 }"#, "");
     let replicated = run(&[&a, &b], &order(4, 4, None, 2));
     let sides = [&replicated.readings[0][..], &replicated.readings[1][..]];
-    let against = pairs::against(sides, &sections, "B".into(), pairs::unlike(&a, &b));
+    let against = pairs::against(sides, &sections, "B".into(), unlike::between(&a, &b));
     assert_eq!(against.unlike, ["class 'c' differs in `output`"]);
     let cost = against.figures.iter().find(|one| one.place.figure == "cost_total").expect("it is told");
     let Bounds::Interval { low, .. } = cost.difference else { panic!("{cost:?}") };

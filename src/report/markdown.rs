@@ -41,7 +41,8 @@ pub fn write(summary: &Summary) -> String {
     out
 }
 
-fn write_table(out: &mut String, table: &Table) {
+/// A table under its caption, with its notes.
+pub(crate) fn write_table(out: &mut String, table: &Table) {
     let _ = writeln!(out, "### {}\n", escape(&table.caption));
     let headings: Vec<_> = table.headings.iter().map(|heading| escape(heading)).collect();
     let _ = writeln!(out, "| {} |\n|:--{}|", headings.join(" | "), "|--:".repeat(headings.len() - 1));
@@ -59,7 +60,7 @@ fn write_table(out: &mut String, table: &Table) {
 }
 
 /// Text that no Markdown reader takes for markup, in one line.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for letter in text.chars() {
         match letter {

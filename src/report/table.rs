@@ -308,7 +308,7 @@ fn section_table(section: &Section) -> Table {
 }
 
 impl Table {
-    pub(super) fn new(caption: &str, headings: impl Iterator<Item = String>) -> Table {
+    pub(crate) fn new(caption: &str, headings: impl Iterator<Item = String>) -> Table {
         let headings = headings.collect();
         Table { caption: caption.into(), headings, rows: Vec::new(), notes: Vec::new() }
     }

@@ -23,6 +23,7 @@ pub mod seek;
 mod tree;
 pub mod uncertain;
 pub mod units;
+pub mod unlike;
 pub mod url;
 pub mod vary;
 pub mod warmup;

@@ -2,6 +2,7 @@
 
 pub mod batches;
 mod beta;
+pub mod bootstrap;
 pub mod coverage;
 pub mod interval;
 pub mod pairs;

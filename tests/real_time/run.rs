@@ -323,3 +323,35 @@ fn what_is_said_before_hosts_beyond_this_machine_are_asked_is_of_all_runs_within
     assert!(capped.contains("about 40 requests") && capped.contains("$0.000600 at worst"), "{capped}");
     assert!(said(&["--max-time", "4s"]).contains("about 20 requests"));
 }
+
+#[test]
+fn runs_and_repeats_are_held_against_a_baseline() {
+    let case = steady("mock", 200, "");
+    let short = ["--no-sweep", "--duration", "1s"];
+    let (code, said) = case.play("run", "base", &short);
+    assert_eq!(code, 0, "{said}");
+    let base = case.path("base").to_string_lossy().into_owned();
+    // What no machine makes slower: whether requests are answered, and how many there are.
+    let held = [
+        "--baseline",
+        &base,
+        "--metric",
+        "good_share",
+        "--metric",
+        "goodput",
+        "--max-share-regression",
+        "10%",
+    ];
+    let (code, said) = case.play("run", "again", &[&short[..], &held].concat());
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("PASS: ") && said.contains("every request of one side is paired"), "{said}");
+    assert!(case.path("again/comparison.json").exists());
+    let repeats = ["--repeats", "2"];
+    let (code, said) = case.play("run", "repeats", &[&short[..], &held, &repeats].concat());
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("PASS: ") && said.contains("requests are not the same on both sides"), "{said}");
+    let repeats = case.path("repeats").to_string_lossy().into_owned();
+    let output =
+        tollgate(&["compare", &repeats, &repeats, "--metric", "good_share", "--max-share-regression", "10%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}

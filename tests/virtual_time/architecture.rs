@@ -33,6 +33,7 @@ const FLOORS: [&[&str]; 7] = [
     &["http", "login", "machines", "mock", "run", "scenario", "simulate", "trial", "warmup"],
     &[
         "calibrate",
+        "compare",
         "estimate",
         "fit",
         "plan",

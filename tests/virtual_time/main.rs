@@ -4,6 +4,8 @@ mod architecture;
 mod catalogue;
 mod client;
 mod collectors;
+mod compare;
+mod compare_power;
 mod conservation;
 mod determinism;
 mod endpoint;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::outcome::{Attempt, Cause, Ended};
+use crate::price::Money;
 use crate::time::Instant;
 use crate::wire::{EndpointId, Fault, FaultKind, Rejection, Source, Tier, Usage};
 
@@ -43,6 +44,7 @@ pub struct Row<'a> {
     is_cut: Option<bool>,
     tier: &'a str,
     is_spilled: Option<bool>,
+    cost_usd: &'a str,
 }
 
 impl Row<'_> {
@@ -75,6 +77,14 @@ impl Row<'_> {
             },
             is_spilled: self.is_spilled.unwrap_or_default(),
         })
+    }
+
+    /// What its attempt is charged; nothing where it has no price.
+    pub fn cost(&self) -> Result<Option<Money>, String> {
+        match self.cost_usd {
+            "unknown" => Ok(None),
+            cost => cost.parse().map(Some).map_err(|why| format!("cost_usd: {why}")),
+        }
     }
 
     fn ended(&self, limits: &mut Names) -> Result<Ended, String> {
