@@ -13,9 +13,13 @@ use super::output;
 
 /// Hold results against a baseline: PASS, FAIL or INCONCLUSIVE, figure by figure
 #[derive(clap::Args)]
-#[command(after_help = "Example: tollgate compare results/baseline results/first-light/2026-11-21T08-00-00Z
-         tollgate compare results/baseline results/new --metric ttft_p99:8% --metric refused_share
-Exit codes: 0 every figure passes · 99 one fails · 3 one is inconclusive and none fails")]
+#[command(
+    after_help = "Exit codes: 0 every figure passes · 99 one fails · 3 one is inconclusive and none fails
+
+Examples:
+  tollgate compare results/first-light new
+  tollgate compare results/first-light new --metric ttft_p99:8% --metric refused_share"
+)]
 pub struct Args {
     /// The folder of results to hold others against: of run, run --repeats or simulate
     base: PathBuf,
