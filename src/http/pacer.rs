@@ -352,6 +352,17 @@ mod tests {
         });
     }
 
+    /// Where due instants are dense, no timer is set: that takes longer.
+    #[test]
+    fn what_is_due_within_a_nap_is_waited_for_awake() {
+        runtime().unwrap().block_on(async {
+            let pacer = Pacer::new(Clock::starting_in(Duration::ZERO)).unwrap();
+            let early = |left| pacer.early(Instant::from_secs_f64(1.0), left);
+            assert_eq!(early(NAP_MIN), Duration::MAX);
+            assert_eq!(early(NAP_MIN + Duration::from_nanos(1)), Duration::ZERO);
+        });
+    }
+
     #[test]
     fn lateness_is_counted_from_when_a_deed_was_due() {
         let mut lateness = Lateness::new();
