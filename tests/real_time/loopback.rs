@@ -129,7 +129,8 @@ fn a_run_sends_nothing_once_its_budget_is_spent() {
     // The twentieth answer spends it. What came after was in flight then.
     let outcomes: Vec<Outcome> = outcomes;
     assert!(outcomes.len() < 100, "{} of more than 100 planned", outcomes.len());
-    assert_eq!(outcomes[19].finished, ran.stopped);
+    // It is billed once the driver looks at it, which is after it was read.
+    assert!(outcomes[19].finished <= ran.stopped, "{:?}", ran.stopped);
     let late = outcomes[20..].iter().flat_map(|outcome| &outcome.attempts);
     assert!(late.into_iter().all(|attempt| attempt.sent <= ran.stopped));
 }
