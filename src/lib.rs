@@ -59,6 +59,7 @@ pub mod estimate;
 pub mod fit;
 pub mod plan;
 pub mod preview;
+pub mod quote;
 pub mod recover;
 pub mod replicate;
 pub mod search;

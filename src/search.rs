@@ -15,7 +15,7 @@ pub mod real;
 pub mod report;
 pub mod saturation;
 
-pub use self::probe::{Held, Judge, Probe, Standing, hold};
+pub use self::probe::{Held, Judge, Probe, Standing, hold, refuses_most, together};
 
 use serde::{Deserialize, Serialize};
 

@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use crate::collectors::Collectors;
+use crate::commitments::Tokens;
 use crate::error::Result;
 use crate::machines;
+use crate::price::TokenClass;
 use crate::scenario::Scenario;
 use crate::scenario::warmup::Warmup;
 use crate::section::{ScopeKind, Section, Value};
@@ -49,6 +51,15 @@ impl Trial {
     /// The same as a number, where it is one.
     pub fn number(&self, kind: ScopeKind, scope: &str, metric: &str) -> Option<f64> {
         self.value(kind, scope, metric)?.as_f64()
+    }
+
+    /// The tokens that were billed, by class: all, or an endpoint's.
+    pub fn billed(&self, kind: ScopeKind, scope: &str) -> Tokens {
+        let count = |class: TokenClass| {
+            let count = self.number(kind, scope, &format!("billed_{}_tokens", class.name()));
+            (class, count.unwrap_or(0.0) as u64)
+        };
+        TokenClass::ALL.map(count).into_iter().collect()
     }
 
     /// A figure of the whole run as a number.

@@ -87,6 +87,7 @@ fn dollars(text: &str) -> std::result::Result<Money, String> {
     if amount > Money::ZERO { Ok(amount) } else { Err("an amount above $0 is needed".into()) }
 }
 
-fn positive(text: &str) -> std::result::Result<Positive, String> {
+/// A number above 0.
+pub fn positive(text: &str) -> std::result::Result<Positive, String> {
     text.parse().ok().and_then(Positive::new).ok_or_else(|| "a number above 0 is needed".into())
 }

@@ -6,6 +6,7 @@ mod import;
 mod list;
 mod quote;
 mod select;
+mod traffic;
 
 use clap::Subcommand;
 use tollgate::error::{ExitCode, Result};

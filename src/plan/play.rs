@@ -6,9 +6,7 @@ use std::num::NonZeroUsize;
 use super::search::Score;
 use crate::collectors::metric;
 use crate::collectors::threshold::Threshold;
-use crate::commitments::Tokens;
 use crate::error::{Error, Result};
-use crate::price::TokenClass;
 use crate::scenario::Scenario;
 use crate::scenario::change::Change;
 use crate::scenario::plan::{Concentration, Offer, PlanSpec};
@@ -211,18 +209,11 @@ impl Play {
 
 /// The share of all tokens, as an option's units weigh them, that they serve, and the share of the units that is used.
 fn use_of(trial: &Trial, scenario: &Scenario, offer: &Offer, units: u32, secs: f64) -> (f64, Option<f64>) {
-    let tokens = |kind, scope: &str| -> Tokens {
-        let count = |class: TokenClass| {
-            let count = trial.number(kind, scope, &format!("billed_{}_tokens", class.name()));
-            (class, count.unwrap_or(0.0) as u64)
-        };
-        TokenClass::ALL.map(count).into_iter().collect()
-    };
     if units == 0 || !scenario.endpoints.iter().any(|spec| spec.name == offer.endpoint) {
         return (0.0, None);
     }
-    let own = offer.throughput.work(&tokens(ScopeKind::Endpoint, &offer.endpoint)) as f64;
-    let all = offer.throughput.work(&tokens(ScopeKind::Total, "")) as f64;
+    let own = offer.throughput.work(&trial.billed(ScopeKind::Endpoint, &offer.endpoint)) as f64;
+    let all = offer.throughput.work(&trial.billed(ScopeKind::Total, "")) as f64;
     let room = f64::from(units) * f64::from(offer.throughput.tokens_per_minute) * 1000.0 * secs / 60.0;
     (if all > 0.0 { own / all } else { 0.0 }, (room > 0.0).then_some(own / room))
 }

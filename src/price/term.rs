@@ -19,6 +19,10 @@ pub enum Term {
 }
 
 impl Term {
+    /// The shortest first.
+    pub const ALL: [Term; 7] =
+        [Term::Hour, Term::Week, Term::Month, Term::Quarter, Term::Half, Term::Year, Term::ThreeYears];
+
     pub const fn hours(self) -> u32 {
         match self {
             Term::Hour => 1,

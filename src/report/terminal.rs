@@ -32,7 +32,7 @@ pub fn view(summary: &Summary, dir: Option<&Path>, is_coloured: bool) -> String 
     thresholds(&mut out, summary, paint);
     for table in table::main(summary) {
         out.push('\n');
-        aligned(&mut out, &table, paint);
+        aligned(&mut out, &table, ROWS_MAX, paint);
     }
     let lines = table::lines(summary);
     let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
@@ -137,17 +137,17 @@ fn thresholds(out: &mut String, summary: &Summary, paint: Paint) {
     }
 }
 
-/// A table by itself, each line ended.
+/// A table by itself with all its rows, each line ended.
 pub fn plain(table: &Table) -> String {
     let mut out = String::new();
-    aligned(&mut out, table, Paint { is_coloured: false });
+    aligned(&mut out, table, usize::MAX, Paint { is_coloured: false });
     out
 }
 
 /// The first column to the left, numbers to the right, with the widest gap that fits the screen.
-fn aligned(out: &mut String, table: &Table, paint: Paint) {
+fn aligned(out: &mut String, table: &Table, rows_max: usize, paint: Paint) {
     let (all, each): (Vec<_>, Vec<_>) = table.rows.iter().partition(|row| row[0] == table::ALL);
-    let (shown, left_out) = each.split_at(each.len().min(ROWS_MAX));
+    let (shown, left_out) = each.split_at(each.len().min(rows_max));
     let rows = || shown.iter().chain(&all);
     let parted: Vec<(&str, &str)> =
         table.headings.iter().map(|heading| heading.split_once('\n').unwrap_or(("", heading))).collect();
@@ -257,7 +257,7 @@ mod tests {
         table.rows = vec![each; ROWS_MAX + 5];
         table.rows.push(all);
         let mut out = String::new();
-        aligned(&mut out, &table, Paint { is_coloured: false });
+        aligned(&mut out, &table, ROWS_MAX, Paint { is_coloured: false });
         let lines: Vec<&str> = out.lines().collect();
         assert_eq!(lines.len(), 2 + ROWS_MAX + 2);
         assert!(lines[2 + ROWS_MAX].starts_with("all "), "{out}");

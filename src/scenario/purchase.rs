@@ -6,8 +6,9 @@ use super::{EndpointSpec, Scenario};
 use crate::catalogue::machine::Machine;
 use crate::client::workload::Class;
 use crate::commitments::{AnyCommitment, Units};
+use crate::machines;
 use crate::number::Span;
-use crate::price::{Money, Price, Tariff};
+use crate::price::{Money, Price, Tariff, Term};
 use crate::server::limits::{AnyLimit, Outage};
 
 impl Scenario {
@@ -104,6 +105,41 @@ impl Scenario {
             spec.weight = route.weights.get(&spec.name).copied().unwrap_or(spec.weight);
         }
         route.exclude.iter().for_each(|name| self.leave_out(name));
+    }
+
+    /// Leaves all traffic to one endpoint and those that its provider passes it on to, as if there were no others: what is bought
+    /// for these alone is not bought. Everything keeps its price.
+    pub fn leave_to(&mut self, endpoint: &str) {
+        let mut kept: Vec<String> = Vec::new();
+        let mut next = Some(endpoint.to_string());
+        while let Some(name) = next.filter(|name| !kept.contains(name)) {
+            next =
+                self.endpoints.iter().find(|spec| spec.name == name).and_then(|spec| spec.spillover.clone());
+            kept.push(name);
+        }
+        self.endpoints.retain(|spec| kept.contains(&spec.name));
+        let parties = machines::parties(self);
+        let covers = |commitment: &AnyCommitment| parties.iter().any(|party| commitment.covers(party));
+        let covered: Vec<bool> = self.commitments.iter().map(covers).collect();
+        self.unit_rows.resize(self.commitments.len(), None);
+        let mut flags = covered.iter();
+        self.unit_rows.retain(|_| *flags.next().expect("there is a flag for each"));
+        let mut flags = covered.iter();
+        self.commitments.retain(|_| *flags.next().expect("there is a flag for each"));
+        self.plan = None;
+    }
+
+    /// The terms for which the catalogue sells the units of a commitment, by its position; none of one that has a price of its own.
+    pub fn terms_sold(&self, commitment: usize) -> Vec<Term> {
+        let is_priced = self.unit_rows.get(commitment).is_some_and(Option::is_some);
+        let Some(AnyCommitment::Units(units)) = self.commitments.get(commitment).filter(|_| is_priced) else {
+            return Vec::new();
+        };
+        let is_sold = |term: &Term| {
+            let wanted = Units { term: *term, ..units.clone() };
+            matches!(self.unit_row(&wanted), Some(Ok(_)))
+        };
+        Term::ALL.into_iter().filter(is_sold).collect()
     }
 
     /// Whether some class has no endpoint that may serve it.

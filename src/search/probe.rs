@@ -153,7 +153,7 @@ pub(super) fn figure(threshold: &Threshold, sections: &[Section]) -> std::result
 }
 
 /// One that fails decides; all must pass.
-pub(super) fn together(held: &[Held]) -> Standing {
+pub fn together(held: &[Held]) -> Standing {
     let all = |standing| held.iter().all(|held| held.standing == standing);
     match held.iter().any(|held| held.standing == Standing::Fail) {
         true => Standing::Fail,
@@ -179,7 +179,7 @@ fn summed_up(value: f64, standing: Standing, held: Vec<Held>, trials: &[Trial]) 
 }
 
 /// The limit that refused most attempts, by endpoint and name; the first of several.
-pub(super) fn refuses_most(sections: &[Section]) -> Option<(String, u64)> {
+pub fn refuses_most(sections: &[Section]) -> Option<(String, u64)> {
     let limits =
         sections.iter().flat_map(|section| &section.scopes).filter(|scope| scope.kind == ScopeKind::Limit);
     let rejected = limits.filter_map(|scope| {

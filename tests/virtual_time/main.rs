@@ -26,6 +26,7 @@ mod plan;
 mod presets;
 mod prices;
 mod prices_cli;
+mod quote;
 mod recover;
 mod replications;
 mod scenario_errors;

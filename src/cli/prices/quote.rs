@@ -1,4 +1,4 @@
-//! `tollgate prices quote`: what one call costs on each row, or what many calls cost, exactly.
+//! `tollgate prices quote`: what one call costs on each row, or what many calls cost, exactly; or a scenario's traffic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,9 +13,10 @@ use tollgate::wire::{Tier, Usage};
 use super::grid::Grid;
 use super::list;
 use super::select::{self, CLASSES, Select};
+use super::traffic::{self, Traffic};
 use crate::cli::output;
 
-/// What a call costs on each row of a catalogue
+/// What a scenario's traffic costs on every offer side by side, or what a call costs on each row of a catalogue
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub struct Args {
@@ -23,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     catalogue: Vec<PathBuf>,
     /// The call's tokens by class: input, cache_read, cache_write, cache_write_long, output, reasoning
-    #[arg(long, value_name = "CLASS=N,…", value_parser = usage, required_unless_present = "calls")]
+    #[arg(long, value_name = "CLASS=N,…", value_parser = usage, required_unless_present_any = ["calls", "scenario"])]
     usage: Option<Usage>,
     /// A CSV file of calls to price, - for standard input; answered as CSV
     #[arg(long, value_name = "FILE", conflicts_with = "usage")]
@@ -33,6 +34,8 @@ pub struct Args {
     /// As CSV
     #[arg(long)]
     csv: bool,
+    #[command(flatten)]
+    traffic: Traffic,
 }
 
 const HELP: &str = "--calls reads a header and then a line for each call: provider and model; where wanted scope (global), tier
@@ -40,10 +43,19 @@ const HELP: &str = "--calls reads a header and then a line for each call: provid
 those of `regional`, as in a run. The answer repeats each line with its amount in exact dollars, or with what is not
 known: a token class, or the row.
 
+A scenario's traffic is played on each of its endpoints as if there were no other, in every tier and for every term that
+the catalogue has, with the same seeds: what a month costs, what 1,000 good answers cost, whether its thresholds hold and
+which limit refuses, how much of bought capacity is used and from how much on that is cheaper than paying by use.
+
 Examples:
+  tollgate prices quote scenarios/procurement.toml --duration 2d
+  tollgate prices quote scenarios/commitment.toml --format markdown
   tollgate prices quote --usage input=1000,cache_read=200000,output=500 --model opus";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
+    if args.traffic.is_given() {
+        return traffic::execute(args.traffic, &args.catalogue, &args.select, args.csv);
+    }
     let offers = args.select.of(select::load(&args.catalogue)?)?.tokens()?;
     let text = match (&args.calls, &args.usage) {
         (Some(path), _) => calls(&read(path)?, &offers, args.select.date.unwrap_or_else(select::today))?,

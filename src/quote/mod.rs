@@ -1,0 +1,485 @@
+//! What the same traffic costs on each offer by itself: every endpoint of a scenario, in every tier and for every term that the
+//! catalogue sells it for, side by side.
+//!
+//! Each offer is played as if there were no other: all traffic goes to it, and to where its provider passes it on. All are played
+//! with the same seeds, so that they meet the same requests.
+
+mod capacity;
+pub mod report;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use serde::Serialize;
+
+use self::capacity::Used;
+use crate::catalogue;
+use crate::client::workload::{Class, Slo};
+use crate::collectors::metric;
+use crate::error::{Error, Result};
+use crate::price::{Tariff, Term};
+use crate::report::certainty::Bounds;
+use crate::scenario::change::Change;
+use crate::scenario::price::Sold;
+use crate::scenario::{EndpointSpec, Scenario};
+use crate::search::{self, Held, Standing};
+use crate::section::{ScopeKind, Section, Unit, Value};
+use crate::statistics::interval::Confidence;
+use crate::statistics::sample::Sample;
+use crate::trial::{self, Trial};
+use crate::wire::Tier;
+
+/// Makes the scenario with some settings changed, beside what is changed in all of them.
+pub type Make<'a> = dyn Fn(&[Change]) -> Result<Scenario> + Sync + 'a;
+
+/// How to quote.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Plays of each offer.
+    pub replications: u32,
+    pub threads: NonZeroUsize,
+    /// Only what the scenario says, in no other tier and for no other term.
+    pub as_written: bool,
+    /// Characters in a token of endpoints, by their name, provider or model, where they are not [`CHARACTERS_PER_TOKEN`].
+    pub characters: BTreeMap<String, f64>,
+}
+
+/// Characters in one of the tokens that a scenario's lengths are counted in.
+pub const CHARACTERS_PER_TOKEN: f64 = 4.0;
+
+/// An offer: an endpoint, and what is changed of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Offer {
+    pub endpoint: String,
+    pub provider: String,
+    /// As prices call it.
+    pub model: String,
+    pub scope: String,
+    pub tier: Option<Tier>,
+    /// What is bought for it.
+    pub bought: Vec<Bought>,
+    pub characters_per_token: f64,
+    /// Whether the scenario has it so.
+    pub is_written: bool,
+    /// Whether the scenario has it in another tier.
+    #[serde(skip)]
+    is_retiered: bool,
+    #[serde(skip)]
+    changes: Vec<Change>,
+}
+
+/// Capacity that is bought.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bought {
+    pub unit: String,
+    pub units: u32,
+    pub term: Term,
+}
+
+/// What an offer comes to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    pub offer: Offer,
+    /// Dollars, by the names of docs/metrics.md.
+    pub cost_per_month: Bounds,
+    pub cost_per_1k_good_requests: Bounds,
+    pub cost_per_million_tokens: Bounds,
+    pub cost_per_million_characters: Bounds,
+    /// The part of a month's cost that is paid whether used or not.
+    pub reserved_per_month: Bounds,
+    pub good_share: Bounds,
+    pub refused_share: Bounds,
+    /// Whether the thresholds hold that are not about money, and each of them.
+    pub standing: Standing,
+    pub thresholds: Vec<Held>,
+    /// What refused most attempts in the first play, and how many.
+    pub refuses_most: Option<(String, u64)>,
+    /// Of capacity by units, where it is known what one serves.
+    pub used: Option<Used>,
+    pub sources: Vec<Read>,
+    /// Why it was not played, or what is to be known of it.
+    pub notes: Vec<String>,
+}
+
+/// A price that was used, and where it was read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Read {
+    pub what: String,
+    pub source: String,
+    /// The day on which it was read.
+    pub dated: String,
+}
+
+/// Every offer, the cheapest for 1,000 good requests first; those that miss a threshold after those that do not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Quote {
+    pub schema: u32,
+    pub verb: &'static str,
+    pub scenario: String,
+    pub question: String,
+    /// The first day of what is played.
+    pub date: String,
+    pub duration_secs: f64,
+    pub seed: u32,
+    pub replications: u32,
+    pub catalogue_date: String,
+    pub catalogue_sha256: String,
+    pub lines: Vec<Line>,
+}
+
+const WITHIN_A_DAY: &str = "answers of a batch come within a day";
+
+/// The version of the schema of a [`Quote`] as JSON.
+pub const SCHEMA: u32 = 1;
+
+/// The offers of a scenario. What its provider would refuse is none.
+pub fn offers(make: &Make, written: &Scenario, order: &Order) -> Result<Vec<Offer>> {
+    let unknown =
+        order.characters.keys().find(|name| !written.endpoints.iter().any(|spec| is_named(spec, name)));
+    if let Some(name) = unknown {
+        let known: Vec<&str> = written.endpoints.iter().map(|spec| spec.name.as_str()).collect();
+        return Err(Error::usage(format!(
+            "there is no endpoint, provider or model '{name}' in the scenario; its endpoints are: {}",
+            known.join(", ")
+        )));
+    }
+    let mut offers = Vec::new();
+    for spec in &written.endpoints {
+        let own = Offer::written(written, spec, order)?;
+        if !order.as_written {
+            let others = own.tiers(written, spec).into_iter().chain(own.terms(written));
+            offers.extend(others.filter(|offer| make(&offer.changes).is_ok()));
+        }
+        offers.push(own);
+    }
+    Ok(offers)
+}
+
+/// Plays every offer; `on_play` hears how many plays are done, of how many.
+pub fn quote(
+    make: &Make,
+    written: &Scenario,
+    question: &str,
+    offers: Vec<Offer>,
+    order: &Order,
+    mut on_play: impl FnMut(u64, u64),
+) -> Result<Quote> {
+    let jobs: Vec<(usize, u32)> = (0..offers.len())
+        .flat_map(|nth| (0..order.replications).map(move |replication| (nth, replication)))
+        .collect();
+    let mut done = 0;
+    let played = trial::each(
+        &jobs,
+        order.threads,
+        |(nth, replication)| play(make, written, &offers[*nth], *replication),
+        |_, _| {
+            done += 1;
+            on_play(done, jobs.len() as u64);
+        },
+    )?;
+    let mut played = played.into_iter();
+    let mut lines = Vec::new();
+    for offer in offers {
+        let plays: Vec<_> = played.by_ref().take(order.replications as usize).collect();
+        lines.push(line(written, offer, plays));
+    }
+    lines.sort_by(|a, b| a.rank().0.cmp(&b.rank().0).then(a.rank().1.total_cmp(&b.rank().1)));
+    Ok(Quote {
+        schema: SCHEMA,
+        verb: "quote",
+        scenario: written.name.clone(),
+        question: question.into(),
+        date: written.first_day().to_string(),
+        duration_secs: written.duration.as_secs_f64(),
+        seed: written.seed,
+        replications: order.replications,
+        catalogue_date: written.prices.day().to_string(),
+        catalogue_sha256: written.prices.hash(),
+        lines,
+    })
+}
+
+impl Offer {
+    fn written(written: &Scenario, spec: &EndpointSpec, order: &Order) -> Result<Offer> {
+        let sold = spec.sold();
+        let named = order.characters.iter().find(|(name, _)| is_named(spec, name));
+        let characters_per_token = named.map_or(CHARACTERS_PER_TOKEN, |(_, characters)| *characters);
+        Ok(Offer {
+            endpoint: spec.name.clone(),
+            provider: sold.provider.into(),
+            model: sold.model,
+            scope: sold.scope,
+            tier: sold.tier,
+            bought: capacity::bought(written, &spec.name),
+            characters_per_token,
+            is_written: true,
+            is_retiered: false,
+            changes: lengths(CHARACTERS_PER_TOKEN / characters_per_token)?,
+        })
+    }
+
+    fn changed(&self, change: Change) -> Offer {
+        let changes = self.changes.iter().cloned().chain([change]).collect();
+        Offer { is_written: false, changes, ..self.clone() }
+    }
+
+    /// The same in the other tiers that the catalogue has prices of.
+    fn tiers(&self, written: &Scenario, spec: &EndpointSpec) -> Vec<Offer> {
+        let sold = spec.sold();
+        let Some(sought) = sold.sought().filter(|_| spec.price.is_none() && self.bought.is_empty()) else {
+            return Vec::new();
+        };
+        let tiers = written.prices.offers_of(&sought).into_iter().map(|offer| offer.tier);
+        let others = tiers.filter(|tier| *tier != sought.tier && *tier != Tier::Reserved);
+        let others: std::collections::BTreeSet<Tier> = others.collect();
+        let offer = |tier: Tier| {
+            if tier == Tier::Batch {
+                return Some(Offer {
+                    tier: Some(tier),
+                    is_written: false,
+                    is_retiered: true,
+                    ..self.clone()
+                });
+            }
+            let word = if tier == Tier::Standard { "default" } else { tier.name() };
+            let asked = EndpointSpec { service_tier: Some(word.into()), ..spec.clone() };
+            // Not every provider has a word for each of its tiers.
+            (asked.sold().tier == Some(tier)).then_some(())?;
+            let key = format!("endpoints.\"{}\".service_tier", spec.name);
+            let change = Change::new(&key, &format!("\"{word}\"")).ok()?;
+            Some(Offer { tier: Some(tier), is_retiered: true, ..self.changed(change) })
+        };
+        others.into_iter().filter_map(offer).collect()
+    }
+
+    /// The same bought for the other terms that the catalogue sells it for.
+    fn terms(&self, written: &Scenario) -> Vec<Offer> {
+        let mut offers = Vec::new();
+        for (index, units) in capacity::units_of(written, &self.endpoint) {
+            for term in written.terms_sold(index).into_iter().filter(|term| *term != units.term) {
+                let key = format!("commitments.{index}.term");
+                let Ok(change) = Change::new(&key, &format!("\"{}\"", term.name())) else { continue };
+                let bought = self.bought.iter().map(|bought| {
+                    match bought.unit == units.unit && bought.term == units.term {
+                        true => Bought { term, ..bought.clone() },
+                        false => bought.clone(),
+                    }
+                });
+                offers.push(Offer { bought: bought.collect(), ..self.changed(change) });
+            }
+        }
+        offers
+    }
+
+    /// What the knobs of lengths leave as it is, in the endpoint's own tokens: shared beginnings, and the most that is generated.
+    fn lengthen(&self, scenario: &mut Scenario) {
+        let factor = CHARACTERS_PER_TOKEN / self.characters_per_token;
+        if factor == 1.0 {
+            return;
+        }
+        for class in &mut scenario.classes {
+            if let Some(tokens) = class.prefix.as_mut().and_then(|prefix| prefix.tokens.as_mut()) {
+                tokens.scale(factor);
+            }
+            class.max_tokens = class.max_tokens.map(|most| (f64::from(most) * factor).ceil() as u32);
+        }
+    }
+
+    /// Whether it is a file of calls that is answered within a day, where the scenario asks for answers at once.
+    fn is_batch(&self) -> bool {
+        self.tier == Some(Tier::Batch) && self.is_retiered
+    }
+
+    /// At the first day's price of batches, and beside the quotas of calls, which do not hold for them.
+    fn batch(&self, scenario: &mut Scenario) {
+        let price = |spec| self.batch_offer(scenario, spec).map(|offer| offer.price.clone());
+        let prices: Vec<_> = scenario.endpoints.iter().map(price).collect();
+        for (spec, price) in scenario.endpoints.iter_mut().zip(prices) {
+            let Some(price) = price else { continue };
+            spec.tariff = Tariff::fixed(price);
+            spec.limits.clear();
+            spec.pools.clear();
+        }
+    }
+
+    /// The price of batches, where it is the offer's.
+    fn batch_offer<'a>(&self, scenario: &'a Scenario, spec: &EndpointSpec) -> Option<&'a catalogue::Offer> {
+        let sold = Sold { tier: Some(Tier::Batch), ..spec.sold() };
+        let is_own = self.is_batch() && spec.name == self.endpoint;
+        let offers = scenario.prices.offers_of(&sold.sought().filter(|_| is_own)?);
+        offers.into_iter().find(|offer| offer.tier == Tier::Batch && offer.holds(scenario.first_day()))
+    }
+
+    /// The scenario in which there is nothing else.
+    fn scenario(&self, make: &Make, replication: u32) -> Result<Scenario> {
+        let mut scenario = make(&self.changes)?;
+        scenario.leave_to(&self.endpoint);
+        self.lengthen(&mut scenario);
+        if self.is_batch() {
+            self.batch(&mut scenario);
+        }
+        scenario.seed = trial::seed(scenario.seed, replication);
+        // What it would cost is the question.
+        scenario.lift_bounds();
+        Ok(scenario)
+    }
+}
+
+/// Whether an endpoint has this name, or is of this provider or model.
+fn is_named(spec: &EndpointSpec, name: &str) -> bool {
+    let sold = spec.sold();
+    spec.name == name || sold.provider == name || sold.model == name
+}
+
+/// What makes all texts so many times as many tokens; [`Offer::scenario`] does the rest.
+fn lengths(factor: f64) -> Result<Vec<Change>> {
+    let knobs = if factor == 1.0 { &[][..] } else { &["input_tokens", "output_tokens"] };
+    let changes = knobs.iter().map(|knob| Change::new(knob, &factor.to_string()));
+    changes.collect::<std::result::Result<_, String>>().map_err(Error::usage)
+}
+
+/// A play of an offer; what keeps it from being one, where no request could be sent.
+type Play = std::result::Result<(Trial, Option<Used>, Vec<Read>), String>;
+
+fn play(make: &Make, written: &Scenario, offer: &Offer, replication: u32) -> Result<Play> {
+    let scenario = offer.scenario(make, replication)?;
+    if scenario.is_deserted() {
+        return Ok(Err("not every class may use it".into()));
+    }
+    let trial = Trial::play(&scenario)?;
+    let used = capacity::used(
+        &scenario,
+        &offer.endpoint,
+        &trial,
+        &capacity::by_use(make, written, offer, replication)?,
+    );
+    Ok(Ok((trial, used, read(&scenario, offer))))
+}
+
+/// Where the prices of a scenario were read.
+fn read(scenario: &Scenario, offer: &Offer) -> Vec<Read> {
+    let mut all = Vec::new();
+    for spec in &scenario.endpoints {
+        let own =
+            offer.batch_offer(scenario, spec).map_or_else(|| scenario.offers(spec), |offer| vec![offer]);
+        all.extend(own.into_iter().map(|offer| Read {
+            what: format!(
+                "tokens of {} at {} in {}, {}",
+                offer.model,
+                offer.provider,
+                offer.scope,
+                offer.tier.name()
+            ),
+            source: offer.source.clone(),
+            dated: offer.dated.to_string(),
+        }));
+    }
+    let rented = scenario.endpoints.iter().filter_map(|spec| Some(scenario.rent(spec)?.row));
+    let units = scenario.unit_rows.iter().flatten().chain(rented);
+    all.extend(units.map(|row| Read {
+        what: format!("a {} at {} in {}, by the {}", row.unit, row.provider, row.scope, row.term.name()),
+        source: row.source.clone(),
+        dated: row.dated.to_string(),
+    }));
+    all
+}
+
+fn line(written: &Scenario, offer: Offer, plays: Vec<Play>) -> Line {
+    let mut notes = Vec::new();
+    let mut trials = Vec::new();
+    let (mut used, mut sources) = (None, Vec::new());
+    for play in plays {
+        match play {
+            Ok((trial, found, read)) => {
+                used = used.or(found);
+                sources = read;
+                trials.push(trial);
+            }
+            Err(why) if notes.is_empty() => notes.push(why),
+            Err(_) => {}
+        }
+    }
+    let sections: Vec<&[Section]> = trials.iter().map(|trial| &*trial.sections).collect();
+    let thresholds = thresholds(written, &offer, &sections);
+    // By an objective for latency, which nothing that comes within a day is known to meet.
+    let is_timed = |class: &Class| class.slo != Slo::default();
+    let is_untold = offer.is_batch() && written.classes.iter().any(is_timed);
+    let figure = |metric: &str, times: f64| match metric.contains("good") && is_untold {
+        true => Bounds::Unknown(WITHIN_A_DAY.into()),
+        false => bounds(&trials, metric, times),
+    };
+    let unknown =
+        trials.first().and_then(|trial| match trial.value(ScopeKind::Total, "", "cost_per_month") {
+            Some(Value::Unknown(why)) => Some(format!("what it costs is not known: {why}")),
+            _ => None,
+        });
+    notes.extend(unknown);
+    if offer.is_batch() {
+        notes.push(format!("{WITHIN_A_DAY}, and no latency of theirs is known"));
+    }
+    let months = written.window().as_secs_f64() / 3600.0 / f64::from(Term::Month.hours());
+    let standing = match &trials[..] {
+        [] => Standing::Fail,
+        _ => search::together(&thresholds),
+    };
+    Line {
+        cost_per_month: figure("cost_per_month", 1.0),
+        cost_per_1k_good_requests: figure("cost_per_good_request", 1000.0),
+        cost_per_million_tokens: figure("cost_per_million_tokens", 1.0),
+        cost_per_million_characters: figure("cost_per_million_tokens", 1.0 / offer.characters_per_token),
+        reserved_per_month: figure("cost_reserved", 1.0 / months),
+        good_share: figure("good_share", 1.0),
+        refused_share: figure("refused_share", 1.0),
+        standing,
+        thresholds,
+        refuses_most: sections.first().and_then(|sections| search::refuses_most(sections)),
+        used,
+        sources,
+        notes,
+        offer,
+    }
+}
+
+impl Line {
+    /// What comes first: what meets every threshold, then what may, and of these the cheapest for 1,000 good requests.
+    fn rank(&self) -> (u8, f64) {
+        let standing = match self.standing {
+            Standing::Pass => 0,
+            Standing::Undecided => 1,
+            Standing::Fail | Standing::Invalid => 2,
+        };
+        let cost = match self.cost_per_1k_good_requests {
+            Bounds::Interval { estimate, .. } => estimate,
+            Bounds::TooFew { .. } | Bounds::Unknown(_) => f64::INFINITY,
+        };
+        (standing, cost)
+    }
+}
+
+/// The mean of a figure of the whole run over plays, times so much.
+fn bounds(trials: &[Trial], metric: &str, times: f64) -> Bounds {
+    let figures: Option<Vec<f64>> = trials.iter().map(|trial| Some(trial.total(metric)? * times)).collect();
+    match figures {
+        Some(figures) if !figures.is_empty() => {
+            let unit = metric::unit_of(metric).unwrap_or(Unit::Count);
+            let interval = figures.iter().copied().collect::<Sample>().interval(Confidence::P95);
+            interval.map(|interval| interval.possible(unit, &figures)).into()
+        }
+        _ => Bounds::Unknown("there is no such figure".into()),
+    }
+}
+
+/// The thresholds that are not about money, by their means over plays.
+fn thresholds(written: &Scenario, offer: &Offer, plays: &[&[Section]]) -> Vec<Held> {
+    let unit = |metric: &str| metric::unit_of(metric);
+    let objectives =
+        written.thresholds.iter().filter(|threshold| unit(threshold.metric()) != Some(Unit::Usd));
+    let held = objectives.map(|threshold| match unit(threshold.metric()) {
+        Some(Unit::Seconds) if offer.is_batch() => {
+            let why = Err(WITHIN_A_DAY.into());
+            Held { standing: Standing::Fail, ..Held::new(threshold, Unit::Seconds, why) }
+        }
+        _ => search::hold(threshold, plays, Confidence::P95),
+    });
+    held.collect()
+}
