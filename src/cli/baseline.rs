@@ -36,11 +36,11 @@ impl Args {
                 "--metric, --max-regression, --max-share-regression and --min-samples need a --baseline DIR",
             )),
             None => Ok(None),
-            Some(folder) => Ok(Some(Baseline {
-                side: Side::open(folder)?,
-                gates: self.gates.gates()?,
-                samples_min: self.gates.samples_min(),
-            })),
+            Some(folder) => {
+                let (side, gates) = (Side::open(folder)?, self.gates.gates()?);
+                side.check(&gates)?;
+                Ok(Some(Baseline { side, gates, samples_min: self.gates.samples_min() }))
+            }
         }
     }
 }

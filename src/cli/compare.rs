@@ -18,7 +18,7 @@ use super::output;
 
 Examples:
   tollgate compare results/first-light new
-  tollgate compare results/first-light new --metric ttft_p99:8% --metric refused_share"
+  tollgate compare results/first-light new --metric ttft_p99:8% --metric 'chat: refused_share'"
 )]
 pub struct Args {
     /// The folder of results to hold others against: of run, run --repeats or simulate
@@ -37,8 +37,9 @@ pub struct Args {
 #[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Baseline")]
 pub struct Gates {
-    /// A figure to judge in place of the usual ones, and how much worse it may be; may be given more than once
-    #[arg(long, value_name = "NAME[:MAX]")]
+    /// A figure to judge in place of the usual ones, of all or of a class or endpoint, and how much worse it may be; may be given
+    /// more than once
+    #[arg(long, value_name = "[OF:]NAME[:MAX]")]
     metric: Vec<Wanted>,
     /// How much worse a figure may be, as a part of the baseline's; 5% where it is not given
     #[arg(long, value_name = "SHARE")]
@@ -61,8 +62,13 @@ enum Format {
 pub fn execute(args: Args) -> Result<ExitCode> {
     let gates = args.gates.gates()?;
     let base = Side::open(&args.base)?;
+    base.check(&gates)?;
     let samples_min = args.gates.samples_min();
-    let against = |new: &PathBuf| Ok(compare(&base, &Side::open(new)?, &gates, samples_min));
+    let against = |new: &PathBuf| {
+        let new = Side::open(new)?;
+        new.check(&gates)?;
+        Ok(compare(&base, &new, &gates, samples_min))
+    };
     let all: Vec<Comparison> = args.new.iter().map(against).collect::<Result<_>>()?;
     output::say(&match args.format {
         Format::Json => report::json(&all)?,

@@ -12,11 +12,13 @@ use crate::collectors::rows::{Recorded, Rows};
 use crate::outcome::{End, Ended};
 use crate::price::Money;
 use crate::time::Instant;
+use crate::wire::ClassId;
 
 /// A measured request, by the definitions of docs/metrics.md.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
     pub id: u64,
+    pub class: ClassId,
     pub intended: Instant,
     /// Of [`MEASURES`], in seconds; rows tell nothing of gaps between chunks.
     pub spans: [Option<f64>; MEASURES.len()],
@@ -91,6 +93,7 @@ impl Asked {
         });
         Asked {
             id: outcome.request.id.0,
+            class: outcome.request.class,
             intended: outcome.intended,
             spans,
             is_done: outcome.end == End::Done,

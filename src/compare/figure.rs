@@ -13,6 +13,8 @@ use crate::time::Instant;
 pub struct Measured {
     /// In the order of their intended starts.
     pub asked: Vec<Asked>,
+    /// The names of the classes, in the scenario's order.
+    pub classes: Vec<String>,
     /// The part of the run that is measured.
     pub from: Duration,
     pub length: Duration,
@@ -60,9 +62,14 @@ enum Below {
     Seconds,
 }
 
-/// A figure in `count` blocks of each run; why there is none where rows do not tell it.
-pub fn told(metric: &str, runs: &[&Measured], count: usize) -> Result<Told, String> {
-    let blocks: Vec<Block<'_>> = runs.iter().flat_map(|run| run.blocks(count)).collect();
+/// A figure, of a class or of all, in `count` blocks of each run; why there is none where rows do not tell it.
+pub fn told(of: Option<&str>, metric: &str, runs: &[&Measured], count: usize) -> Result<Told, String> {
+    let blocks: Option<Vec<Vec<Block<'_>>>> = runs.iter().map(|run| run.blocks(of, count)).collect();
+    let blocks: Vec<Block<'_>> = blocks
+        .ok_or("requests.csv tells figures of classes, and none of endpoints")?
+        .into_iter()
+        .flatten()
+        .collect();
     let (measure, stat) = metric.rsplit_once('_').unwrap_or((metric, ""));
     if let Some(measure) = MEASURES.iter().position(|name| *name == measure)
         && let Some(told) = span(measure, stat, &blocks)
@@ -71,7 +78,8 @@ pub fn told(metric: &str, runs: &[&Measured], count: usize) -> Result<Told, Stri
     }
     let ratio = ratio(metric).ok_or("requests.csv does not tell how sure it is")?;
     let parts: Option<Vec<(f64, f64)>> = blocks.iter().map(|block| ratio.of(block)).collect();
-    let parts = parts.ok_or("what it cost is not known, as something has no price")?;
+    let parts = parts
+        .ok_or("what it cost is not known, as something has no price, or is paid for all classes together")?;
     let whole = |side: fn(&(f64, f64)) -> f64| parts.iter().map(side).sum::<f64>().round() as u64;
     let hits = metric.ends_with("_share").then(|| (whole(|part| part.0), whole(|part| part.1)));
     let samples = blocks.iter().map(|block| block.asked.len() as u64).sum();
@@ -124,19 +132,26 @@ fn ratio(metric: &str) -> Option<Ratio> {
 const SECS_A_MONTH: f64 = 730.0 * 3600.0;
 
 impl Measured {
-    /// The window in so many parts of equal time.
-    fn blocks(&self, count: usize) -> Vec<Block<'_>> {
+    /// The window in so many parts of equal time, with the requests of a class or with all; nothing where there is no such class.
+    fn blocks(&self, of: Option<&str>, count: usize) -> Option<Vec<Block<'_>>> {
+        let class = match of {
+            Some(of) => Some(self.classes.iter().position(|class| class == of)?),
+            None => None,
+        };
         let known = self.asked.iter().map(|asked| asked.cost).sum::<Option<Money>>().zip(self.cost);
+        // What no request is charged is nobody's class.
+        let known = known.filter(|(metered, total)| class.is_none() || metered == total);
         let rest = known.map(|(metered, total)| (total - metered).as_dollars_f64() / count as f64);
         let secs = self.length.as_secs_f64() / count as f64;
         let empty = || Block { asked: Vec::new(), secs, rest, share: 1.0 / count as f64 };
         let mut blocks: Vec<Block<'_>> = (0..count).map(|_| empty()).collect();
-        for asked in &self.asked {
+        let is_wanted = |asked: &&Asked| class.is_none_or(|class| usize::from(asked.class.0) == class);
+        for asked in self.asked.iter().filter(is_wanted) {
             let into = asked.intended.since(Instant::START).saturating_sub(self.from);
             let nth = (into.as_secs_f64() / secs) as usize;
             blocks[nth.min(count - 1)].asked.push(asked);
         }
-        blocks
+        Some(blocks)
     }
 }
 

@@ -10,9 +10,11 @@ use crate::number::Share;
 use crate::section::Unit;
 use crate::statistics::bootstrap::Scale;
 
-/// A figure of the whole run and what may become of it.
+/// A figure and what may become of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gate {
+    /// The class or endpoint that it is of; none for the whole run's.
+    pub of: Option<String>,
     pub metric: String,
     pub unit: Unit,
     pub worse: Worse,
@@ -31,9 +33,10 @@ pub enum Worse {
     Lower,
 }
 
-/// A figure as it is asked for: `ttft_p99` or `ttft_p99:8%`.
+/// A figure as it is asked for: `ttft_p99`, `ttft_p99:8%` or `chat: ttft_p99:8%`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
+    of: Option<String>,
     metric: Metric,
     worse: Worse,
     regression_max: Option<f64>,
@@ -65,9 +68,9 @@ pub fn gates(wanted: &[Wanted], allowed: Allowed) -> Result<Vec<Gate>> {
         [] => USUAL.iter().filter_map(|name| name.parse().ok()).collect(),
         _ => wanted.to_vec(),
     };
-    for Wanted { metric, worse, regression_max } in usual {
-        if gates.iter().any(|gate| gate.metric == metric.name) {
-            return Err(Error::usage(format!("--metric names {} twice; once is enough", metric.name)));
+    for Wanted { of, metric, worse, regression_max } in usual {
+        if let Some(twice) = gates.iter().find(|gate| gate.metric == metric.name && gate.of == of) {
+            return Err(Error::usage(format!("--metric names {} twice; once is enough", twice.name())));
         }
         let (scale, allowed) = match metric.unit {
             Unit::Share => (Scale::Absolute, allowed.of_shares),
@@ -75,6 +78,7 @@ pub fn gates(wanted: &[Wanted], allowed: Allowed) -> Result<Vec<Gate>> {
         };
         gates.push(Gate {
             regression_max: regression_max.unwrap_or(allowed.get()),
+            of,
             metric: metric.name,
             unit: metric.unit,
             worse,
@@ -86,6 +90,14 @@ pub fn gates(wanted: &[Wanted], allowed: Allowed) -> Result<Vec<Gate>> {
 }
 
 impl Gate {
+    /// The figure's whole name: `chat: ttft_p99`.
+    pub fn name(&self) -> String {
+        match &self.of {
+            Some(of) => format!("{of}: {}", self.metric),
+            None => self.metric.clone(),
+        }
+    }
+
     /// How much worse a change makes it: above zero where it is worse.
     pub fn regression(&self, change: f64) -> f64 {
         match self.worse {
@@ -99,8 +111,15 @@ impl FromStr for Wanted {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Wanted, String> {
-        let (name, most) = text.split_once(':').map_or((text, None), |(name, most)| (name, Some(most)));
-        let name = name.trim();
+        // The name of a class may have colons of its own; a figure's has none, and comes last but for how much is allowed.
+        let (name, most) = match text.rsplit_once(':') {
+            Some((name, most)) if metric::named(most.trim()).is_none() => (name, Some(most)),
+            _ => (text, None),
+        };
+        let (of, name) = match name.rsplit_once(':') {
+            Some((of, name)) => (Some(of.trim().to_string()), name.trim()),
+            None => (None, name.trim()),
+        };
         let Some(metric) = metric::named(name) else {
             let all = metric::all();
             let meant = nearest(name, all.iter().map(|metric| metric.name.as_str()));
@@ -111,7 +130,7 @@ impl FromStr for Wanted {
             format!("'{name}' is neither better nor worse when it changes; name a latency, a share or a cost")
         })?;
         let most = most.map(|most| most.trim().parse::<Share>()).transpose()?;
-        Ok(Wanted { metric, worse, regression_max: most.map(Share::get) })
+        Ok(Wanted { of, metric, worse, regression_max: most.map(Share::get) })
     }
 }
 
@@ -165,6 +184,14 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_may_be_of_a_class_whose_name_has_colons() {
+        let found = of(&["chat: ttft_p99", "a:b : e2e_p50:8%", "ttft_p99"]);
+        let told: Vec<_> = found.iter().map(|gate| (gate.name(), gate.regression_max)).collect();
+        let expected = [("chat: ttft_p99", 0.05), ("a:b: e2e_p50", 0.08), ("ttft_p99", 0.05)];
+        assert_eq!(told, expected.map(|(name, most)| (name.to_string(), most)));
+    }
+
+    #[test]
     fn the_usual_gates_are_all_there_and_nobody_asked_for_them() {
         let usual = of(&[]);
         assert_eq!(usual.iter().map(|gate| gate.metric.as_str()).collect::<Vec<_>>(), USUAL);
@@ -176,6 +203,7 @@ mod tests {
         for (text, why) in [
             ("ttft_99", "did you mean 'ttft_p99'?"),
             ("ttft_p99:5s", "'5s' is not a share"),
+            ("chat:ttft_p9:5%", "did you mean 'ttft_p99'?"),
             ("input_tokens", "neither better nor worse"),
             ("offered_rate", "neither better nor worse"),
         ] {

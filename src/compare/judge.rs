@@ -60,7 +60,7 @@ impl<'a> Judge<'a> {
     /// A figure that neither side has is no matter, unless somebody asked for it.
     fn is_judged(&self, gate: &Gate) -> bool {
         let has = |side: &Side| {
-            let figure = side.figure(&gate.metric);
+            let figure = side.figure(gate.of.as_deref(), &gate.metric);
             figure.is_some_and(|figure| !matches!(figure.value, Value::None | Value::Unknown(_)))
         };
         gate.is_asked || has(self.base) || has(self.new)
@@ -103,7 +103,8 @@ impl<'a> Judge<'a> {
         let requests =
             |side: &[&Measured]| side.iter().map(|run| run.asked.len() as u64).min().unwrap_or_default();
         let count = bootstrap::count(requests(left).min(requests(right)));
-        let [base, new] = [told(&gate.metric, left, count)?, told(&gate.metric, right, count)?];
+        let of = gate.of.as_deref();
+        let [base, new] = [told(of, &gate.metric, left, count)?, told(of, &gate.metric, right, count)?];
         let fewest = base.samples.min(new.samples);
         let needed = base.q.map_or(0, |q| match quantile::ranks(fewest, q, confidence) {
             Err(NoInterval::TooFew { needed, .. }) => needed,
@@ -130,7 +131,7 @@ impl<'a> Judge<'a> {
     /// By the intervals that both sides' own figures have.
     fn by_intervals(&self, gate: &Gate, confidence: Confidence) -> Result<Interval, String> {
         let side = |side: &Side| -> Result<Interval, String> {
-            let sure = side.certainty().and_then(|certainty| certainty.total(&gate.metric));
+            let sure = side.sure(gate.of.as_deref(), &gate.metric);
             let replicated = sure.filter(|sure| {
                 matches!(sure.method, certainty::Method::Batches | certainty::Method::Replications)
             });
@@ -186,10 +187,10 @@ pub fn unjudged(base: &Side, new: &Side, gates: &[Gate]) -> Vec<Compared> {
 }
 
 fn unjudged_figure(base: &Side, new: &Side, gate: &Gate) -> Compared {
-    let value =
-        |side: &Side| side.figure(&gate.metric).unwrap_or_else(|| missing(&gate.metric, gate.unit)).value;
+    let figure = |side: &Side| side.figure(gate.of.as_deref(), &gate.metric);
+    let value = |side: &Side| figure(side).unwrap_or_else(|| missing(&gate.metric, gate.unit)).value;
     Compared {
-        figure: gate.metric.clone(),
+        figure: gate.name(),
         unit: gate.unit,
         base: value(base),
         new: value(new),

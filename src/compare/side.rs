@@ -8,9 +8,10 @@ use serde_json::Value as Json;
 
 use super::asked;
 use super::figure::Measured;
+use super::gate::Gate;
 use crate::collectors::log;
-use crate::error::{Error, Result};
-use crate::report::certainty::Certainty;
+use crate::error::{Error, Result, nearest};
+use crate::report::certainty::{Certainty, Place, Sure};
 use crate::report::repeats::{self, RepeatEnd, Repeated};
 use crate::report::summary::{Summary, Validity, Verb};
 use crate::report::{SCENARIO_FILE, json};
@@ -59,6 +60,30 @@ impl Side {
         &self.runs[0]
     }
 
+    /// That it has every class and endpoint that gates are about.
+    pub fn check(&self, gates: &[Gate]) -> Result<()> {
+        let first = self.first();
+        let unknown = gates.iter().filter_map(|gate| gate.of.as_deref()).find(|of| first.kind(of).is_none());
+        let Some(of) = unknown else { return Ok(()) };
+        let known = [ScopeKind::Class, ScopeKind::Endpoint].map(|kind| first.summary.scopes(kind)).concat();
+        let meant = nearest(of, known.iter().copied()).map(|meant| format!("did you mean '{meant}'? "));
+        Err(Error::usage(format!(
+            "{} has no class or endpoint '{of}'; {}there are: {}",
+            self.folder,
+            meant.unwrap_or_default(),
+            known.join(", ")
+        )))
+    }
+
+    /// How sure a figure is, by its summary.
+    pub fn sure(&self, of: Option<&str>, metric: &str) -> Option<&Sure> {
+        let certainty = self.certainty()?;
+        let Some(of) = of else { return certainty.total(metric) };
+        let kind = self.first().kind(of)?;
+        let is_it = |place: &Place| place.kind == kind && place.scope == of && place.figure == metric;
+        certainty.figures.iter().find(|sure| is_it(&sure.place))
+    }
+
     /// Why nothing of it can be judged.
     pub fn doubts(&self) -> Vec<String> {
         let doubt = |run: &Run| {
@@ -74,13 +99,13 @@ impl Side {
     }
 
     /// How sure the figures of its summary are.
-    pub fn certainty(&self) -> Option<&Certainty> {
+    fn certainty(&self) -> Option<&Certainty> {
         self.repeats.as_ref().or(self.first().summary.certainty.as_ref())
     }
 
-    /// A figure of the whole run; of repeats the mean of theirs, where all have one.
-    pub fn figure(&self, metric: &str) -> Option<Figure> {
-        let figures: Vec<&Figure> = self.runs.iter().filter_map(|run| run.figure(metric)).collect();
+    /// A figure of the whole run, of a class or of an endpoint; of repeats the mean of theirs, where all have one.
+    pub fn figure(&self, of: Option<&str>, metric: &str) -> Option<Figure> {
+        let figures: Vec<&Figure> = self.runs.iter().filter_map(|run| run.figure(of, metric)).collect();
         let numbers: Option<Vec<f64>> = figures.iter().map(|figure| figure.value.as_f64()).collect();
         let first = (*figures.first()?).clone();
         match numbers {
@@ -124,10 +149,21 @@ impl Run {
         Ok(Run { summary, scenario, measured })
     }
 
-    /// A figure of the whole run.
-    fn figure(&self, metric: &str) -> Option<&Figure> {
+    /// A figure of the whole run, of a class or of an endpoint.
+    fn figure(&self, of: Option<&str>, metric: &str) -> Option<&Figure> {
+        let (kind, scope) = match of {
+            None => (ScopeKind::Total, ""),
+            Some(of) => (self.kind(of)?, of),
+        };
         let sections = self.summary.sections.iter().filter(|section| section.name != "series");
-        sections.filter_map(|section| section.figure(ScopeKind::Total, "", metric)).next()
+        sections.filter_map(|section| section.figure(kind, scope, metric)).next()
+    }
+
+    /// What has this name.
+    fn kind(&self, of: &str) -> Option<ScopeKind> {
+        [ScopeKind::Class, ScopeKind::Endpoint]
+            .into_iter()
+            .find(|kind| self.summary.scopes(*kind).contains(&of))
     }
 }
 
@@ -162,7 +198,8 @@ fn measured(folder: &Path, summary: &Summary, scenario: &Json) -> std::result::R
         _ => None,
     };
     let length = summary.duration_secs - summary.warmup_secs - summary.cooldown_secs;
-    Ok(Measured { asked, from: secs(summary.warmup_secs), length: secs(length), cost })
+    let classes = summary.scopes(ScopeKind::Class).into_iter().map(String::from).collect();
+    Ok(Measured { asked, classes, from: secs(summary.warmup_secs), length: secs(length), cost })
 }
 
 /// A figure that is nowhere.

@@ -313,3 +313,26 @@ fn a_simulation_is_held_against_its_baseline_and_keeps_that() {
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(!folders.path("unheld").exists(), "nothing was played");
 }
+
+#[test]
+fn a_class_or_an_endpoint_is_judged_by_its_name() {
+    let folders = folders();
+    let (code, json) =
+        folders.json("base", "slower", &["--metric", "chat: ttft_p99", "--metric", "ttft_p99"]);
+    let figures = &json["figures"];
+    let figures = if figures.is_null() { &json["comparisons"][0]["figures"] } else { figures };
+    assert_eq!(
+        (code, &figures[0]["figure"], &figures[0]["verdict"]),
+        (99, &"chat: ttft_p99".into(), &"FAIL".into())
+    );
+    // There is one class alone.
+    assert_eq!((&figures[0]["change"], &figures[0]["base"]), (&figures[1]["change"], &figures[1]["base"]));
+    let (code, said) = folders.compare("base", "again", &["--metric", "first: ttft_p99"]);
+    assert!(code == 0 && said.contains("first: ttft_p99"), "{said}");
+    let (code, said) = folders.compare("base", "slower", &["--metric", "first: ttft_p99"]);
+    assert!(code == 3 && said.contains("tells figures of classes, and none of endpoints"), "{said}");
+    let (code, said) = folders.compare("base", "slower", &["--metric", "chat: cost_per_request"]);
+    assert!(code == 3 && said.contains("paid by the hour for all"), "{said}");
+    let (code, said) = folders.compare("base", "slower", &["--metric", "chta: ttft_p99"]);
+    assert!(code == 2 && said.contains("no class or endpoint 'chta'; did you mean 'chat'?"), "{said}");
+}
