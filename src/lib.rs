@@ -65,4 +65,5 @@ pub mod replicate;
 pub mod search;
 pub mod selftest;
 pub mod sweep;
+pub mod trend;
 pub mod worlds;

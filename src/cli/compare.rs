@@ -55,6 +55,7 @@ pub struct Gates {
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Format {
     Json,
+    Junit,
     Markdown,
     Text,
 }
@@ -72,6 +73,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let all: Vec<Comparison> = args.new.iter().map(against).collect::<Result<_>>()?;
     output::say(&match args.format {
         Format::Json => report::json(&all)?,
+        Format::Junit => report::junit(&all),
         Format::Markdown => report::markdown(&all),
         Format::Text => report::text(&all),
     })?;

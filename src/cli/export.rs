@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use tollgate::compare::report::{cases, kept};
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::report::export::{FORMS, Form, Results, named};
 use tollgate::report::markdown;
@@ -40,7 +41,8 @@ Examples:
 
 pub fn execute(args: Args) -> Result<ExitCode> {
     let step_summary = args.step_summary.then(|| step_summary(args.to)).transpose()?;
-    let results = Results::open(&args.folder)?;
+    let mut results = Results::open(&args.folder)?;
+    results.cases = kept(&args.folder)?.iter().flat_map(cases).collect();
     let files = (args.to.write)(&results)?;
     match (&args.out, &files[..]) {
         (Some(out), _) => write(out, &files, args.force)?,

@@ -44,6 +44,7 @@ mod selftest;
 mod simulate;
 mod subject;
 mod sweep;
+mod trend;
 mod worlds;
 
 use clap::{Parser, Subcommand};
@@ -81,6 +82,7 @@ enum Verb {
     Selftest(selftest::Args),
     Simulate(simulate::Args),
     Sweep(sweep::Args),
+    Trend(trend::Args),
 }
 
 /// Does what the command line says and gives the process's exit code.
@@ -124,6 +126,7 @@ fn execute(verb: Verb) -> Result<ExitCode> {
         Verb::Selftest(args) => selftest::execute(args),
         Verb::Simulate(args) => simulate::execute(args),
         Verb::Sweep(args) => sweep::execute(args),
+        Verb::Trend(args) => trend::execute(args),
     }
 }
 

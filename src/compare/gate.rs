@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::collectors::metric::{self, Metric};
 use crate::error::{Error, Result, nearest};
@@ -26,7 +26,7 @@ pub struct Gate {
 }
 
 /// Which way a figure gets worse.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Worse {
     Higher,

@@ -12,7 +12,7 @@ pub mod side;
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::gate::{Gate, Worse};
 use self::judge::Judge;
@@ -24,7 +24,7 @@ use crate::section::{ScopeKind, Section, Unit, Value};
 use crate::statistics::bootstrap::Scale;
 
 /// A folder of results held against a baseline.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Comparison {
     pub base: String,
     pub new: String,
@@ -38,7 +38,7 @@ pub struct Comparison {
 }
 
 /// The worst of all comes first.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     Fail,
@@ -57,7 +57,7 @@ impl Verdict {
 }
 
 /// How differences are known.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Blocks of rows, drawn again.
@@ -69,7 +69,7 @@ pub enum Method {
 }
 
 /// A figure of both sides.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Compared {
     pub figure: String,
     pub unit: Unit,
@@ -84,13 +84,13 @@ pub struct Compared {
     pub regression_max: f64,
     pub verdict: Verdict,
     /// Why there is no other verdict.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(remote = "Scale", rename_all = "snake_case")]
-enum ScaleName {
+pub(crate) enum ScaleName {
     Absolute,
     Relative,
 }

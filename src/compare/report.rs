@@ -1,13 +1,16 @@
 //! Comparisons as text, Markdown and JSON: the verdict first, then one table.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::gate::Worse;
 use super::{Compared, Comparison, Method, Verdict};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::certainty::Bounds;
+use crate::report::junit::{self, Case, Suite};
 use crate::report::table::Table;
 use crate::report::{json, markdown, show, terminal};
 use crate::section::Figure;
@@ -20,12 +23,12 @@ pub const SCHEMA: u32 = 1;
 pub const FILE: &str = "comparison.json";
 
 /// Every result held against the same baseline.
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 struct All<'a> {
     schema: u32,
-    verb: &'static str,
+    verb: Cow<'a, str>,
     verdict: Verdict,
-    comparisons: &'a [Comparison],
+    comparisons: Cow<'a, [Comparison]>,
 }
 
 /// The worst verdict of all.
@@ -35,8 +38,75 @@ pub fn verdict(comparisons: &[Comparison]) -> Verdict {
 
 /// For programs.
 pub fn json(comparisons: &[Comparison]) -> Result<String> {
-    json::pretty(&All { schema: SCHEMA, verb: "compare", verdict: verdict(comparisons), comparisons })
+    let verdict = verdict(comparisons);
+    json::pretty(&All { schema: SCHEMA, verb: VERB.into(), verdict, comparisons: comparisons.into() })
 }
+
+/// What results in a folder keep of their comparison with a baseline; nothing, where there was none.
+pub fn kept(folder: &Path) -> Result<Vec<Comparison>> {
+    let path = folder.join(FILE);
+    let text = match std::fs::read_to_string(&path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.map_err(|cause| Error::file("read", &path, cause))?,
+    };
+    let all: All<'_> = serde_json::from_str(&text).map_err(|cause| Error::file("read", &path, cause))?;
+    if all.schema != SCHEMA {
+        let why = format!("its schema is {}, and this tollgate reads {SCHEMA}; compare again", all.schema);
+        return Err(Error::file("read", &path, why));
+    }
+    Ok(all.comparisons.into_owned())
+}
+
+/// A test case for each figure of a comparison, and one for what kept it from being made.
+pub fn cases(one: &Comparison) -> Vec<Case> {
+    let base = &one.base;
+    let case = |name: String, verdict| Case { name, secs: 0.0, verdict };
+    let reasons = one.reasons.join("; ");
+    let whole = (!reasons.is_empty())
+        .then(|| case(format!("can be held against {base}"), junit::Verdict::Error("no_verdict", reasons)));
+    let figures = one.figures.iter().map(|compared| {
+        let Row { base: before, new: after, change, interval, allowed } = Row::of(one, compared);
+        let said = format!("{before} → {after}, {change} ({interval}), allowed {allowed}");
+        let verdict = match compared.verdict {
+            Verdict::Fail => junit::Verdict::Failure("regression", said),
+            Verdict::Inconclusive if whole.is_some() => {
+                junit::Verdict::Skipped("no verdict on the whole".into())
+            }
+            Verdict::Inconclusive => {
+                let why = compared.why.as_deref().unwrap_or_default();
+                junit::Verdict::Error("no_verdict", format!("{said}: {why}"))
+            }
+            Verdict::Pass => junit::Verdict::Pass,
+        };
+        case(format!("{} against {base}", compared.figure), verdict)
+    });
+    let figures: Vec<Case> = figures.collect();
+    whole.into_iter().chain(figures).collect()
+}
+
+/// For readers of JUnit XML.
+pub fn junit(comparisons: &[Comparison]) -> String {
+    let cases: Vec<Case> = comparisons
+        .iter()
+        .flat_map(|one| {
+            let of = |case: Case| Case { name: format!("{}: {}", one.new, case.name), ..case };
+            cases(one).into_iter().map(of)
+        })
+        .collect();
+    let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let properties = [("verb", VERB.to_string())];
+    let text = text(comparisons);
+    junit::suite(&Suite {
+        name: VERB,
+        started: &started,
+        secs: 0.0,
+        properties: &properties,
+        cases: &cases,
+        text: &text,
+    })
+}
+
+const VERB: &str = "compare";
 
 /// For a terminal.
 pub fn text(comparisons: &[Comparison]) -> String {
@@ -92,6 +162,25 @@ fn table(one: &Comparison) -> Table {
     let headings = ["figure", "base", "new", "change", "interval", "allowed", "verdict"].map(String::from);
     let mut table = Table::new("Against the baseline", headings.into_iter());
     for compared in &one.figures {
+        let Row { base, new, change, interval, allowed } = Row::of(one, compared);
+        let verdict = compared.verdict.name().into();
+        table.rows.push(vec![compared.figure.clone(), base, new, change, interval, allowed, verdict]);
+    }
+    table.notes = whys(one).into_iter().chain(one.notes.iter().cloned()).collect();
+    table
+}
+
+/// A figure of both sides as people read it.
+struct Row {
+    base: String,
+    new: String,
+    change: String,
+    interval: String,
+    allowed: String,
+}
+
+impl Row {
+    fn of(one: &Comparison, compared: &Compared) -> Row {
         let value = |value| {
             let figure = Figure { name: compared.figure.clone(), value, unit: compared.unit };
             show::compact(Some(&figure))
@@ -114,18 +203,14 @@ fn table(one: &Comparison) -> Table {
             Worse::Higher => signed(compared.regression_max, compared.scale),
             Worse::Lower => signed(-compared.regression_max, compared.scale),
         };
-        table.rows.push(vec![
-            compared.figure.clone(),
-            value(compared.base.clone()),
-            value(compared.new.clone()),
+        Row {
+            base: value(compared.base.clone()),
+            new: value(compared.new.clone()),
             change,
             interval,
             allowed,
-            compared.verdict.name().into(),
-        ]);
+        }
     }
-    table.notes = whys(one).into_iter().chain(one.notes.iter().cloned()).collect();
-    table
 }
 
 /// Why figures have no other verdict, each reason once with all of its figures.
@@ -142,7 +227,7 @@ fn whys(one: &Comparison) -> Vec<String> {
 }
 
 /// `+1.2 %` of the baseline's, `-0.3 points` of a share.
-fn signed(change: f64, scale: Scale) -> String {
+pub(crate) fn signed(change: f64, scale: Scale) -> String {
     let sign = if change > 0.0 { "+" } else { "" };
     let shown = show::percent(if change == 0.0 { 0.0 } else { change });
     match scale {

@@ -31,13 +31,13 @@ pub const FORMS: &[Form] = &[
     Form {
         name: "github",
         about: "GitHub's annotations: an error, a warning or a notice for each finding",
-        write: |results| one(github::FILE, github::write(&results.summary)),
+        write: |results| one(github::FILE, github::write(&results.summary, &results.cases)),
     },
     Form {
         name: "gitlab",
         about: "GitLab's unit test report (JUnit XML) and its metrics report (OpenMetrics)",
         write: |results| {
-            let junit = (junit::FILE.into(), junit::write(&results.summary).into_bytes());
+            let junit = (junit::FILE.into(), junit::write(&results.summary, &results.cases).into_bytes());
             let metrics = (openmetrics::FILE.into(), openmetrics::write(&results.summary).into_bytes());
             Ok(vec![junit, metrics])
         },
@@ -54,8 +54,8 @@ pub const FORMS: &[Form] = &[
     },
     Form {
         name: "junit",
-        about: "JUnit XML, a test case for each threshold and one for the run itself",
-        write: |results| one(junit::FILE, junit::write(&results.summary)),
+        about: "JUnit XML, a test case for each threshold, for each figure held against a --baseline and for the run itself",
+        write: |results| one(junit::FILE, junit::write(&results.summary, &results.cases)),
     },
     Form {
         name: "markdown",
@@ -78,6 +78,8 @@ pub fn named(name: &str) -> Option<&'static Form> {
 pub struct Results {
     dir: PathBuf,
     pub summary: Summary,
+    /// What else is judged of it.
+    pub cases: Vec<junit::Case>,
 }
 
 impl Results {
@@ -95,7 +97,7 @@ impl Results {
                 "{shown} holds the results of `{verb}`; only those of {} can be exported",
                 READ.join(", ")
             ))),
-            _ => Ok(Results { dir: dir.into(), summary: json::read(dir)? }),
+            _ => Ok(Results { dir: dir.into(), summary: json::read(dir)?, cases: Vec::new() }),
         }
     }
 

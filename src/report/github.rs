@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use super::junit::{Case, Verdict};
 use super::summary::{Summary, ThresholdVerdict, Validity};
 use super::terminal;
 
 pub const FILE: &str = "annotations.txt";
 
-/// Errors first: of each kind GitHub shows only the first ten of a step.
-pub fn write(summary: &Summary) -> String {
+/// Errors first: of each kind GitHub shows only the first ten of a step. `cases` are of what else the results say.
+pub fn write(summary: &Summary, cases: &[Case]) -> String {
     let mut out = String::new();
     let Summary { verdict, recovered, stopped, is_interrupted, thresholds, warnings, .. } = summary;
     let mut say = |level: &str, what: &str, message: &str| {
@@ -31,8 +32,18 @@ pub fn write(summary: &Summary) -> String {
     for result in of(ThresholdVerdict::Fail) {
         say("error", "threshold failed", &format!("{} does not hold: {}", result.text, result.shown));
     }
+    for case in cases {
+        if let Verdict::Failure(_, why) = &case.verdict {
+            say("error", &case.name, why);
+        }
+    }
     for result in of(ThresholdVerdict::NoVerdict) {
         say("warning", "no verdict", &format!("{}: {}", result.text, result.shown));
+    }
+    for case in cases {
+        if let Verdict::Error(_, why) = &case.verdict {
+            say("warning", &case.name, why);
+        }
     }
     warnings.iter().for_each(|warning| say("warning", "warning", warning));
     let (held, all) = (of(ThresholdVerdict::Pass).count(), thresholds.len());
@@ -69,17 +80,17 @@ mod tests {
 ::warning title=first-light%3A warning::a price is old
 ::notice title=first-light%3A 1 of 3 thresholds hold::offered 120.0/s · achieved 119.8/s · send lag p99 0.4 ms · VALID
 ";
-        assert_eq!(write(&summary), expected);
+        assert_eq!(write(&summary, &[]), expected);
     }
 
     #[test]
     fn a_run_without_a_verdict_is_an_error() {
         let invalid = "::error title=refused%3A INVALID::send lag p99 31.000 ms is above the bound of 20ms\n";
-        assert!(write(&sample::refused()).starts_with(invalid));
+        assert!(write(&sample::refused(), &[]).starts_with(invalid));
         let mut summary = sample::one_endpoint();
         summary.is_interrupted = true;
         summary.stopped = Some("the budget was spent".into());
-        let written = write(&summary);
+        let written = write(&summary, &[]);
         let stopped =
             "::error title=one%3A STOPPED::the budget was spent\n::error title=one%3A INTERRUPTED::";
         assert!(written.starts_with(stopped), "{written}");
@@ -90,7 +101,7 @@ mod tests {
         let mut summary = sample::hostile();
         summary.scenario = "a,b\n::error::x".into();
         summary.warnings = vec!["50%\r\n::error::x".into()];
-        let written = write(&summary);
+        let written = write(&summary, &[]);
         assert!(
             written
                 .contains("::warning title=a%2Cb%0A%3A%3Aerror%3A%3Ax%3A warning::50%25%0D%0A::error::x\n"),

@@ -1,4 +1,5 @@
-//! JUnit XML: a test case for the run itself, one for a precision that was asked for and one for each threshold.
+//! JUnit XML: a test case for the run itself, one for a precision that was asked for, one for each threshold, and one for each
+//! figure that was held against a baseline.
 //!
 //! Fits the schemas of Ant (JUnit.xsd) and Jenkins (junit-10.xsd), and what GitLab reads of it.
 
@@ -9,50 +10,79 @@ use super::{show, terminal};
 
 pub const FILE: &str = "junit.xml";
 
-pub fn write(summary: &Summary) -> String {
-    let cases = cases(summary);
+/// The cases of a summary, and others of the same results.
+pub fn write(summary: &Summary, others: &[Case]) -> String {
+    let cases = [cases(summary), others.to_vec()].concat();
+    let view = terminal::view(summary, None, false);
+    suite(&Suite {
+        name: scenario(summary),
+        started: &summary.host.started,
+        secs: summary.host.wall_secs,
+        properties: &properties(summary),
+        cases: &cases,
+        text: &view,
+    })
+}
+
+/// What a file holds.
+pub struct Suite<'a> {
+    pub name: &'a str,
+    /// RFC 3339, in UTC.
+    pub started: &'a str,
+    /// How long it took.
+    pub secs: f64,
+    pub properties: &'a [(&'static str, String)],
+    pub cases: &'a [Case],
+    /// What a terminal shows of it.
+    pub text: &'a str,
+}
+
+/// A suite as XML.
+pub fn suite(suite: &Suite<'_>) -> String {
+    let Suite { name, started, cases, .. } = suite;
     let count = |is: fn(&Verdict) -> bool| cases.iter().filter(|case| is(&case.verdict)).count();
-    let scenario = scenario(summary);
-    let timestamp = summary.host.started.trim_end_matches('Z');
+    let timestamp = started.trim_end_matches('Z');
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     let _ = writeln!(
         out,
         "  <testsuite id=\"0\" package=\"tollgate\" name=\"{}\" timestamp=\"{}\" hostname=\"localhost\" tests=\"{}\" \
          failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{}\">",
-        escape(scenario),
+        escape(name),
         escape(timestamp),
         cases.len(),
-        count(|verdict| matches!(verdict, Verdict::Failure(_))),
+        count(|verdict| matches!(verdict, Verdict::Failure(..))),
         count(|verdict| matches!(verdict, Verdict::Error(..))),
         count(|verdict| matches!(verdict, Verdict::Skipped(_))),
-        secs(summary),
+        secs(suite.secs),
     );
     out.push_str("    <properties>\n");
-    for (name, value) in properties(summary) {
-        let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", escape(&value));
+    for (name, value) in suite.properties {
+        let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", escape(value));
     }
     out.push_str("    </properties>\n");
-    let class = format!("tollgate.{scenario}");
+    let class = format!("tollgate.{name}");
     cases.iter().for_each(|case| case.write(&mut out, &class));
-    let view = terminal::view(summary, None, false);
-    let _ = writeln!(out, "    <system-out>{}</system-out>", escape(&view));
+    let _ = writeln!(out, "    <system-out>{}</system-out>", escape(suite.text));
     out.push_str("    <system-err></system-err>\n  </testsuite>\n</testsuites>\n");
     out
 }
 
 /// A test case.
-struct Case {
-    name: String,
-    /// Seconds.
-    time: String,
-    verdict: Verdict,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    pub name: String,
+    /// How long it took.
+    pub secs: f64,
+    pub verdict: Verdict,
 }
 
-enum Verdict {
+/// How a test case ends.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
     /// There is nothing to judge, and why; and of what kind that is.
     Error(&'static str, String),
-    /// It was judged, and does not hold.
-    Failure(String),
+    /// It was judged, and does not hold: of what kind it is, and why.
+    Failure(&'static str, String),
     Pass,
     /// It was not judged for a reason that another case tells.
     Skipped(String),
@@ -60,7 +90,8 @@ enum Verdict {
 
 impl Case {
     fn write(&self, out: &mut String, class: &str) {
-        let Case { name, time, verdict } = self;
+        let Case { name, verdict, .. } = self;
+        let time = secs(self.secs);
         let _ = write!(
             out,
             "    <testcase classname=\"{}\" name=\"{}\" time=\"{time}\"",
@@ -74,7 +105,7 @@ impl Case {
         };
         match verdict {
             Verdict::Error(kind, why) => element("error", Some(kind), why),
-            Verdict::Failure(why) => element("failure", Some("threshold"), why),
+            Verdict::Failure(kind, why) => element("failure", Some(kind), why),
             Verdict::Pass => out.push_str("/>\n"),
             Verdict::Skipped(why) => element("skipped", None, why),
         }
@@ -83,8 +114,8 @@ impl Case {
 
 /// The run first: what it cannot vouch for is not judged.
 fn cases(summary: &Summary) -> Vec<Case> {
-    let case = |name: &str, verdict| Case { name: name.into(), time: "0.000".into(), verdict };
-    let run = Case { time: secs(summary), ..case("is valid and complete", run(summary)) };
+    let case = |name: &str, verdict| Case { name: name.into(), secs: 0.0, verdict };
+    let run = Case { secs: summary.host.wall_secs, ..case("is valid and complete", run(summary)) };
     let precision = summary.certainty.as_ref().and_then(|certainty| certainty.precision.as_ref());
     let precision = precision.map(|precision| {
         let verdict = match precision.is_reached {
@@ -117,7 +148,7 @@ fn run(summary: &Summary) -> Verdict {
 fn threshold(result: &ThresholdResult, is_unjudged: bool) -> Verdict {
     let ThresholdResult { text, verdict, shown } = result;
     match verdict {
-        ThresholdVerdict::Fail => Verdict::Failure(format!("{text} does not hold: {shown}")),
+        ThresholdVerdict::Fail => Verdict::Failure("threshold", format!("{text} does not hold: {shown}")),
         ThresholdVerdict::NoVerdict if is_unjudged => Verdict::Skipped(shown.clone()),
         ThresholdVerdict::NoVerdict => {
             Verdict::Error("no_verdict", format!("{text} has no verdict: {shown}"))
@@ -142,8 +173,8 @@ fn scenario(summary: &Summary) -> &str {
     if summary.scenario.is_empty() { "unnamed" } else { &summary.scenario }
 }
 
-fn secs(summary: &Summary) -> String {
-    format!("{:.3}", summary.host.wall_secs.max(0.0))
+fn secs(secs: f64) -> String {
+    format!("{:.3}", secs.max(0.0))
 }
 
 /// Text within an element or an attribute. XML has no way to hold most control characters.
@@ -172,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_report_of_first_light_is_as_committed() {
-        sample::assert_golden("junit.xml", &write(&sample::first_light()));
+        sample::assert_golden("junit.xml", &write(&sample::first_light(), &[]));
     }
 
     #[test]
@@ -183,7 +214,7 @@ mod tests {
             verdict: ThresholdVerdict::NoVerdict,
             shown: "the run is invalid".into(),
         }];
-        let xml = write(&summary);
+        let xml = write(&summary, &[]);
         assert!(xml.contains("tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"1\""), "{xml}");
         let why = "INVALID: send lag p99 31.000 ms is above the bound of 20ms";
         assert!(xml.contains(&format!("<error type=\"invalid\" message=\"{why}\">{why}</error>")), "{xml}");
@@ -194,11 +225,11 @@ mod tests {
     fn what_ended_early_is_an_error_whatever_its_thresholds_say() {
         let mut summary = sample::first_light();
         summary.is_interrupted = true;
-        assert!(write(&summary).contains("<error type=\"interrupted\""));
+        assert!(write(&summary, &[]).contains("<error type=\"interrupted\""));
         summary.stopped = Some("the budget was spent".into());
-        assert!(write(&summary).contains("<error type=\"stopped\""));
+        assert!(write(&summary, &[]).contains("<error type=\"stopped\""));
         summary.recovered = Some("it was cut off".into());
-        assert!(write(&summary).contains("<error type=\"recovered\""));
+        assert!(write(&summary, &[]).contains("<error type=\"recovered\""));
     }
 
     #[test]
@@ -212,9 +243,11 @@ mod tests {
             notes: Vec::new(),
         };
         summary.certainty = Some(reached(true));
-        assert!(write(&summary).contains("name=\"precision 1%:ttft_p99\" time=\"0.000\"/>"));
+        assert!(write(&summary, &[]).contains("name=\"precision 1%:ttft_p99\" time=\"0.000\"/>"));
         summary.certainty = Some(reached(false));
-        assert!(write(&summary).contains("<error type=\"no_verdict\" message=\"a precision of 1%:ttft_p99"));
+        assert!(
+            write(&summary, &[]).contains("<error type=\"no_verdict\" message=\"a precision of 1%:ttft_p99")
+        );
     }
 
     #[test]
@@ -222,12 +255,12 @@ mod tests {
         let mut summary = sample::hostile();
         summary.thresholds[0].shown = "\u{1b}[31m\u{0}".into();
         summary.thresholds[0].verdict = ThresholdVerdict::Fail;
-        let xml = write(&summary);
+        let xml = write(&summary, &[]);
         assert!(!xml.contains("<script>") && !xml.contains('\u{1b}') && !xml.contains('\u{0}'), "{xml}");
         assert!(
             xml.contains("name=\"&lt;script&gt;alert('1')&lt;/script&gt;|&amp;&quot;[x](http://y)\""),
             "{xml}"
         );
-        assert!(write(&sample::empty()).contains("name=\"unnamed\""));
+        assert!(write(&sample::empty(), &[]).contains("name=\"unnamed\""));
     }
 }

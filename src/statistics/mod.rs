@@ -3,6 +3,7 @@
 pub mod batches;
 mod beta;
 pub mod bootstrap;
+pub mod change_point;
 pub mod coverage;
 pub mod interval;
 pub mod pairs;

@@ -306,6 +306,15 @@ fn a_simulation_is_held_against_its_baseline_and_keeps_that() {
     let output = simulate("held-slower", &args);
     assert_eq!(output.status.code(), Some(99), "{}", said(&output));
     assert!(folders.path("held-slower/requests.csv").exists(), "rows are written, as the baseline has some");
+    let held = text(&folders.path("held-slower"));
+    let junit = said(&tollgate(&["export", &held, "--to", "junit"]));
+    assert!(junit.contains(&format!("name=\"ttft_p99 against {base}\" time=\"0.000\">")), "{junit}");
+    assert!(
+        junit.contains("<failure type=\"regression\" message=\"") && junit.contains("failures=\"1\""),
+        "{junit}"
+    );
+    let annotations = said(&tollgate(&["export", &held, "--to", "github"]));
+    assert!(annotations.starts_with("::error title=small%3A ttft_p99 against "), "{annotations}");
     let output = simulate("unheld", &["--metric", "ttft_p99"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("need a --baseline DIR"), "{}", said(&output));
@@ -319,8 +328,7 @@ fn a_class_or_an_endpoint_is_judged_by_its_name() {
     let folders = folders();
     let (code, json) =
         folders.json("base", "slower", &["--metric", "chat: ttft_p99", "--metric", "ttft_p99"]);
-    let figures = &json["figures"];
-    let figures = if figures.is_null() { &json["comparisons"][0]["figures"] } else { figures };
+    let figures = &json["comparisons"][0]["figures"];
     assert_eq!(
         (code, &figures[0]["figure"], &figures[0]["verdict"]),
         (99, &"chat: ttft_p99".into(), &"FAIL".into())
@@ -335,4 +343,14 @@ fn a_class_or_an_endpoint_is_judged_by_its_name() {
     assert!(code == 3 && said.contains("paid by the hour for all"), "{said}");
     let (code, said) = folders.compare("base", "slower", &["--metric", "chta: ttft_p99"]);
     assert!(code == 2 && said.contains("no class or endpoint 'chta'; did you mean 'chat'?"), "{said}");
+}
+
+#[test]
+fn comparisons_are_test_cases_too() {
+    let (code, xml) = folders().compare("base", "slower", &["--metric", "ttft_p99", "--format", "junit"]);
+    assert_eq!(code, 99, "{xml}");
+    assert!(xml.starts_with("<?xml") && xml.contains("tests=\"1\" failures=\"1\" errors=\"0\""), "{xml}");
+    let (code, xml) = folders().compare("base", "busier", &["--metric", "ttft_p99", "--format", "junit"]);
+    assert_eq!(code, 3, "{xml}");
+    assert!(xml.contains("tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"1\""), "{xml}");
 }

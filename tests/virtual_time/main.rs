@@ -42,5 +42,6 @@ mod tokens;
 mod trace_stats;
 mod traces;
 mod traps;
+mod trend;
 mod workloads;
 mod worlds;
