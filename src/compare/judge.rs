@@ -13,7 +13,7 @@ use crate::report::show;
 use crate::section::{Unit, Value};
 use crate::statistics::bootstrap::{self, Scale};
 use crate::statistics::interval::{Confidence, Interval, NoInterval};
-use crate::statistics::{quantile, share, student};
+use crate::statistics::{quantile, share, spread, student};
 
 /// How often a change that is just what is allowed fails by chance, of all figures together.
 pub const FALSE_FAIL: f64 = 0.02;
@@ -117,6 +117,12 @@ impl<'a> Judge<'a> {
         }
         compared.base = base.blocks.figure().into();
         compared.new = new.blocks.figure().into();
+        if !(are_alike(gate, left)? && are_alike(gate, right)?) {
+            let interval = between(gate, left, right, confidence)?;
+            compared.why =
+                Some("its runs differ by more than chance, so it is judged by how much they do".into());
+            return Ok(interval);
+        }
         let is_joint = are_joint(left, right);
         let found = bootstrap::change(&base.blocks, &new.blocks, gate.scale, is_joint, confidence);
         let interval = found.map_err(|why| match why {
@@ -176,6 +182,50 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// Whether the runs of one side differ by no more than the parts of each do.
+fn are_alike(gate: &Gate, runs: &[&Measured]) -> Result<bool, String> {
+    if runs.len() < 2 {
+        return Ok(true);
+    }
+    let parts =
+        |run: &&Measured| Ok(told(gate.of.as_deref(), &gate.metric, &[*run], RUN_PARTS)?.blocks.each());
+    let groups = runs.iter().map(parts).collect::<Result<Vec<Vec<f64>>, String>>()?;
+    Ok(spread::differ(&groups) >= UNALIKE)
+}
+
+/// The change between two sides whose runs differ, each run with a figure of its own.
+fn between(
+    gate: &Gate,
+    left: &[&Measured],
+    right: &[&Measured],
+    confidence: Confidence,
+) -> Result<Interval, String> {
+    let fewest = left.len().min(right.len());
+    if fewest < RUNS_MIN {
+        return Err(format!(
+            "its runs differ by more than chance, and {fewest} on a side do not tell by how much; take {RUNS_MIN} or more"
+        ));
+    }
+    let figure =
+        |run: &&Measured| Ok(told(gate.of.as_deref(), &gate.metric, &[*run], RUN_PARTS)?.blocks.figure());
+    let side = |runs: &[&Measured]| runs.iter().map(figure).collect::<Result<Vec<f64>, String>>();
+    let (base, new) = (side(left)?, side(right)?);
+    let found = match gate.scale {
+        Scale::Absolute => spread::apart(&base, &new, confidence),
+        // A ratio is a difference of logarithms.
+        Scale::Relative => {
+            let [base, new] = [base, new].map(|side| side.into_iter().map(libm::log).collect::<Vec<f64>>());
+            spread::apart(&base, &new, confidence).map(|apart| Interval {
+                estimate: libm::expm1(apart.estimate),
+                low: libm::expm1(apart.low),
+                high: libm::expm1(apart.high),
+                confidence,
+            })
+        }
+    };
+    found.map_err(|why| why.to_string())
+}
+
 /// Of the interval of each of so many figures.
 pub fn confidence(figures: usize) -> Confidence {
     Confidence::new(1.0 - 2.0 * FALSE_FAIL / figures.max(1) as f64).unwrap_or(Confidence::P999)
@@ -215,7 +265,7 @@ pub fn verdict(gate: &Gate, interval: &Interval) -> Verdict {
 
 fn judge(compared: &mut Compared, gate: &Gate, interval: Interval) {
     compared.verdict = verdict(gate, &interval);
-    if compared.verdict == Verdict::Inconclusive {
+    if compared.verdict == Verdict::Inconclusive && compared.why.is_none() {
         compared.why =
             Some("its interval holds both what is allowed and what is not: more requests tell".into());
     }
@@ -271,3 +321,12 @@ fn shown(value: &Value, unit: Unit) -> String {
 }
 
 const RARE: u64 = 10;
+
+/// Parts of a run that are held against those of others of the same side.
+const RUN_PARTS: usize = 16;
+
+/// The chance below which runs of one side are not alike.
+const UNALIKE: f64 = 0.01;
+
+/// Of fewer runs that differ, the spread is hardly known.
+const RUNS_MIN: usize = 3;

@@ -102,6 +102,16 @@ impl Blocks {
         self.drawn(&vec![1; self.len()])
     }
 
+    /// The figure of each block that has one.
+    pub fn each(&self) -> Vec<f64> {
+        let alone = |block| {
+            let mut times = vec![0; self.len()];
+            times[block] = 1;
+            self.drawn(&times)
+        };
+        (0..self.len()).map(alone).filter(|figure| figure.is_finite()).collect()
+    }
+
     /// The figure, had each block come so often.
     fn drawn(&self, times: &[u32]) -> f64 {
         match self {

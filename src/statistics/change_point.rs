@@ -8,6 +8,7 @@
 //! It asks for no shape of the figures' distribution, and one far off has no more weight than any other. How large |U| is by chance
 //! alone is found by shuffling the series, with the same draws each time, so that the answer is too.
 
+use super::ranks;
 use crate::rng::{Purpose, Rng};
 
 /// Where the levels of a series begin, but for the first: each with a chance of no more than `alpha` where nothing changes. Of
@@ -23,7 +24,7 @@ fn split(series: &[f64], from: usize, alpha: f64, found: &mut Vec<usize>) {
     if series.len() < SERIES_MIN {
         return;
     }
-    let ranks = ranks(series);
+    let ranks = doubled_ranks(series);
     let (at, most) = largest(&ranks);
     if at < SIDE_MIN || series.len() - at < SIDE_MIN || chance(&ranks, most, from) > alpha {
         return;
@@ -33,20 +34,9 @@ fn split(series: &[f64], from: usize, alpha: f64, found: &mut Vec<usize>) {
     split(&series[at..], from + at, alpha, found);
 }
 
-/// Of equal figures the mean of theirs; doubled, so that all are whole.
-fn ranks(series: &[f64]) -> Vec<i64> {
-    let mut order: Vec<usize> = (0..series.len()).collect();
-    order.sort_by(|a, b| series[*a].total_cmp(&series[*b]));
-    let mut ranks = vec![0; series.len()];
-    let mut from = 0;
-    while from < order.len() {
-        let equal = order[from..].iter().take_while(|at| series[**at] == series[order[from]]).count().max(1);
-        for at in &order[from..from + equal] {
-            ranks[*at] = (2 * from + equal + 1) as i64;
-        }
-        from += equal;
-    }
-    ranks
+/// Doubled, so that all are whole.
+fn doubled_ranks(series: &[f64]) -> Vec<i64> {
+    ranks(series).into_iter().map(|rank| (2.0 * rank) as i64).collect()
 }
 
 /// Before which figure |U| is largest, and how large.
@@ -95,10 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn ranks_of_equal_figures_are_the_mean_of_theirs() {
-        assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0]), [7, 2, 7, 4]);
-        assert_eq!(largest(&ranks(&[1.0, 1.0, 5.0, 5.0])), (2, 4));
-        assert_eq!(largest(&ranks(&[4.0; 6])).1, 0);
+    fn the_largest_sum_of_ranks_is_where_the_level_changes() {
+        assert_eq!(largest(&doubled_ranks(&[1.0, 1.0, 5.0, 5.0])), (2, 4));
+        assert_eq!(largest(&doubled_ranks(&[4.0; 6])).1, 0);
     }
 
     #[test]

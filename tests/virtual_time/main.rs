@@ -6,6 +6,7 @@ mod client;
 mod collectors;
 mod compare;
 mod compare_power;
+mod compare_repeats;
 mod conservation;
 mod determinism;
 mod endpoint;
