@@ -88,6 +88,7 @@ impl Goodput {
                 ("cost_per_request", per(counts.requests, 1)),
                 ("cost_per_1k_requests", per(counts.requests, 1_000)),
                 ("cost_per_good_request", per(counts.good, 1)),
+                ("cost_per_1k_good_requests", per(counts.good, 1_000)),
                 ("cost_per_million_tokens", per(tokens, 1_000_000)),
             ] {
                 scope.figures.push(Figure { name: name.into(), value, unit: Unit::Usd });

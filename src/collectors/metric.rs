@@ -83,6 +83,7 @@ const PLAIN: &[(&str, Unit, &[&str])] = &[
             "cost_per_request",
             "cost_per_1k_requests",
             "cost_per_good_request",
+            "cost_per_1k_good_requests",
             "cost_per_million_tokens",
         ],
     ),

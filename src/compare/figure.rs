@@ -110,6 +110,7 @@ fn ratio(metric: &str) -> Option<Ratio> {
     let one = Below::Of(|_| 1);
     let (above, below, times) = match metric {
         "cost_per_1k_requests" => (Cost, one, 1e3),
+        "cost_per_1k_good_requests" => (Cost, Below::Of(|asked| asked.is_good.into()), 1e3),
         "cost_per_good_request" => (Cost, Below::Of(|asked| asked.is_good.into()), 1.0),
         "cost_per_million_tokens" => (Cost, Below::Of(|asked| asked.tokens), 1e6),
         "cost_per_month" => (Cost, Below::Seconds, SECS_A_MONTH),

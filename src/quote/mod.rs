@@ -424,7 +424,7 @@ fn line(written: &Scenario, offer: Offer, plays: Vec<Play>) -> Line {
     };
     Line {
         cost_per_month: figure("cost_per_month", 1.0),
-        cost_per_1k_good_requests: figure("cost_per_good_request", 1000.0),
+        cost_per_1k_good_requests: figure("cost_per_1k_good_requests", 1.0),
         cost_per_million_tokens: figure("cost_per_million_tokens", 1.0),
         cost_per_million_characters: figure("cost_per_million_tokens", 1.0 / offer.characters_per_token),
         reserved_per_month: figure("cost_reserved", 1.0 / months),

@@ -37,10 +37,19 @@ pub fn compact(figure_or_none: Option<&Figure>) -> String {
         Some(Value::Money(money)) if (1..100_000_000).contains(&money.picos().abs()) => {
             format!("${:.1e}", money.as_dollars_f64())
         }
+        Some(Value::Number(number)) if is_fast(figure_or_none, *number) => {
+            let is_huge = *number >= 10_000_000.0;
+            format!("{}/s", if is_huge { millions(*number) } else { group(&format!("{number:.0}")) })
+        }
         Some(Value::TooFew { .. }) => "too few".into(),
         Some(Value::Unknown(_)) => "unknown".into(),
         _ => figure(figure_or_none),
     }
+}
+
+/// Whether it is of tokens, of which nobody counts the tenths of a hundred a second.
+fn is_fast(figure: Option<&Figure>, number: f64) -> bool {
+    number >= 99.5 && figure.is_some_and(|figure| figure.unit == Unit::TokensPerSecond)
 }
 
 fn millions(number: f64) -> String {

@@ -33,16 +33,17 @@ pub const ALL: &str = "all";
 type Column = (&'static str, &'static str, &'static str);
 
 const ENDPOINTS: &[Column] = &[
-    ("attempts", "refusals", "attempts"),
-    ("answered", "goodput", "done"),
-    ("throttled", "refusals", "throttled"),
+    ("asked", "refusals", "attempts"),
+    ("good", "goodput", "good"),
+    ("refused", "refusals", "rejected"),
     ("TTFT\np50", "latency", "ttft_p50"),
     ("TTFT\np95", "latency", "ttft_p95"),
     ("TTFT\np99", "latency", "ttft_p99"),
     ("TPOT\np50", "latency", "tpot_p50"),
     ("E2E\np95", "latency", "e2e_p95"),
+    ("tokens\nout/s", "goodput", "output_tokens_per_second"),
     ("cost", "cost", "cost_total"),
-    ("cost\nper 1k", "cost", "cost_per_1k_requests"),
+    ("per 1k\ngood", "cost", "cost_per_1k_good_requests"),
 ];
 
 const CLASSES: &[Column] = &[
@@ -249,7 +250,10 @@ fn table(
         for (heading, section, figure) in columns {
             let figure = summary.figure(section, kind, scope, figure);
             table.note(&heading.replace('\n', " "), figure);
-            row.push(show::compact(figure));
+            // What the heading says need not be said in each cell.
+            let shown = show::compact(figure);
+            let shown = if heading.ends_with("/s") { shown.trim_end_matches("/s") } else { &shown };
+            row.push(shown.into());
         }
         table.rows.push(row);
     }
@@ -339,7 +343,7 @@ mod tests {
         let tables = main(&sample::too_few());
         let endpoints = &tables[0];
         assert_eq!(endpoints.rows[0][5], "too few");
-        assert_eq!(endpoints.rows[0][9], "unknown");
+        assert_eq!(endpoints.rows[0][10], "unknown");
         assert_eq!(
             endpoints.notes,
             [

@@ -161,7 +161,7 @@ fn aligned(out: &mut String, table: &Table, rows_max: usize, paint: Paint) {
     let numbers: usize = widths[1..].iter().sum();
     let gaps = widths.len() - 1;
     let gap = if widths[0] + numbers + 2 * gaps <= WIDTH { 2 } else { 1 };
-    widths[0] = widths[0].min(WIDTH.saturating_sub(numbers + gap * gaps)).max(8);
+    widths[0] = widths[0].min(WIDTH.saturating_sub(numbers + gap * gaps)).max(6);
     let mut line = |cells: &[&str], style: &str| {
         let mut text = format!("{:width$}", show::shorten(cells[0], widths[0]), width = widths[0]);
         for (cell, width) in cells[1..].iter().zip(&widths[1..]) {

@@ -162,6 +162,7 @@ fn rows_bring_the_figures_of_the_summary() {
     let names = [
         "cost_per_1k_requests",
         "cost_per_good_request",
+        "cost_per_1k_good_requests",
         "cost_per_million_tokens",
         "cost_per_month",
         "cost_per_request",

@@ -83,6 +83,7 @@ pub(super) fn goodput(endpoints: &[Endpoint]) -> Section {
         let scope = Scope::new(kind, name)
             .with("requests", answered + 19, Unit::Count)
             .with("done", answered, Unit::Count)
+            .with("good", answered * 97 / 100, Unit::Count)
             .with("good_share", answered as f64 * 0.97 / (answered + 19) as f64, Unit::Share)
             .with("goodput", answered as f64 * 0.97 / 27.0, Unit::PerSecond)
             .with("error_share", 19.0 / (answered + 19) as f64, Unit::Share)
@@ -91,7 +92,11 @@ pub(super) fn goodput(endpoints: &[Endpoint]) -> Section {
     }
     for endpoint in endpoints {
         let scope = Scope::new(ScopeKind::Endpoint, endpoint.name);
-        section.scopes.push(scope.with("done", endpoint.answered, Unit::Count));
+        let scope = scope
+            .with("done", endpoint.answered, Unit::Count)
+            .with("good", endpoint.answered * 97 / 100, Unit::Count)
+            .with("output_tokens_per_second", endpoint.answered as f64 * 100.0 / 27.0, Unit::TokensPerSecond);
+        section.scopes.push(scope);
     }
     section
 }
@@ -103,6 +108,7 @@ pub(super) fn refusals(endpoints: &[Endpoint]) -> Section {
     let mut section = Section::new("refusals");
     let total = Scope::new(ScopeKind::Total, "")
         .with("attempts", attempts, Unit::Count)
+        .with("rejected", all, Unit::Count)
         .with("throttled", all, Unit::Count)
         .with("throttled_share", all as f64 / attempts as f64, Unit::Share)
         .with("refused_share", 0.0041, Unit::Share)
@@ -118,6 +124,7 @@ pub(super) fn refusals(endpoints: &[Endpoint]) -> Section {
     for endpoint in endpoints {
         let scope = Scope::new(ScopeKind::Endpoint, endpoint.name)
             .with("attempts", endpoint.attempts, Unit::Count)
+            .with("rejected", refused(endpoint), Unit::Count)
             .with("throttled", refused(endpoint), Unit::Count);
         section.scopes.push(scope);
     }
@@ -142,6 +149,7 @@ pub(super) fn cost(endpoints: &[Endpoint]) -> Section {
             .with("cost_warmup", Money::from_picos(metered / 9), Unit::Usd)
             .with("cost_per_1k_requests", total.scaled(1000, 1).per(answered), Unit::Usd)
             .with("cost_per_good_request", total.per(answered), Unit::Usd)
+            .with("cost_per_1k_good_requests", total.scaled(1000, 1).per(answered), Unit::Usd)
             .with("cost_per_month", total.scaled(97_333, 1), Unit::Usd)
     };
     let whole = (sum(|endpoint| endpoint.cost.0), sum(|endpoint| endpoint.cost.1));
