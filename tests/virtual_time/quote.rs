@@ -278,6 +278,6 @@ fn a_quote_is_printed_in_every_form_and_filtered() {
         let (code, _, error) = ask(more);
         assert!(code != 0 && error.contains(why), "{more:?}: {error}");
     }
-    let (code, _, error) = tollgate(&["prices", "quote", "--as-written"]);
-    assert!(code == 2 && error.contains("SCENARIO"), "{error}");
+    let (code, _, error) = tollgate(&["prices", "quote"]);
+    assert!(code == 2 && error.contains("name a scenario whose traffic"), "{error}");
 }

@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     catalogue: Vec<PathBuf>,
     /// The call's tokens by class: input, cache_read, cache_write, cache_write_long, output, reasoning
-    #[arg(long, value_name = "CLASS=N,…", value_parser = usage, required_unless_present_any = ["calls", "scenario"])]
+    #[arg(long, value_name = "CLASS=N,…", value_parser = usage)]
     usage: Option<Usage>,
     /// A CSV file of calls to price, - for standard input; answered as CSV
     #[arg(long, value_name = "FILE", conflicts_with = "usage")]
@@ -60,7 +60,11 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let text = match (&args.calls, &args.usage) {
         (Some(path), _) => calls(&read(path)?, &offers, args.select.date.unwrap_or_else(select::today))?,
         (None, Some(usage)) => quotes(&offers, usage, args.csv)?,
-        (None, None) => return Err(Error::usage("say what the call uses: --usage input=1000,output=500")),
+        (None, None) => {
+            return Err(Error::usage(
+                "name a scenario whose traffic is to be priced, or say what a call uses: --usage input=1000,output=500",
+            ));
+        }
     };
     output::say(&text)?;
     Ok(ExitCode::Fine)
