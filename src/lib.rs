@@ -59,11 +59,13 @@ pub mod estimate;
 pub mod fit;
 pub mod plan;
 pub mod preview;
-pub mod quote;
 pub mod recover;
 pub mod replicate;
 pub mod search;
 pub mod selftest;
 pub mod sweep;
-pub mod trend;
 pub mod worlds;
+
+// Floor 6: over several.
+pub mod quote;
+pub mod trend;

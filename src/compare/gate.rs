@@ -112,8 +112,12 @@ impl FromStr for Wanted {
 
     fn from_str(text: &str) -> std::result::Result<Wanted, String> {
         // The name of a class may have colons of its own; a figure's has none, and comes last but for how much is allowed.
+        let is_figure =
+            |text: &str| metric::named(text.rsplit(':').next().unwrap_or_default().trim()).is_some();
         let (name, most) = match text.rsplit_once(':') {
-            Some((name, most)) if metric::named(most.trim()).is_none() => (name, Some(most)),
+            Some((name, most)) if most.trim().parse::<Share>().is_ok() || is_figure(name) => {
+                (name, Some(most))
+            }
             _ => (text, None),
         };
         let (of, name) = match name.rsplit_once(':') {
@@ -203,7 +207,8 @@ mod tests {
         for (text, why) in [
             ("ttft_99", "did you mean 'ttft_p99'?"),
             ("ttft_p99:5s", "'5s' is not a share"),
-            ("chat:ttft_p9:5%", "did you mean 'ttft_p99'?"),
+            ("chat:ttft_99:5%", "did you mean 'ttft_p99'?"),
+            ("chat: ttft_99", "did you mean 'ttft_p99'?"),
             ("input_tokens", "neither better nor worse"),
             ("offered_rate", "neither better nor worse"),
         ] {
