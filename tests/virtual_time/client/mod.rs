@@ -277,6 +277,16 @@ fn a_late_send_moves_the_sent_stamp_and_not_the_intended_one() {
 }
 
 #[test]
+fn an_answer_was_whole_when_it_was_read_and_not_when_it_was_looked_at() {
+    let mut client = Client::new("");
+    client.sent(0).at(2.0).reply(0, token());
+    let (id, read, now) = (client.sent[0].0, Instant::from_secs_f64(3.0), Instant::from_secs_f64(3.4));
+    client.event(now, Event::Reply { id, at: read, reply: finished() });
+    let outcome = client.only_outcome();
+    assert_eq!((outcome.end, outcome.finished, outcome.attempts[0].finished), (End::Done, read, read));
+}
+
+#[test]
 fn requests_are_sent_on_plan_whatever_became_of_those_before() {
     let mut client = Client::with_load("duration = \"4.5s\"", "");
     client.at(10.0);
