@@ -17,6 +17,7 @@ mod found;
 mod head;
 mod init;
 mod interrupt;
+mod loads;
 #[cfg(feature = "net")]
 mod login;
 mod man;
@@ -39,11 +40,15 @@ mod rows;
 #[cfg(feature = "net")]
 mod run;
 mod schema;
+#[cfg(feature = "tui")]
+mod screen;
 mod search;
 mod selftest;
 mod simulate;
 mod subject;
 mod sweep;
+#[cfg(feature = "net")]
+mod watch;
 mod worlds;
 
 use clap::{Parser, Subcommand};
