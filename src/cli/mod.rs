@@ -42,6 +42,9 @@ mod run;
 mod schema;
 #[cfg(feature = "tui")]
 mod screen;
+#[cfg(all(feature = "net", not(feature = "tui")))]
+#[path = "no_screen.rs"]
+mod screen;
 mod search;
 mod selftest;
 mod simulate;

@@ -75,6 +75,7 @@ impl Args {
 const EXAMPLES: &str = "Examples:
   tollgate run scenarios/first-light.toml --duration 10s
   tollgate run scenarios/first-light.toml --duration 10s --rate 20 --repeats 5
+  tollgate run scenarios/first-light.toml --metrics 127.0.0.1:9464
   tollgate run scenario.toml --live --max-cost 5 --max-requests 1000 --max-time 10m";
 
 pub fn execute(args: Args) -> Result<ExitCode> {

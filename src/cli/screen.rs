@@ -75,7 +75,8 @@ struct Drawer {
 impl Drawer {
     fn work(mut self, is_over: &AtomicBool) {
         let mut is_stale = true;
-        while !is_over.load(Ordering::Relaxed) {
+        // Nor is anything drawn on a terminal that a panic has given back.
+        while !is_over.load(Ordering::Relaxed) && IS_TAKEN.load(Ordering::Relaxed) {
             match event::poll(TICK) {
                 Ok(true) => is_stale |= self.read(),
                 Ok(false) => {}
@@ -142,7 +143,7 @@ fn look() -> Look {
     Look { is_coloured: output::is_coloured(&io::stderr()), is_unicode }
 }
 
-/// How long a key may have to wait.
-const TICK: Duration = Duration::from_millis(50);
+/// How long the end of a run may have to wait; a key is heard at once.
+const TICK: Duration = Duration::from_millis(100);
 /// Ten times a second at most.
 const DRAW_EVERY_MIN: Duration = Duration::from_millis(100);

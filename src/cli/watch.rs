@@ -14,7 +14,6 @@ use tollgate::outcome::Outcome;
 use tollgate::run::{self, Interrupts};
 
 use super::output::{self, Progress};
-#[cfg(feature = "tui")]
 use super::screen::{self, Screen};
 use super::subject::Subject;
 
@@ -47,7 +46,7 @@ impl Asked {
         let is_terminal = std::io::stderr().is_terminal();
         match self.progress {
             _ if is_quiet => Ok(Form::None),
-            Form::Auto if has_view() && has_room() => Ok(Form::Tui),
+            Form::Auto if has_view() && screen::has_room() => Ok(Form::Tui),
             Form::Auto if is_terminal => Ok(Form::Line),
             Form::Auto | Form::None => Ok(Form::None),
             Form::Line => Ok(Form::Line),
@@ -96,7 +95,6 @@ impl Metrics {
 /// A run that is watched.
 pub struct Watch {
     line: Option<Progress>,
-    #[cfg(feature = "tui")]
     screen: Option<Screen>,
     /// Where somebody wants more than a line.
     tally: Option<Tally>,
@@ -114,38 +112,20 @@ impl Watch {
         metrics: Option<&Metrics>,
     ) -> Result<(Watch, Interrupts)> {
         let latest = metrics.map(|metrics| metrics.latest.clone()).unwrap_or_default();
-        let mut form = args.form(is_quiet)?;
-        let mut interrupts = Interrupts::Signals;
-        #[cfg(feature = "tui")]
-        let screen = (form == Form::Tui)
-            .then(|| {
-                let (sender, receiver) = unbounded_channel();
-                let screen = Screen::open(latest.clone(), sender).ok()?;
-                interrupts = Interrupts::SignalsAnd(receiver);
-                Some(screen)
-            })
-            .flatten();
-        #[cfg(feature = "tui")]
-        let has_screen = screen.is_some();
-        #[cfg(not(feature = "tui"))]
-        let has_screen = false;
-        if form == Form::Tui && !has_screen {
-            form = Form::Line;
-        }
+        let form = args.form(is_quiet)?;
+        let (sender, receiver) = unbounded_channel();
+        // A terminal that cannot be taken can show a line.
+        let screen = (form == Form::Tui).then(|| Screen::open(latest.clone(), sender).ok()).flatten();
+        let has_line = form == Form::Line || (form == Form::Tui && screen.is_none());
         let millis = u64::try_from(subject.scenario.duration.get().as_millis()).unwrap_or(u64::MAX);
-        let line =
-            (form == Form::Line).then(|| Progress::new(millis, false).or_lines(args.progress == Form::Line));
-        let tally =
-            (has_screen || metrics.is_some()).then(|| Tally::new(title, &subject.scenario, &subject.setup));
-        let watch = Watch {
-            line,
-            #[cfg(feature = "tui")]
-            screen,
-            tally,
-            latest,
-            waiting: Vec::new(),
+        let line = has_line.then(|| Progress::new(millis, false).or_lines(args.progress == Form::Line));
+        let is_counted = screen.is_some() || metrics.is_some();
+        let tally = is_counted.then(|| Tally::new(title, &subject.scenario, &subject.setup));
+        let interrupts = match screen {
+            Some(_) => Interrupts::SignalsAnd(receiver),
+            None => Interrupts::Signals,
         };
-        Ok((watch, interrupts))
+        Ok((Watch { line, screen, tally, latest, waiting: Vec::new() }, interrupts))
     }
 
     pub fn collect(&mut self, outcome: &Outcome) {
@@ -166,12 +146,8 @@ impl Watch {
     /// Warns of something at once, or once the screen is free.
     pub fn warn(&mut self, warning: &str) {
         let warning = format!("warning: {warning}");
-        #[cfg(feature = "tui")]
-        if self.screen.is_some() {
-            self.waiting.push(warning);
-            return;
-        }
         match &self.line {
+            _ if self.screen.is_some() => self.waiting.push(warning),
             Some(line) => line.say(&warning),
             None => output::complain(&warning),
         }
@@ -179,7 +155,6 @@ impl Watch {
 
     /// Gives the terminal back.
     pub fn finish(self) {
-        #[cfg(feature = "tui")]
         drop(self.screen);
         if let Some(line) = self.line {
             line.finish();
@@ -199,12 +174,4 @@ fn standing(now: &run::Progress) -> String {
 fn has_view() -> bool {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     cfg!(feature = "tui") && !is_dumb && std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
-}
-
-/// Whether the terminal is large enough for it.
-fn has_room() -> bool {
-    #[cfg(feature = "tui")]
-    return screen::has_room();
-    #[cfg(not(feature = "tui"))]
-    false
 }

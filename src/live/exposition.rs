@@ -107,8 +107,10 @@ fn attempts(page: &mut Page, live: &Live) {
     }
 }
 
+type OfCell = fn(&Cell) -> &Histogram;
+
 fn latencies(page: &mut Page, live: &Live) {
-    let measures: [(&str, &str, fn(&Cell) -> &Histogram); 3] = [
+    let measures: [(&str, &str, OfCell); 3] = [
         ("tollgate_ttft_seconds", "From the intended start to the first token, of answers.", |cell| {
             &cell.ttft
         }),

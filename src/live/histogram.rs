@@ -21,7 +21,7 @@ impl Default for Histogram {
 impl Histogram {
     #[inline]
     pub fn add(&mut self, nanos: u64) {
-        self.bins[BOUNDS.partition_point(|bound| *bound < nanos)] += 1;
+        self.bins[bin_of(nanos)] += 1;
         self.sum_nanos = self.sum_nanos.saturating_add(nanos);
     }
 
@@ -59,12 +59,11 @@ impl Histogram {
     /// (bound, how many are not above it), at 1, 2.5 and 5 of every decade from a millisecond on.
     pub fn cumulated(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         let mut below = 0;
-        let bins = self.bins.iter().zip(BOUNDS).enumerate().filter_map(move |(bin, (count, bound))| {
+        self.bins.iter().zip(&BOUNDS).enumerate().filter_map(move |(bin, (count, bound))| {
             below += count;
             let is_told = [0, 4, 7].contains(&(bin % 10)) && bin >= 10;
-            is_told.then_some((Duration::from_nanos(bound), below))
-        });
-        bins
+            is_told.then_some((Duration::from_nanos(*bound), below))
+        })
     }
 
     /// The bins from the first to the last with something in them, in at most `rows` rows of equal numbers of bins:
@@ -89,10 +88,43 @@ impl Histogram {
     }
 }
 
+/// The first bin whose bound is no less.
+#[inline]
+fn bin_of(nanos: u64) -> usize {
+    let mut bin = FIRST[cell_of(nanos)] as usize;
+    while bin < BOUNDS.len() && BOUNDS[bin] < nanos {
+        bin += 1;
+    }
+    bin
+}
+
+/// An eighth of a power of two, in which a number lies: narrower than any bin.
+fn cell_of(nanos: u64) -> usize {
+    let nanos = if nanos < 8 { 8 } else { nanos };
+    let power = nanos.ilog2();
+    (power as usize) << 3 | (nanos >> (power - 3) & 7) as usize
+}
+
 const BINS: usize = BOUNDS.len() + 1;
 
+/// The bin of the least number in each cell.
+static FIRST: [u8; 512] = {
+    let mut first = [0; 512];
+    let mut cell = 3 << 3;
+    while cell < first.len() {
+        let least = (8 + (cell as u64 & 7)) << ((cell >> 3) - 3);
+        let mut bin = 0;
+        while bin < BOUNDS.len() && BOUNDS[bin] < least {
+            bin += 1;
+        }
+        first[cell] = bin as u8;
+        cell += 1;
+    }
+    first
+};
+
 /// In nanoseconds.
-const BOUNDS: [u64; 71] = {
+static BOUNDS: [u64; 71] = {
     let mut bounds = [0; 71];
     let mut bin = 0;
     while bin < bounds.len() {
@@ -122,6 +154,15 @@ mod tests {
         assert_eq!(cumulated[..4], [(1_000, 2), (2_500, 3), (5_000, 4), (10_000, 4)]);
         assert_eq!(cumulated.last(), Some(&(1_000_000_000, 4)), "the longest is in no bound but infinity");
         assert_eq!(histogram.count(), 5);
+    }
+
+    #[test]
+    fn a_bin_is_found_as_a_search_finds_it() {
+        let around = |nanos: u64| [nanos.saturating_sub(1), nanos, nanos.saturating_add(1)];
+        let powers = (0..64).flat_map(|power| around(1 << power));
+        for nanos in powers.chain(BOUNDS.into_iter().flat_map(around)).chain([u64::MAX]) {
+            assert_eq!(bin_of(nanos), BOUNDS.partition_point(|bound| *bound < nanos), "{nanos}");
+        }
     }
 
     #[test]

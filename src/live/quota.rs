@@ -8,7 +8,7 @@ use crate::scenario::Scenario;
 use crate::server::limits::{AnyLimit, Counts};
 use crate::server::quota::Period;
 use crate::time::Instant;
-use crate::wire::{Cached, EndpointId, Job, Request};
+use crate::wire::{Cached, Job, Request};
 
 /// Where a quota stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,8 @@ impl Quota {
 #[derive(Clone, Debug)]
 pub struct Quotas {
     meters: Vec<Meter>,
+    /// The meters of each endpoint, by their places.
+    by_endpoint: Vec<Vec<usize>>,
     /// What each had counted, second by second.
     marks: Marks<Vec<u64>>,
 }
@@ -43,7 +45,6 @@ pub struct Quotas {
 #[derive(Clone, Debug)]
 struct Meter {
     holder: String,
-    endpoints: Vec<EndpointId>,
     limit: AnyLimit,
     counts: &'static str,
     period: Period,
@@ -55,33 +56,46 @@ struct Meter {
 
 impl Quotas {
     pub fn of(scenario: &Scenario) -> Quotas {
-        let ids = || (0..).map(EndpointId).zip(&scenario.endpoints);
-        let owned = ids().flat_map(|(id, spec)| {
-            spec.limits.iter().filter_map(move |limit| Meter::of(&spec.name, vec![id], limit))
-        });
-        let pooled = scenario.pools.iter().flat_map(|pool| {
-            let drawing = ids().filter(|(_, spec)| spec.pools.contains(&pool.name));
-            let endpoints: Vec<EndpointId> = drawing.map(|(id, _)| id).collect();
-            pool.limits.iter().filter_map(move |limit| Meter::of(&pool.name, endpoints.clone(), limit))
-        });
-        let meters: Vec<Meter> = owned.chain(pooled).collect();
-        Quotas { marks: Marks::new(vec![0; meters.len()]), meters }
+        let mut quotas = Quotas {
+            meters: Vec::new(),
+            by_endpoint: vec![Vec::new(); scenario.endpoints.len()],
+            marks: Marks::new(Vec::new()),
+        };
+        for (place, spec) in scenario.endpoints.iter().enumerate() {
+            quotas.add(&spec.name, &spec.limits, &[place]);
+        }
+        for pool in &scenario.pools {
+            let drawing = scenario.endpoints.iter().enumerate();
+            let drawing = drawing.filter(|(_, spec)| spec.pools.contains(&pool.name));
+            quotas.add(&pool.name, &pool.limits, &drawing.map(|(place, _)| place).collect::<Vec<_>>());
+        }
+        quotas.marks = Marks::new(vec![0; quotas.meters.len()]);
+        quotas
+    }
+
+    /// A holder's limits, as far as they are quotas, on which these endpoints draw.
+    fn add(&mut self, holder: &str, limits: &[AnyLimit], endpoints: &[usize]) {
+        for meter in limits.iter().filter_map(|limit| Meter::of(holder, limit)) {
+            endpoints.iter().for_each(|place| self.by_endpoint[*place].push(self.meters.len()));
+            self.meters.push(meter);
+        }
     }
 
     /// An attempt has ended. What was refused, or never reached the endpoint, has used nothing.
     pub fn count(&mut self, request: &Request, attempt: &Attempt) {
-        if !attempt.is_sent || matches!(attempt.ended, Ended::Rejected(_)) {
+        let meters = &self.by_endpoint[usize::from(attempt.endpoint.0)];
+        if meters.is_empty() || !attempt.is_sent || matches!(attempt.ended, Ended::Rejected(_)) {
             return;
         }
-        let mut job = None;
-        for meter in self.meters.iter_mut().filter(|meter| meter.endpoints.contains(&attempt.endpoint)) {
-            let job = job.get_or_insert_with(|| Job {
-                request: request.clone(),
-                answer_tokens: attempt.usage.output,
-                reasoning_tokens: attempt.usage.reasoning,
-                cached: Cached::NONE,
-            });
-            meter.counted += meter.limit.tally(job, &attempt.usage).settled.thousandths();
+        let job = Job {
+            request: request.clone(),
+            answer_tokens: attempt.usage.output,
+            reasoning_tokens: attempt.usage.reasoning,
+            cached: Cached::NONE,
+        };
+        for place in meters {
+            let meter = &mut self.meters[*place];
+            meter.counted += meter.limit.tally(&job, &attempt.usage).settled.thousandths();
         }
     }
 
@@ -103,11 +117,10 @@ impl Quotas {
 }
 
 impl Meter {
-    fn of(holder: &str, endpoints: Vec<EndpointId>, limit: &AnyLimit) -> Option<Meter> {
+    fn of(holder: &str, limit: &AnyLimit) -> Option<Meter> {
         let gauge = limit.clone().gauge(Instant::START)?;
         Some(Meter {
             holder: holder.into(),
-            endpoints,
             limit: limit.clone(),
             counts: match gauge.counts {
                 Counts::Capacity => "capacity",

@@ -30,9 +30,7 @@ pub struct Tally {
     cells: Vec<Option<Box<Cell>>>,
     /// By endpoint and kind.
     failures: BTreeMap<(Option<u16>, Kind), u64>,
-    latency: Latency,
     send_lags: Histogram,
-    good: u64,
     quotas: Quotas,
     buckets: [Buckets; Width::ALL.len()],
     /// What each endpoint had done, and how long answers had taken, second by second.
@@ -84,9 +82,7 @@ impl Tally {
             limits: Limits::of(setup),
             cells: vec![None; setup.classes.len() * endpoints.len()],
             failures: BTreeMap::new(),
-            latency: Latency::default(),
             send_lags: Histogram::default(),
-            good: 0,
             quotas: Quotas::of(scenario),
             buckets: Default::default(),
             marks: Marks::new((vec![Done::default(); endpoints.len()], Latency::default())),
@@ -96,14 +92,13 @@ impl Tally {
         }
     }
 
+    #[inline]
     pub fn collect(&mut self, outcome: &Outcome) {
         let answer = Facts::of(outcome, &[], &self.limits).answer;
         let class = &mut self.classes[usize::from(outcome.request.class.0)];
         class.ends[outcome.end as usize] += 1;
         if let Some(answer) = &answer {
             class.good += u64::from(answer.is_good);
-            self.good += u64::from(answer.is_good);
-            self.latency.add(answer);
         }
         for (nth, attempt) in outcome.attempts.iter().enumerate() {
             let used = answer.as_ref().filter(|_| outcome.winner == Some(nth));
@@ -143,15 +138,15 @@ impl Tally {
             offered: progress.asked,
             achieved: progress.sent,
             answered: progress.done,
-            good: self.good,
+            good: self.classes.iter().map(|class| class.good).sum(),
             refused: progress.refused,
             failed: progress.failed,
         };
         for (buckets, width) in self.buckets.iter_mut().zip(Width::ALL) {
             buckets.look(now, totals, width);
         }
-        let done = self.done();
-        self.marks.look(now, || (done.clone(), self.latency.clone()));
+        let (done, latency) = (self.done(), self.latency());
+        self.marks.look(now, || (done.clone(), latency.clone()));
         self.quotas.look(now);
         if self.looks <= now {
             self.looks = now + Duration::from_secs(1);
@@ -159,7 +154,7 @@ impl Tally {
             self.verdict = (collectors.fidelity.fault(), Lag { p50, p99 });
         }
         let spent = collectors.cost.spent();
-        let recent = [TEN_SECONDS, MINUTE].map(|span| self.latency.since(&self.marks.within(now, span).1.1));
+        let recent = [TEN_SECONDS, MINUTE].map(|span| latency.since(&self.marks.within(now, span).1.1));
         Live {
             title: self.title.clone(),
             now,
@@ -193,6 +188,16 @@ impl Tally {
             of.tokens += cell.tokens.iter().sum::<u64>();
         }
         done
+    }
+
+    /// How long all answers took so far.
+    fn latency(&self) -> Latency {
+        let mut latency = Latency::default();
+        for cell in self.cells.iter().flatten() {
+            latency.ttft.merge(&cell.ttft);
+            latency.e2e.merge(&cell.e2e);
+        }
+        latency
     }
 
     fn stand(&self, progress: &Progress, done: &[Done]) -> Vec<Endpoint> {
@@ -287,13 +292,6 @@ impl Kind {
 }
 
 impl Latency {
-    fn add(&mut self, answer: &Answer<'_>) {
-        if let Some(ttft) = answer.ttft {
-            self.ttft.add(ttft);
-        }
-        self.e2e.add(answer.e2e);
-    }
-
     fn since(&self, before: &Latency) -> Latency {
         Latency { ttft: self.ttft.since(&before.ttft), e2e: self.e2e.since(&before.e2e) }
     }

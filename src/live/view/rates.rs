@@ -8,12 +8,14 @@ use super::super::history::{Bucket, Totals, Width};
 use crate::report::show;
 use crate::time::Instant;
 
+type OfTotals = fn(&Totals) -> u64;
+
 pub fn lines(live: &Live, width: Width) -> Vec<Line<'static>> {
     let whole = Bucket { totals: live.totals, span: live.now.since(Instant::START) };
     let last = live.buckets[width as usize].last();
     let heading = format!("{:<12}{:>11}{:>13}", "", format!("last {}", width.name()), "whole run");
     let mut lines = vec![Line::raw(heading).bold()];
-    let rows: [(&str, Color, fn(&Totals) -> u64); 5] = [
+    let rows: [(&str, Color, OfTotals); 5] = [
         ("offered", Color::Reset, |totals| totals.offered),
         ("achieved", Color::Reset, |totals| totals.achieved),
         ("good", Color::Green, |totals| totals.good),

@@ -114,7 +114,8 @@ fn keys_choose_the_bucket_and_the_measure_and_ask_to_end() {
     assert!(titles(&view).contains("1 s to a column"));
     assert_eq!(press(&mut view, '+'), Deed::Draw);
     assert!(titles(&view).contains("10 s to a column"));
-    (press(&mut view, '='), press(&mut view, '+'));
+    press(&mut view, '=');
+    press(&mut view, '+');
     assert!(titles(&view).contains("1 min to a column"));
     assert!(titles(&view).contains("in the last minute"));
     assert_eq!(press(&mut view, '-'), Deed::Draw);
