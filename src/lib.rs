@@ -41,6 +41,8 @@ pub mod providers;
 #[cfg(feature = "net")]
 pub mod http;
 #[cfg(feature = "net")]
+pub mod live;
+#[cfg(feature = "net")]
 pub mod login;
 pub mod machines;
 #[cfg(feature = "net")]

@@ -42,6 +42,8 @@ pub enum Interrupts {
     None,
     /// Ctrl-C, or SIGTERM. From then on the process no longer dies of them by itself.
     Signals,
+    /// Each of these, and each message.
+    SignalsAnd(UnboundedReceiver<()>),
 }
 
 /// How a run went.
@@ -77,14 +79,18 @@ pub enum Ending {
 }
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Progress {
     pub now: Instant,
     /// When the arrivals were stopped: [`Instant::MAX`] where nobody did.
     pub stopped: Instant,
     /// Requests begun.
     pub asked: u64,
+    /// Requests whose first attempt went out.
+    pub sent: u64,
     pub in_flight: u64,
+    /// Attempts under way, by endpoint.
+    pub in_flight_by_endpoint: Vec<u64>,
     /// Connections that are open.
     pub open: u64,
     /// Requests answered whole.
@@ -158,7 +164,7 @@ async fn drive(
         }
     }
     let progress = driver.progress(clock.now());
-    show(progress);
+    show(progress.clone());
     let recorded = progress.done + progress.refused + progress.failed;
     assert_eq!(recorded, progress.asked, "every request asked is recorded exactly once");
     let done = driver.hands.finish();
@@ -201,6 +207,9 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
                 && reply.is_final()
             {
                 self.hands.forget(*id);
+            }
+            if let Event::Sent { id, .. } = &event {
+                self.progress.sent += u64::from(id.nth == 0);
             }
             self.feed(now, event);
         }
@@ -258,7 +267,11 @@ impl<R: FnMut(&Outcome) -> Flow> Driver<R> {
         let (asked, in_flight) = (self.dispatcher.requests(), self.dispatcher.in_flight() as u64);
         let stopped = self.dispatcher.ended().min(self.stopped);
         let open = self.open.load(Ordering::Relaxed);
-        Progress { now, stopped, asked, in_flight, open, ..self.progress }
+        // What a server had closed its connection on was sent twice.
+        let sent = self.progress.sent.min(asked);
+        let in_flight_by_endpoint = self.dispatcher.in_flight_by_endpoint().collect();
+        let Progress { done, refused, failed, .. } = self.progress;
+        Progress { now, stopped, asked, sent, in_flight, in_flight_by_endpoint, open, done, refused, failed }
     }
 }
 
@@ -266,22 +279,32 @@ fn listen(interrupts: Interrupts) -> UnboundedReceiver<()> {
     match interrupts {
         Interrupts::Given(receiver) => receiver,
         Interrupts::None => unbounded_channel().1,
-        Interrupts::Signals => {
-            let (sender, receiver) = unbounded_channel();
-            // Without signals the process can still be killed.
-            if let Ok(mut interrupt) = Interrupt::listen() {
-                tokio::task::spawn_local(async move {
-                    loop {
-                        interrupt.next().await;
-                        if sender.send(()).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            receiver
-        }
+        Interrupts::Signals => signals(None),
+        Interrupts::SignalsAnd(receiver) => signals(Some(receiver)),
     }
+}
+
+/// A message for each signal, and for each that is given.
+fn signals(given: Option<UnboundedReceiver<()>>) -> UnboundedReceiver<()> {
+    let (sender, receiver) = unbounded_channel();
+    if let Some(mut given) = given {
+        let sender = sender.clone();
+        tokio::task::spawn_local(
+            async move { while given.recv().await.is_some() && sender.send(()).is_ok() {} },
+        );
+    }
+    // Without signals the process can still be killed.
+    if let Ok(mut interrupt) = Interrupt::listen() {
+        tokio::task::spawn_local(async move {
+            loop {
+                interrupt.next().await;
+                if sender.send(()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    receiver
 }
 
 const SHOW_EVERY: Duration = Duration::from_millis(250);

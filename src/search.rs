@@ -45,6 +45,32 @@ pub struct Aim {
     pub is_real: bool,
 }
 
+impl Aim {
+    /// Values left to try, as far as can be told: of one that passes and one that does not the halvings between them,
+    /// and without both as many as the precision asks for; and the looks at either side.
+    pub fn left(&self, passes: Option<f64>, fails: Option<f64>) -> u64 {
+        let halvings = |ratio: f64| libm::ceil(libm::log2(ratio.max(1.0))) as u64;
+        let between = match passes.zip(fails) {
+            Some((passes, fails)) => halvings((fails - passes).abs() / self.step(passes)),
+            None => halvings(1.0 / self.precision),
+        };
+        between + LOOKS
+    }
+
+    /// How near two values are to be.
+    fn step(&self, value: f64) -> f64 {
+        if self.is_whole { self.least_step() } else { (value * self.precision).abs() }
+    }
+
+    /// How far apart whole values are; nothing, where there are others.
+    fn least_step(&self) -> f64 {
+        if self.is_whole { f64::from(self.grain.max(1)) } else { 0.0 }
+    }
+}
+
+/// After the search, at values apart from its answer.
+const LOOKS: u64 = 2;
+
 /// What was found.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Found {
@@ -214,7 +240,7 @@ impl<'a> Search<'a> {
     fn next(&self, value: f64, goes_up: bool) -> Option<f64> {
         let Aim { from, is_bounded, max, is_whole, .. } = self.aim;
         if goes_up {
-            return (value < max).then(|| self.had(value * 2.0).max(value + self.least_step()).min(max));
+            return (value < max).then(|| self.had(value * 2.0).max(value + self.aim.least_step()).min(max));
         }
         let half = self.had(value / 2.0);
         let least = if is_bounded { from } else { from * LEAST };
@@ -225,7 +251,7 @@ impl<'a> Search<'a> {
     /// Halves what is between a value that is `of` a standing and one that is not, until they are near: gives both.
     fn narrow(&mut self, is: f64, is_not: f64, of: Standing) -> Sought<(f64, f64)> {
         let (mut is, mut is_not) = (is, is_not);
-        while (is_not - is).abs() > self.step(is) {
+        while (is_not - is).abs() > self.aim.step(is) {
             let middle = is + (is_not - is) / 2.0;
             let middle = if self.aim.is_whole { self.had(middle) } else { rounded(middle) };
             if middle == is || middle == is_not {
@@ -239,22 +265,12 @@ impl<'a> Search<'a> {
         Ok((is, is_not))
     }
 
-    /// How near two values are to be.
-    fn step(&self, value: f64) -> f64 {
-        if self.aim.is_whole { self.least_step() } else { (value * self.aim.precision).abs() }
-    }
-
     /// The largest value up to this one that can be had.
     fn had(&self, value: f64) -> f64 {
-        match self.least_step() {
+        match self.aim.least_step() {
             0.0 => value,
             step => self.aim.from + libm::floor((value - self.aim.from) / step) * step,
         }
-    }
-
-    /// How far apart whole values are; nothing, where there are others.
-    fn least_step(&self) -> f64 {
-        if self.aim.is_whole { f64::from(self.aim.grain.max(1)) } else { 0.0 }
     }
 
     /// The nearest value on the hard side of the best that fails, those between being undecided; `None` where none
@@ -316,7 +332,7 @@ impl<'a> Search<'a> {
             (Some(passes), Some(fails)) => {
                 // One step for the halving towards each.
                 let steps = if self.aim.is_whole { 1.0 } else { 2.0 };
-                let is_near = (fails - passes).abs() <= steps * self.step(passes) * (1.0 + 1e-9);
+                let is_near = (fails - passes).abs() <= steps * self.aim.step(passes) * (1.0 + 1e-9);
                 if is_near { Outcome::Found } else { Outcome::Undecided }
             }
             (Some(_), None) => Outcome::Unbounded,

@@ -6,13 +6,15 @@ use clap::ValueEnum;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::fit::Fit;
 use tollgate::fit::comparison::Comparison;
-use tollgate::fit::log::Log;
+use tollgate::fit::log::{Doing, Log};
 use tollgate::fit::report::{self, ROWS_MIN};
+use tollgate::report::show;
 use tollgate::scenario::Scenario;
 use tollgate::traces::Trace;
 use tollgate::traces::layout::{Field, Mapping};
 
-use super::{figures, output};
+use super::figures;
+use super::output::{self, Progress};
 
 /// Turn a request log into a scenario, and tell how like it the scenario's traffic is
 #[derive(clap::Args)]
@@ -68,7 +70,7 @@ pub fn execute(args: Args) -> Result<ExitCode> {
     let traces: Vec<Trace> =
         args.files.iter().map(|file| Trace::find(file, &mapping)).collect::<Result<_>>()?;
     let source = source(&args.files);
-    let mut log = Log::read(&traces)?;
+    let mut log = read(&traces)?;
     if let Some(most) = args.tenants {
         part(&mut log, &traces, most, &source)?;
     }
@@ -97,7 +99,12 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::Fine);
     }
     let seeds = args.seeds.unwrap_or((GENERATED_MAX / log.all.rows).clamp(1, 20) as u32);
-    let comparison = Comparison::of(&log, &scenario, seeds)?;
+    let mut progress = Progress::new(u64::from(seeds) * log.all.rows, false);
+    let comparison = Comparison::telling(&log, &scenario, seeds, &mut |row| {
+        progress.set(row, || format!("{} requests generated, to compare", show::count_of(row)));
+    });
+    progress.finish();
+    let comparison = comparison?;
     if let Some(folder) = &args.report {
         std::fs::create_dir_all(folder).map_err(|cause| Error::file("make", folder, cause))?;
         for (name, content) in report::write(&fit, &log, &comparison, &source)? {
@@ -112,6 +119,26 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::Fine)
+}
+
+/// Reads the log, and says how far it is.
+fn read(traces: &[Trace]) -> Result<Log> {
+    let (mut progress, mut at) = (Progress::endless(false), None);
+    let log = Log::read_telling(traces, &mut |step| {
+        if at.replace((step.doing, step.file)) != Some((step.doing, step.file)) {
+            progress.restart(step.of);
+        }
+        progress.set(step.row, || {
+            let (rows, files) = (show::count_of(step.row), traces.len());
+            let doing = match step.doing {
+                Doing::Ordering => "looked at for their order",
+                Doing::Reading => "read",
+            };
+            format!("file {} of {files}: {rows} requests {doing}", step.file)
+        });
+    });
+    progress.finish();
+    log
 }
 
 /// Parts the log by its tenants, and says what that cannot do.

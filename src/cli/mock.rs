@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     catalogue: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR", value_parser = address)]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR", value_parser = output::address)]
     listen: SocketAddr,
     /// Listen on an address that others can reach
     #[arg(long)]
@@ -54,10 +54,6 @@ pub struct Args {
     /// The certificate's private key, in PEM form
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-}
-
-fn address(text: &str) -> std::result::Result<SocketAddr, String> {
-    text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8080".into())
 }
 
 pub fn execute(args: Args) -> Result<ExitCode> {

@@ -17,6 +17,7 @@ mod found;
 mod head;
 mod init;
 mod interrupt;
+mod loads;
 #[cfg(feature = "net")]
 mod login;
 mod man;
@@ -39,12 +40,19 @@ mod rows;
 #[cfg(feature = "net")]
 mod run;
 mod schema;
+#[cfg(feature = "tui")]
+mod screen;
+#[cfg(all(feature = "net", not(feature = "tui")))]
+#[path = "no_screen.rs"]
+mod screen;
 mod search;
 mod selftest;
 mod simulate;
 mod subject;
 mod sweep;
 mod trend;
+#[cfg(feature = "net")]
+mod watch;
 mod worlds;
 
 use clap::{Parser, Subcommand};

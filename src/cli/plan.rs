@@ -55,7 +55,7 @@ pub fn execute(mut args: Args) -> Result<ExitCode> {
     };
     let mut progress = Progress::new(u64::from(args.plays_max), common.quiet);
     let answer = plan::answer(&question, settings, &mut |count| {
-        progress.set(count as u64, || format!("{count} plays"));
+        progress.set(count as u64, || format!("{count} of at most {} plays", args.plays_max));
     })?;
     progress.finish();
     let subject = Subject::new(common, answer.scenario, Verb::Plan, true)?;

@@ -1,8 +1,7 @@
 //! `tollgate run --repeats`: one scenario run several times, and how far the runs agree.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use tollgate::calibrate::Calibration;
 use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::interrupt::Interrupt;
 use tollgate::replicate::{self, Readings, Replicated};
@@ -20,13 +19,13 @@ use super::found::Found;
 use super::head::head;
 use super::output;
 use super::real::Allowance;
-use super::run::{self, Args, Ran};
+use super::run::{self, Args, Beside, Ran};
 use super::subject::{self, Subject};
 
 /// Runs the scenario so often, one run after the other, each with a seed of its own, and sums them up.
 pub fn execute(args: &Args, scenario: Scenario, times: u32, baseline: Option<&Baseline>) -> Result<ExitCode> {
     args.real.stage(&scenario)?;
-    let calibration = args.calibration(&scenario)?;
+    let beside = args.beside(&scenario)?;
     let folder = subject::new_folder(args.subject.out.as_deref(), &scenario, jiff::Timestamp::now())?;
     let mut allowance = Allowance::new();
     let (mut repeats, mut counted) = (Vec::new(), Vec::new());
@@ -37,8 +36,8 @@ pub fn execute(args: &Args, scenario: Scenario, times: u32, baseline: Option<&Ba
             break;
         }
         let name = format!("repeat-{}", nth + 1);
-        let (repeat, sections) =
-            play(args, one, folder.join(&name), name, (&mut allowance, calibration.as_ref()))?;
+        let title = format!("{}, run {} of {times}", scenario.name, nth + 1);
+        let (repeat, sections) = play(args, one, (&folder, name), &mut allowance, (title, &beside))?;
         if !args.subject.quiet {
             output::complain(&repeat.to_string());
         }
@@ -66,15 +65,15 @@ pub fn execute(args: &Args, scenario: Scenario, times: u32, baseline: Option<&Ba
 fn play(
     args: &Args,
     scenario: Scenario,
-    folder: PathBuf,
-    name: String,
-    (allowance, calibration): (&mut Allowance, Option<&Calibration>),
+    (all, name): (&Path, String),
+    allowance: &mut Allowance,
+    beside: (String, &Beside),
 ) -> Result<(Repeat, Vec<Section>)> {
-    let stage = args.real.stage(&scenario)?;
+    let (stage, folder) = (args.real.stage(&scenario)?, all.join(&name));
     std::fs::create_dir_all(&folder).map_err(|cause| Error::file("create", &folder, cause))?;
     let seed = u64::from(scenario.seed);
     let subject = Subject::within(folder, &args.subject, scenario, Verb::Run, false)?;
-    let Some(Ran { found, requests, failure }) = run::play(args, &subject, stage, calibration)? else {
+    let Some(Ran { found, requests, failure }) = run::play(args, &subject, stage, beside)? else {
         let (ending, why) = (RepeatEnd::Interrupted, "left at once".into());
         return Ok((Repeat { folder: name, seed, requests: 0, ending, why, values: Vec::new() }, Vec::new()));
     };

@@ -9,18 +9,19 @@ use tollgate::error::{Error, ExitCode, Result};
 use tollgate::http::interrupt::Interrupt;
 use tollgate::recover::marker::Beat;
 use tollgate::report::summary::Verb;
-use tollgate::run::{Ending, Interrupts};
+use tollgate::run::Ending;
 use tollgate::scenario::{EndpointSpec, Scenario};
 use tollgate::simulate::Flow;
 
 use super::baseline;
 use super::calibrate::{self, Wanted};
 use super::found::{Found, Told};
-use super::output::{self, Progress};
+use super::output;
 use super::real::{Real, Stage, some_time};
 use super::repeats;
 use super::room::Room;
 use super::subject::{self, Subject};
+use super::watch::{self, Metrics, Watch};
 
 /// Play a scenario in real time over HTTP, against embedded mocks or real endpoints
 #[derive(clap::Args)]
@@ -44,12 +45,27 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "calibrate")]
     calibration: Option<PathBuf>,
     #[command(flatten)]
+    watch: watch::Asked,
+    #[command(flatten)]
     baseline: baseline::Args,
 }
 
+/// What stands beside every run of a scenario.
+pub struct Beside {
+    /// What the results are to carry of the harness.
+    pub calibration: Option<Calibration>,
+    pub metrics: Option<Metrics>,
+}
+
 impl Args {
+    /// What is to stand beside the runs, made before the first of them.
+    pub fn beside(&self, scenario: &Scenario) -> Result<Beside> {
+        let metrics = self.watch.begin(self.subject.quiet)?;
+        Ok(Beside { calibration: self.calibration(scenario)?, metrics })
+    }
+
     /// The calibration that the results are to carry, if one was asked for.
-    pub fn calibration(&self, scenario: &Scenario) -> Result<Option<Calibration>> {
+    fn calibration(&self, scenario: &Scenario) -> Result<Option<Calibration>> {
         let file = self.calibration.as_deref().map(Wanted::File);
         let wanted = file.or_else(|| Some(Wanted::Now(self.calibrate?.get())));
         wanted.map(|wanted| wanted.get(scenario, self.real.client, self.subject.quiet)).transpose()
@@ -59,6 +75,7 @@ impl Args {
 const EXAMPLES: &str = "Examples:
   tollgate run scenarios/first-light.toml --duration 10s
   tollgate run scenarios/first-light.toml --duration 10s --rate 20 --repeats 5
+  tollgate run scenarios/first-light.toml --metrics 127.0.0.1:9464
   tollgate run scenario.toml --live --max-cost 5 --max-requests 1000 --max-time 10m";
 
 pub fn execute(args: Args) -> Result<ExitCode> {
@@ -70,9 +87,10 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         return repeats::execute(&args, scenario, times, baseline.as_ref());
     }
     let stage = args.real.stage(&scenario)?;
-    let calibration = args.calibration(&scenario)?;
+    let beside = args.beside(&scenario)?;
     let subject = Subject::new(&args.subject, scenario, Verb::Run, false)?;
-    let Some(Ran { found, failure, .. }) = play(&args, &subject, stage, calibration.as_ref())? else {
+    let title = subject.scenario.name.clone();
+    let Some(Ran { found, failure, .. }) = play(&args, &subject, stage, (title, &beside))? else {
         return Ok(ExitCode::Interrupted);
     };
     Interrupt::restore();
@@ -94,26 +112,27 @@ pub struct Ran {
     pub failure: Option<String>,
 }
 
-/// Plays a scenario, with its rows; `None` where somebody asked twice to go.
+/// Plays a scenario, with its rows, by the name of `title`; `None` where somebody asked twice to go.
 pub fn play(
     args: &Args,
     subject: &Subject,
     stage: Stage,
-    calibration: Option<&Calibration>,
+    (title, beside): (String, &Beside),
 ) -> Result<Option<Ran>> {
     let rows = (!args.no_rows).then(|| subject.rows(&args.subject)).transpose()?;
     let collectors = RefCell::new(Collectors::new(&subject.setup));
-    let millis = subject.scenario.duration.get().as_millis();
-    let mut progress = Progress::new(u64::try_from(millis).unwrap_or(u64::MAX), args.subject.quiet);
     let is_mocked = subject.scenario.endpoints.iter().any(EndpointSpec::is_mock);
     let mut room = Room::new(if is_mocked { 2 } else { 1 });
+    let shown = (title, args.subject.quiet);
+    let (watch, interrupts) = Watch::begin(&args.watch, subject, shown, beside.metrics.as_ref())?;
     // Two hands on these: one at each outcome, and one now and then, whether anything happens or not.
-    let rows = RefCell::new(rows);
+    let (rows, watch) = (RefCell::new(rows), RefCell::new(watch));
     let ran = stage.play(
         &subject.scenario,
-        Interrupts::Signals,
+        interrupts,
         |outcome| {
             collectors.borrow_mut().collect(outcome);
+            watch.borrow_mut().collect(outcome);
             if let Some(rows) = rows.borrow_mut().as_mut() {
                 rows.collect(outcome);
             }
@@ -125,13 +144,15 @@ pub fn play(
                 let ended = now.done + now.refused + now.failed;
                 rows.flush(Beat::new(now.now, now.stopped, now.asked, ended));
             }
+            let mut watch = watch.borrow_mut();
             if let Some(warning) = room.look(now.open) {
-                output::complain(&format!("warning: {warning}"));
+                watch.warn(warning);
             }
-            progress.set(now.now.as_nanos() / 1_000_000, || standing(&now));
+            watch.show(&now, &collectors.borrow());
         },
-    )?;
-    progress.finish();
+    );
+    watch.into_inner().finish();
+    let ran = ran?;
     let mut collectors = collectors.into_inner();
     if ran.ending == Ending::Left {
         // Asked twice to go: its rows are saved already, nothing more is made of them now.
@@ -152,7 +173,7 @@ pub fn play(
     let mut sections = collectors.finish(ran.stopped);
     sections.push(ran.openings.section(&ran.connections));
     let mut files = Vec::new();
-    if let Some(calibration) = calibration {
+    if let Some(calibration) = &beside.calibration {
         calibration.certify(&subject.scenario, &mut sections[0]);
         files.push((FILE.into(), calibrate::file(calibration)?));
     }
@@ -168,13 +189,6 @@ pub fn play(
         files,
     };
     Ok(Some(Ran { found, requests: ran.requests, failure: ran.failure }))
-}
-
-/// Where a run stands, in a line.
-fn standing(now: &tollgate::run::Progress) -> String {
-    let rate = now.asked as f64 / now.now.as_secs_f64().max(1e-3);
-    let tollgate::run::Progress { in_flight, done, refused, failed, .. } = now;
-    format!("{rate:.0}/s · {in_flight} in flight · {done} done · {refused} refused · {failed} failed")
 }
 
 /// The memory that the process has in use, in bytes, where the system tells it so (Linux).

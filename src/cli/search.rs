@@ -16,7 +16,7 @@ use tollgate::scenario::seek::SearchSpec;
 use tollgate::scenario::vary::{is_count, most, written};
 use tollgate::scenario::{Draft, Scenario};
 use tollgate::search::report::Searched;
-use tollgate::search::{Aim, Cut, Found, Judge, Outcome, Search, Tried, report};
+use tollgate::search::{Aim, Cut, Found, Judge, Outcome, Search, Standing, Tried, report};
 use tollgate::statistics::interval::Confidence;
 
 use super::head::head;
@@ -235,16 +235,19 @@ fn search(args: &Args, draft: &Draft, aim: Aim, under: &[Threshold]) -> Result<F
     };
     let stop = interrupt::flag();
     let mut progress = Progress::new(0, args.quiet);
-    let mut tried = 0;
-    let key = aim.key.clone();
+    let (mut tried, mut passes, mut fails) = (0, None, None);
+    let sought = aim.clone();
     let mut probe = |value: f64| {
         if stop.load(Ordering::Relaxed) {
             return Ok(Tried::Cut(Cut::Interrupted));
         }
-        progress.stretch(tried + 1);
-        progress.set(tried, || format!("trying {key} = {value}"));
+        progress.stretch(tried + sought.left(passes, fails));
+        progress.set(tried, || format!("trying {} = {value}", sought.key));
         tried += 1;
-        judge.probe(value, &at(&args.picked, draft, &key, value)?).map(Tried::Probe)
+        let probe = judge.probe(value, &at(&args.picked, draft, &sought.key, value)?)?;
+        let side = if probe.standing == Standing::Pass { &mut passes } else { &mut fails };
+        *side = Some(value);
+        Ok(Tried::Probe(probe))
     };
     let found = Search::new(aim, &mut probe).run();
     progress.finish();

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use clap::value_parser;
 use tollgate::client::dispatcher::Spent;
@@ -12,6 +13,7 @@ use tollgate::error::{Error, ExitCode, Result};
 use tollgate::preview::observed::Observed;
 use tollgate::preview::{Played, preview, standing};
 use tollgate::replicate::{self, Order, Readings, Wanted, pairs, single};
+use tollgate::report::show;
 use tollgate::report::summary::Verb;
 use tollgate::scenario::change::Change;
 use tollgate::scenario::unlike;
@@ -118,10 +120,11 @@ impl First {
     ) -> Result<First> {
         let mut collectors = Collectors::new(&subject.setup);
         let mut observed = Observed::new(&subject.scenario);
+        let duration = subject.scenario.duration.get();
         if let Some(progress) = &mut progress {
-            progress.stretch(subject.expected().unwrap_or(0.0) as u64);
+            progress.stretch(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
         }
-        let mut done = 0u64;
+        let (mut done, began) = (0u64, Instant::now());
         let played = simulate::simulate(&subject.scenario, |outcome| {
             collectors.collect(outcome);
             observed.collect(outcome);
@@ -129,10 +132,13 @@ impl First {
                 rows.collect(outcome);
             }
             done += 1;
-            if done.is_multiple_of(4096)
+            if done.is_multiple_of(LOOK_EVERY)
                 && let Some(progress) = &mut progress
             {
-                progress.set(done, || format!("{done} requests"));
+                let played = outcome.finished.since(tollgate::time::Instant::START).min(duration);
+                progress.set(u64::try_from(played.as_millis()).unwrap_or(u64::MAX), || {
+                    told(played, duration, done, began.elapsed())
+                });
             }
             if stop.load(Ordering::Relaxed) { Flow::Stop } else { Flow::Continue }
         })?;
@@ -231,6 +237,16 @@ impl Args {
         self.threads.unwrap_or_else(subject::threads)
     }
 }
+
+/// How far a simulation is, in virtual time and in requests.
+fn told(played: Duration, of: Duration, requests: u64, took: Duration) -> String {
+    let [played, of] = [played, of].map(|span| show::seconds(span.as_secs_f64()));
+    let rate = show::rate(requests as f64 / took.as_secs_f64().max(1e-3));
+    format!("{played} of {of} · {} requests · {rate}/s", show::count_of(requests))
+}
+
+/// Requests between two looks at how far it is.
+const LOOK_EVERY: u64 = 1024;
 
 /// Where it is not said how many: enough for an interval that does not jump about.
 const REPLICATIONS: u32 = 10;

@@ -19,13 +19,13 @@ use tollgate::report::summary::{
 use tollgate::report::{self, csv, focus, hdr, json, markdown, prices, show, terminal};
 use tollgate::scenario::{self, Scenario};
 use tollgate::section::{self, Figure, Judgement, Section, Value};
-use tollgate::sweep;
 use tollgate::time::Instant as RunInstant;
 use tollgate::warmup;
 
 use super::account;
 use super::exit;
 use super::found::Found;
+use super::loads;
 use super::output;
 use super::picked::Picked;
 use super::rows::Rows;
@@ -166,11 +166,6 @@ impl Subject {
         &self.folder
     }
 
-    /// Requests expected in all, where the scenario says.
-    pub fn expected(&self) -> Option<f64> {
-        self.scenario.expected(self.scenario.duration.get())
-    }
-
     /// That budgets are gone or another bound was reached, in words.
     pub fn stopped(&self, found: &Found) -> Option<String> {
         let words = found.spent.iter().map(|spent| match spent.class {
@@ -206,11 +201,8 @@ impl Subject {
     pub fn conclude(self, args: &Common, mut found: Found, threads: NonZeroUsize) -> Result<ExitCode> {
         // Before anything that takes long: the rows are whole whatever happens then.
         let failure = found.rows.as_mut().and_then(Rows::end);
-        match self.unswept() {
-            _ if args.no_sweep => {}
-            None => found.sections.push(sweep::load_sweep(&self.scenario, threads)?),
-            Some(why) if !args.quiet => output::complain(&format!("no curves of other loads: {why}")),
-            Some(_) => {}
+        if !args.no_sweep {
+            found.sections.extend(loads::curves(&self.scenario, threads, args.quiet)?);
         }
         let rows = found.rows.take();
         let code = self.close(found, args.format, args.quiet)?;
@@ -295,17 +287,6 @@ impl Subject {
             report::begin(&self.folder, &self.text)?;
         }
         report::write_all(&self.folder, summary, &self.text, more)
-    }
-
-    /// Why the scenario is not tried at other loads: an endpoint cannot be simulated, or it would take minutes.
-    fn unswept(&self) -> Option<String> {
-        let without = self.scenario.endpoints.iter().find(|spec| spec.latency.is_none());
-        if let Some(spec) = without {
-            return Some(format!("endpoint '{}' has no `latency` to simulate it by", spec.name));
-        }
-        let expected = self.expected().filter(|expected| *expected > sweep::REQUESTS_MAX)?;
-        let (expected, max) = (show::count_of(expected as u64), show::count_of(sweep::REQUESTS_MAX as u64));
-        Some(format!("about {expected} requests, more than {max}; give a shorter --duration to have them"))
     }
 }
 

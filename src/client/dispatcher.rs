@@ -113,6 +113,11 @@ impl Dispatcher {
         self.flights.len()
     }
 
+    /// Attempts under way, by endpoint.
+    pub fn in_flight_by_endpoint(&self) -> impl Iterator<Item = u64> + '_ {
+        self.plan.fleet.members().map(|member| member.in_flight.into())
+    }
+
     pub fn on_event(&mut self, now: Instant, event: Event) -> Said<'_, Action> {
         match event {
             Event::Abort => self.abort(now),

@@ -118,6 +118,11 @@ impl Fleet {
         self.members.is_empty()
     }
 
+    /// In the scenario's order.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
+    }
+
     pub fn member(&self, id: EndpointId) -> &Member {
         &self.members[usize::from(id.0)]
     }

@@ -90,7 +90,14 @@ impl Fidelity {
     }
 
     fn send_lag_p99(&self) -> Duration {
-        Duration::from_micros(self.send_lag().micros_at(0.99))
+        let [p99] = self.send_lags([0.99]);
+        p99
+    }
+
+    /// How late first attempts were sent so far: quantiles, be there samples enough to say or not.
+    pub fn send_lags<const N: usize>(&self, quantiles: [f64; N]) -> [Duration; N] {
+        let lags = self.send_lag();
+        quantiles.map(|q| Duration::from_micros(lags.micros_at(q)))
     }
 
     /// Why the run gives no verdict, if it gives none.

@@ -10,6 +10,7 @@ use super::parts::Part;
 use super::played::Played;
 use crate::error::Result;
 use crate::scenario::Scenario;
+use crate::traces::{OnRow, Watched};
 
 /// The figures in which a log and generated traffic are compared, by name, and of how many logs each is the mean.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,6 +49,12 @@ impl Apart {
 impl Comparison {
     /// Plays the scenario so often as there are seeds, each for as long as the log lasts.
     pub fn of(log: &Log, scenario: &Scenario, seeds: u32) -> Result<Comparison> {
+        Comparison::telling(log, scenario, seeds, &mut |_| ())
+    }
+
+    /// The same; `on_row` hears now and then how many requests were generated, of about as many as the log has for each
+    /// seed.
+    pub fn telling(log: &Log, scenario: &Scenario, seeds: u32, on_row: OnRow<'_>) -> Result<Comparison> {
         let (mut scenario, seeds) = (scenario.clone(), seeds.max(1));
         let (mut generated, mut sample) = (Shape::default(), None);
         let apart =
@@ -56,7 +63,10 @@ impl Comparison {
         for seed in 1..=seeds {
             scenario.seed = seed;
             let mut played = Played::new(&scenario, log);
-            let mut traffic = Log::generated_in(&mut played, log.all.seconds.len(), parts.len())?;
+            let before = u64::from(seed - 1) * log.all.rows;
+            let mut told = |row| on_row(before + row);
+            let mut watched = Watched::new(&mut played, &mut told);
+            let mut traffic = Log::generated_in(&mut watched, log.all.seconds.len(), parts.len())?;
             traffic.recent_tokens = Some(played.recent_tokens());
             generated.add(&Shape::of(&traffic));
             for (part, shape) in parts.iter_mut().zip(Shape::of_parts(&traffic)) {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
 use crate::traces::layout::Reading;
 use crate::traces::spacing::{Gaps, Spacing};
-use crate::traces::{Record, Records, Trace};
+use crate::traces::{Record, Records, Trace, Watched};
 
 /// A log as gathered.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +45,24 @@ pub struct Log {
     seen: FxHashMap<u64, (u32, i64)>,
 }
 
+/// How far the reading of a log is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Step {
+    pub doing: Doing,
+    /// Which of the files, from 1.
+    pub file: usize,
+    pub row: u64,
+    /// The file's rows, where they are known.
+    pub of: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Doing {
+    /// Looking whether the rows are in order of time.
+    Ordering,
+    Reading,
+}
+
 /// Requests counted together.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
@@ -68,10 +86,23 @@ pub struct Requests {
 impl Log {
     /// Reads the log in `traces`, whose files follow each other in time.
     pub fn read(traces: &[Trace]) -> Result<Log> {
+        Log::read_telling(traces, &mut |_| ())
+    }
+
+    /// The same; `on_step` hears now and then how far it is.
+    pub fn read_telling(traces: &[Trace], on_step: &mut (dyn FnMut(Step) + Send)) -> Result<Log> {
         let mut log = Log::default();
-        for trace in traces {
+        for (nth, trace) in traces.iter().enumerate() {
             log.is_unaligned |= trace.layout().reading == Reading::Conversations;
-            log.take(&mut *trace.sorted()?)?;
+            let (mut rows, file) = (0, nth + 1);
+            let is_sorted = trace.is_sorted_telling(&mut |row| {
+                rows = row;
+                on_step(Step { doing: Doing::Ordering, file, row, of: None });
+            })?;
+            // One that is not in order was not looked at to its end.
+            let of = is_sorted.then_some(rows);
+            let mut told = |row| on_step(Step { doing: Doing::Reading, file, row, of });
+            log.take(&mut Watched::new(&mut *trace.in_time(is_sorted)?, &mut told))?;
         }
         if log.all.rows == 0 {
             return Err(Error::usage("the log has no requests; there is nothing to fit"));

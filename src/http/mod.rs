@@ -17,6 +17,7 @@ mod pieces;
 mod pool;
 pub mod proxy;
 mod route;
+pub mod scrape;
 pub(crate) mod server;
 mod socket;
 pub mod tls;

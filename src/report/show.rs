@@ -125,7 +125,7 @@ fn dollars_f64(dollars: f64) -> String {
 }
 
 /// A rate: one decimal up to ten thousand.
-fn rate(number: f64) -> String {
+pub fn rate(number: f64) -> String {
     match number.abs() {
         size if size >= 9999.5 => group(&format!("{number:.0}")),
         size if size == 0.0 || size >= 0.95 => group(&format!("{number:.1}")),

@@ -24,9 +24,22 @@ const BILLED: [&str; 6] = [
 ];
 
 /// Simulates the scenario at each of [`FACTORS`], on up to `threads` threads. The loads share their random
-/// numbers, and the result does not depend on the number of threads.
-pub fn load_sweep(scenario: &Scenario, threads: NonZeroUsize) -> Result<Section> {
-    let points = trial::each(&FACTORS, threads, |factor| play(scenario, *factor), |_, _| ())?;
+/// numbers, and the result does not depend on the number of threads. `on_play` hears which part of all requests were played.
+pub fn load_sweep(
+    scenario: &Scenario,
+    threads: NonZeroUsize,
+    mut on_play: impl FnMut(f64),
+) -> Result<Section> {
+    let (mut done, all) = (0.0, FACTORS.iter().sum::<f64>());
+    let points = trial::each(
+        &FACTORS,
+        threads,
+        |factor| play(scenario, *factor),
+        |place, _| {
+            done += FACTORS[place];
+            on_play(done / all);
+        },
+    )?;
     let sections: Vec<_> = points.into_iter().map(|trial| trial.sections).collect();
     let curve = |name: &str, series: &str, section: &str, figure: &str, times: f64| Curve {
         name: name.into(),

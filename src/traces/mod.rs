@@ -22,12 +22,14 @@ pub mod spacing;
 pub mod stats;
 mod table;
 pub mod tracelab;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use self::layout::{Form, Layout, Mapping, Reading};
+pub use self::watched::{OnRow, Watched};
 use crate::error::{Error, Result};
 
 /// One recorded request. What a log does not tell is zero, empty or none.
@@ -166,7 +168,13 @@ impl Trace {
 
     /// Whether no record is earlier than one before it.
     pub fn is_sorted(&self) -> Result<bool> {
+        self.is_sorted_telling(&mut |_| ())
+    }
+
+    /// The same; `on_row` hears now and then how many records it has looked at.
+    pub fn is_sorted_telling(&self, on_row: OnRow<'_>) -> Result<bool> {
         let (mut records, mut record, mut last) = (self.records()?, Record::default(), None);
+        let mut records = Watched::new(&mut *records, on_row);
         while records.read(&mut record)? {
             if record.at < last {
                 return Ok(false);

@@ -18,3 +18,4 @@ mod spillover;
 mod support;
 mod timely;
 mod transport;
+mod watch;

@@ -30,7 +30,7 @@ const FLOORS: [&[&str]; 8] = [
     &["client", "server"],
     &["collectors", "dialects", "report"],
     &["catalogue", "providers"],
-    &["http", "login", "machines", "mock", "run", "scenario", "simulate", "trial", "warmup"],
+    &["http", "live", "login", "machines", "mock", "run", "scenario", "simulate", "trial", "warmup"],
     &[
         "calibrate",
         "compare",
