@@ -2,14 +2,19 @@
 //!
 //! To add a form: its file, its `mod` line and its line in `FORMS`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
+use serde::Deserialize;
 
-use super::summary::Summary;
+use super::summary::{Summary, Verb};
 use super::{
-    Files, SCENARIO_FILE, action_benchmark, github, hdr, hgrm, json, junit, markdown, openmetrics, vllm,
+    Files, SCENARIO_FILE, action_benchmark, github, hdr, hgrm, json, junit, llm_d, markdown, openmetrics,
+    otlp, vllm,
 };
+use crate::collectors::log;
+use crate::collectors::rows::{Recorded, Rows};
 use crate::error::{Error, Result};
 
 /// A form that another tool reads.
@@ -18,54 +23,87 @@ pub struct Form {
     pub name: &'static str,
     /// Whose it is and what is in it.
     pub about: &'static str,
-    pub write: fn(&Results) -> Result<Files>,
+    pub make: Make,
 }
+
+/// How a form's files are made.
+pub enum Make {
+    /// Of the rows, which may be more than memory holds: each file is written as they are read.
+    Streamed(&'static [Stream]),
+    /// All at once.
+    Whole(fn(&Results) -> Result<Files>),
+}
+
+/// A file that is written as rows are read.
+pub struct Stream {
+    pub file: &'static str,
+    pub write: fn(&Results, &mut Sink) -> Result<()>,
+}
+
+/// Where a file is written to.
+pub type Sink<'a> = dyn Write + Send + 'a;
 
 /// Every form.
 pub const FORMS: &[Form] = &[
     Form {
         name: "action-benchmark",
         about: "github-action-benchmark's JSON, a file for each way in which a figure gets better",
-        write: |results| action_benchmark::write(&results.summary),
+        make: Make::Whole(|results| action_benchmark::write(&results.summary)),
     },
     Form {
         name: "github",
         about: "GitHub's annotations: an error, a warning or a notice for each finding",
-        write: |results| one(github::FILE, github::write(&results.summary)),
+        make: Make::Whole(|results| one(github::FILE, github::write(&results.summary))),
     },
     Form {
         name: "gitlab",
         about: "GitLab's unit test report (JUnit XML) and its metrics report (OpenMetrics)",
-        write: |results| {
+        make: Make::Whole(|results| {
             let junit = (junit::FILE.into(), junit::write(&results.summary).into_bytes());
             let metrics = (openmetrics::FILE.into(), openmetrics::write(&results.summary).into_bytes());
             Ok(vec![junit, metrics])
-        },
+        }),
     },
     Form {
         name: "hgrm",
         about: "HdrHistogram's percentile distributions in milliseconds, a file for each endpoint and measure",
-        write: |results| hgrm::write(&results.histograms()?),
+        make: Make::Whole(|results| hgrm::write(&results.histograms()?)),
     },
     Form {
         name: "json",
         about: "every figure, as in summary.json",
-        write: |results| one(json::FILE, json::write(&results.summary)?),
+        make: Make::Whole(|results| one(json::FILE, json::write(&results.summary)?)),
     },
     Form {
         name: "junit",
         about: "JUnit XML, a test case for each threshold and one for the run itself",
-        write: |results| one(junit::FILE, junit::write(&results.summary)),
+        make: Make::Whole(|results| one(junit::FILE, junit::write(&results.summary))),
+    },
+    Form {
+        name: "llm-d",
+        about: "llm-d's Benchmark Report 0.2, as JSON",
+        make: Make::Whole(|results| one(llm_d::FILE, llm_d::write(results)?)),
     },
     Form {
         name: "markdown",
         about: "tables for pull requests, as in summary.md",
-        write: |results| one(markdown::FILE, markdown::write(&results.summary)),
+        make: Make::Whole(|results| one(markdown::FILE, markdown::write(&results.summary))),
+    },
+    Form {
+        name: "otlp",
+        about: "OpenTelemetry's metrics and spans of the requests in requests.csv, as OTLP JSON lines",
+        make: Make::Streamed(otlp::STREAMS),
+    },
+    #[cfg(feature = "parquet")]
+    Form {
+        name: "parquet",
+        about: "the rows of requests.csv with types, compressed",
+        make: Make::Streamed(&[Stream { file: super::parquet::FILE, write: super::parquet::write }]),
     },
     Form {
         name: "vllm",
         about: "what `vllm bench serve --save-result` writes",
-        write: |results| one(vllm::FILE, vllm::write(results)?),
+        make: Make::Whole(|results| one(vllm::FILE, vllm::write(results)?)),
     },
 ];
 
@@ -112,6 +150,62 @@ impl Results {
         let text = std::fs::read_to_string(&path).map_err(|cause| Error::file("read", &path, cause))?;
         text.parse().map_err(|cause| Error::file("read", &path, cause))
     }
+
+    /// Its rows; or what to do to have some.
+    pub fn rows_path(&self) -> Result<PathBuf> {
+        let path = self.dir.join(log::FILE);
+        let next = match self.summary.verb {
+            Verb::Plan => "a plan keeps none; play its scenario by `tollgate simulate --rows`",
+            Verb::Run => "run without --no-rows to have it",
+            Verb::Simulate => "simulate with --rows to have it",
+        };
+        match path.exists() {
+            true => Ok(path),
+            false => Err(Error::failed(format!("{} has no {}; {next}", self.dir.display(), log::FILE))),
+        }
+    }
+
+    /// Classes and endpoints, in the scenario's order.
+    pub fn played(&self) -> Result<Played> {
+        let wrong = |why| Error::file("read", &self.dir.join(SCENARIO_FILE), why);
+        self.scenario()?.try_into().map_err(wrong)
+    }
+
+    /// Hands every request in the rows to `collect`, in their order, until it fails.
+    pub fn each(&self, played: &Played, mut collect: impl FnMut(&Recorded) -> Result<()>) -> Result<()> {
+        let path = self.rows_path()?;
+        let wrong = |why| Error::file("read", &path, why);
+        let classes = played.classes.iter().map(|class| class.name.as_str());
+        let endpoints = played.endpoints.iter().map(|endpoint| endpoint.name.as_str());
+        let mut rows = Rows::open(&path, classes, endpoints).map_err(wrong)?;
+        while let Some(recorded) = rows.read().map_err(wrong)? {
+            collect(&recorded.concluded().map_err(wrong)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the forms want to know of a scenario.
+#[derive(Deserialize)]
+pub struct Played {
+    pub classes: Vec<Class>,
+    pub endpoints: Vec<Endpoint>,
+}
+
+#[derive(Deserialize)]
+pub struct Class {
+    pub name: String,
+}
+
+#[derive(Deserialize)]
+pub struct Endpoint {
+    pub name: String,
+    #[serde(default)]
+    pub provider: String,
+    #[serde(default)]
+    pub model: String,
+    #[serde(default)]
+    pub dialect: String,
 }
 
 /// Verbs whose summaries are of one play.

@@ -22,8 +22,12 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub(crate) mod listing;
+pub mod llm_d;
 pub mod markdown;
 pub mod openmetrics;
+pub mod otlp;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod plot;
 pub mod png;
 pub mod prices;
