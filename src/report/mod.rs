@@ -24,6 +24,7 @@ pub mod junit;
 pub(crate) mod listing;
 pub mod llm_d;
 pub mod markdown;
+pub mod metrics_dialect;
 pub mod openmetrics;
 pub mod otlp;
 #[cfg(feature = "parquet")]
