@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tollgate::error::{Error, ExitCode, Result};
-use tollgate::report::export::{FORMS, Form, Make, Results, Stream, named};
+use tollgate::export::{FORMS, Form, Make, Results, Stream, named};
 use tollgate::report::{Files, markdown};
 
 use super::{output, put};

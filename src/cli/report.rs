@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tollgate::calibrate::{self, Calibration};
 use tollgate::error::{ExitCode, Result};
-use tollgate::report::export::Results;
-use tollgate::report::metrics_dialect::{self, DIALECTS, MetricsDialect};
+use tollgate::export::Results;
+use tollgate::export::metrics_dialect::{self, DIALECTS, MetricsDialect};
 use tollgate::report::{self, terminal};
 use tollgate::search;
 

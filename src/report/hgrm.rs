@@ -106,7 +106,7 @@ mod tests {
         let text = distribution(&millis(1..=640));
         let of = |share: &str| text.lines().find(|line| line.contains(share)).unwrap();
         let value = |line: &str| line.split_whitespace().next().unwrap().parse::<f64>().unwrap();
-        assert_eq!(value(of(" 0.900000000000 ")), 576.255);
+        assert_eq!(value(of(" 0.900000000000 ")), 576.511);
         assert!(of(" 0.900000000000 ").contains(" 576 "), "{}", of(" 0.900000000000 "));
     }
 

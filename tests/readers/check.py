@@ -27,7 +27,7 @@ def main(tollgate, hlog_reader, junit_schema, llm_d):
 
         print("playing: a run over HTTP, a simulation, and 15 repeats for a gate", flush=True)
         played = play("run", first_light, "run", "--duration", "10s")
-        simulated = play("simulate", first_light, "simulate", "--rows", "--duration", "60s")
+        simulated = play("simulate", first_light, "simulate", "--rows", "--duration", "30s")
         slow = scratch / "slow.toml"
         slow.write_text((tests / "steady.toml").read_text().replace("400ms", "600ms"))
 

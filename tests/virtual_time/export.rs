@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use tollgate::report::export::{FORMS, Results};
+use tollgate::export::{FORMS, Results};
 use tollgate::section;
 
 /// A run's results, as they are kept with the source.

@@ -10,11 +10,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 use tollgate::error::{Error, Result};
+use tollgate::export::Results;
+use tollgate::export::otlp::{PATHS, STREAMS};
 use tollgate::http::proxy::Proxies;
 use tollgate::http::tls::Roots;
 use tollgate::http::web::{Patience, Web};
-use tollgate::report::export::Results;
-use tollgate::report::otlp::{PATHS, STREAMS};
 use tollgate::scenario::url::{self, Url};
 
 use crate::cli::output;

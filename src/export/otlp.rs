@@ -10,11 +10,13 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::export::{Endpoint, Results, Sink, Stream};
-use super::json;
-use super::summary::Summary;
+use super::{Endpoint, Results, Sink, Stream};
+use crate::dialects::AnyDialect;
 use crate::error::{Error, Result};
 use crate::outcome::Ended;
+use crate::providers::AnyProvider;
+use crate::report::json;
+use crate::report::summary::Summary;
 use crate::time::Instant;
 
 /// The files of the form, in the order of [`PATHS`].
@@ -121,13 +123,14 @@ fn called(endpoint: &Endpoint) -> Vec<KeyValue<'_>> {
     ]
 }
 
-/// A well-known value of `gen_ai.operation.name`.
+/// A well-known value of `gen_ai.operation.name`, by the dialect that is spoken.
 fn operation(endpoint: &Endpoint) -> &'static str {
-    match &*endpoint.dialect {
+    let usual = || endpoint.provider.parse::<AnyProvider>().map(|provider| provider.usual(&endpoint.model));
+    let dialect = endpoint.dialect.parse::<AnyDialect>().or_else(|_| usual());
+    match dialect.map_or("", AnyDialect::name) {
         "gemini" => "generate_content",
         "openai_completions" => "text_completion",
         "openai_embeddings" => "embeddings",
-        "" if endpoint.provider == "vertex" && endpoint.model.starts_with("gemini") => "generate_content",
         _ => "chat",
     }
 }
@@ -181,6 +184,7 @@ mod tests {
         for (provider, model, dialect, operation, name) in [
             ("vertex", "gemini-4-pro", "", "generate_content", "gcp.vertex_ai"),
             ("vertex", "claude-opus-5", "", "chat", "gcp.vertex_ai"),
+            ("azure", "text-embedding-3-large", "", "embeddings", "azure.ai.openai"),
             ("bedrock", "titan", "openai_embeddings", "embeddings", "aws.bedrock"),
             ("self_hosted", "llama", "openai_completions", "text_completion", "self_hosted"),
         ] {

@@ -1,6 +1,14 @@
 //! What other tools read, made from a results folder alone.
 //!
-//! To add a form: its file, its `mod` line and its line in `FORMS`.
+//! To add a form: its file, here or, where the summary is enough for it, with the reports; its `mod` line and its line in
+//! `FORMS`.
+
+mod llm_d;
+pub mod metrics_dialect;
+pub mod otlp;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod vllm;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,14 +16,13 @@ use std::path::{Path, PathBuf};
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 
-use super::summary::{Summary, Verb};
-use super::{
-    Files, SCENARIO_FILE, action_benchmark, github, hdr, hgrm, json, junit, llm_d, markdown, openmetrics,
-    otlp, vllm,
-};
 use crate::collectors::log;
 use crate::collectors::rows::{Recorded, Rows};
 use crate::error::{Error, Result};
+use crate::report::summary::{Summary, Verb};
+use crate::report::{
+    Files, SCENARIO_FILE, action_benchmark, github, hdr, hgrm, json, junit, markdown, openmetrics,
+};
 
 /// A form that another tool reads.
 pub struct Form {
@@ -98,7 +105,7 @@ pub const FORMS: &[Form] = &[
     Form {
         name: "parquet",
         about: "the rows of requests.csv with types, compressed",
-        make: Make::Streamed(&[Stream { file: super::parquet::FILE, write: super::parquet::write }]),
+        make: Make::Streamed(&[Stream { file: parquet::FILE, write: parquet::write }]),
     },
     Form {
         name: "vllm",

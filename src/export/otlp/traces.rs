@@ -3,14 +3,14 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::super::export::{Played, Results, Sink};
-use super::super::summary::Summary;
 use super::{
     AnyValue, KeyValue, Origin, Resource, Scope, called, error_type, line, operation, resource, scope,
 };
 use crate::collectors::rows::Recorded;
 use crate::error::Result;
+use crate::export::{Played, Results, Sink};
 use crate::outcome::{Attempt, End, Ended, Outcome};
+use crate::report::summary::Summary;
 use crate::time::Instant;
 use crate::wire::Tier;
 

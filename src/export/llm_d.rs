@@ -5,11 +5,11 @@ use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::export::Results;
-use super::json::pretty;
-use super::summary::{Summary, Verb};
+use super::Results;
 use super::vllm::{number, window};
 use crate::error::Result;
+use crate::report::json::pretty;
+use crate::report::summary::{Summary, Verb};
 
 pub const FILE: &str = "benchmark-report.json";
 

@@ -4,10 +4,10 @@
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-use super::export::Results;
-use super::json::pretty;
-use super::summary::Summary;
+use super::Results;
 use crate::error::Result;
+use crate::report::json::pretty;
+use crate::report::summary::Summary;
 use crate::section::Value as Reading;
 
 pub const FILE: &str = "vllm.json";

@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::export::{Results, Sink};
+use super::{Results, Sink};
 use crate::collectors::log::{self, COLUMNS, Cell};
 use crate::collectors::rows;
 use crate::error::{Error, Result};

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::export::{Played, Results, Sink};
-use super::super::followed::{Followed, Reading, followed};
 use super::{KeyValue, Origin, called, error_type, line, resource, scope};
 use crate::error::Result;
+use crate::export::{Played, Results, Sink};
 use crate::outcome::{Attempt, Ended, Outcome};
+use crate::report::followed::{Followed, Reading, followed};
 use crate::section::{ScopeKind, Unit};
 use crate::time::Instant;
 

@@ -8,11 +8,11 @@ mod vllm;
 
 use hdrhistogram::Histogram;
 
-use super::export::Results;
-use super::show;
-use super::table::Table;
+use super::Results;
 use crate::error::Result;
 use crate::outcome::{End, Outcome};
+use crate::report::show;
+use crate::report::table::Table;
 use crate::time::Instant;
 
 /// Another tool's way to tell what was measured.
