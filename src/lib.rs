@@ -58,6 +58,7 @@ pub mod warmup;
 pub mod calibrate;
 pub mod compare;
 pub mod estimate;
+pub mod export;
 pub mod fit;
 pub mod plan;
 pub mod preview;

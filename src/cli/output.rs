@@ -17,6 +17,25 @@ pub fn say(text: &str) -> Result<()> {
     }
 }
 
+/// Standard output for what is written bit by bit. A reader that has had enough is no error here either.
+pub struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match io::stdout().write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match io::stdout().flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
 /// Writes a line to standard error, as well as it can.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");

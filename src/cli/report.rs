@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tollgate::calibrate::{self, Calibration};
 use tollgate::error::{ExitCode, Result};
-use tollgate::report;
+use tollgate::export::Results;
+use tollgate::export::metrics_dialect::{self, DIALECTS, MetricsDialect};
+use tollgate::report::{self, terminal};
 use tollgate::search;
 
 use super::exit;
@@ -14,19 +17,34 @@ use super::subject::{self, Format};
 
 /// Make the reports of a results folder again, and print the summary
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  tollgate report results/first-light --format markdown")]
+#[command(after_help = HELP)]
 pub struct Args {
     /// The folder that run, simulate, sweep, calibrate or another verb wrote
     folder: PathBuf,
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     format: Format,
+    /// Instead, print the same stamps in another tool's definitions and names; of the rows in requests.csv
+    #[arg(long, value_name = "TOOL", value_parser = dialect(), conflicts_with_all = ["format", "quiet"])]
+    metrics_dialect: Option<&'static MetricsDialect>,
     /// Only errors and the exit code
     #[arg(long, short)]
     quiet: bool,
 }
 
+const HELP: &str =
+    "docs/metrics.md says how the tools of --metrics-dialect differ from each other and from Tollgate.
+
+Examples:
+  tollgate report results/first-light --format markdown
+  tollgate report results/first-light --metrics-dialect vllm";
+
 pub fn execute(args: Args) -> Result<ExitCode> {
+    if let Some(dialect) = args.metrics_dialect {
+        let table = metrics_dialect::table(&Results::open(&args.folder)?, dialect)?;
+        output::say(&format!("{}\n{}", table.caption, terminal::plain(&table)))?;
+        return Ok(ExitCode::Fine);
+    }
     if let Some(code) = recover::report(&args.folder, args.format, args.quiet)? {
         return Ok(code);
     }
@@ -65,4 +83,11 @@ pub fn execute(args: Args) -> Result<ExitCode> {
         subject::print(&summary, args.format, &args.folder)?;
     }
     Ok(exit::of_summary(&summary))
+}
+
+/// Reads a dialect's name, and tells the help of each.
+fn dialect() -> impl TypedValueParser<Value = &'static MetricsDialect> {
+    let names = DIALECTS.iter().map(|dialect| PossibleValue::new(dialect.name).help(dialect.about));
+    PossibleValuesParser::new(names)
+        .map(|name| metrics_dialect::named(&name).expect("only names of dialects are let through"))
 }

@@ -10,41 +10,53 @@ use crate::wire::Tier;
 /// The rows' file in a results folder.
 pub const FILE: &str = "requests.csv";
 
-/// The columns; docs/metrics.md says what each holds.
-const COLUMNS: [&str; 32] = [
-    "request",
-    "class",
-    "intended_s",
-    "end",
-    "is_measured",
-    "attempt",
-    "endpoint",
-    "cause",
-    "sent_s",
-    "is_sent",
-    "first_token_s",
-    "first_text_s",
-    "last_token_s",
-    "finished_s",
-    "ended",
-    "status",
-    "limit",
-    "retry_after_s",
-    "fault",
-    "chunks",
-    "input_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_long_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "usage_source",
-    "is_cut",
-    "tier",
-    "is_spilled",
-    "cost_usd",
-    "raw_usage",
+/// The columns, each with what its cells hold; docs/metrics.md says what that is.
+pub const COLUMNS: [(&str, Cell); 32] = [
+    ("request", Cell::Id),
+    ("class", Cell::Text),
+    ("intended_s", Cell::Seconds),
+    ("end", Cell::Text),
+    ("is_measured", Cell::Truth),
+    ("attempt", Cell::Count),
+    ("endpoint", Cell::Text),
+    ("cause", Cell::Text),
+    ("sent_s", Cell::Seconds),
+    ("is_sent", Cell::Truth),
+    ("first_token_s", Cell::Seconds),
+    ("first_text_s", Cell::Seconds),
+    ("last_token_s", Cell::Seconds),
+    ("finished_s", Cell::Seconds),
+    ("ended", Cell::Text),
+    ("status", Cell::Count),
+    ("limit", Cell::Text),
+    ("retry_after_s", Cell::Seconds),
+    ("fault", Cell::Text),
+    ("chunks", Cell::Count),
+    ("input_tokens", Cell::Count),
+    ("cache_read_tokens", Cell::Count),
+    ("cache_write_tokens", Cell::Count),
+    ("cache_write_long_tokens", Cell::Count),
+    ("output_tokens", Cell::Count),
+    ("reasoning_tokens", Cell::Count),
+    ("usage_source", Cell::Text),
+    ("is_cut", Cell::Truth),
+    ("tier", Cell::Text),
+    ("is_spilled", Cell::Truth),
+    ("cost_usd", Cell::Money),
+    ("raw_usage", Cell::Text),
 ];
+
+/// What a cell holds where it is not empty.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cell {
+    Count,
+    Id,
+    /// Exact dollars, or `unknown`.
+    Money,
+    Seconds,
+    Text,
+    Truth,
+}
 
 /// A writer of rows. After a failure to write it writes no more, and says so at the end.
 pub struct Log<W: Write> {
@@ -63,7 +75,7 @@ impl<W: Write> Log<W> {
     pub fn new(setup: &Setup, writer: W) -> Log<W> {
         let whole = Whole { inner: writer, held: Vec::new() };
         let mut log = Log { setup: setup.clone(), writer: csv::Writer::from_writer(whole), failure: None };
-        let header = log.writer.write_record(COLUMNS);
+        let header = log.writer.write_record(COLUMNS.map(|(name, _)| name));
         log.note(header);
         log
     }

@@ -14,7 +14,7 @@ use crate::wire::{Beginnings, ClassId, Content, EndpointId, Request, RequestId};
 
 /// Reads one outcome after the other from rows, of which one request's follow each other.
 pub struct Rows {
-    reader: csv::Reader<Take<BufReader<File>>>,
+    reader: Reader,
     header: csv::StringRecord,
     record: csv::StringRecord,
     classes: BTreeMap<String, ClassId>,
@@ -23,6 +23,9 @@ pub struct Rows {
     /// The one whose attempts are being read.
     open: Option<Recorded>,
 }
+
+/// A reader of the lines of `requests.csv` that are whole.
+pub type Reader = csv::Reader<Take<BufReader<File>>>;
 
 /// A request as its rows tell of it.
 pub struct Recorded {
@@ -38,10 +41,7 @@ impl Rows {
         classes: impl Iterator<Item = &'a str>,
         endpoints: impl Iterator<Item = &'a str>,
     ) -> Result<Rows, String> {
-        let mut file = File::open(path).map_err(|cause| cause.to_string())?;
-        // A last line without its end was cut off.
-        let whole = whole_lines(&mut file).map_err(|cause| cause.to_string())?;
-        let mut reader = csv::Reader::from_reader(BufReader::new(file).take(whole));
+        let mut reader = open(path).map_err(|cause| cause.to_string())?;
         let header = reader.headers().map_err(|cause| cause.to_string())?.clone();
         Ok(Rows {
             reader,
@@ -131,6 +131,13 @@ impl Recorded {
 
 fn id<T: Copy>(ids: &BTreeMap<String, T>, what: &str, name: &str) -> Result<T, String> {
     ids.get(name).copied().ok_or_else(|| format!("{what} '{name}' is not in the scenario beside it"))
+}
+
+/// Opens rows. A last line without its end was cut off, and is not read.
+pub fn open(path: &Path) -> std::io::Result<Reader> {
+    let mut file = File::open(path)?;
+    let whole = whole_lines(&mut file)?;
+    Ok(csv::Reader::from_reader(BufReader::new(file).take(whole)))
 }
 
 /// How many bytes there are up to the end of the last line that has one. The file is at its start again.

@@ -22,6 +22,7 @@ pub(crate) mod server;
 mod socket;
 pub mod tls;
 mod url;
+pub mod web;
 
 use std::future::Future;
 use std::io;

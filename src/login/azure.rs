@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::surroundings::Surroundings;
-use super::web::{Patience, form, refusal};
+use super::web::{form, refusal};
 use super::{Attempt, Found, Search, unset, until_unix};
+use crate::http::web::Patience;
 
 /// Looks for a token of `scope`, such as `https://ai.azure.com/.default`.
 ///

@@ -13,7 +13,8 @@ use reqsign_core::{
 };
 
 use super::surroundings::Surroundings;
-use super::web::{Patience, refusal};
+use super::web::refusal;
+use crate::http::web::Patience;
 
 /// One look at one place, and what went wrong on the way.
 pub(super) struct Bridge {

@@ -82,8 +82,8 @@ mod token {
     use serde_json::Value;
 
     use super::{Attempt, Found, Surroundings};
+    use crate::http::web::Patience;
     use crate::login::bridge::{Bridge, Cause, Trouble, lasts};
-    use crate::login::web::Patience;
 
     /// Exchanges what a credential file says for a token.
     pub async fn of_file(surroundings: &Surroundings, text: String) -> Attempt {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use super::web::Web;
 use crate::http::proxy::Proxies;
 use crate::http::tls::Roots;
+use crate::http::web::Web;
 
 /// One view of the machine, taken once.
 #[derive(Clone)]

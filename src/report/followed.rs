@@ -6,13 +6,13 @@ use crate::section::{Figure, ScopeKind, Unit};
 
 /// Which way a figure gets better.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Better {
+pub(crate) enum Better {
     Larger,
     Smaller,
 }
 
 /// A figure of one scope.
-pub(super) struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     pub kind: ScopeKind,
     /// The class's or endpoint's name; empty for the whole run.
     pub scope: &'a str,
@@ -22,7 +22,7 @@ pub(super) struct Reading<'a> {
 }
 
 /// A figure, wherever it has a number.
-pub(super) struct Followed<'a> {
+pub(crate) struct Followed<'a> {
     pub name: &'static str,
     pub better: Better,
     pub unit: Unit,
@@ -30,7 +30,7 @@ pub(super) struct Followed<'a> {
 }
 
 /// Every figure with a number, of the whole run; and of each class and endpoint, where there are several.
-pub(super) fn followed(summary: &Summary) -> Vec<Followed<'_>> {
+pub(crate) fn followed(summary: &Summary) -> Vec<Followed<'_>> {
     let mut scopes = vec![(ScopeKind::Total, "")];
     for kind in [ScopeKind::Class, ScopeKind::Endpoint] {
         let names = summary.scopes(kind);

@@ -24,10 +24,11 @@ fn distribution(histogram: &Histogram<u64>) -> String {
     let millis = |micros: f64| micros / 1e3;
     let mut out =
         format!("{:>12} {:>14} {:>10} {:>14}\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
-    let mut total = 0;
     for step in histogram.iter_quantiles(TICKS_PER_HALF) {
-        total += step.count_since_last_iteration();
-        let (value, quantile) = (millis(step.value_iterated_to() as f64), step.quantile_iterated_to());
+        // Steps are added up, and an ulp above 0.9 would be of the next sample.
+        let quantile = libm::round(step.quantile_iterated_to() * 1e12) / 1e12;
+        let micros = histogram.value_at_quantile(quantile);
+        let (value, total) = (millis(micros as f64), histogram.count_between(0, micros));
         let _ = write!(out, "{value:12.3} {quantile:2.12} {total:10}");
         // The last has no end to be a share of.
         let _ = match quantile {
@@ -98,6 +99,15 @@ mod tests {
         assert!(text.ends_with(end), "{text}");
         let last = text.lines().rev().nth(3).unwrap();
         assert_eq!(last, "       4.001 1.000000000000          4");
+    }
+
+    #[test]
+    fn a_round_share_is_of_its_own_sample() {
+        let text = distribution(&millis(1..=640));
+        let of = |share: &str| text.lines().find(|line| line.contains(share)).unwrap();
+        let value = |line: &str| line.split_whitespace().next().unwrap().parse::<f64>().unwrap();
+        assert_eq!(value(of(" 0.900000000000 ")), 576.511);
+        assert!(of(" 0.900000000000 ").contains(" 576 "), "{}", of(" 0.900000000000 "));
     }
 
     #[test]

@@ -11,7 +11,6 @@ pub mod action_benchmark;
 pub mod against;
 pub mod certainty;
 pub mod csv;
-pub mod export;
 pub mod fit;
 pub mod focus;
 pub mod folder;
@@ -35,19 +34,18 @@ pub mod svg;
 pub mod sweep;
 pub mod table;
 pub mod terminal;
-pub mod vllm;
 pub mod worlds;
 
 pub(crate) mod axis;
 mod bill;
 pub(crate) mod chart;
 mod decimal;
-mod followed;
+pub(crate) mod followed;
 mod harness;
 pub(crate) mod ink;
 mod plan;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod stack;
 
 /// What a report is made from.

@@ -11,6 +11,7 @@ mod faults;
 mod keeping_up;
 mod loopback;
 mod mock_transport;
+mod otlp;
 mod outcomes;
 mod poisson;
 mod run;

@@ -35,6 +35,7 @@ const FLOORS: [&[&str]; 8] = [
         "calibrate",
         "compare",
         "estimate",
+        "export",
         "fit",
         "plan",
         "preview",

@@ -12,8 +12,8 @@ use reqsign_core::{ProvideCredential, Signer};
 
 use super::{Attempt, Found, Profile, ProfileFiles, Search, Surroundings, unset};
 use crate::credential::{AwsKeys, Credential as Shown};
+use crate::http::web::Patience;
 use crate::login::bridge::{Bridge, Cause, Trouble, lasts};
-use crate::login::web::Patience;
 
 /// The places after the profile.
 pub(super) async fn find(surroundings: &Surroundings, search: &mut Search) -> Option<Found> {

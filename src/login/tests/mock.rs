@@ -20,7 +20,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::http::tls::Roots;
-use crate::login::web::Web;
+use crate::http::web::Web;
 
 /// A request as it came.
 #[derive(Clone, Debug)]

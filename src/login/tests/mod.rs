@@ -17,12 +17,12 @@ use std::time::Duration;
 use self::mock::{Mock, Seen};
 use super::missing::Missing;
 use super::surroundings::Surroundings;
-use super::web::Web;
 use super::{Chain, Found, Login};
 use crate::credential::{AwsKeys, Credential, Secret};
 use crate::http::proxy::Proxies;
 use crate::http::runtime;
 use crate::http::tls::Roots;
+use crate::http::web::Web;
 use crate::providers::AnyProvider;
 
 /// Part of every secret in these tests; no message may hold it.

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::login::web::Patience;
+use crate::http::web::Patience;
 
 const PATIENCE: Patience = Patience { connect: Duration::from_secs(5), total: Duration::from_secs(10) };
 

@@ -4,19 +4,19 @@
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-use super::export::Results;
-use super::json::pretty;
-use super::summary::Summary;
+use super::Results;
 use crate::error::Result;
+use crate::report::json::pretty;
+use crate::report::summary::Summary;
 use crate::section::Value as Reading;
 
 pub const FILE: &str = "vllm.json";
 
 pub fn write(results: &Results) -> Result<String> {
-    pretty(&content(&results.summary, &results.histograms()?, &models(&results.scenario()?)))
+    pretty(&content(&results.summary, &results.histograms()?, &results.scenario()?))
 }
 
-fn content(summary: &Summary, histograms: &[(String, Histogram<u64>)], model: &str) -> Value {
+fn content(summary: &Summary, histograms: &[(String, Histogram<u64>)], scenario: &toml::Table) -> Value {
     let goodput = |name| number(summary, "goodput", name);
     let of_count = |name| goodput(name).unwrap_or(0.0);
     let (requests, done) = (of_count("requests"), of_count("done"));
@@ -28,10 +28,10 @@ fn content(summary: &Summary, histograms: &[(String, Histogram<u64>)], model: &s
         "endpoint_type": "tollgate",
         "backend": "tollgate",
         "label": summary.scenario,
-        "model_id": model,
+        "model_id": models(scenario),
         "tokenizer_id": null,
         "num_prompts": requests as u64,
-        "request_rate": number(summary, "fidelity", "offered_rate"),
+        "request_rate": rate_of(scenario).or_else(|| number(summary, "fidelity", "offered_rate")),
         "burstiness": null,
         "max_concurrency": null,
         "duration": window,
@@ -68,12 +68,12 @@ fn statistics(content: &mut Value, metric: &str, histogram: &Histogram<u64>) {
     }
 }
 
-fn number(summary: &Summary, section: &str, name: &str) -> Option<f64> {
+pub(super) fn number(summary: &Summary, section: &str, name: &str) -> Option<f64> {
     summary.total(section, name).map(|figure| &figure.value).and_then(Reading::as_f64)
 }
 
 /// Seconds in which requests were measured: shorter than planned, where arrivals were stopped.
-fn window(summary: &Summary) -> Option<f64> {
+pub(super) fn window(summary: &Summary) -> Option<f64> {
     let requests = number(summary, "fidelity", "requests")?;
     let rate = number(summary, "fidelity", "offered_rate").filter(|rate| *rate > 0.0)?;
     Some(libm::round(requests / rate * 1e6) / 1e6)
@@ -96,6 +96,15 @@ fn models(scenario: &toml::Table) -> String {
         }
     }
     each.join(", ")
+}
+
+/// Requests per second as the scenario sets them, where it does: repeats of it have the same rate, as its readers want.
+fn rate_of(scenario: &toml::Table) -> Option<f64> {
+    let classes = scenario.get("classes").and_then(toml::Value::as_array);
+    let has_own = |class: &toml::Value| class.get("arrivals").is_some();
+    let rate = scenario.get("arrivals")?.get("rate")?;
+    let rate = rate.as_float().or_else(|| rate.as_integer().map(|rate| rate as f64));
+    rate.filter(|_| !classes.into_iter().flatten().any(has_own))
 }
 
 /// Its metrics, and the measure of each here: its clock starts at the send.
@@ -137,7 +146,8 @@ mod tests {
         }
         let histograms =
             [("all:ttft".to_string(), millis(5..=5)), ("all:service_ttft".into(), millis(1..=100))];
-        let content = content(&summary, &histograms, "gpt-6-sol");
+        let scenario = "[arrivals]\nrate = 125.0\n[[endpoints]]\nmodel = \"gpt-6-sol\"";
+        let content = content(&summary, &histograms, &scenario.parse().unwrap());
         let expected = json!({
             "date": "20260102-030405",
             "endpoint_type": "tollgate",
@@ -146,7 +156,7 @@ mod tests {
             "model_id": "gpt-6-sol",
             "tokenizer_id": null,
             "num_prompts": 3240,
-            "request_rate": 120.0,
+            "request_rate": 125.0,
             "burstiness": null,
             "max_concurrency": null,
             "duration": 27.0,
@@ -173,9 +183,18 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_null_or_left_out() {
-        let content = content(&sample::empty(), &[("all:service_ttft".into(), millis(0..0))], "");
+        let content =
+            content(&sample::empty(), &[("all:service_ttft".into(), millis(0..0))], &toml::Table::new());
         assert_eq!((&content["date"], &content["duration"]), (&Value::Null, &Value::Null));
         assert_eq!((&content["completed"], content.get("mean_ttft_ms")), (&json!(0), None));
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_scenario_where_all_classes_share_it() {
+        let rate = |scenario: &str| rate_of(&scenario.parse().unwrap());
+        assert_eq!(rate("[arrivals]\nrate = 3"), Some(3.0));
+        assert_eq!(rate("[arrivals]\nusers = 3"), None);
+        assert_eq!(rate("[arrivals]\nrate = 3\n[[classes]]\n[classes.arrivals]\nrate = 4"), None);
     }
 
     #[test]
