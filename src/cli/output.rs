@@ -76,6 +76,12 @@ impl Progress {
         progress
     }
 
+    /// What is left is at most what it says: there may be less to do.
+    pub fn bounded(self) -> Progress {
+        self.shape("{bar:20} {percent:>3} % {eta:>4} at most  {wide_msg}");
+        self
+    }
+
     /// From here on it is about something else, of which there may be known how much there is to do.
     pub fn restart(&mut self, length: Option<u64>) {
         self.bar.reset();
@@ -86,6 +92,10 @@ impl Progress {
                 "{bar:20} {percent:>3} % {eta:>4} left  {wide_msg}"
             }
         };
+        self.shape(form);
+    }
+
+    fn shape(&self, form: &str) {
         if let Ok(style) = ProgressStyle::with_template(form) {
             self.bar.set_style(style);
         }
@@ -114,11 +124,6 @@ impl Progress {
         self.lines = self.lines.map(|_| length);
     }
 
-    /// Writes a line beside it.
-    pub fn say(&self, text: &str) {
-        self.bar.suspend(|| complain(text));
-    }
-
     pub fn finish(self) {
         self.bar.finish_and_clear();
     }
@@ -131,6 +136,11 @@ impl Progress {
         let length = self.bar.length().unwrap_or_default();
         let lines = (is_wanted && self.bar.is_hidden()).then_some(length);
         Progress { lines, ..self }
+    }
+
+    /// Writes a line beside it.
+    pub fn say(&self, text: &str) {
+        self.bar.suspend(|| complain(text));
     }
 }
 

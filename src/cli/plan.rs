@@ -53,7 +53,7 @@ pub fn execute(mut args: Args) -> Result<ExitCode> {
         replications_max: args.replications_max,
         plays_max: args.plays_max as usize,
     };
-    let mut progress = Progress::new(u64::from(args.plays_max), common.quiet);
+    let mut progress = Progress::new(u64::from(args.plays_max), common.quiet).bounded();
     let answer = plan::answer(&question, settings, &mut |count| {
         progress.set(count as u64, || format!("{count} of at most {} plays", args.plays_max));
     })?;
