@@ -180,7 +180,8 @@ impl Results {
         self.scenario()?.try_into().map_err(wrong)
     }
 
-    /// Hands every request in the rows to `collect`, in their order, until it fails.
+    /// Hands every request in the rows to `collect`, in their order, until it fails. A crash may have left the last one
+    /// without all of its attempts: then it is left out.
     pub fn each(&self, played: &Played, mut collect: impl FnMut(&Recorded) -> Result<()>) -> Result<()> {
         let path = self.rows_path()?;
         let wrong = |why| Error::file("read", &path, why);
@@ -188,7 +189,11 @@ impl Results {
         let endpoints = played.endpoints.iter().map(|endpoint| endpoint.name.as_str());
         let mut rows = Rows::open(&path, classes, endpoints).map_err(wrong)?;
         while let Some(recorded) = rows.read().map_err(wrong)? {
-            collect(&recorded.concluded().map_err(wrong)?)?;
+            match recorded.concluded() {
+                Ok(recorded) => collect(&recorded)?,
+                Err(why) if rows.read().map_err(wrong)?.is_some() => return Err(wrong(why)),
+                Err(_) => break,
+            }
         }
         Ok(())
     }

@@ -21,8 +21,8 @@ use crate::time::Instant;
 
 /// The files of the form, in the order of [`PATHS`].
 pub const STREAMS: &[Stream] = &[
-    Stream { file: "metrics.jsonl", write: metrics::write },
-    Stream { file: "traces.jsonl", write: traces::write },
+    Stream { file: metrics::FILE, write: metrics::write },
+    Stream { file: traces::FILE, write: traces::write },
 ];
 
 /// Where OTLP/HTTP takes the lines of each file, after the base URL.

@@ -122,6 +122,30 @@ fn a_span_for_each_attempt_lies_within_its_request() {
 }
 
 #[test]
+fn a_last_request_that_was_cut_off_is_left_out() {
+    let (folder, played) = with_rows();
+    let rows = Path::new(&played).join("requests.csv");
+    let mut text = fs::read_to_string(&rows).expect("it is there");
+    let cell = |row: &str, place: usize| row.split(',').nth(place).map(String::from);
+    let retried =
+        |row: &&str| cell(row, 5).as_deref() == Some("1") && cell(row, 3).as_deref() == Some("done");
+    let row = text.lines().find(retried).expect("a request is done at its second attempt");
+    let cut = text.find(row).expect("it is there");
+    text.truncate(cut + row.len() / 2);
+    fs::write(&rows, &text).expect("it can be written");
+    let out = folder.path().join("otlp");
+    fine(&[&played, "--to", "otlp", "--out", &out.to_string_lossy()]);
+    let spans = fs::read_to_string(out.join("traces.jsonl")).expect("it was written");
+    let request = format!("{{\"intValue\":\"{}\"}}", cell(row_before(&text), 0).expect("it has a number"));
+    assert!(!spans.contains(&format!("\"tollgate.request\",\"value\":{request}")));
+}
+
+/// The last row that is whole.
+fn row_before(text: &str) -> &str {
+    text.lines().rev().nth(1).expect("there are rows")
+}
+
+#[test]
 fn others_definitions_are_of_the_same_answers() {
     let (_folder, played) = with_rows();
     let report = |dialect: &str| {

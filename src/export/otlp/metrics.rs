@@ -14,6 +14,8 @@ use crate::report::followed::{Followed, Reading, followed};
 use crate::section::{ScopeKind, Unit};
 use crate::time::Instant;
 
+pub const FILE: &str = "metrics.jsonl";
+
 /// One `ExportMetricsServiceRequest`.
 pub fn write(results: &Results, out: &mut Sink) -> Result<()> {
     let (origin, played) = (Origin::of(results)?, results.played()?);
@@ -31,7 +33,7 @@ pub fn write(results: &Results, out: &mut Sink) -> Result<()> {
         "resource": resource(summary),
         "scopeMetrics": [{ "scope": scope(summary), "metrics": metrics }],
     }]});
-    line(out, "metrics.jsonl", &request)
+    line(out, FILE, &request)
 }
 
 /// A metric of the conventions.

@@ -14,6 +14,8 @@ use crate::report::summary::Summary;
 use crate::time::Instant;
 use crate::wire::Tier;
 
+pub const FILE: &str = "traces.jsonl";
+
 /// An `ExportTraceServiceRequest` on each line, of some hundred requests.
 pub fn write(results: &Results, out: &mut Sink) -> Result<()> {
     let (origin, played) = (Origin::of(results)?, results.played()?);
@@ -24,7 +26,7 @@ pub fn write(results: &Results, out: &mut Sink) -> Result<()> {
         let request = Request {
             resource_spans: [ResourceSpans { resource, scope_spans: [ScopeSpans { scope, spans }] }],
         };
-        let written = line(out, "traces.jsonl", &request);
+        let written = line(out, FILE, &request);
         spans.clear();
         written
     };
