@@ -26,6 +26,7 @@ mod plan;
 mod presets;
 mod prices;
 mod prices_cli;
+mod quotas;
 mod recover;
 mod replications;
 mod scenario_errors;
