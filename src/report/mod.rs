@@ -42,10 +42,15 @@ pub(crate) mod axis;
 mod bill;
 pub(crate) mod chart;
 mod decimal;
+mod definitions;
+mod endpoints;
 mod followed;
 mod harness;
+mod heat;
 pub(crate) mod ink;
+pub(crate) mod page;
 mod plan;
+mod quotas;
 #[cfg(test)]
 mod sample;
 mod stack;
