@@ -188,8 +188,8 @@ impl Collectors {
             fidelity: fidelity::Fidelity::new(setup),
             goodput: goodput::Goodput::new(setup),
             heat: heat::Heat::new(setup),
-            quotas: quotas::Quotas::new(setup),
             latency: latency::Latency::new(setup),
+            quotas: quotas::Quotas::new(setup),
             refusals: refusals::Refusals::new(setup),
             series: series::Series::new(setup),
         }

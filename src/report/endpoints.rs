@@ -52,6 +52,7 @@ fn panel(summary: &Summary, names: &[&str], measure: &str, heading: &str) -> Pan
         points: PERCENTILES.iter().filter_map(|(level, ..)| at(row, level)).collect(),
         base: Vec::new(),
     });
+    let reach = reach.filter(|series| series.points.len() > 1);
     let markers = PERCENTILES.iter().flat_map(|(level, marker, colour)| {
         let ink = Ink { colour: ink::PALETTE[*colour], mark: mark(Dash::Solid, *marker) };
         let points = (0..names.len()).filter_map(|row| at(row, level));

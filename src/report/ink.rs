@@ -312,3 +312,48 @@ fn draw_marker<DB: DrawingBackend>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As WCAG 2 defines it.
+    fn contrast(one: RGBColor, other: RGBColor) -> f64 {
+        let luminance = |RGBColor(red, green, blue)| {
+            let linear = |part: u8| match f64::from(part) / 255.0 {
+                part if part <= 0.04045 => part / 12.92,
+                part => libm::pow((part + 0.055) / 1.055, 2.4),
+            };
+            0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+        };
+        let (one, other) = (luminance(one) + 0.05, luminance(other) + 0.05);
+        one.max(other) / one.min(other)
+    }
+
+    #[test]
+    fn every_colour_of_a_line_stands_out_from_light_and_from_dark_paper() {
+        for colour in PALETTE.into_iter().chain([GREY]) {
+            for paper in [PAPER, RGBColor(0x15, 0x17, 0x1A)] {
+                let contrast = contrast(colour, paper);
+                assert!(contrast >= 3.0, "{colour:?} on {paper:?}: {contrast}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_of_the_first_lines_look_alike() {
+        let looks: std::collections::BTreeSet<String> =
+            (0..40).map(|nth| format!("{:?}", Ink::line(nth))).collect();
+        assert_eq!(looks.len(), 40);
+    }
+
+    #[test]
+    fn a_line_is_cut_into_dashes_and_gaps_by_turns() {
+        let across = [(0, 0), (10 * SCALE, 0), (20 * SCALE, 0)];
+        let lengths: Vec<i32> = dashed(&across, Dash::Chain.pattern())
+            .iter()
+            .map(|dash| (dash[dash.len() - 1].0 - dash[0].0) / SCALE)
+            .collect();
+        assert_eq!(lengths, [9, 2, 0], "9, 4 of nothing, 2.5, 4 of nothing, and what is left");
+    }
+}

@@ -123,4 +123,11 @@ mod tests {
         let hash = BASE64_STANDARD.encode(Sha256::digest(script));
         assert!(page.contains(&format!("script-src 'sha256-{hash}'\">")), "{}", &page[..600]);
     }
+
+    #[test]
+    fn dark_paper_has_a_colour_for_each_of_the_heat_map() {
+        for colour in data(&[]).unwrap().split('"').filter(|part| part.starts_with('#')) {
+            assert!(STYLE.contains(&format!("[fill=\"{colour}\"]")), "{colour}");
+        }
+    }
 }

@@ -27,12 +27,12 @@ export function curve(name, curveName, series) {
 }
 
 // Opens a page; `said` has what it logged, `asked` what it wanted from anywhere.
-export async function open(name, { dark = false, width = 1280, script = true } = {}) {
+export async function open(name, { dark = false, width = 1280, height = 900, script = true } = {}) {
   const context = await browser.newContext({
     acceptDownloads: true,
     colorScheme: dark ? 'dark' : 'light',
     javaScriptEnabled: script,
-    viewport: { width, height: 900 },
+    viewport: { width, height },
   });
   const page = await context.newPage();
   const url = pathToFileURL(join(reports, name, 'report.html')).href;

@@ -73,6 +73,22 @@ test('hovering tells the values of every kind of chart', async () => {
   await leave();
 });
 
+test('marks tell where they are, and intervals both their ends', async () => {
+  for (const [name, chart, wanted] of [['sweep', 'cost', /^output_tokens = 2, from 0\.\d+ on: by-unit$/], ['search', 'search', /^interval: [\d.]+ m?s to [\d.]+ m?s$/]]) {
+    const { page, close: leave } = await open(name);
+    const figure = new Figure(page, chart);
+    await figure.plot.focus();
+    await page.keyboard.press('Home');
+    const found = [];
+    for (let nth = 0; nth < 16; nth += 1) {
+      found.push(...(await figure.words()));
+      await page.keyboard.press('ArrowRight');
+    }
+    assert.ok(found.some((line) => wanted.test(line)), found.join(' | '));
+    await leave();
+  }
+});
+
 test('stacked series tell their own part', async () => {
   const { page, close: leave } = await open('simulate');
   const figure = new Figure(page, 'cost_over_time');
@@ -214,13 +230,12 @@ test('the theme can be chosen, and text and lines stand out in both', async () =
 });
 
 test('the picture of the README is taken: docs/report.png is a copy of it', async () => {
-  const { page, close: leave } = await open('simulate', { width: 1120 });
+  const { page, close: leave } = await open('simulate', { width: 1120, height: 1100 });
   const [first, last] = ['latency_over_time', 'endpoints'].map((name) => new Figure(page, name));
+  await first.root.evaluate((figure) => scrollTo(0, figure.getBoundingClientRect().top + scrollY - 12));
   await first.hover(0.55, 0.22);
-  const [from, to] = [await first.root.boundingBox(), await last.root.boundingBox()];
-  const scrolled = await page.evaluate(() => scrollY);
-  const clip = { x: 0, y: from.y + scrolled - 12, width: 1120, height: to.y + to.height - from.y + 12 };
-  await page.screenshot({ path: 'report.png', clip, fullPage: true });
+  const { y, height } = await last.root.boundingBox();
+  await page.screenshot({ path: 'report.png', clip: { x: 0, y: 0, width: 1120, height: y + height } });
   assert.ok(await first.tip.isVisible());
   await leave();
 });

@@ -23,7 +23,8 @@ for (const name of PAGES) {
         assert.ok(await figure.locator('.plot').isVisible(), chart);
         assert.ok((await figure.locator('.plot g[clip-path] path').count()) > 0, `${chart} shows nothing`);
         assert.ok(!(await figure.locator('.still').isVisible()), chart);
-        await page.locator(`figure#${chart} .plot`).hover();
+        if (how !== 'light') continue;
+        await figure.locator('.plot').hover();
         assert.notEqual(await figure.locator('.tip').innerText(), '', chart);
       }
       const wide = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
@@ -34,6 +35,8 @@ for (const name of PAGES) {
       await leave();
     });
 
+    // What axe looks at is no other where it is narrow, but for what scrolls then.
+    if (look.width && name !== 'simulate') continue;
     test(`${name}, ${how}: axe finds nothing inaccessible`, async () => {
       const { page, close: leave } = await open(name, look);
       await page.evaluate(() => document.querySelectorAll('details').forEach((details) => { details.open = true; }));

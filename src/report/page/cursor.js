@@ -44,15 +44,15 @@ Board.prototype.values = function values(panel, series, ruler, stop) {
     if (nth < 0) return [];
     const [x, y] = one.points[nth];
     if (one.points.length === 2 && one.points[0][0] === one.points[1][0]) {
-      // An interval; or a mark on the axis, which tells where it is by its name.
+      // An interval; or a mark, which is dotted and tells where it is by its name.
       const ends = one.points.map((point) => point[1]).sort((a, b) => a - b);
       const range = `: ${ends.map((end) => read(panel.y, end)).join(' to ')}`;
-      return [{ ink: one.ink, said: one.name + (ends[0] > panel.y.low ? range : '') }];
+      return [{ ink: one.ink, said: one.name + (one.ink.dash.length > 0 ? '' : range) }];
     }
     const value = isLayered ? y - one.base[nth] : y;
-    const from = this.kind === 'bars' && nth > 0 ? `${read(this.chart.x, one.points[nth - 1][0])} to ${read(this.chart.x, x)}: ` : '';
-    const name = this.kind === 'bars' ? '' : `${one.name}: `;
-    return [{ ink: one.ink, said: `${name}${from}${read(panel.y, value)}`, dot: this.kind === 'points' && [this.x.at(x), ruler.at(y)] }];
+    const from = nth > 0 ? `${read(this.chart.x, one.points[nth - 1][0])} to` : 'up to';
+    const name = this.kind === 'bars' ? `${from} ${read(this.chart.x, x)}` : one.name;
+    return [{ ink: one.ink, said: `${name}: ${read(panel.y, value)}`, dot: this.kind === 'points' && [this.x.at(x), ruler.at(y)] }];
   });
 };
 
