@@ -44,7 +44,9 @@ fn benches(criterion: &mut Criterion) {
     });
     bench("fidelity", |collectors, facts| collectors.fidelity.collect(facts));
     bench("goodput", |collectors, facts| collectors.goodput.collect(facts));
+    bench("heat", |collectors, facts| collectors.heat.collect(facts));
     bench("latency", |collectors, facts| collectors.latency.collect(facts));
+    bench("quotas", |collectors, facts| collectors.quotas.collect(facts));
     bench("refusals", |collectors, facts| collectors.refusals.collect(facts));
     bench("series", |collectors, facts| collectors.series.collect(facts));
     group.finish();

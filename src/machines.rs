@@ -8,6 +8,7 @@ use crate::client::fleet::{Access, Fleet, Member};
 use crate::client::purse::Purses;
 use crate::client::routers::AnyRouter;
 use crate::client::workload::Workload;
+use crate::collectors::quotas::Metered;
 use crate::collectors::{Bounds, Setup};
 use crate::commitments::{AnyCommitment, Contract, Party};
 use crate::error::{Error, Result};
@@ -16,6 +17,8 @@ use crate::scenario::{EndpointSpec, Scenario};
 use crate::server::cache::Cache;
 use crate::server::cloud::Cloud;
 use crate::server::endpoint::{Detail, Endpoint};
+use crate::server::limits::{AnyLimit, Counts};
+use crate::server::quota::Period;
 use crate::time::Instant;
 use crate::wire::{ClassId, EndpointId, Tier};
 
@@ -170,12 +173,44 @@ pub fn setup(scenario: &Scenario, is_virtual: bool) -> Setup {
     };
     Setup {
         sheet: Sheet { endpoints: priced(scenario), contract: contract(scenario) },
+        quotas: quotas(scenario),
         classes: scenario.classes.iter().map(|class| (class.name.clone(), class.slo)).collect(),
         warmup: scenario.warmup.get(),
         cooldown: scenario.cooldown.get(),
         duration: scenario.duration.get(),
         bounds: (!is_virtual).then_some(bounds),
     }
+}
+
+/// The endpoints' quotas, each with its name, then those of pools.
+fn quotas(scenario: &Scenario) -> Vec<Metered> {
+    let endpoints = || (0..).map(EndpointId).zip(&scenario.endpoints);
+    let own = endpoints().flat_map(|(id, spec)| {
+        spec.limits.iter().filter_map(move |limit| metered(&spec.name, limit, vec![id]))
+    });
+    let shared = scenario.pools.iter().flat_map(|pool| {
+        let holders = endpoints().filter(|(_, spec)| spec.pools.contains(&pool.name)).map(|(id, _)| id);
+        let holders: Vec<EndpointId> = holders.collect();
+        pool.limits.iter().filter_map(move |limit| metered(&pool.name, limit, holders.clone()))
+    });
+    own.chain(shared).collect()
+}
+
+/// A limit that is a quota, named by whose it is and what it counts.
+fn metered(owner: &str, limit: &AnyLimit, endpoints: Vec<EndpointId>) -> Option<Metered> {
+    let gauge = limit.clone().gauge(Instant::START)?;
+    let counts = match gauge.counts {
+        Counts::Capacity => "capacity",
+        Counts::Input => "input tokens",
+        Counts::Output => "output tokens",
+        Counts::Requests => "requests",
+        Counts::Tokens => "tokens",
+    };
+    let period = match gauge.period {
+        Period::Day => "a day",
+        Period::Minute => "a minute",
+    };
+    Some(Metered { name: format!("{owner}: {counts} {period}"), limit: limit.clone(), endpoints })
 }
 
 /// The pools' root of chance, which no endpoint's position can be.

@@ -15,6 +15,9 @@ pub struct Section {
     /// Curves to plot.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curves: Vec<Curve>,
+    /// Heat maps to plot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grids: Vec<Grid>,
 }
 
 impl Section {
@@ -162,6 +165,28 @@ pub struct Curve {
     pub series: String,
     /// Points (x, y) in ascending x, in the units docs/metrics.md gives for the name.
     pub points: Vec<(f64, f64)>,
+}
+
+/// Counts by time and by latency. A row's edge is `row_ratio` times the one below it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Grid {
+    /// What is counted: `ttft_over_time`, `e2e_over_time`.
+    pub name: String,
+    /// How wide a column is, in seconds; the first begins with the run.
+    pub column_secs: f64,
+    /// The lower edge of row 0, in seconds. What is below it counts there, what is above the last row in that.
+    pub row_low_secs: f64,
+    pub row_ratio: f64,
+    pub columns: Vec<Column>,
+}
+
+/// The counts of a stretch of time.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Column {
+    /// The row of the first of the counts.
+    pub row: u32,
+    /// Row by row upwards, without the zeros at both ends.
+    pub counts: Vec<u64>,
 }
 
 /// What a threshold found.

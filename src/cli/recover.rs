@@ -32,6 +32,7 @@ pub fn report(folder: &Path, format: Format, is_quiet: bool) -> Result<Option<Ex
     };
     let scenario = scenario(folder, &left.facts)?;
     let setup = tollgate::machines::setup(&scenario, left.facts.verb != Verb::Run);
+    let setup = tollgate::recover::setup(setup);
     let mut collectors = Collectors::new(&setup);
     let ended = left.beat.map(|beat| beat.ended);
     let replayed = replay(&setup, &folder.join(log::FILE), ended, |outcome| collectors.collect(outcome))?;

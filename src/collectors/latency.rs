@@ -173,7 +173,7 @@ impl Collector for Latency {
                 curves.push(curve("histogram", histogram_points(&spans)));
             }
         }
-        Section { name: "latency".into(), scopes, curves }
+        Section { scopes, curves, ..Section::new("latency") }
     }
 }
 

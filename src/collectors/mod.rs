@@ -1,16 +1,19 @@
 //! What is learnt from outcomes: each collector is one file, mergeable and exact.
 
+mod buckets;
 pub mod clocks;
 pub mod cost;
 pub mod fidelity;
 pub mod goodput;
 pub mod harness;
+pub mod heat;
 pub mod latency;
 pub mod ledger;
 pub mod log;
 pub mod metric;
 mod page;
 pub mod pool_wait;
+pub mod quotas;
 pub mod refusals;
 pub mod rows;
 pub mod series;
@@ -29,9 +32,11 @@ use crate::time::Instant;
 use crate::wire::{ClassId, EndpointId};
 
 /// What collectors know before the first outcome.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Setup {
     pub sheet: Sheet,
+    /// What endpoints' requests count against, as the scenario has it.
+    pub quotas: Vec<quotas::Metered>,
     /// Names and expectations, by class.
     pub classes: Vec<(String, Slo)>,
     /// Requests intended before it are not measured.
@@ -163,7 +168,9 @@ pub struct Collectors {
     pub cost: cost::Cost,
     pub fidelity: fidelity::Fidelity,
     pub goodput: goodput::Goodput,
+    pub heat: heat::Heat,
     pub latency: latency::Latency,
+    pub quotas: quotas::Quotas,
     pub refusals: refusals::Refusals,
     pub series: series::Series,
     /// By class.
@@ -180,7 +187,9 @@ impl Collectors {
             cost: cost::Cost::new(setup),
             fidelity: fidelity::Fidelity::new(setup),
             goodput: goodput::Goodput::new(setup),
+            heat: heat::Heat::new(setup),
             latency: latency::Latency::new(setup),
+            quotas: quotas::Quotas::new(setup),
             refusals: refusals::Refusals::new(setup),
             series: series::Series::new(setup),
         }
@@ -191,7 +200,9 @@ impl Collectors {
         let facts = Facts::of(outcome, &self.charges, &self.limits);
         self.fidelity.collect(&facts);
         self.goodput.collect(&facts);
+        self.heat.collect(&facts);
         self.latency.collect(&facts);
+        self.quotas.collect(&facts);
         self.refusals.collect(&facts);
         self.series.collect(&facts);
     }
@@ -200,7 +211,9 @@ impl Collectors {
         self.cost.merge(&other.cost);
         self.fidelity.merge(&other.fidelity);
         self.goodput.merge(&other.goodput);
+        self.heat.merge(&other.heat);
         self.latency.merge(&other.latency);
+        self.quotas.merge(&other.quotas);
         self.refusals.merge(&other.refusals);
         self.series.merge(&other.series);
     }
@@ -211,14 +224,10 @@ impl Collectors {
         self.goodput.add_ratios(&mut cost);
         let latency = self.latency.finish(until);
         let goodput = self.goodput.finish(until);
-        vec![
-            self.fidelity.finish(until),
-            goodput,
-            latency,
-            self.refusals.finish(until),
-            cost,
-            self.series.finish(until),
-        ]
+        let mut series = self.series.finish(until);
+        series.curves.extend(self.quotas.curves(until));
+        series.grids = self.heat.grids();
+        vec![self.fidelity.finish(until), goodput, latency, self.refusals.finish(until), cost, series]
     }
 }
 

@@ -16,11 +16,13 @@ pub struct Refusals {
     /// Of all others.
     endpoints: Vec<Attempts>,
     classes: Vec<Class>,
-    /// Refusals by (endpoint, limit, status).
-    limits: BTreeMap<(u16, &'static str, u16), u64>,
+    limits: BTreeMap<Key, u64>,
     /// What was said first of each kind of fault at an endpoint.
     details: BTreeMap<(u16, FaultKind), String>,
 }
+
+/// Refusals are told apart by endpoint, limit and status.
+pub(super) type Key = (u16, &'static str, u16);
 
 /// What became of one class, or of all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -163,17 +165,22 @@ impl Collector for Refusals {
                 scope.with(&format!("fault_{}_said", kind.name()), detail.as_str(), Unit::Text)
             })
         });
-        let limits = self.limits.iter().map(|((endpoint, limit, status), count)| {
-            let endpoint = &self.setup.sheet.endpoints[usize::from(*endpoint)].name;
-            let limit = if limit.is_empty() { format!("HTTP {status}") } else { limit.to_string() };
-            let scope = Scope::new(ScopeKind::Limit, &format!("{endpoint} {limit}"));
-            let throttled = if *status == 429 { *count } else { 0 };
+        let limits = self.limits.iter().map(|(key, count)| {
+            let scope = Scope::new(ScopeKind::Limit, &limit_name(&self.setup, key));
+            let status = key.2;
+            let throttled = if status == 429 { *count } else { 0 };
             let scope = scope.with("rejected", *count, Unit::Count).with("throttled", throttled, Unit::Count);
-            scope.with("status", u64::from(*status), Unit::Count)
+            scope.with("status", u64::from(status), Unit::Count)
         });
         let scopes = std::iter::once(total).chain(endpoints).chain(classes).chain(limits).collect();
         Section { scopes, ..Section::new("refusals") }
     }
+}
+
+/// Whose limit it is, and its name; the status, where the answer names no limit.
+pub(super) fn limit_name(setup: &Setup, (endpoint, limit, status): &Key) -> String {
+    let endpoint = &setup.sheet.endpoints[usize::from(*endpoint)].name;
+    if limit.is_empty() { format!("{endpoint} HTTP {status}") } else { format!("{endpoint} {limit}") }
 }
 
 impl Class {

@@ -2,6 +2,7 @@
 
 use std::ops::AddAssign;
 
+use super::buckets::{WIDTH_MIN, add_rows, doublings, in_pairs, rates};
 use super::{Collector, Facts, Setup};
 use crate::bill::Charge;
 use crate::outcome::{Attempt, Ended};
@@ -11,12 +12,10 @@ use crate::time::{Instant, nanos};
 use crate::wire::EndpointId;
 
 /// More buckets than this are merged in pairs, so that memory is bounded whatever the run's length.
-const BUCKETS_MAX: usize = 600;
+pub(super) const BUCKETS_MAX: u64 = 600;
 /// Of more classes the first so many have curves.
 const CLASSES_MAX: usize = 64;
 const MIB: f64 = 1_048_576.0;
-/// The narrowest bucket.
-const WIDTH_MIN: u64 = 500_000_000;
 
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -69,12 +68,9 @@ struct OfClass {
 
 impl Series {
     pub fn new(setup: &Setup) -> Series {
-        // Wide enough from the start for the planned duration, so that buckets rarely need merging.
-        let duration = nanos(setup.duration) / WIDTH_MIN;
-        let doublings = (0..).find(|doublings| duration >> doublings <= BUCKETS_MAX as u64 / 2);
         Series {
             setup: setup.clone(),
-            doublings: doublings.expect("nothing is left after 64 doublings"),
+            doublings: doublings(setup.duration, BUCKETS_MAX),
             buckets: Vec::new(),
             costs: Vec::new(),
             classes: Vec::new(),
@@ -116,7 +112,7 @@ impl Series {
     /// Where its bucket is, or will be: buckets are made wide enough.
     fn place(&mut self, at: Instant) -> usize {
         let at = at.as_nanos() / WIDTH_MIN;
-        while at >> self.doublings >= BUCKETS_MAX as u64 {
+        while at >> self.doublings >= BUCKETS_MAX {
             self.widen();
         }
         (at >> self.doublings) as usize
@@ -166,14 +162,7 @@ impl Series {
 
     /// (start in seconds, events a second) of each bucket: the one in which requests stop coming counts up to there.
     fn rates(&self, until: Instant, counts: impl Iterator<Item = u64>) -> Vec<(f64, f64)> {
-        let end = nanos(self.setup.duration).min(until.as_nanos());
-        let width = self.width();
-        let rate = |(nth, count): (u64, u64)| {
-            let start = nth * width;
-            let span = if start < end { width.min(end - start) } else { width };
-            (start as f64 / 1e9, count as f64 * 1e9 / span as f64)
-        };
-        (0..).zip(counts).map(rate).collect()
+        rates(self.width(), nanos(self.setup.duration).min(until.as_nanos()), counts)
     }
 
     /// (end in seconds, dollars since the start) of each bucket: metered so far, and capacity up to then.
@@ -299,20 +288,4 @@ impl AddAssign for Seen {
         self.in_flight = self.in_flight.max(other.in_flight);
         self.memory = self.memory.max(other.memory);
     }
-}
-
-/// The sums of every two rows of so many cells each; a last one without another stays as it is.
-fn in_pairs<T: AddAssign + Copy>(cells: &[T], row: usize) -> Vec<T> {
-    let pairs = cells.chunks(2 * row.max(1)).map(|pair| {
-        let mut sums = pair[..row].to_vec();
-        add_rows(&mut sums, &pair[row..]);
-        sums
-    });
-    pairs.flatten().collect()
-}
-
-/// Adds cell by cell; where there are more of the others, they are taken over.
-fn add_rows<T: AddAssign + Copy>(own: &mut Vec<T>, others: &[T]) {
-    own.iter_mut().zip(others).for_each(|(own, other)| *own += *other);
-    own.extend_from_slice(others.get(own.len()..).unwrap_or_default());
 }

@@ -1,13 +1,16 @@
 //! Axes: where a value stands between the ends of its axis, and which round values are ticked.
 
+use serde::Serialize;
+
 use super::show;
 
 /// One axis of a chart.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Axis {
     /// What it measures, with the unit.
     pub label: String,
     scale: Scale,
+    reading: Reading,
     low: f64,
     high: f64,
     /// Ascending values within the ends, with their labels.
@@ -24,7 +27,26 @@ pub struct Affix {
 /// No percentile beyond this is shown: its axis would have no end.
 pub const PERCENTILE_MAX: f64 = 99.999_99;
 
-#[derive(Clone, Copy, Debug)]
+/// How a value on it reads.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+enum Reading {
+    /// As the tick of its row.
+    Name,
+    /// Divided by `factor`.
+    Number { prefix: &'static str, suffix: &'static str, factor: f64 },
+    /// Seconds, in a unit that suits.
+    Span,
+}
+
+impl Reading {
+    fn number(affix: Affix, factor: f64) -> Reading {
+        Reading::Number { prefix: affix.prefix, suffix: affix.suffix, factor }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 enum Scale {
     Linear,
     Log,
@@ -58,17 +80,18 @@ impl Axis {
         };
         let label = if power < 0 { format!("{label}, × 10{}", superscript(power)) } else { label.into() };
         let ticks: Vec<_> = (0..=count).map(tick).collect();
-        Axis { label, scale: Scale::Linear, low: 0.0, high: f64::from(count) * step * scale, ticks }
+        let reading = Reading::number(affix, if power < 0 { scale } else { 1.0 });
+        Axis { label, scale: Scale::Linear, reading, low: 0.0, high: f64::from(count) * step * scale, ticks }
     }
 
     /// From zero to `high` seconds, ticked in the unit of time that suits.
     pub fn clock(label: &str, high: f64) -> Axis {
         let high = if high.is_finite() && high > 0.0 { high } else { 1.0 };
-        let (name, size, steps): (&str, f64, &[f64]) = match high {
-            _ if high < 240.0 => ("s", 1.0, &[]),
-            _ if high < 14_400.0 => ("min", 60.0, &[1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0]),
-            _ if high < 345_600.0 => ("h", 3600.0, &[1.0, 2.0, 3.0, 6.0, 12.0, 24.0]),
-            _ => ("days", 86_400.0, &[1.0, 2.0, 5.0, 7.0, 14.0, 30.0]),
+        let (suffix, size, steps): (&str, f64, &[f64]) = match high {
+            _ if high < 240.0 => (" s", 1.0, &[]),
+            _ if high < 14_400.0 => (" min", 60.0, &[1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0]),
+            _ if high < 345_600.0 => (" h", 3600.0, &[1.0, 2.0, 3.0, 6.0, 12.0, 24.0]),
+            _ => (" days", 86_400.0, &[1.0, 2.0, 5.0, 7.0, 14.0, 30.0]),
         };
         let round = steps.iter().find(|step| high / size / **step <= 10.0).map(|step| (*step, 0));
         let (step, decimals) = round.unwrap_or_else(|| step(high / size, 8.0));
@@ -77,8 +100,9 @@ impl Axis {
             let number = f64::from(index) * step;
             (number * size, show::group(&format!("{number:.decimals$}")))
         };
-        let label = format!("{label} ({name})");
-        Axis { label, scale: Scale::Linear, low: 0.0, high, ticks: (0..=count).map(tick).collect() }
+        let label = format!("{label} ({})", suffix.trim());
+        let reading = Reading::number(Affix { prefix: "", suffix }, size);
+        Axis { label, scale: Scale::Linear, reading, low: 0.0, high, ticks: (0..=count).map(tick).collect() }
     }
 
     /// Spans on a logarithmic axis that holds `low` and `high` seconds and at least a factor of five.
@@ -99,7 +123,7 @@ impl Axis {
         });
         let inside = all.filter(|(_, value, _)| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(value));
         let ticks = inside.map(|(exponent, value, digit)| (value, span_label(exponent, digit))).collect();
-        Axis { label: label.into(), scale: Scale::Log, low, high, ticks }
+        Axis { label: label.into(), scale: Scale::Log, reading: Reading::Span, low, high, ticks }
     }
 
     /// Seconds from zero, ticked in the unit of time that suits `high`.
@@ -111,6 +135,7 @@ impl Axis {
         };
         let mut axis = Axis::from_zero(label, high / size, 5, Affix { prefix: "", suffix: unit });
         axis.high *= size;
+        axis.reading = Reading::Span;
         axis.ticks.iter_mut().for_each(|(value, _)| *value *= size);
         axis
     }
@@ -130,7 +155,8 @@ impl Axis {
             (number, format!("{}{shown}{}", affix.prefix, affix.suffix))
         };
         let ticks: Vec<_> = (0..=(to - from).clamp(1.0, 100.0) as u32).map(tick).collect();
-        Axis { label: label.into(), scale: Scale::Linear, low: from * step, high: to * step, ticks }
+        let (low, high, reading) = (from * step, to * step, Reading::number(affix, 1.0));
+        Axis { label: label.into(), scale: Scale::Linear, reading, low, high, ticks }
     }
 
     /// Between round numbers below `low` and above `high`, either of which may be below zero.
@@ -147,7 +173,8 @@ impl Axis {
             (number, format!("{sign}{}{shown}{}", affix.prefix, affix.suffix))
         };
         let ticks: Vec<_> = (0..=(to - from).clamp(1.0, 100.0) as u32).map(tick).collect();
-        Axis { label: label.into(), scale: Scale::Linear, low: from * step, high: to * step, ticks }
+        let (low, high, reading) = (from * step, to * step, Reading::number(affix, 1.0));
+        Axis { label: label.into(), scale: Scale::Linear, reading, low, high, ticks }
     }
 
     /// The numbers at its ends.
@@ -159,7 +186,8 @@ impl Axis {
     pub fn names(label: &str, names: &[String]) -> Axis {
         let ticks = names.iter().enumerate().map(|(row, name)| (row as f64 + 0.5, show::shorten(name, 28)));
         let high = names.len().max(1) as f64;
-        Axis { label: label.into(), scale: Scale::Linear, low: 0.0, high, ticks: ticks.collect() }
+        let (scale, reading, ticks) = (Scale::Linear, Reading::Name, ticks.collect());
+        Axis { label: label.into(), scale, reading, low: 0.0, high, ticks }
     }
 
     /// Percentiles from 0 to `high`, logarithmic towards 100.
@@ -173,7 +201,8 @@ impl Axis {
         };
         let ticks =
             all.into_iter().filter(is_shown).map(|percentile| (percentile, format!("{percentile} %")));
-        Axis { label: label.into(), scale: Scale::Tail, low: 0.0, high, ticks: ticks.collect() }
+        let reading = Reading::number(Affix { prefix: "", suffix: " %" }, 1.0);
+        Axis { label: label.into(), scale: Scale::Tail, reading, low: 0.0, high, ticks: ticks.collect() }
     }
 
     /// Where `value` stands between the axis' ends: 0 at the lower, 1 at the upper, never outside.

@@ -56,6 +56,51 @@ pub fn cost_by_endpoint(summary: &Summary, title: String) -> Chart {
     }
 }
 
+/// Dollars of the whole run for each part of the bill, the endpoints stacked in it.
+pub fn cost_by_token_class(summary: &Summary, title: String) -> Chart {
+    let section = summary.section("cost");
+    let scopes = section.into_iter().flat_map(|section| &section.scopes);
+    let endpoints: Vec<&Scope> = scopes.filter(|scope| scope.kind == ScopeKind::Endpoint).collect();
+    let part = |figures: &[&str]| -> Vec<f64> {
+        let figure =
+            |scope: &Scope, name| scope.figures.iter().find(|figure| figure.name == name)?.value.as_f64();
+        endpoints.iter().map(|scope| figures.iter().filter_map(|name| figure(scope, *name)).sum()).collect()
+    };
+    let parts = PARTS.iter().map(|(name, figures)| (*name, part(figures)));
+    let parts: Vec<(&str, Vec<f64>)> =
+        parts.filter(|(_, costs)| costs.iter().any(|cost| *cost > 0.0)).collect();
+    let most = parts.iter().map(|(_, costs)| costs.iter().sum()).fold(0.0, f64::max);
+    let names: Vec<String> = parts.iter().rev().map(|(name, _)| name.to_string()).collect();
+    let series = parts.iter().rev().enumerate().flat_map(|(row, (_, costs))| {
+        let mut end = 0.0;
+        let bars = costs.iter().zip(&endpoints).enumerate().filter_map(|(nth, (cost, scope))| {
+            let from = end;
+            end += cost;
+            (*cost > 0.0).then(|| rectangle(&scope.name, Ink::filled(nth, Mark::Area), row, (from, end)))
+        });
+        bars.collect::<Vec<_>>()
+    });
+    Chart {
+        name: "cost_by_token_class",
+        title,
+        x: Axis::from_zero("US dollars", most, 8, DOLLARS),
+        panels: vec![Panel {
+            heading: String::new(),
+            height: (BAR_HEIGHT * names.len() as i32).max(120),
+            y: Axis::names("", &names),
+            series: series.collect(),
+        }],
+        has_legend: true,
+        note: String::new(),
+    }
+}
+
+/// A bar in a row counted from below.
+fn rectangle(name: &str, ink: Ink, row: usize, (from, to): (f64, f64)) -> Series {
+    let (low, high) = (row as f64 + 0.18, row as f64 + 0.82);
+    Series { name: name.into(), ink, points: vec![(from, high), (to, high)], base: vec![low, low] }
+}
+
 struct Bar {
     name: String,
     per_1k: f64,
@@ -79,11 +124,9 @@ impl Bar {
 
     /// A part of the bar in a row counted from below.
     fn rectangle(&self, row: usize, part: usize, name: &str) -> Option<Series> {
-        let (low, high) = (row as f64 + 0.18, row as f64 + 0.82);
         let from = part.checked_sub(1).map_or(0.0, |before| self.ends[before]);
         let ink = Ink { colour: ink::PALETTE[part], mark: Mark::Area };
-        let points = vec![(from, high), (self.ends[part], high)];
-        (self.ends[part] > from).then(|| Series { name: name.into(), ink, points, base: vec![low, low] })
+        (self.ends[part] > from).then(|| rectangle(name, ink, row, (from, self.ends[part])))
     }
 }
 

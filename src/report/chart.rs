@@ -4,14 +4,16 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::FontStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use serde::{Serialize, Serializer};
 
 use super::axis::Axis;
-use super::ink::{self, BODY, Ink, TITLE};
+use super::heat::{self, Block};
+use super::ink::{self, BODY, Ink, Mark, TITLE};
 use super::show;
 use crate::error::{Error, Result};
 
 /// What a chart shows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Chart {
     /// The file's name without its ending.
     pub name: &'static str,
@@ -27,7 +29,7 @@ pub struct Chart {
 }
 
 /// A plotting area.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Panel {
     /// Stands above it; empty for none.
     pub heading: String,
@@ -39,13 +41,15 @@ pub struct Panel {
 }
 
 /// Points and how they are drawn.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Series {
     pub name: String,
     pub ink: Ink,
     /// Ascending in x.
+    #[serde(serialize_with = "brief_points")]
     pub points: Vec<(f64, f64)>,
-    /// For areas: the lower edge at each point.
+    /// For areas: the lower edge at each point. For cells: how many are in each.
+    #[serde(serialize_with = "brief_numbers")]
     pub base: Vec<f64>,
 }
 
@@ -232,6 +236,14 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
             }
         }
         for series in &panel.series {
+            if let Mark::Cells { width, ratio, most } = series.ink.mark {
+                for Block { from, to, level } in heat::blocks(series, width, ratio, most) {
+                    let corners = [(x(from.0), y(to.1)), (x(to.0), y(from.1))];
+                    let block = Rectangle::new(corners, heat::RAMP[level].filled());
+                    self.root.draw(&block).map_err(failed)?;
+                }
+                continue;
+            }
             let points: Vec<_> = series.points.iter().map(|point| (x(point.0), y(point.1))).collect();
             let base: Vec<_> = series.base.iter().map(|value| y(*value)).collect();
             ink::draw(self.root, &series.ink, &points, &base, bottom).map_err(failed)?;
@@ -265,6 +277,22 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
         let font = font.color(&ink::TEXT).pos(Pos::new(HPos::Center, VPos::Center));
         self.root.draw_text(text, &font, (x * SCALE, middle * SCALE)).map_err(failed)
     }
+}
+
+/// Numbers to seven digits, which no screen can show.
+fn brief(number: f64) -> f64 {
+    if number == 0.0 || !number.is_finite() {
+        return 0.0;
+    }
+    format!("{number:.6e}").parse().unwrap_or(number)
+}
+
+fn brief_points<S: Serializer>(points: &[(f64, f64)], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(points.iter().map(|(x, y)| (brief(*x), brief(*y))))
+}
+
+fn brief_numbers<S: Serializer>(numbers: &[f64], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(numbers.iter().map(|number| brief(*number)))
 }
 
 /// A value's place between two pixels, scaled.

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::chart::Chart;
+use super::page::Drawings;
 use super::{Files, SCENARIO_FILE, json, make_parent, png, svg};
 use crate::error::{Error, Result};
 
@@ -34,16 +35,14 @@ pub fn sources(summary: &impl Serialize, scenario_toml: &str) -> Result<Files> {
     ])
 }
 
-/// The charts as files, and as the names and drawings of a page.
-pub fn plots(charts: &[Chart]) -> Result<(Files, Vec<(&'static str, String)>)> {
-    let (mut files, mut drawings) = (Files::new(), Vec::new());
+/// The charts as files, and as drawings of a page.
+pub fn plots(charts: &[Chart]) -> Result<(Files, Drawings)> {
+    let mut files = Files::new();
     for chart in charts {
-        let drawing = svg::write(chart)?;
         files.push((format!("plots/{}.png", chart.name), png::write(chart)?));
-        files.push((format!("plots/{}.svg", chart.name), drawing.clone().into_bytes()));
-        drawings.push((chart.name, drawing));
+        files.push((format!("plots/{}.svg", chart.name), svg::write(chart)?.into_bytes()));
     }
-    Ok((files, drawings))
+    Ok((files, Drawings::of(charts)?))
 }
 
 /// Writes the files in their order; those that are there already are replaced.

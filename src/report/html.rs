@@ -1,41 +1,45 @@
-//! `report.html`: one self-contained page with every table, plot and the scenario, without network or script.
+//! `report.html`: one self-contained page with every table, plot and the scenario, which asks no network for anything.
 
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Environment, context};
 use serde::Serialize;
 
+use super::page::{self, Drawings};
 use super::summary::{Summary, Validity};
-use super::{Report, plot, show, svg, table, terminal};
-use crate::error::{Error, Result};
+use super::{Report, definitions, plot, show, table, terminal};
+use crate::error::Result;
+use crate::section::ScopeKind;
 
 pub const FILE: &str = "report.html";
 
-const TEMPLATE: &str = include_str!("report.html");
-
-/// How every page looks.
-pub(super) const STYLE: &str = include_str!("style.css");
-
 pub fn write(report: &Report) -> Result<String> {
     let summary = report.summary;
-    let failed = |cause: minijinja::Error| Error::failed(format!("could not write {FILE}: {cause:#}"));
-    let mut environment = Environment::new();
-    environment.add_template(FILE, TEMPLATE).map_err(failed)?;
-    let template = environment.get_template(FILE).map_err(failed)?;
-    let page = template.render(context! {
-        style => STYLE,
+    let given = context! {
         headline => terminal::headline(summary),
         is_valid => summary.verdict.validity == Validity::Valid,
         question => &summary.question,
         scenario => &summary.scenario,
         scenario_toml => report.scenario_toml,
+        certificate => Serde(certificate(summary)),
+        definitions => Serde(definitions::of(summary)),
         facts => Serde(facts(summary)),
+        reason => &summary.verdict.reason,
         thresholds => Serde(thresholds(summary)),
         tables => Serde(table::main(summary)),
         lines => Serde(table::lines(summary)),
         figures => Serde(table::figures(summary)),
-        plots => Serde(plots(summary)?),
-    });
-    page.map_err(failed)
+        plots => Serde(Drawings::of(&plot::all(summary))?),
+    };
+    page::render(include_str!("report.html"), given)
+}
+
+/// What the harness itself did: every figure of the fidelity, whose verdict and reason stand above them.
+fn certificate(summary: &Summary) -> Vec<(&str, String)> {
+    let section = summary.section("fidelity").into_iter();
+    let total = section.flat_map(|section| &section.scopes).filter(|scope| scope.kind == ScopeKind::Total);
+    let figures = total.flat_map(|scope| &scope.figures);
+    let figures = figures.filter(|figure| !["verdict", "reason"].contains(&figure.name.as_str()));
+    figures.map(|figure| (figure.name.as_str(), show::figure(Some(figure)))).collect()
 }
 
 /// What the figures are of, and how they came about.
@@ -86,17 +90,6 @@ fn thresholds(summary: &Summary) -> Vec<Threshold<'_>> {
         .collect()
 }
 
-#[derive(Serialize)]
-struct Plot {
-    name: &'static str,
-    svg: String,
-}
-
-fn plots(summary: &Summary) -> Result<Vec<Plot>> {
-    let charts = plot::all(summary);
-    charts.iter().map(|chart| Ok(Plot { name: chart.name, svg: svg::write(chart)? })).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +103,7 @@ mod tests {
             assert!(page.contains(part), "{part}");
         }
         assert_eq!(page.matches("<svg ").count(), plot::all(&summary).len());
-        for outside in ["<script", "src=", "<link", "@import", "url(", "href=\"http"] {
+        for outside in [" src=", "<link", "@import", "fetch(", "XMLHttpRequest", "href=\"http", "<iframe"] {
             assert!(!page.contains(outside), "{outside}");
         }
     }
@@ -120,7 +113,8 @@ mod tests {
         let summary = sample::hostile();
         let page =
             write(&Report { summary: &summary, scenario_toml: "# </pre><script>alert(1)</script>" }).unwrap();
-        assert!(!page.contains("<script"));
+        assert_eq!(page.matches("<script").count(), 2, "the data and our own");
+        assert_eq!(page.matches("</script>").count(), 2);
         assert!(page.contains("&lt;script"));
     }
 }

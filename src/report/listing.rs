@@ -1,11 +1,10 @@
 //! A page of one table, its plots and a scenario, as sweeps and searches have it.
 
-use minijinja::Environment;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::html;
-use crate::error::{Error, Result};
+use super::page::{self, Drawings};
+use crate::error::Result;
 
 /// What stands on the page.
 #[derive(Clone, Debug, Serialize)]
@@ -25,8 +24,7 @@ pub struct Listing<'a> {
     pub csv: &'a str,
     /// Names and values.
     pub facts: Vec<(&'a str, String)>,
-    /// Names and SVG.
-    pub plots: &'a [(&'a str, String)],
+    pub plots: &'a Drawings,
     /// Which scenario it is.
     pub scenario_is: &'a str,
     pub scenario_toml: &'a str,
@@ -35,11 +33,6 @@ pub struct Listing<'a> {
 impl Listing<'_> {
     /// The page as HTML.
     pub fn page(&self) -> Result<String> {
-        let failed =
-            |cause: minijinja::Error| Error::failed(format!("could not write {}: {cause:#}", html::FILE));
-        let mut environment = Environment::new();
-        environment.add_template(html::FILE, include_str!("listing.html")).map_err(failed)?;
-        environment.add_global("style", html::STYLE);
-        environment.get_template(html::FILE).map_err(failed)?.render(Serde(self)).map_err(failed)
+        page::render(include_str!("listing.html"), Serde(self))
     }
 }

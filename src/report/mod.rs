@@ -40,10 +40,15 @@ pub(crate) mod axis;
 mod bill;
 pub(crate) mod chart;
 mod decimal;
+mod definitions;
+mod endpoints;
 pub(crate) mod followed;
 mod harness;
+mod heat;
 pub(crate) mod ink;
+pub(crate) mod page;
 mod plan;
+mod quotas;
 #[cfg(test)]
 pub(crate) mod sample;
 mod stack;

@@ -1,14 +1,11 @@
 //! The plots of a report: which curves of the summary each shows, and how.
 
 use super::axis::{Affix, Axis, PERCENTILE_MAX};
-use super::bill;
 use super::chart::{Chart, Panel, Series};
-use super::harness;
 use super::ink::{self, Dash, Ink, Mark, Marker};
-use super::plan;
-use super::show;
 use super::stack::{costliest, stacked};
 use super::summary::{Summary, Verb};
+use super::{bill, endpoints, harness, heat, plan, quotas, show};
 use crate::section::Curve;
 
 /// The series of a latency curve that is about all endpoints together.
@@ -37,10 +34,15 @@ pub fn all(summary: &Summary) -> Vec<Chart> {
         histogram(summary, "ttft_histogram", "Time to first token"),
         percentiles(summary, "e2e_percentiles", "End-to-end latency"),
         histogram(summary, "e2e_histogram", "End-to-end latency"),
+        heat::chart(summary, title(summary, "Latency over time: how many answers took how long")),
+        endpoints::latencies(summary, title(summary, "Latency of each endpoint at three percentiles")),
         throughput(summary),
         throughput_by_class(summary),
+        quotas::utilisation(summary, title(summary, "Quotas and bought capacity: how much was used")),
+        quotas::refused(summary, title(summary, "Refused attempts, by limit")),
         harness::chart(summary, title(summary, "What the client had to hold")),
         bill::cost_by_endpoint(summary, title(summary, "Cost of 1,000 answers, by endpoint")),
+        bill::cost_by_token_class(summary, title(summary, "Cost by token class, endpoints stacked")),
         cost_over_time(summary),
         cost_vs_load(summary),
         endpoints_vs_load(summary),
@@ -232,7 +234,9 @@ fn endpoints_vs_load(summary: &Summary) -> Chart {
     let (_, most) = spans(&costs);
     let (low, high) = spans(&ttfts);
     let y = Axis::from_zero("US dollars per million tokens", most, 5, DOLLARS);
-    let mut panels = vec![Panel { heading: String::new(), y, series: costs, height: 300 }];
+    let marks = endpoints::break_evens(&costs);
+    let series = costs.into_iter().chain(marks).collect();
+    let mut panels = vec![Panel { heading: String::new(), y, series, height: 300 }];
     if !ttfts.is_empty() {
         let y = Axis::spans("time to first token, p95", low, high);
         panels.push(Panel { heading: String::new(), y, series: ttfts, height: 240 });

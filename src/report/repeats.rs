@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::certainty::{Bounds, Certainty, FIRST, Sure};
 use super::folder::Head;
 use super::listing::Listing;
+use super::page::Drawings;
 use super::summary::{ThresholdResult, ThresholdVerdict};
 use super::{Files, csv, folder, html, json, show};
 use crate::error::Result;
@@ -187,6 +188,7 @@ fn word(name: &impl Serialize) -> String {
 }
 
 fn page(repeated: &Repeated, scenario_toml: &str) -> Result<String> {
+    let drawings = Drawings::of(&[])?;
     let row = |repeat: &Repeat| {
         let requests = show::count_of(repeat.requests);
         vec![repeat.folder.clone(), repeat.seed.to_string(), requests, repeat.standing()]
@@ -207,7 +209,7 @@ fn page(repeated: &Repeated, scenario_toml: &str) -> Result<String> {
         about: "Figures are means over the repeats that count, with Student's 95 % interval.",
         csv: FILE,
         facts: vec![("Seed", repeated.head.seed.to_string()), ("Tollgate", repeated.head.version.clone())],
-        plots: &[],
+        plots: &drawings,
         scenario_is: "The scenario that was repeated",
         scenario_toml,
     };

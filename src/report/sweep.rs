@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use self::chart::charts;
 use super::folder::Head;
 use super::listing::Listing;
+use super::page::Drawings;
 use super::summary::Host;
 use super::{Files, csv, folder, html, show};
 use crate::error::Result;
@@ -297,7 +298,7 @@ pub fn view(swept: &Swept, folder: &Path) -> String {
     out
 }
 
-fn page(swept: &Swept, scenario_toml: &str, plots: &[(&str, String)]) -> Result<String> {
+fn page(swept: &Swept, scenario_toml: &str, plots: &Drawings) -> Result<String> {
     let (headings, rows) = table(swept);
     let listing = Listing {
         scenario: &swept.head.scenario,

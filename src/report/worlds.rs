@@ -3,14 +3,15 @@
 
 use std::path::Path;
 
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Environment, context};
 use serde::{Deserialize, Serialize};
 
 use super::folder::Head;
+use super::page::Drawings;
 use super::summary::Host;
 use super::{Files, csv, folder, html, show};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::price::Money;
 
 mod chart;
@@ -208,12 +209,7 @@ fn files(worlds: &Worlds, scenario_toml: &str) -> Result<Files> {
     Ok(files)
 }
 
-fn page(worlds: &Worlds, scenario_toml: &str, plots: &[(&str, String)]) -> Result<String> {
-    let failed =
-        |cause: minijinja::Error| Error::failed(format!("could not write {}: {cause:#}", html::FILE));
-    let mut environment = Environment::new();
-    environment.add_template(html::FILE, include_str!("worlds/page.html")).map_err(failed)?;
-    let template = environment.get_template(html::FILE).map_err(failed)?;
+fn page(worlds: &Worlds, scenario_toml: &str, plots: &Drawings) -> Result<String> {
     let facts = [
         ("Seed", worlds.head.seed.to_string()),
         ("Worlds", worlds.told.worlds.to_string()),
@@ -223,8 +219,7 @@ fn page(worlds: &Worlds, scenario_toml: &str, plots: &[(&str, String)]) -> Resul
         ("Scenario SHA-256", worlds.scenario_sha256.clone()),
         ("Catalogue SHA-256", worlds.catalogue_sha256.clone()),
     ];
-    let page = template.render(context! {
-        style => html::STYLE,
+    let given = context! {
         scenario => &worlds.head.scenario,
         question => &worlds.head.question,
         sentences => words::sentences(&worlds.told),
@@ -233,6 +228,6 @@ fn page(worlds: &Worlds, scenario_toml: &str, plots: &[(&str, String)]) -> Resul
         facts => Serde(facts),
         plots => Serde(plots),
         scenario_toml => scenario_toml,
-    });
-    page.map_err(failed)
+    };
+    super::page::render(include_str!("worlds/page.html"), given)
 }

@@ -27,6 +27,7 @@ mod plan;
 mod presets;
 mod prices;
 mod prices_cli;
+mod quotas;
 mod quote;
 mod recover;
 mod replications;

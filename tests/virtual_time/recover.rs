@@ -8,7 +8,7 @@ use std::rc::Rc;
 use tollgate::collectors::Collectors;
 use tollgate::collectors::log::{FILE, Log};
 use tollgate::machines;
-use tollgate::recover::{Replayed, replay};
+use tollgate::recover::{self, Replayed, replay};
 use tollgate::scenario::Scenario;
 use tollgate::section::Section;
 use tollgate::simulate::{Flow, simulate};
@@ -178,18 +178,21 @@ impl Played {
     }
 
     fn again(&self, ended: Option<u64>) -> (Vec<Section>, Replayed) {
-        let setup = machines::setup(&self.scenario, true);
+        let setup = recover::setup(machines::setup(&self.scenario, true));
         let mut collectors = Collectors::new(&setup);
         let replayed = replay(&setup, &self.path, ended, |outcome| collectors.collect(outcome));
         (collectors.finish(self.stopped), replayed.unwrap_or_else(|error| panic!("{error}")))
     }
 }
 
-/// What rows can tell: all but what was said of faults, and the gaps between chunks.
+/// What rows can tell: all but what was said of faults, the gaps between chunks and the use of quotas.
 fn told(mut sections: Vec<Section>) -> Vec<Section> {
     for scope in sections.iter_mut().flat_map(|section| &mut section.scopes) {
         let is_told = |name: &str| !name.ends_with("_said") && !name.starts_with("chunk_gap");
         scope.figures.retain(|figure| is_told(&figure.name));
+    }
+    for section in &mut sections {
+        section.curves.retain(|curve| curve.name != "quota_utilisation");
     }
     sections
 }
