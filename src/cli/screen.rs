@@ -41,11 +41,14 @@ impl Screen {
         match thread {
             Ok(thread) => Ok(screen(Some(thread))),
             Err(cause) => {
-                drop(screen(None));
+                screen(None).close();
                 Err(cause)
             }
         }
     }
+
+    /// Gives the terminal back.
+    pub fn close(self) {}
 }
 
 impl Drop for Screen {

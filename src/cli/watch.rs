@@ -155,7 +155,9 @@ impl Watch {
 
     /// Gives the terminal back.
     pub fn finish(self) {
-        drop(self.screen);
+        if let Some(screen) = self.screen {
+            screen.close();
+        }
         if let Some(line) = self.line {
             line.finish();
         }
