@@ -16,8 +16,8 @@ use super::output;
     after_help = "Of runs a change is one that chance brings in one series of a hundred at most (a rank test); of simulations any is.
 
 Examples:
-  tollgate trend results/first-light results/nightly
-  tollgate trend results --metric ttft_p99 --metric 'chat: good_share' --format csv"
+  tollgate trend results
+  tollgate trend results/first-light --metric ttft_p99 --metric 'chat: good_share' --format csv"
 )]
 pub struct Args {
     /// Folders of results, or folders that hold such

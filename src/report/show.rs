@@ -23,11 +23,11 @@ pub fn figure(figure: Option<&Figure>) -> String {
     }
 }
 
-/// A figure in few characters: counts and dollars beyond ten million in millions, less than a hundredth of
+/// A figure in few characters: counts beyond a million and dollars beyond ten in millions, less than a hundredth of
 /// a cent as a power of ten, and a word where there is no value.
 pub fn compact(figure_or_none: Option<&Figure>) -> String {
     match figure_or_none.map(|figure| &figure.value) {
-        Some(Value::Count(count)) if *count >= 10_000_000 => millions(*count as f64),
+        Some(Value::Count(count)) if *count >= 1_000_000 => millions(*count as f64),
         Some(Value::Money(money)) if money.picos().abs() >= 10_000_000 * Money::DOLLAR.picos() => {
             format!("${}", millions(money.as_dollars_f64()))
         }
@@ -52,8 +52,10 @@ fn is_fast(figure: Option<&Figure>, number: f64) -> bool {
     number >= 99.5 && figure.is_some_and(|figure| figure.unit == Unit::TokensPerSecond)
 }
 
+/// In three digits or more: `2.24M`, `10.6M`.
 fn millions(number: f64) -> String {
-    group(&format!("{:.1}M", number / 1e6))
+    let decimals = if number < 9_995_000.0 { 2 } else { 1 };
+    group(&format!("{:.decimals$}M", number / 1e6))
 }
 
 /// A number in its unit.
@@ -221,7 +223,9 @@ mod tests {
         let dollars = |dollars: i128| Value::Money(Money::DOLLAR.scaled(dollars, 1));
         let compact = |value: Value, unit| compact(Some(&Figure { name: "x".into(), value, unit }));
         assert_eq!(compact(412_345_678u64.into(), Unit::Count), "412.3M");
-        assert_eq!(compact(9_999_999u64.into(), Unit::Count), "9,999,999");
+        assert_eq!(compact(2_241_212u64.into(), Unit::Count), "2.24M");
+        assert_eq!(compact(9_999_999u64.into(), Unit::Count), "10.0M");
+        assert_eq!(compact(999_999u64.into(), Unit::Count), "999,999");
         assert_eq!(compact(dollars(12_345), Unit::Usd), "$12,345");
         assert_eq!(compact(dollars(1_234_567_890), Unit::Usd), "$1,234.6M");
         assert_eq!(compact(Money::from_picos(1234).into(), Unit::Usd), "$1.2e-9");
