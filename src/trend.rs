@@ -5,6 +5,7 @@
 
 pub mod report;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -69,7 +70,7 @@ pub struct Point {
 /// How a change is told from chance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
-    /// The chance with which a figure that does not change is said to.
+    /// The chance with which any of the figures is said to change where none does.
     pub alpha: f64,
     /// A smaller change is none: in parts of the figure, of a share in shares.
     pub change_min: f64,
@@ -90,7 +91,12 @@ pub fn trends(folders: &[PathBuf], gates: &[Gate], rules: Rules) -> Result<Vec<T
         }
     }
     found.sort_by(|a, b| (a.at.started.as_str(), &a.at.folder).cmp(&(b.at.started.as_str(), &b.at.folder)));
-    found.dedup_by(|a, b| a.at.folder == b.at.folder);
+    // One folder may have been named in two ways.
+    let mut seen = BTreeSet::new();
+    found.retain(|read: &Read| {
+        let path = Path::new(&read.at.folder);
+        seen.insert(std::fs::canonicalize(path).unwrap_or_else(|_| path.into()))
+    });
     let mut trends: Vec<(Trend, Vec<Read>)> = Vec::new();
     for read in found {
         let is_same =
@@ -116,7 +122,9 @@ pub fn trends(folders: &[PathBuf], gates: &[Gate], rules: Rules) -> Result<Vec<T
         }
     }
     let with_series = |(mut trend, reads): (Trend, Vec<Read>)| {
-        let series = gates.iter().map(|gate| series(gate, trend.verb, &reads, rules));
+        // All figures together are said to change by chance no more often than one would be.
+        let each = Rules { alpha: rules.alpha / gates.len().max(1) as f64, ..rules };
+        let series = gates.iter().map(|gate| series(gate, trend.verb, &reads, each));
         trend.series = series.filter(|series| series.values.iter().any(Option::is_some)).collect();
         trend
     };

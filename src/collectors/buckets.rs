@@ -75,12 +75,12 @@ pub fn doublings(duration: Duration, buckets_max: u64) -> u32 {
     doublings.expect("nothing is left after 64 doublings")
 }
 
-/// (start in seconds, events a second) of buckets of `width`: the one in which requests stop coming, at `end`, counts
-/// up to there. Nanoseconds.
-pub fn rates(width: u64, end: u64, counts: impl Iterator<Item = u64>) -> Vec<(f64, f64)> {
+/// (start in seconds, events a second) of buckets of `width`. Of what happens no more after `end`, the bucket in which that lies
+/// counts up to there; what goes on, as answers do, has no end. Nanoseconds.
+pub fn rates(width: u64, end: Option<u64>, counts: impl Iterator<Item = u64>) -> Vec<(f64, f64)> {
     let rate = |(nth, count): (u64, u64)| {
         let start = nth * width;
-        let span = if start < end { width.min(end - start) } else { width };
+        let span = end.filter(|end| start < *end).map_or(width, |end| width.min(end - start));
         (start as f64 / 1e9, count as f64 * 1e9 / span as f64)
     };
     (0..).zip(counts).map(rate).collect()

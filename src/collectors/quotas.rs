@@ -11,7 +11,7 @@ use crate::outcome::{Attempt, Ended, Outcome};
 use crate::section::Curve;
 use crate::server::limits::AnyLimit;
 use crate::time::{Instant, nanos};
-use crate::wire::{Cached, EndpointId, Job};
+use crate::wire::{Cached, EndpointId, Job, Request, Usage};
 
 /// A quota, and the endpoints whose requests count against it.
 #[derive(Clone, Debug)]
@@ -31,6 +31,14 @@ pub struct Quotas {
     counted: Buckets<u64>,
     /// By (endpoint, limit, status).
     refused: BTreeMap<refusals::Key, Buckets<u64>>,
+}
+
+/// What an attempt of a request was as limits see it, by what it came to.
+pub fn job(request: &Request, usage: &Usage) -> Job {
+    let cached =
+        Cached { read: usage.cache_read, write: usage.cache_write, write_long: usage.cache_write_long };
+    let (answer_tokens, reasoning_tokens) = (usage.output, usage.reasoning);
+    Job { request: request.clone(), answer_tokens, reasoning_tokens, cached }
 }
 
 impl Quotas {
@@ -70,16 +78,7 @@ impl Quotas {
             return;
         }
         let usage = &attempt.usage;
-        let job = Job {
-            request: outcome.request.clone(),
-            answer_tokens: usage.output,
-            reasoning_tokens: usage.reasoning,
-            cached: Cached {
-                read: usage.cache_read,
-                write: usage.cache_write,
-                write_long: usage.cache_write_long,
-            },
-        };
+        let job = job(&outcome.request, usage);
         let row = self.counted.at(attempt.sent);
         for place in places {
             let settled = self.setup.quotas[*place].limit.tally(&job, usage).settled;
@@ -108,7 +107,7 @@ impl Quotas {
         let refused = self.refused.iter().map(|(key, buckets)| Curve {
             name: "refused_by_limit".into(),
             series: refusals::limit_name(&self.setup, key),
-            points: rates(buckets.width(), end, buckets.rows().map(|row| row[0])),
+            points: rates(buckets.width(), None, buckets.rows().map(|row| row[0])),
         });
         utilised.chain(refused).filter(|curve| !curve.points.is_empty()).collect()
     }
@@ -122,16 +121,16 @@ impl Quotas {
         let buckets = end.div_ceil(width) as usize;
         let mut counts: Vec<u64> = self.counted.rows().map(|row| row[place]).take(buckets).collect();
         counts.resize(buckets, 0);
-        let span = |nth: usize| width.min(end - nth as u64 * width);
+        // What is asked again is sent after the end, too: the last bucket is a whole one.
         let given = |nth: usize| {
-            let middle = Instant::from_nanos(nth as u64 * width) + Duration::from_nanos(span(nth) / 2);
-            level.limit(middle) as f64 * span(nth) as f64 / period as f64
+            let middle = Instant::from_nanos(nth as u64 * width) + Duration::from_nanos(width / 2);
+            level.limit(middle) as f64 * width as f64 / period as f64
         };
         let point = |nth: usize| {
             let first = (nth + 1).saturating_sub(period.div_ceil(width) as usize);
             let counted: u64 = counts[first..=nth].iter().sum();
             let given: f64 = (first..=nth).map(given).sum();
-            let at = nth as u64 * width + span(nth);
+            let at = (nth as u64 + 1) * width;
             (at as f64 / 1e9, if given > 0.0 { counted as f64 / 1e3 / given } else { 0.0 })
         };
         (0..buckets).map(point).collect()

@@ -160,9 +160,9 @@ impl Series {
         self.seen = in_pairs(&self.seen, 1);
     }
 
-    /// (start in seconds, events a second) of each bucket: the one in which requests stop coming counts up to there.
-    fn rates(&self, until: Instant, counts: impl Iterator<Item = u64>) -> Vec<(f64, f64)> {
-        rates(self.width(), nanos(self.setup.duration).min(until.as_nanos()), counts)
+    /// (start in seconds, requests asked for a second) of each bucket: the one in which they stop coming counts up to there.
+    fn offered(&self, until: Instant, counts: impl Iterator<Item = u64>) -> Vec<(f64, f64)> {
+        rates(self.width(), Some(nanos(self.setup.duration).min(until.as_nanos())), counts)
     }
 
     /// (end in seconds, dollars since the start) of each bucket: metered so far, and capacity up to then.
@@ -231,9 +231,10 @@ impl Collector for Series {
     fn finish(&self, until: Instant) -> Section {
         let curve =
             |name: &str, series: &str, points| Curve { name: name.into(), series: series.into(), points };
-        let whole = |count: fn(&Bucket) -> u64| self.rates(until, self.buckets.iter().map(count));
+        let whole = |count: fn(&Bucket) -> u64| rates(self.width(), None, self.buckets.iter().map(count));
+        let offered = self.offered(until, self.buckets.iter().map(|bucket| bucket.offered));
         let mut curves = vec![
-            curve("throughput", "offered", whole(|bucket| bucket.offered)),
+            curve("throughput", "offered", offered),
             curve("throughput", "achieved", whole(|bucket| bucket.achieved)),
             curve("throughput", "done", whole(|bucket| bucket.done)),
             curve("throughput", "good", whole(|bucket| bucket.good)),
@@ -246,8 +247,9 @@ impl Collector for Series {
         }
         for (index, (class, _)) in self.setup.classes.iter().enumerate().take(self.curved) {
             let of_class = self.classes.iter().skip(index).step_by(self.curved);
-            let points = |count: fn(&OfClass) -> u64| self.rates(until, of_class.clone().map(count));
-            curves.push(curve("offered_by_class", class, points(|of| of.offered)));
+            let points = |count: fn(&OfClass) -> u64| rates(self.width(), None, of_class.clone().map(count));
+            let offered = self.offered(until, of_class.clone().map(|of| of.offered));
+            curves.push(curve("offered_by_class", class, offered));
             curves.push(curve("good_by_class", class, points(|of| of.good)));
             curves.push(curve("refused_by_class", class, points(|of| of.refused)));
         }

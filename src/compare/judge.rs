@@ -189,8 +189,11 @@ fn are_alike(gate: &Gate, runs: &[&Measured]) -> Result<bool, String> {
     }
     let parts =
         |run: &&Measured| Ok(told(gate.of.as_deref(), &gate.metric, &[*run], RUN_PARTS)?.blocks.each());
-    let groups = runs.iter().map(parts).collect::<Result<Vec<Vec<f64>>, String>>()?;
-    Ok(spread::differ(&groups) >= UNALIKE)
+    let runs = runs.iter().map(parts).collect::<Result<Vec<Vec<f64>>, String>>()?;
+    let place = |nth: usize| runs.iter().map(|parts| parts[nth]).collect::<Vec<f64>>();
+    // A place at which some run has no such figure tells nothing.
+    let places = (0..RUN_PARTS).map(place).filter(|figures| figures.iter().all(|figure| figure.is_finite()));
+    Ok(spread::differ(&places.collect::<Vec<_>>()) >= UNALIKE)
 }
 
 /// The change between two sides whose runs differ, each run with a figure of its own.

@@ -36,10 +36,12 @@ fn content(summary: &Summary, histograms: &[(String, Histogram<u64>)], scenario:
 }
 
 fn run(summary: &Summary) -> Value {
+    // How long one went on that was stopped before its time is in no figure.
+    let is_whole = summary.stopped.is_none() && summary.recovered.is_none() && !summary.is_interrupted;
     let time = match (summary.verb, summary.host.started.parse::<jiff::Timestamp>()) {
         (Verb::Run, Ok(start)) => {
             let micros = (summary.duration_secs.max(0.0) * 1e6) as i64;
-            let end = start.checked_add(jiff::SignedDuration::from_micros(micros)).ok();
+            let end = start.checked_add(jiff::SignedDuration::from_micros(micros)).ok().filter(|_| is_whole);
             known(
                 [("start", Some(json!(start.to_string()))), ("end", end.map(|end| json!(end.to_string())))]
                     .into_iter()
@@ -50,7 +52,9 @@ fn run(summary: &Summary) -> Value {
         _ => Map::new(),
     };
     let mut time = time;
-    time.insert("duration".into(), json!(format!("PT{}S", summary.duration_secs)));
+    if is_whole {
+        time.insert("duration".into(), json!(format!("PT{}S", summary.duration_secs)));
+    }
     let uid = hash(&[&summary.host.started, &summary.scenario_sha256, &summary.version]);
     json!({
         "uid": uid,

@@ -102,7 +102,11 @@ fn models(scenario: &toml::Table) -> String {
 fn rate_of(scenario: &toml::Table) -> Option<f64> {
     let classes = scenario.get("classes").and_then(toml::Value::as_array);
     let has_own = |class: &toml::Value| class.get("arrivals").is_some();
-    let rate = scenario.get("arrivals")?.get("rate")?;
+    let arrivals = scenario.get("arrivals")?;
+    // Of all others the rate is one of many that there are in a run.
+    let is_steady =
+        matches!(arrivals.get("kind").and_then(toml::Value::as_str), Some("constant" | "gamma" | "poisson"));
+    let rate = arrivals.get("rate").filter(|_| is_steady && arrivals.get("growth").is_none())?;
     let rate = rate.as_float().or_else(|| rate.as_integer().map(|rate| rate as f64));
     rate.filter(|_| !classes.into_iter().flatten().any(has_own))
 }

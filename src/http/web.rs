@@ -61,7 +61,9 @@ impl Web {
     /// Sends the request to its absolute URI and reads the answer, whatever its status.
     /// An error says which host did what.
     pub async fn send(&self, request: Request<Bytes>, patience: Patience) -> Result<Response<Bytes>, String> {
-        let host = request.uri().authority().map_or("the URL", |authority| authority.as_str()).to_string();
+        // Without the user and password that may stand before it.
+        let host = request.uri().authority().map_or("the URL", |authority| authority.as_str());
+        let host = host.rsplit('@').next().unwrap_or_default().to_string();
         match timeout(patience.total, self.exchange(request, patience.connect)).await {
             Ok(answer) => answer.map_err(|why| format!("{host}: {why}")),
             Err(_) => Err(format!("{host} did not answer within {}", Span(patience.total))),

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::history::{MINUTE, Marks};
-use crate::outcome::{Attempt, Ended};
+use crate::collectors::quotas;
+use crate::outcome::Attempt;
 use crate::scenario::Scenario;
 use crate::server::limits::{AnyLimit, Counts};
 use crate::server::quota::Period;
 use crate::time::Instant;
-use crate::wire::{Cached, Job, Request};
+use crate::wire::{EndpointId, Request};
 
 /// Where a quota stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,18 +82,13 @@ impl Quotas {
         }
     }
 
-    /// An attempt has ended. What was refused, or never reached the endpoint, has used nothing.
-    pub fn count(&mut self, request: &Request, attempt: &Attempt) {
-        let meters = &self.by_endpoint[usize::from(attempt.endpoint.0)];
-        if meters.is_empty() || !attempt.is_sent || matches!(attempt.ended, Ended::Rejected(_)) {
+    /// An attempt has ended, of which `biller` sends the bill. What was refused, or never reached the endpoint, has used nothing.
+    pub fn count(&mut self, request: &Request, attempt: &Attempt, biller: EndpointId) {
+        let meters = &self.by_endpoint[usize::from(biller.0)];
+        if meters.is_empty() || attempt.usage.is_empty() {
             return;
         }
-        let job = Job {
-            request: request.clone(),
-            answer_tokens: attempt.usage.output,
-            reasoning_tokens: attempt.usage.reasoning,
-            cached: Cached::NONE,
-        };
+        let job = quotas::job(request, &attempt.usage);
         for place in meters {
             let meter = &mut self.meters[*place];
             meter.counted += meter.limit.tally(&job, &attempt.usage).settled.thousandths();

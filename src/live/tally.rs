@@ -8,6 +8,7 @@ use super::histogram::Histogram;
 use super::history::{Buckets, MINUTE, Marks, TEN_SECONDS, Totals, Width};
 use super::quota::Quotas;
 use super::{Cell, Endpoint, Failure, Lag, Latency, Live, OfClass, Spending, place_of};
+use crate::bill::Sheet;
 use crate::collectors::goodput::Limits;
 use crate::collectors::{Answer, Collectors, Facts, Setup};
 use crate::outcome::{Attempt, Cause, End, Ended, Outcome};
@@ -32,6 +33,7 @@ pub struct Tally {
     failures: BTreeMap<(Option<u16>, Kind), u64>,
     send_lags: Histogram,
     quotas: Quotas,
+    sheet: Sheet,
     buckets: [Buckets; Width::ALL.len()],
     /// What each endpoint had done, and how long answers had taken, second by second.
     marks: Marks<(Vec<Done>, Latency)>,
@@ -84,6 +86,7 @@ impl Tally {
             failures: BTreeMap::new(),
             send_lags: Histogram::default(),
             quotas: Quotas::of(scenario),
+            sheet: setup.sheet.clone(),
             buckets: Default::default(),
             marks: Marks::new((vec![Done::default(); endpoints.len()], Latency::default())),
             verdict: (None, Lag::default()),
@@ -128,7 +131,8 @@ impl Tally {
         if let Some(kind) = Kind::of(&attempt.ended) {
             *self.failures.entry((Some(attempt.endpoint.0), kind)).or_default() += 1;
         }
-        self.quotas.count(&outcome.request, attempt);
+        let biller = self.sheet.biller(attempt.endpoint, attempt.is_spilled);
+        self.quotas.count(&outcome.request, attempt, biller);
     }
 
     /// Where the run stands. To be asked some times a second, as what was between two looks is known no better.

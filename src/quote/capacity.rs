@@ -9,8 +9,9 @@ use crate::price::Term;
 use crate::scenario::Scenario;
 use crate::section::ScopeKind;
 use crate::trial::{self, Trial};
+use crate::warmup;
 
-/// Of an endpoint's units together.
+/// Of an endpoint's units together, on average over the plays.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Used {
     /// The share of what they can serve that they serve.
@@ -33,12 +34,17 @@ pub fn units_of<'a>(scenario: &'a Scenario, endpoint: &'a str) -> impl Iterator<
 /// What is bought for an endpoint: units, or machines by the hour.
 pub fn bought(scenario: &Scenario, endpoint: &str) -> Vec<Bought> {
     let units = units_of(scenario, endpoint);
-    let units =
-        units.map(|(_, units)| Bought { unit: units.unit.clone(), units: units.units, term: units.term });
+    let units = units.map(|(index, units)| Bought {
+        commitment: Some(index),
+        unit: units.unit.clone(),
+        units: units.units.to_string(),
+        term: units.term,
+    });
     let spec = scenario.endpoints.iter().find(|spec| spec.name == endpoint);
     let rented = spec.and_then(|spec| scenario.rent(spec)).map(|rent| Bought {
+        commitment: None,
         unit: rent.row.unit.clone(),
-        units: rent.machines.div_ceil(rent.per_unit),
+        units: rent.share(),
         term: Term::Hour,
     });
     units.chain(rented).collect()
@@ -54,11 +60,13 @@ pub fn by_use(make: &Make, written: &Scenario, offer: &Offer, replication: u32) 
     let Some(throughput) = throughput(&scenario, &offer.endpoint) else { return Ok(None) };
     for spec in scenario.endpoints.iter_mut().filter(|spec| spec.name == offer.endpoint) {
         spec.spillover = None;
+        spec.headers.retain(|name, _| !name.to_ascii_lowercase().contains("spillover"));
         spec.limits.clear();
         spec.pools.clear();
     }
     scenario.leave_to(&offer.endpoint);
     offer.lengthen(&mut scenario);
+    warmup::resolve(&mut scenario)?;
     scenario.commitments.retain(|commitment| !matches!(commitment, AnyCommitment::Units(_)));
     scenario.unit_rows.clear();
     if scenario.is_deserted() || scenario.price().is_err() {
@@ -70,6 +78,18 @@ pub fn by_use(make: &Make, written: &Scenario, offer: &Offer, replication: u32) 
     let work = throughput.work(&trial.billed(ScopeKind::Total, "")) as f64;
     let value = trial.total("cost_metered").unwrap_or(0.0) / work;
     Ok((value.is_finite() && value > 0.0).then_some(value))
+}
+
+impl Used {
+    /// The mean of several plays.
+    pub fn mean(plays: &[Used]) -> Option<Used> {
+        let mean = |of: fn(&Used) -> Option<f64>| {
+            let all: Option<Vec<f64>> = plays.iter().map(of).collect();
+            all.filter(|all| !all.is_empty()).map(|all| all.iter().sum::<f64>() / all.len() as f64)
+        };
+        let breakeven_utilisation = mean(|used| used.breakeven_utilisation);
+        mean(|used| Some(used.utilisation)).map(|utilisation| Used { utilisation, breakeven_utilisation })
+    }
 }
 
 /// How much of its units an endpoint uses; none where it has none, or nobody knows what one serves.

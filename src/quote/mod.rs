@@ -9,24 +9,29 @@ pub mod report;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use self::capacity::Used;
 use crate::catalogue;
+use crate::client::retry::AnyRetry;
+use crate::client::sessions::AnySession;
 use crate::client::workload::{Class, Slo};
 use crate::collectors::metric;
 use crate::error::{Error, Result};
+use crate::number::Span;
 use crate::price::{Tariff, Term};
 use crate::report::certainty::Bounds;
 use crate::scenario::change::Change;
-use crate::scenario::price::Sold;
+use crate::scenario::price::{Sold, millionths};
 use crate::scenario::{EndpointSpec, Scenario};
 use crate::search::{self, Held, Standing};
 use crate::section::{ScopeKind, Section, Unit, Value};
 use crate::statistics::interval::Confidence;
 use crate::statistics::sample::Sample;
 use crate::trial::{self, Trial};
+use crate::warmup;
 use crate::wire::Tier;
 
 /// Makes the scenario with some settings changed, beside what is changed in all of them.
@@ -71,8 +76,12 @@ pub struct Offer {
 /// Capacity that is bought.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bought {
+    /// Its place among the scenario's commitments, where it is one.
+    #[serde(skip)]
+    commitment: Option<usize>,
     pub unit: String,
-    pub units: u32,
+    /// How many, or of machines that share a unit which part of one: `1/8`.
+    pub units: String,
     pub term: Term,
 }
 
@@ -128,6 +137,8 @@ pub struct Quote {
 }
 
 const WITHIN_A_DAY: &str = "answers of a batch come within a day";
+
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// The version of the schema of a [`Quote`] as JSON.
 pub const SCHEMA: u32 = 1;
@@ -202,8 +213,10 @@ pub fn quote(
 impl Offer {
     fn written(written: &Scenario, spec: &EndpointSpec, order: &Order) -> Result<Offer> {
         let sold = spec.sold();
-        let named = order.characters.iter().find(|(name, _)| is_named(spec, name));
-        let characters_per_token = named.map_or(CHARACTERS_PER_TOKEN, |(_, characters)| *characters);
+        // Its own name says most of it.
+        let names = [spec.name.as_str(), &sold.model, sold.provider];
+        let named = names.into_iter().find_map(|name| order.characters.get(name));
+        let characters_per_token = named.copied().unwrap_or(CHARACTERS_PER_TOKEN);
         Ok(Offer {
             endpoint: spec.name.clone(),
             provider: sold.provider.into(),
@@ -259,11 +272,9 @@ impl Offer {
             for term in written.terms_sold(index).into_iter().filter(|term| *term != units.term) {
                 let key = format!("commitments.{index}.term");
                 let Ok(change) = Change::new(&key, &format!("\"{}\"", term.name())) else { continue };
-                let bought = self.bought.iter().map(|bought| {
-                    match bought.unit == units.unit && bought.term == units.term {
-                        true => Bought { term, ..bought.clone() },
-                        false => bought.clone(),
-                    }
+                let bought = self.bought.iter().map(|bought| match bought.commitment == Some(index) {
+                    true => Bought { term, ..bought.clone() },
+                    false => bought.clone(),
                 });
                 offers.push(Offer { bought: bought.collect(), ..self.changed(change) });
             }
@@ -281,7 +292,16 @@ impl Offer {
             if let Some(tokens) = class.prefix.as_mut().and_then(|prefix| prefix.tokens.as_mut()) {
                 tokens.scale(factor);
             }
-            class.max_tokens = class.max_tokens.map(|most| (f64::from(most) * factor).ceil() as u32);
+            let scaled = |tokens: u32| (f64::from(tokens) * factor).ceil() as u32;
+            class.max_tokens = class.max_tokens.map(scaled);
+            let Some(AnySession::Synthetic(session)) = &mut class.session else { continue };
+            let agents = session.agents.iter_mut().filter_map(|agents| agents.system.as_mut());
+            let systems = session.system.iter_mut().chain(agents);
+            systems.filter_map(|system| system.tokens.as_mut()).for_each(|tokens| tokens.scale(factor));
+            if let Some(compaction) = &mut session.compaction {
+                (compaction.above, compaction.to) = (scaled(compaction.above), scaled(compaction.to));
+            }
+            session.max_context = session.max_context.map(scaled);
         }
     }
 
@@ -296,9 +316,14 @@ impl Offer {
         let prices: Vec<_> = scenario.endpoints.iter().map(price).collect();
         for (spec, price) in scenario.endpoints.iter_mut().zip(prices) {
             let Some(price) = price else { continue };
-            spec.tariff = Tariff::fixed(price);
+            spec.tariff = Tariff::fixed(price).scaled(millionths(spec.price_factor));
             spec.limits.clear();
             spec.pools.clear();
+        }
+        // A call of a file is not given up, and nobody asks it again.
+        scenario.retry = AnyRetry::default();
+        for class in &mut scenario.classes {
+            (class.timeout, class.stall_timeout) = (Span(A_DAY), None);
         }
     }
 
@@ -339,21 +364,31 @@ fn lengths(factor: f64) -> Result<Vec<Change>> {
 }
 
 /// A play of an offer; what keeps it from being one, where no request could be sent.
-type Play = std::result::Result<(Trial, Option<Used>, Vec<Read>), String>;
+type Play = std::result::Result<Played, String>;
+
+struct Played {
+    trial: Trial,
+    /// The measured part of it.
+    hours: f64,
+    used: Option<Used>,
+    sources: Vec<Read>,
+}
 
 fn play(make: &Make, written: &Scenario, offer: &Offer, replication: u32) -> Result<Play> {
-    let scenario = offer.scenario(make, replication)?;
+    let mut scenario = offer.scenario(make, replication)?;
     if scenario.is_deserted() {
         return Ok(Err("not every class may use it".into()));
     }
+    warmup::resolve(&mut scenario)?;
     let trial = Trial::play(&scenario)?;
+    let hours = scenario.window().as_secs_f64() / 3600.0;
     let used = capacity::used(
         &scenario,
         &offer.endpoint,
         &trial,
         &capacity::by_use(make, written, offer, replication)?,
     );
-    Ok(Ok((trial, used, read(&scenario, offer))))
+    Ok(Ok(Played { trial, hours, used, sources: read(&scenario, offer) }))
 }
 
 /// Where the prices of a scenario were read.
@@ -387,13 +422,14 @@ fn read(scenario: &Scenario, offer: &Offer) -> Vec<Read> {
 fn line(written: &Scenario, offer: Offer, plays: Vec<Play>) -> Line {
     let mut notes = Vec::new();
     let mut trials = Vec::new();
-    let (mut used, mut sources) = (None, Vec::new());
+    let (mut used, mut sources, mut hours) = (Vec::new(), Vec::new(), Vec::new());
     for play in plays {
         match play {
-            Ok((trial, found, read)) => {
-                used = used.or(found);
-                sources = read;
-                trials.push(trial);
+            Ok(played) => {
+                used.extend(played.used);
+                sources = played.sources;
+                hours.push(played.hours);
+                trials.push(played.trial);
             }
             Err(why) if notes.is_empty() => notes.push(why),
             Err(_) => {}
@@ -406,7 +442,7 @@ fn line(written: &Scenario, offer: Offer, plays: Vec<Play>) -> Line {
     let is_untold = offer.is_batch() && written.classes.iter().any(is_timed);
     let figure = |metric: &str, times: f64| match metric.contains("good") && is_untold {
         true => Bounds::Unknown(WITHIN_A_DAY.into()),
-        false => bounds(&trials, metric, times),
+        false => bounds(&trials, metric, |_| times),
     };
     let unknown =
         trials.first().and_then(|trial| match trial.value(ScopeKind::Total, "", "cost_per_month") {
@@ -417,7 +453,6 @@ fn line(written: &Scenario, offer: Offer, plays: Vec<Play>) -> Line {
     if offer.is_batch() {
         notes.push(format!("{WITHIN_A_DAY}, and no latency of theirs is known"));
     }
-    let months = written.window().as_secs_f64() / 3600.0 / f64::from(Term::Month.hours());
     let standing = match &trials[..] {
         [] => Standing::Fail,
         _ => search::together(&thresholds),
@@ -427,13 +462,15 @@ fn line(written: &Scenario, offer: Offer, plays: Vec<Play>) -> Line {
         cost_per_1k_good_requests: figure("cost_per_1k_good_requests", 1.0),
         cost_per_million_tokens: figure("cost_per_million_tokens", 1.0),
         cost_per_million_characters: figure("cost_per_million_tokens", 1.0 / offer.characters_per_token),
-        reserved_per_month: figure("cost_reserved", 1.0 / months),
+        reserved_per_month: bounds(&trials, "cost_reserved", |nth| {
+            f64::from(Term::Month.hours()) / hours[nth]
+        }),
         good_share: figure("good_share", 1.0),
         refused_share: figure("refused_share", 1.0),
         standing,
         thresholds,
         refuses_most: sections.first().and_then(|sections| search::refuses_most(sections)),
-        used,
+        used: Used::mean(&used),
         sources,
         notes,
         offer,
@@ -456,9 +493,10 @@ impl Line {
     }
 }
 
-/// The mean of a figure of the whole run over plays, times so much.
-fn bounds(trials: &[Trial], metric: &str, times: f64) -> Bounds {
-    let figures: Option<Vec<f64>> = trials.iter().map(|trial| Some(trial.total(metric)? * times)).collect();
+/// The mean of a figure of the whole run over plays, that of the nth times so much.
+fn bounds(trials: &[Trial], metric: &str, times: impl Fn(usize) -> f64) -> Bounds {
+    let figure = |(nth, trial): (usize, &Trial)| Some(trial.total(metric)? * times(nth));
+    let figures: Option<Vec<f64>> = trials.iter().enumerate().map(figure).collect();
     match figures {
         Some(figures) if !figures.is_empty() => {
             let unit = metric::unit_of(metric).unwrap_or(Unit::Count);
@@ -474,12 +512,17 @@ fn thresholds(written: &Scenario, offer: &Offer, plays: &[&[Section]]) -> Vec<He
     let unit = |metric: &str| metric::unit_of(metric);
     let objectives =
         written.thresholds.iter().filter(|threshold| unit(threshold.metric()) != Some(Unit::Usd));
-    let held = objectives.map(|threshold| match unit(threshold.metric()) {
-        Some(Unit::Seconds) if offer.is_batch() => {
-            let why = Err(WITHIN_A_DAY.into());
-            Held { standing: Standing::Fail, ..Held::new(threshold, Unit::Seconds, why) }
+    let has_slo = written.classes.iter().any(|class| class.slo != Slo::default());
+    let held = objectives.map(|threshold| {
+        let unit = unit(threshold.metric()).unwrap_or(Unit::Count);
+        let is_timed = matches!(unit, Unit::PerSecond | Unit::Seconds | Unit::TokensPerSecond);
+        match offer.is_batch() && (is_timed || has_slo && threshold.metric().contains("good")) {
+            true => {
+                let held = Held::new(threshold, unit, Err(WITHIN_A_DAY.into()));
+                Held { standing: Standing::Fail, ..held }
+            }
+            false => search::hold(threshold, plays, Confidence::P95),
         }
-        _ => search::hold(threshold, plays, Confidence::P95),
     });
     held.collect()
 }

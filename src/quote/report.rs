@@ -42,6 +42,12 @@ fn headline(quote: &Quote) -> String {
     let is_prompt = |line: &&Line| line.offer.tier != Some(Tier::Batch);
     let first = quote.lines.iter().find(is_prompt).or(quote.lines.first());
     let Some(first) = first else { return "Nothing is on offer".into() };
+    if quote.lines.iter().all(|line| mean(&line.cost_per_month).is_none()) {
+        return "No offer could be played and priced".into();
+    }
+    if mean(&first.cost_per_1k_good_requests).is_none() {
+        return "No offer is known to give a good answer at a known price".into();
+    }
     let (name, cost) = (named(&first.offer), shown(&first.cost_per_month));
     match first.standing {
         Standing::Pass if first.thresholds.is_empty() => {
@@ -78,7 +84,7 @@ fn named(offer: &Offer) -> String {
     std::iter::once(offer.endpoint.clone()).chain(tier).chain(bought).collect::<Vec<_>>().join(" · ")
 }
 
-fn bought(Bought { unit, units, term }: &Bought) -> String {
+fn bought(Bought { unit, units, term, .. }: &Bought) -> String {
     format!("{units} {unit} by the {}", term.name().replace('_', " "))
 }
 
@@ -167,8 +173,8 @@ fn told(line: &Line) -> Vec<String> {
 /// Capacity that is bought; nothing where none is.
 fn commitments(quote: &Quote) -> Option<Table> {
     let headings = ["offer", "reserved\na month", "of all", "used", "breaks\neven at"];
-    let mut table = Table::new("Capacity that is bought", headings.map(String::from).into_iter());
-    for line in quote.lines.iter().filter(|line| !line.offer.bought.is_empty()) {
+    let mut table = Table::new("What is paid whether used or not", headings.map(String::from).into_iter());
+    for line in quote.lines.iter().filter(|line| mean(&line.reserved_per_month).unwrap_or(0.0) > 0.0) {
         let share =
             mean(&line.reserved_per_month).zip(mean(&line.cost_per_month)).map(|(part, all)| part / all);
         let percent = |share: Option<f64>| share.map_or_else(|| show::NOTHING.into(), show::percent);

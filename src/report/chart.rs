@@ -279,12 +279,12 @@ impl<DB: DrawingBackend> Paper<'_, DB> {
     }
 }
 
-/// Numbers to seven digits, which no screen can show.
+/// Numbers to twelve digits: dollars of a large bill to the cent.
 fn brief(number: f64) -> f64 {
     if number == 0.0 || !number.is_finite() {
         return 0.0;
     }
-    format!("{number:.6e}").parse().unwrap_or(number)
+    format!("{number:.11e}").parse().unwrap_or(number)
 }
 
 fn brief_points<S: Serializer>(points: &[(f64, f64)], serializer: S) -> std::result::Result<S::Ok, S::Error> {

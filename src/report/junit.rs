@@ -1,7 +1,7 @@
 //! JUnit XML: a test case for the run itself, one for a precision that was asked for, one for each threshold, and one for each
 //! figure that was held against a baseline.
 //!
-//! Fits the schemas of Ant (JUnit.xsd) and Jenkins (junit-10.xsd), and what GitLab reads of it.
+//! Fits the schema of Jenkins (junit-10.xsd), and what GitLab reads of it.
 
 use std::fmt::Write as _;
 

@@ -173,7 +173,7 @@ fn key(prices: &Catalogue, sought: &Sought<'_>) -> &'static str {
 }
 
 /// A factor in millionths, rounded: for exact arithmetic.
-fn millionths(factor: Positive) -> u64 {
+pub(crate) fn millionths(factor: Positive) -> u64 {
     libm::round(factor.get().min(PRICE_FACTOR_MAX) * f64::from(PPM)) as u64
 }
 

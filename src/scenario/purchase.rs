@@ -4,6 +4,7 @@ use super::change::Change;
 use super::plan::{Offer, RouteSpec};
 use super::{EndpointSpec, Scenario};
 use crate::catalogue::machine::Machine;
+use crate::client::routers::AnyRouter;
 use crate::client::workload::Class;
 use crate::commitments::{AnyCommitment, Units};
 use crate::machines;
@@ -110,14 +111,23 @@ impl Scenario {
     /// Leaves all traffic to one endpoint and those that its provider passes it on to, as if there were no others: what is bought
     /// for these alone is not bought. Everything keeps its price.
     pub fn leave_to(&mut self, endpoint: &str) {
-        let mut kept: Vec<String> = Vec::new();
-        let mut next = Some(endpoint.to_string());
-        while let Some(name) = next.filter(|name| !kept.contains(name)) {
-            next =
-                self.endpoints.iter().find(|spec| spec.name == name).and_then(|spec| spec.spillover.clone());
-            kept.push(name);
+        let spills = self.spills();
+        let mut kept: Vec<usize> = Vec::new();
+        let mut next = self.endpoints.iter().position(|spec| spec.name == endpoint);
+        while let Some(place) = next.filter(|place| !kept.contains(place)) {
+            next = spills[place].as_ref().map(|spill| spill.to);
+            kept.push(place);
         }
-        self.endpoints.retain(|spec| kept.contains(&spec.name));
+        // Nobody but the provider asks those that it passes on to.
+        let passed_on: Vec<String> =
+            kept.iter().skip(1).map(|place| self.endpoints[*place].name.clone()).collect();
+        passed_on.iter().for_each(|name| self.leave_out(name));
+        let mut place = 0..;
+        self.endpoints.retain(|_| place.next().is_some_and(|place| kept.contains(&place)));
+        // Mirrored requests would come once for each endpoint that is left.
+        self.router = AnyRouter::default();
+        self.classes.iter_mut().for_each(|class| class.router = None);
+        self.hedge = None;
         let parties = machines::parties(self);
         let covers = |commitment: &AnyCommitment| parties.iter().any(|party| commitment.covers(party));
         let covered: Vec<bool> = self.commitments.iter().map(covers).collect();

@@ -102,14 +102,14 @@ impl Blocks {
         self.drawn(&vec![1; self.len()])
     }
 
-    /// The figure of each block that has one.
+    /// The figure of each block; not a number where nothing is in it.
     pub fn each(&self) -> Vec<f64> {
         let alone = |block| {
             let mut times = vec![0; self.len()];
             times[block] = 1;
             self.drawn(&times)
         };
-        (0..self.len()).map(alone).filter(|figure| figure.is_finite()).collect()
+        (0..self.len()).map(alone).collect()
     }
 
     /// The figure, had each block come so often.

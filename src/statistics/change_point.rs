@@ -67,8 +67,9 @@ fn chance(ranks: &[i64], most: i64, stream: usize) -> f64 {
     f64::from(as_large + 1) / f64::from(SHUFFLES + 1)
 }
 
-/// The clearest change, six before and six after, has a chance of 2 in 924. Of fewer it would hardly be below one in a hundred.
-pub const SERIES_MIN: usize = 12;
+/// The clearest change, seven before and seven after, has a chance of 2 in 3,432: of fewer it would not be below one in a hundred
+/// over as many figures as are usually followed.
+pub const SERIES_MIN: usize = 14;
 
 /// Fewer figures are no level.
 const SIDE_MIN: usize = 3;
@@ -103,10 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn the_clearest_change_of_twelve_is_one_and_of_eleven_is_none() {
+    fn the_clearest_change_of_fourteen_is_one_and_of_thirteen_is_none() {
         let series = |count: usize| -> Vec<f64> { (0..count).map(|at| f64::from(at >= count / 2)).collect() };
-        assert_eq!(change_points(&series(12), 0.01), [6]);
-        assert_eq!(change_points(&series(11), 0.01), Vec::<usize>::new());
+        assert_eq!(change_points(&series(14), 0.01 / 7.0), [7]);
+        assert_eq!(change_points(&series(13), 0.01), Vec::<usize>::new());
         assert_eq!(change_points(&[7.0; 40], 0.01), Vec::<usize>::new());
     }
 

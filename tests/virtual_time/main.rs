@@ -29,6 +29,7 @@ mod prices;
 mod prices_cli;
 mod quotas;
 mod quote;
+mod quote_alone;
 mod recover;
 mod replications;
 mod scenario_errors;

@@ -16,7 +16,7 @@ use tollgate::trial::{self, Trial};
 use tollgate::wire::Tier;
 
 /// A request a second for an hour, of 1,000 prompt tokens and 100 generated.
-fn scenario(settings: &str, endpoints: &str) -> (tempfile::TempDir, PathBuf) {
+pub fn scenario(settings: &str, endpoints: &str) -> (tempfile::TempDir, PathBuf) {
     let text = format!(
         r#"
         date = "2026-11-21"
@@ -41,12 +41,12 @@ fn scenario(settings: &str, endpoints: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-fn order() -> Order {
+pub fn order() -> Order {
     let threads = NonZeroUsize::new(2).expect("two is a number");
     Order { replications: 2, threads, as_written: false, characters: BTreeMap::new() }
 }
 
-fn quoted(path: &Path, order: &Order, changes: &[Change]) -> Quote {
+pub fn quoted(path: &Path, order: &Order, changes: &[Change]) -> Quote {
     let draft = Draft::open(path, None).unwrap_or_else(|error| panic!("{error}"));
     let make = |more: &[Change]| draft.scenario(&[changes, more].concat());
     let written = make(&[]).unwrap_or_else(|error| panic!("{error}"));
@@ -54,23 +54,23 @@ fn quoted(path: &Path, order: &Order, changes: &[Change]) -> Quote {
     quote(&make, &written, "", offers, order, |_, _| {}).expect("it is played")
 }
 
-fn mean(bounds: &Bounds) -> f64 {
+pub fn mean(bounds: &Bounds) -> f64 {
     match bounds {
         Bounds::Interval { estimate, .. } => *estimate,
         other => panic!("{other:?}"),
     }
 }
 
-fn line<'a>(quote: &'a Quote, endpoint: &str, is_it: impl Fn(&Line) -> bool) -> &'a Line {
+pub fn line<'a>(quote: &'a Quote, endpoint: &str, is_it: impl Fn(&Line) -> bool) -> &'a Line {
     let found = quote.lines.iter().find(|line| line.offer.endpoint == endpoint && is_it(line));
     found.unwrap_or_else(|| panic!("{endpoint} is not in {}", report::text(quote)))
 }
 
-fn near(found: f64, truth: f64) {
+pub fn near(found: f64, truth: f64) {
     assert!((found / truth - 1.0).abs() < 1e-9, "{found}, and {truth} by hand");
 }
 
-const LATENCY: &str = r#"latency = { kind = "fixed", ttft = "100ms", itl = "1ms" }"#;
+pub const LATENCY: &str = r#"latency = { kind = "fixed", ttft = "100ms", itl = "1ms" }"#;
 
 /// Of one's own prices: the second is dearer, refuses half, and is late for a third of a threshold.
 fn two() -> (tempfile::TempDir, PathBuf) {

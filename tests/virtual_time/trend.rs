@@ -97,7 +97,7 @@ fn any_change_of_a_simulation_is_one_and_few_runs_have_none() {
         "{said}"
     );
     assert!(said.contains("run · 4 results from 2026-10-01 to 2026-10-04\n"), "{said}");
-    assert!(said.contains("looked for in 12 results and more"), "{said}");
+    assert!(said.contains("looked for in 14 results and more"), "{said}");
 }
 
 #[test]

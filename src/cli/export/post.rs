@@ -34,6 +34,13 @@ pub fn post(results: &Results, base: &str, is_live: bool) -> Result<()> {
     }
     let base = base.trim_end_matches('/');
     let mut collector = Collector::new()?;
+    let has_secrets = collector.headers.values().any(HeaderValue::is_sensitive);
+    let is_near = matches!(url::parse(base), Ok(Url::Local));
+    if has_secrets && !is_near && !base.to_ascii_lowercase().starts_with("https://") {
+        return Err(Error::usage(format!(
+            "{HEADERS} would go to another machine unencrypted; give --post a URL with https://, or unset it"
+        )));
+    }
     for (stream, path) in STREAMS.iter().zip(PATHS) {
         let uri: Uri = format!("{base}{path}").parse().map_err(|_| wrong("is not a URL"))?;
         let mut lines = Lines { collector: &mut collector, uri, held: Vec::new(), failure: None };
@@ -82,7 +89,7 @@ impl Collector {
             answer.map_err(|why| format!("could not post to {uri}: {why}; is a collector there?"))?;
         let (status, body) = (answer.status(), String::from_utf8_lossy(answer.body()));
         if !status.is_success() {
-            let said: String = body.trim().chars().take(SAID_MAX).collect();
+            let said = self.harmless(&body);
             let colon = if said.is_empty() { "" } else { ": " };
             return Err(format!(
                 "{uri} answered {}{colon}{said}; it had taken {} requests. --post wants the base URL of an OTLP/HTTP \
@@ -96,6 +103,26 @@ impl Collector {
         Ok(())
     }
 }
+
+impl Collector {
+    /// What it said, in short: without what we told it in secret, and without what a terminal would obey.
+    fn harmless(&self, body: &str) -> String {
+        let mut said = body.to_string();
+        for value in self.headers.values().filter(|value| value.is_sensitive()) {
+            let secret = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            // `Bearer KEY` may come back without its first word.
+            let words = secret.split_whitespace().filter(|word| word.len() >= SECRET_MIN);
+            for secret in std::iter::once(secret.as_str()).chain(words).filter(|secret| !secret.is_empty()) {
+                said = said.replace(secret, "…");
+            }
+        }
+        let shown = said.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+        shown.collect::<String>().trim().chars().take(SAID_MAX).collect()
+    }
+}
+
+/// Shorter words of a header, such as `Basic`, are no secrets.
+const SECRET_MIN: usize = 8;
 
 /// How many points or spans a collector that takes a request says it has not kept.
 fn rejected(answer: &str) -> u64 {

@@ -97,7 +97,7 @@ pub fn execute(traffic: Traffic, catalogue: &[PathBuf], select: &Select, is_csv:
         replications: traffic.replications,
         threads: traffic.threads.unwrap_or_else(subject::threads),
         as_written: traffic.as_written,
-        characters: traffic.characters_per_token.into_iter().collect::<BTreeMap<_, _>>(),
+        characters: characters_by_name(traffic.characters_per_token)?,
     };
     let all = quote::offers(&make, &written, &order)?;
     select.check(&all.iter().map(|offer| offer as &dyn Line).collect::<Vec<_>>())?;
@@ -133,6 +133,17 @@ impl Line for Offer {
     fn is_held(&self, _day: jiff::civil::Date) -> bool {
         true
     }
+}
+
+/// Each name once.
+fn characters_by_name(named: Vec<(String, f64)>) -> Result<BTreeMap<String, f64>> {
+    let mut all = BTreeMap::new();
+    for (name, number) in named {
+        if all.insert(name.clone(), number).is_some() {
+            return Err(Error::usage(format!("--characters-per-token names '{name}' twice; once is enough")));
+        }
+    }
+    Ok(all)
 }
 
 /// `anthropic=3.5`
