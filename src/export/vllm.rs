@@ -150,7 +150,7 @@ mod tests {
         }
         let histograms =
             [("all:ttft".to_string(), millis(5..=5)), ("all:service_ttft".into(), millis(1..=100))];
-        let scenario = "[arrivals]\nrate = 125.0\n[[endpoints]]\nmodel = \"gpt-6-sol\"";
+        let scenario = "[arrivals]\nkind = \"poisson\"\nrate = 125.0\n[[endpoints]]\nmodel = \"gpt-6-sol\"";
         let content = content(&summary, &histograms, &scenario.parse().unwrap());
         let expected = json!({
             "date": "20260102-030405",
@@ -194,11 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_that_of_the_scenario_where_all_classes_share_it() {
+    fn the_rate_is_that_of_the_scenario_where_it_is_all_that_comes() {
         let rate = |scenario: &str| rate_of(&scenario.parse().unwrap());
-        assert_eq!(rate("[arrivals]\nrate = 3"), Some(3.0));
+        let of = |kind: &str, more: &str| rate(&format!("[arrivals]\nkind = \"{kind}\"\nrate = 3\n{more}"));
+        assert_eq!(of("constant", ""), Some(3.0));
         assert_eq!(rate("[arrivals]\nusers = 3"), None);
-        assert_eq!(rate("[arrivals]\nrate = 3\n[[classes]]\n[classes.arrivals]\nrate = 4"), None);
+        assert_eq!(of("poisson", "[[classes]]\n[classes.arrivals]\nrate = 4"), None);
+        // What it begins with is not what comes.
+        assert_eq!([of("diurnal", ""), of("poisson", "growth = { factor = 2 }")], [None, None]);
     }
 
     #[test]
