@@ -125,6 +125,14 @@ mod tests {
     }
 
     #[test]
+    fn only_what_stops_at_the_end_is_counted_up_to_there() {
+        let second = 1_000_000_000;
+        let at = |end| rates(second, end, [4, 4, 4].into_iter());
+        assert_eq!(at(Some(second * 5 / 4)), [(0.0, 4.0), (1.0, 16.0), (2.0, 4.0)]);
+        assert_eq!(at(None), [(0.0, 4.0), (1.0, 4.0), (2.0, 4.0)]);
+    }
+
+    #[test]
     fn any_instant_has_a_bucket() {
         let mut buckets = Buckets::<u64>::new(Duration::ZERO, 8, 1);
         buckets.at(Instant::MAX)[0] += 1;

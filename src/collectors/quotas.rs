@@ -117,7 +117,7 @@ impl Quotas {
     fn utilisation(&self, place: usize, quota: &Metered, end: u64) -> Vec<(f64, f64)> {
         let Some((level, _)) = quota.limit.quota() else { return Vec::new() };
         let (width, period) = (self.counted.width(), level.period().nanos());
-        // Where requests stop coming is where the last bucket ends, whether one was sent in it or not.
+        // As many as hold the time in which requests come, whether one was sent in the last or not.
         let buckets = end.div_ceil(width) as usize;
         let mut counts: Vec<u64> = self.counted.rows().map(|row| row[place]).take(buckets).collect();
         counts.resize(buckets, 0);

@@ -44,7 +44,6 @@ impl Scenario {
     /// Puts a purchase in place of what is bought for the options' endpoints. One of which nothing is bought takes no
     /// part.
     pub fn buy(&mut self, offers: &[Offer], units: &[u32]) {
-        self.unit_rows.resize(self.commitments.len(), None);
         let templates: Vec<Option<Units>> =
             offers.iter().map(|offer| self.units_of(&offer.endpoint).next().cloned()).collect();
         let is_option = |name: &String| offers.iter().any(|offer| offer.endpoint == *name);
@@ -53,10 +52,7 @@ impl Scenario {
             _ => true,
         };
         let kept: Vec<bool> = self.commitments.iter().map(is_kept).collect();
-        let mut flags = kept.iter();
-        self.commitments.retain(|_| *flags.next().expect("there is a flag for each"));
-        let mut flags = kept.iter();
-        self.unit_rows.retain(|_| *flags.next().expect("there is a flag for each"));
+        self.keep_commitments(&kept);
         for ((offer, units), template) in offers.iter().zip(units).zip(templates) {
             self.rent_nothing(&offer.endpoint);
             if *units == 0 {
@@ -131,12 +127,17 @@ impl Scenario {
         let parties = machines::parties(self);
         let covers = |commitment: &AnyCommitment| parties.iter().any(|party| commitment.covers(party));
         let covered: Vec<bool> = self.commitments.iter().map(covers).collect();
-        self.unit_rows.resize(self.commitments.len(), None);
-        let mut flags = covered.iter();
-        self.unit_rows.retain(|_| *flags.next().expect("there is a flag for each"));
-        let mut flags = covered.iter();
-        self.commitments.retain(|_| *flags.next().expect("there is a flag for each"));
+        self.keep_commitments(&covered);
         self.plan = None;
+    }
+
+    /// Drops the commitments without a flag, and their rows of the catalogue.
+    fn keep_commitments(&mut self, kept: &[bool]) {
+        self.unit_rows.resize(self.commitments.len(), None);
+        let mut flags = kept.iter();
+        self.unit_rows.retain(|_| *flags.next().expect("there is a flag for each"));
+        let mut flags = kept.iter();
+        self.commitments.retain(|_| *flags.next().expect("there is a flag for each"));
     }
 
     /// The terms for which the catalogue sells the units of a commitment, by its position; none of one that has a price of its own.
