@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::client::{Client, Remote, Transport};
 use super::gauge::Gauge;
 use super::openings::Openings;
-use super::pacer::Pacing;
+use super::pacer::{Pacing, short_turns};
 use super::pool::Counts;
 use super::runtime;
 use crate::client::dispatcher::Event;
@@ -158,6 +158,7 @@ impl Hand {
 
 /// Does what is ordered until nobody orders any more.
 fn work(kit: Kit, mut asked: UnboundedReceiver<Order>, ready: &mpsc::Sender<Result<()>>) -> Done {
+    short_turns();
     let failed = |cause: io::Error| Error::failed(format!("could not start a client: {cause}"));
     let begin = || Ok((runtime().map_err(failed)?, kit));
     let (runtime, Kit { remotes, keyring, transport, events }) = match begin() {

@@ -26,7 +26,8 @@ pub enum Pacing {
     /// It sleeps until the instant, and is late by what it takes to wake.
     Asleep,
     /// It is woken before the instant by as much as it was late of late, and lets other tasks have their turns until then:
-    /// a processor that was asleep wakes late by tens or hundreds of microseconds.
+    /// a processor that was asleep wakes late by tens or hundreds of microseconds. Its thread asks for short turns, where
+    /// the system has that, so that it need not wait for the end of another's.
     #[default]
     Early,
     /// It never sleeps: its processor does nothing else. Its thread goes before others where the system lets it: who uses
@@ -49,9 +50,13 @@ impl Pacer {
     /// Paced so, by the thread that calls.
     pub fn with(self, pacing: Pacing) -> Pacer {
         #[cfg(target_os = "linux")]
-        if pacing == Pacing::Awake {
-            // SAFETY: the call takes no pointers. Without the right to it nothing changes.
-            unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
+        match pacing {
+            Pacing::Asleep => {}
+            Pacing::Early => short_turns(),
+            Pacing::Awake => {
+                turns::go_first();
+                short_turns();
+            }
         }
         Pacer { pacing, ..self }
     }
@@ -109,12 +114,14 @@ impl Pacer {
     }
 }
 
+/// Lets the calling thread be woken at once even while others have their turn, where the system has that.
+pub(super) fn short_turns() {
+    #[cfg(target_os = "linux")]
+    turns::shorten();
+}
+
 /// To set the kernel's timer and to be woken by it takes longer than this.
 const NAP_MIN: Duration = Duration::from_micros(30);
-
-/// Before what is not in a hurry, and behind what the system runs at -20.
-#[cfg(target_os = "linux")]
-const NICENESS: libc::c_int = -15;
 
 /// It is woken at least so long before an instant, and at most.
 const EARLY_MIN: Duration = Duration::from_micros(20);
@@ -170,6 +177,77 @@ impl Default for Lateness {
 
 /// Anything later than a minute counts as a minute late.
 const LATEST_NANOS: u64 = 60_000_000_000;
+
+/// How the system's scheduler takes the calling thread. Where it does not do as asked, nothing changes.
+#[cfg(target_os = "linux")]
+mod turns {
+    use std::mem::zeroed;
+
+    /// Lets it go before others, which takes the right to.
+    pub fn go_first() {
+        // SAFETY: the call takes no pointers.
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
+    }
+
+    /// Asks for short turns: since Linux 6.12, who is woken and wants less interrupts who wants more, and everybody gets
+    /// as much as before.
+    pub fn shorten() {
+        // SAFETY: the struct is plain numbers, and both calls get a pointer to one on this stack frame, with its size.
+        unsafe {
+            let mut attributes: libc::sched_attr = zeroed();
+            let size = size_of::<libc::sched_attr>() as libc::c_uint;
+            if libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) != 0
+                || attributes.sched_policy != libc::SCHED_OTHER as u32
+            {
+                return;
+            }
+            attributes.sched_runtime = TURN_NANOS;
+            libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0);
+        }
+    }
+
+    /// Before what is not in a hurry, and behind what the system runs at -20.
+    const NICENESS: libc::c_int = -15;
+
+    /// The shortest that the system grants.
+    const TURN_NANOS: u64 = 100_000;
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn attributes() -> libc::sched_attr {
+            // SAFETY: as above.
+            unsafe {
+                let mut attributes: libc::sched_attr = zeroed();
+                let size = size_of::<libc::sched_attr>() as libc::c_uint;
+                libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0);
+                attributes
+            }
+        }
+
+        /// In a thread of its own, which takes it along. A system may grant neither.
+        #[test]
+        fn turns_are_shortened_and_the_priority_is_raised_where_the_system_lets_it() {
+            let seen = std::thread::spawn(|| {
+                let before = attributes();
+                shorten();
+                let short = attributes();
+                go_first();
+                shorten();
+                (before, short, attributes())
+            });
+            let (before, short, first) = seen.join().unwrap();
+            assert_eq!(short.sched_nice, before.sched_nice, "only the turns are others");
+            assert!([before.sched_runtime, TURN_NANOS].contains(&short.sched_runtime));
+            assert!([before.sched_nice, NICENESS].contains(&first.sched_nice));
+            if short.sched_runtime == before.sched_runtime {
+                println!("this system does not shorten turns: not looked at");
+            }
+            assert_eq!(first.sched_runtime, short.sched_runtime);
+        }
+    }
+}
 
 /// One absolute timer of the kernel, watched by the runtime: p99 about 0.1 ms without spinning.
 #[cfg(target_os = "linux")]
