@@ -122,7 +122,7 @@ impl Bound {
 
     /// Where each endpoint's native paths begin, in the order of the parts: `http://127.0.0.1:8080/name`.
     pub fn urls(&self) -> Vec<String> {
-        let url = |part: &Part| format!("{}/{}", self.url(), server::segment(&part.name));
+        let url = |part: &Part| format!("{}/{}", self.url(), part.segment);
         self.mock.parts.iter().map(url).collect()
     }
 

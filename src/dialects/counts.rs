@@ -1,11 +1,13 @@
 //! Counting what a JSON body holds: characters of text, and tokens as a provider counts them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::fields::Json;
 use crate::wire::{Source, Usage};
 
 /// How many characters a text has: a string, or an array of parts that hold one under `text`.
@@ -68,8 +70,7 @@ pub struct Count(pub u32);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Count, D::Error> {
-        let number = serde_json::Value::deserialize(deserializer)?.as_f64();
-        Ok(Count(number.unwrap_or_default() as u32))
+        Ok(Count(Json::deserialize(deserializer)?.as_f64().unwrap_or_default() as u32))
     }
 }
 
@@ -77,6 +78,14 @@ impl<'de> Deserialize<'de> for Count {
 pub fn loose<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).ok())
+}
+
+/// A text, which lies in what is read where it has no escapes; anything else is as good as none.
+pub fn loose_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    Ok(match Json::deserialize(deserializer)? {
+        Json::Str(text) => Some(text),
+        _ => None,
+    })
 }
 
 /// Counts in which parts lie inside each other, as OpenAI and Google give them: what caches served and stored is
@@ -124,6 +133,26 @@ mod tests {
             ("[1,-1,true,1.5]", 0),
         ] {
             assert_eq!(serde_json::from_str::<Chars>(text).unwrap().0, chars, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_taken_and_anything_else_is_as_good_as_none() {
+        #[derive(serde::Deserialize)]
+        struct Said<'a> {
+            #[serde(borrow, default, deserialize_with = "loose_text")]
+            tier: Option<Cow<'a, str>>,
+        }
+        for (text, tier) in [
+            (r#"{"tier":"flex"}"#, Some("flex")),
+            (r#"{"tier":"\u0066lex"}"#, Some("flex")),
+            (r#"{"tier":null}"#, None),
+            (r#"{"tier":{"type":["flex"]}}"#, None),
+            (r#"{"tier":-1.5}"#, None),
+            ("{}", None),
+        ] {
+            let said: Said<'_> = serde_json::from_str(text).unwrap();
+            assert_eq!(said.tier.as_deref(), tier, "{text}");
         }
     }
 }

@@ -139,3 +139,20 @@ fn headers<'a>(message: &'a str, kind: &'a str) -> [(&'a str, &'a str); 3] {
 pub fn put(out: &mut BytesMut, text: &str) {
     out.put_slice(text.as_bytes());
 }
+
+/// Appends a whole number.
+pub fn put_number(out: &mut BytesMut, number: u64) {
+    put(out, itoa::Buffer::new().format(number));
+}
+
+/// Appends sixteen hexadecimal digits.
+pub fn put_id(out: &mut BytesMut, id: u64) {
+    let digits: [u8; 16] =
+        std::array::from_fn(|nth| b"0123456789abcdef"[(id >> (60 - 4 * nth) & 0xf) as usize]);
+    out.put_slice(&digits);
+}
+
+/// Appends a string of JSON's that says `text`.
+pub fn put_string(out: &mut BytesMut, text: &str) {
+    serde_json::to_writer(out.writer(), text).expect("a buffer takes all text");
+}

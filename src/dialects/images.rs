@@ -1,8 +1,10 @@
 //! Images in bodies: how ours are put in, and how large the mock finds those of any caller.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde_json::Value;
 
 use super::prompt::IMAGE_PLACE;
@@ -19,7 +21,7 @@ pub fn data_url() -> String {
 /// not known here, is taken to be of [`ASSUMED`] size.
 pub fn sizes(body: &[u8]) -> Vec<(u32, u32)> {
     let mut sizes = Vec::new();
-    if MARKS.iter().any(|mark| memmem::find(body, mark.as_bytes()).is_some())
+    if MARKS.iter().any(|mark| mark.find(body).is_some())
         && let Ok(body) = serde_json::from_slice(body)
     {
         find(&body, &mut sizes);
@@ -28,8 +30,9 @@ pub fn sizes(body: &[u8]) -> Vec<(u32, u32)> {
 }
 
 /// Every way in which a part of a prompt says that it is an image has one of these.
-const MARKS: [&str; 5] =
-    ["\"image\"", "\"image_url\"", "\"input_image\"", "\"inlineData\"", "\"inline_data\""];
+static MARKS: LazyLock<[Finder<'static>; 5]> = LazyLock::new(|| {
+    ["\"image\"", "\"image_url\"", "\"input_image\"", "\"inlineData\"", "\"inline_data\""].map(Finder::new)
+});
 
 /// For what cannot be measured.
 pub const ASSUMED: (u32, u32) = (1024, 1024);

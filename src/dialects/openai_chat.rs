@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub use self::call::{min_tokens, model};
 pub use self::chunk::Written;
 pub use self::reader::ChatReader;
-pub use self::writer::{FAILURE, usage};
+pub use self::writer::{FAILURE, put_usage};
 use super::{Ask, Bad, Dialect, Generate, InPath, Meta, Reader, Writer, images, prompt, tier};
 use crate::wire::{Prefix, Tier};
 

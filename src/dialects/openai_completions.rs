@@ -1,13 +1,11 @@
 //! OpenAI's older completions, text in and text out, which self-hosted servers still speak.
 
-use std::fmt::Write as _;
-
 use bytes::{BufMut, BytesMut};
 use serde_json::{Map, Value, json};
 
-use super::events::put;
-use super::fields::{Fields, missing, object, wrong_type};
-use super::openai_chat::{ChatReader, FAILURE, min_tokens, model, usage};
+use super::events::{put, put_id, put_number, put_string};
+use super::fields::{Fields, Json, missing, object, wrong_type};
+use super::openai_chat::{ChatReader, FAILURE, min_tokens, model, put_usage};
 use super::{Ask, Bad, Dialect, Events, Generate, InPath, Meta, Reader, Writer, prompt};
 use crate::wire::{Finish, Tokens};
 
@@ -46,15 +44,15 @@ impl Dialect for OpenaiCompletions {
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         let body = object(body)?;
         let fields = Fields(&body);
-        let chars = match fields.0.get("prompt") {
-            None | Some(Value::Null) => return Err(missing("prompt")),
-            Some(Value::String(text)) => text.chars().count() as u64,
-            Some(Value::Array(tokens)) if tokens.iter().all(Value::is_u64) => {
+        let chars = match fields.any("prompt") {
+            None | Some(Json::Null) => return Err(missing("prompt")),
+            Some(Json::Str(text)) => text.chars().count() as u64,
+            Some(Json::Array(tokens)) if tokens.iter().all(Json::is_u64) => {
                 tokens.len() as u64 * prompt::CHARS_PER_TOKEN
             }
-            Some(Value::Array(texts)) => match &texts[..] {
-                [Value::String(text)] => text.chars().count() as u64,
-                _ => return Err(wrong_type("prompt", "one prompt", &body["prompt"])),
+            Some(prompts @ Json::Array(texts)) => match &texts[..] {
+                [Json::Str(text)] => text.chars().count() as u64,
+                _ => return Err(wrong_type("prompt", "one prompt", prompts)),
             },
             Some(other) => return Err(wrong_type("prompt", "a string", other)),
         };
@@ -74,12 +72,14 @@ impl Dialect for OpenaiCompletions {
     }
 
     fn writer(&self, asked: &Generate, meta: &Meta) -> Box<dyn Writer> {
-        let opening = format!(
-            r#"{{"id":"cmpl-{:016x}","object":"text_completion","created":{},"model":{},"choices":["#,
-            meta.id,
-            meta.unix_secs,
-            json!(asked.model)
-        );
+        let mut opening = BytesMut::new();
+        put(&mut opening, r#"{"id":"cmpl-"#);
+        put_id(&mut opening, meta.id);
+        put(&mut opening, r#"","object":"text_completion","created":"#);
+        put_number(&mut opening, meta.unix_secs);
+        put(&mut opening, r#","model":"#);
+        put_string(&mut opening, &asked.model);
+        put(&mut opening, r#","choices":["#);
         Box::new(CompletionsWriter { opening, include_usage: asked.include_usage, written: 0 })
     }
 }
@@ -89,7 +89,7 @@ const MAX_TOKENS: u32 = 16;
 
 struct CompletionsWriter {
     /// What every chunk and the whole answer begin with.
-    opening: String,
+    opening: BytesMut,
     include_usage: bool,
     /// Tokens written.
     written: u64,
@@ -98,7 +98,7 @@ struct CompletionsWriter {
 impl CompletionsWriter {
     /// One choice with so many words of text.
     fn choice(&self, from: u64, words: u32, finish_reason: &str, out: &mut BytesMut) {
-        put(out, &self.opening);
+        out.put_slice(&self.opening);
         put(out, r#"{"index":0,"text":""#);
         prompt::words(from, words).for_each(|words| out.put_slice(words));
         put(out, r#"","logprobs":null,"finish_reason":"#);
@@ -124,8 +124,10 @@ impl Writer for CompletionsWriter {
         self.chunk(0, reason(finish), out);
         if self.include_usage {
             out.event("", |out| {
-                put(out, &self.opening);
-                write!(out, "],\"usage\":{}}}", usage(&finish.usage)).expect("a buffer takes all text");
+                out.put_slice(&self.opening);
+                put(out, r#"],"usage":"#);
+                put_usage(out, &finish.usage);
+                put(out, "}");
             });
         }
         out.done();
@@ -138,7 +140,9 @@ impl Writer for CompletionsWriter {
     fn whole(&mut self, finish: &Finish, out: &mut BytesMut) {
         let words = u32::try_from(finish.usage.generated()).unwrap_or(u32::MAX);
         self.choice(0, words, reason(finish), out);
-        write!(out, ",\"usage\":{}}}", usage(&finish.usage)).expect("a buffer takes all text");
+        put(out, r#","usage":"#);
+        put_usage(out, &finish.usage);
+        put(out, "}");
     }
 }
 

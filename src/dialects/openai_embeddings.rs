@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::counts::{Count, Nested};
 use super::events::put;
-use super::fields::{Fields, bad, missing, object, wrong_type};
+use super::fields::{Fields, Json, bad, missing, object, wrong_type};
 use super::openai_chat::model;
 use super::progress::{Progress, fault, garbled};
 use super::{Ask, Bad, Dialect, Embed, Events, Generate, InPath, Meta, Reader, Writer, prompt};
@@ -45,7 +45,7 @@ impl Dialect for OpenaiEmbeddings {
         let body = object(body)?;
         let fields = Fields(&body);
         let model = path.model.clone().map_or_else(|| model(&fields), Ok)?;
-        let (inputs, chars) = texts(fields.0.get("input").ok_or_else(|| missing("input"))?)?;
+        let (inputs, chars) = texts(fields.any("input").ok_or_else(|| missing("input"))?)?;
         let is_base64 = match fields.string("encoding_format")? {
             None | Some("float") => false,
             Some("base64") => true,
@@ -80,11 +80,11 @@ impl Dialect for OpenaiEmbeddings {
 }
 
 /// How many texts there are, and their characters; a list of token numbers counts as text of as many tokens.
-fn texts(input: &Value) -> Result<(u32, u64), Bad> {
+fn texts(input: &Json<'_>) -> Result<(u32, u64), Bad> {
     let list = match input {
-        Value::Array(list) => list,
-        Value::String(text) if text.is_empty() => return Err(empty()),
-        Value::String(text) => return Ok((1, text.chars().count() as u64)),
+        Json::Array(list) => list,
+        Json::Str(text) if text.is_empty() => return Err(empty()),
+        Json::Str(text) => return Ok((1, text.chars().count() as u64)),
         other => return Err(wrong_type("input", "a string or an array", other)),
     };
     if list.is_empty() {
@@ -98,13 +98,13 @@ fn texts(input: &Value) -> Result<(u32, u64), Bad> {
         );
         return Err(bad(message, "input", Some("array_above_max_length")));
     }
-    if list.iter().all(Value::is_u64) {
+    if list.iter().all(Json::is_u64) {
         return Ok((1, list.len() as u64 * prompt::CHARS_PER_TOKEN));
     }
     let chars = list.iter().map(|text| match text {
-        Value::Array(tokens) => Ok(tokens.len() as u64 * prompt::CHARS_PER_TOKEN),
-        Value::String(text) if text.is_empty() => Err(empty()),
-        Value::String(text) => Ok(text.chars().count() as u64),
+        Json::Array(tokens) => Ok(tokens.len() as u64 * prompt::CHARS_PER_TOKEN),
+        Json::Str(text) if text.is_empty() => Err(empty()),
+        Json::Str(text) => Ok(text.chars().count() as u64),
         other => Err(wrong_type("input", "an array of strings", other)),
     });
     Ok((list.len() as u32, chars.sum::<Result<u64, Bad>>()?))

@@ -153,12 +153,12 @@ impl Connection {
     ) -> hyper::Result<Response<Incoming>> {
         self.reads_before = self.stamps.reads();
         request.body_mut().announce(&self.stamps, on_sent);
+        request.body_mut().join();
         match &mut self.carrier {
             Carrier::Stream(stream) => {
                 name_whole(&mut request, stream.shared.scheme.clone());
                 request.headers_mut().remove(HOST);
                 request.headers_mut().remove(CONNECTION);
-                request.body_mut().join();
                 let answer = stream.shared.sender.borrow_mut().send_request(request);
                 answer.await
             }

@@ -16,7 +16,7 @@ use super::log::{Arrival, CallLog};
 use super::lottery::Lottery;
 use super::mailbox::Mailbox;
 use super::pacer::{Lateness, Pacer};
-use super::server::Writes;
+use super::server::{Writes, segment};
 use crate::dialects::Generate;
 use crate::dialects::beginning::{self, Ends};
 use crate::providers::{Served, Speech, Terms};
@@ -29,19 +29,37 @@ use crate::wire::{AttemptId, Beginnings, Cached, ClassId, Job, Reply, Request, R
 /// An endpoint of the mock.
 #[derive(Clone)]
 pub(crate) struct Part {
-    /// The scenario's name for it: the first segment of its paths.
+    /// The scenario's name for it.
     pub name: String,
+    /// The first segment of its paths: its name.
+    pub segment: String,
     pub served: Served,
     /// The same, open to all unless certain keys are asked for.
     pub open: Served,
     /// The part that it is set up to spill to.
     pub spillover: Option<usize>,
+    /// What is said in each dialect of its provider's.
+    speeches: Vec<(&'static str, Speech)>,
 }
 
 impl Part {
     pub fn new(name: String, served: Served, spillover: Option<usize>) -> Part {
         let credentials = served.credentials.clone().or(Some(Vec::new()));
-        Part { name, open: Served { credentials, ..served.clone() }, served, spillover }
+        let provider = served.provider.get();
+        let speeches = provider.dialects().iter().map(|dialect| (*dialect, provider.speech(dialect)));
+        Part {
+            segment: segment(&name),
+            name,
+            open: Served { credentials, ..served.clone() },
+            spillover,
+            speeches: speeches.collect(),
+            served,
+        }
+    }
+
+    pub fn speech(&self, dialect: &str) -> Speech {
+        let known = self.speeches.iter().find(|(known, _)| *known == dialect);
+        known.expect("a provider is asked in a dialect of its own").1
     }
 }
 

@@ -62,15 +62,13 @@ impl Hints {
     /// The hints of a call that carries all of them in good order.
     pub fn read(headers: &HeaderMap) -> Option<Hints> {
         let number = |name| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+        let request = RequestId(number(REQUEST)?);
         let beginnings = match headers.get(BEGINNINGS) {
             Some(value) => value.to_str().ok()?.split(',').map(heard).collect::<Option<Vec<_>>>()?,
             None => Vec::new(),
         };
         Some(Hints {
-            id: AttemptId {
-                request: RequestId(number(REQUEST)?),
-                nth: u16::try_from(number(ATTEMPT)?).ok()?,
-            },
+            id: AttemptId { request, nth: u16::try_from(number(ATTEMPT)?).ok()? },
             answer_tokens: u32::try_from(number(ANSWER)?).ok()?,
             reasoning_tokens: u32::try_from(number(REASONING)?).ok()?,
             input_tokens: match headers.contains_key(INPUT) {

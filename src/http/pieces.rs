@@ -23,7 +23,8 @@ impl Pieces {
         Pieces { pieces: pieces.into_iter(), left, announcement: None }
     }
 
-    /// Copies a small body into one piece: an HTTP/2 peer may take many small frames for an attack.
+    /// Copies a small body into one piece: that is less work than to hand over each, and an HTTP/2 peer may take many small
+    /// frames for an attack.
     pub fn join(&mut self) {
         if self.pieces.len() > 1 && self.left <= FRAME {
             let mut whole = Vec::with_capacity(self.left as usize);

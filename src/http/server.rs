@@ -68,7 +68,7 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, engine:
         answer(Rc::clone(&engine), request)
     });
     let mut builder = auto::Builder::new(LocalExecutor);
-    builder.http1().header_read_timeout(None);
+    builder.http1().header_read_timeout(None).writev(false);
     builder
         .http2()
         .max_concurrent_streams(STREAMS_MAX)
@@ -97,7 +97,8 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         return whole(too_large());
     };
     let hints = Hints::read(&head.headers);
-    let Part { served, open, .. } = &engine.parts[part];
+    let asked_part = &engine.parts[part];
+    let Part { served, open, .. } = asked_part;
     let call = Call {
         method: &head.method,
         path,
@@ -116,7 +117,7 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     if hints.is_none() {
         asked.beginnings = engine.beginnings(part, operation.dialect, &body, asked.input_tokens);
     }
-    let speech = served.provider.get().speech(operation.dialect);
+    let speech = asked_part.speech(operation.dialect);
     let terms = engine.terms(part, &asked, &head.headers);
     let mut call = engine.offer(part, &asked, speech, hints, terms.spill);
     let (first, opening) = call.first().await;
@@ -171,13 +172,13 @@ fn play(
 fn route<'a>(engine: &Engine, path: &'a str) -> Option<(usize, &'a str)> {
     let bare = path.strip_prefix('/').unwrap_or(path);
     let (first, rest) = bare.split_at(bare.find('/').unwrap_or(bare.len()));
-    let named = engine.parts.iter().position(|part| segment(&part.name) == first);
+    let named = engine.parts.iter().position(|part| part.segment == first);
     let rest = if rest.is_empty() { "/" } else { rest };
     named.map(|part| (part, rest)).or_else(|| (engine.parts.len() == 1).then_some((0, path)))
 }
 
 /// A name as a path segment: what is not unreserved is percent-encoded.
-pub(crate) fn segment(name: &str) -> String {
+pub(super) fn segment(name: &str) -> String {
     let mut segment = String::with_capacity(name.len());
     for byte in name.bytes() {
         match byte {
@@ -199,13 +200,16 @@ async fn collect(mut body: Incoming) -> io::Result<Option<Bytes>> {
         if whole.len() as u64 + data.len() as u64 > BODY_MAX {
             return Ok(None);
         }
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(Some(data));
+        }
         whole.extend_from_slice(&data);
     }
     Ok(Some(whole.freeze()))
 }
 
 fn unknown(engine: &Engine, path: &str) -> Answer {
-    let paths: Vec<String> = engine.parts.iter().map(|part| format!("/{}", segment(&part.name))).collect();
+    let paths: Vec<String> = engine.parts.iter().map(|part| format!("/{}", part.segment)).collect();
     let message = format!(
         "no endpoint at '{path}': the path begins with the endpoint's name; there are: {}",
         paths.join(", ")

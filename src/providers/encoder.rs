@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue};
 
 use super::{Answer, AnyProvider, Headers, Operation, Problem, Refused, Seen, tightest};
-use crate::dialects::events::put;
+use crate::dialects::events::{put, put_id};
 use crate::dialects::{Events, Framing, Generate, Meta, Writer};
 use crate::rng::mix;
 use crate::server::limits::Gauge;
@@ -163,6 +163,15 @@ pub fn id_of(now: Instant, unix_secs: u64) -> u64 {
 /// A header of our own making, whose text fits one.
 pub fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
     (HeaderName::from_static(name), HeaderValue::from_str(value).expect("letters and digits fit a header"))
+}
+
+/// A header that has `prefix` and an id.
+pub fn id_header(name: &'static str, prefix: &str, id: u64) -> (HeaderName, HeaderValue) {
+    let mut value = BytesMut::with_capacity(prefix.len() + 16);
+    put(&mut value, prefix);
+    put_id(&mut value, id);
+    let value = HeaderValue::from_maybe_shared(value.freeze());
+    (HeaderName::from_static(name), value.expect("letters and digits fit a header"))
 }
 
 /// An id in the form that Azure and AWS give theirs.

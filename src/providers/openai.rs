@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::encoder::header;
+use super::encoder::{header, id_header};
 use super::target::decoded;
 use super::{Answer, Call, Headers, Operation, Problem, Provider, Refused, Route, Seen, Target, usual_tier};
 use crate::dialects::refusal::{SHOULD_RETRY, is_retryable};
@@ -61,7 +61,7 @@ impl Provider for Openai {
     }
 
     fn named(&self, _dialect: &str, id: u64) -> Headers {
-        vec![header("x-request-id", &format!("req_{id:016x}"))]
+        vec![id_header("x-request-id", "req_", id)]
     }
 
     fn seen(&self, seen: &Seen<'_>) -> Headers {

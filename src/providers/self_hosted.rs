@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::encoder::header;
+use super::encoder::id_header;
 use super::{Answer, Call, Headers, Problem, Provider, Route, Seen, Target, openai};
 
 pub struct SelfHosted;
@@ -45,7 +45,7 @@ impl Provider for SelfHosted {
     }
 
     fn named(&self, _dialect: &str, id: u64) -> Headers {
-        vec![header("x-request-id", &format!("{id:016x}"))]
+        vec![id_header("x-request-id", "", id)]
     }
 
     fn seen(&self, _seen: &Seen<'_>) -> Headers {

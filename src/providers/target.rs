@@ -1,9 +1,11 @@
 //! The client's side of a call: whom it goes to, and how it is put together.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderName, HeaderValue};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 
@@ -292,15 +294,16 @@ impl Filling {
 
     /// The first place in `rest` for which something is left.
     fn next_place(&self, rest: &Bytes) -> Option<(usize, &'static str)> {
-        let wanted = [
-            (prompt::PLACE, self.texts.len() > 0),
-            (prompt::SHARED_PLACE, self.shared.len() > 0),
-            (prompt::IMAGE_PLACE, self.images > 0),
-        ];
-        let found = wanted.into_iter().filter(|(_, is_left)| *is_left);
-        found.filter_map(|(place, _)| Some((memmem::find(rest, place.as_bytes())?, place))).min()
+        let is_left = [self.texts.len() > 0, self.shared.len() > 0, self.images > 0];
+        let wanted = PLACES.iter().zip(is_left).filter(|(_, is_left)| *is_left);
+        wanted.filter_map(|((place, finder), _)| Some((finder.find(rest)?, *place))).min()
     }
 }
+
+/// Places for a text, for a shared beginning and for an image, each with what finds it.
+static PLACES: LazyLock<[(&str, Finder<'static>); 3]> = LazyLock::new(|| {
+    [prompt::PLACE, prompt::SHARED_PLACE, prompt::IMAGE_PLACE].map(|place| (place, Finder::new(place)))
+});
 
 /// The dialects in which a caller can mark what a cache is to store.
 pub const MARKING: [&str; 5] =

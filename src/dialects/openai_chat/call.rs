@@ -1,10 +1,9 @@
 //! The mock's side of a call: what its body asks for, checked as the real service checks it.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::dialects::counts::Chars;
-use crate::dialects::fields::{Fields, bad, missing, object, wrong_type};
+use crate::dialects::fields::{Fields, Json, bad, missing, object, wrong_type};
 use crate::dialects::{Bad, Generate, InPath, prompt};
 
 /// What `body` asks for.
@@ -56,13 +55,14 @@ fn chars_of(fields: &Fields<'_>) -> Result<u64, Bad> {
     }
     let mut sum = 0u64;
     for (index, message) in messages.iter().enumerate() {
-        let Value::Object(message) = message else {
+        let Json::Object(message) = message else {
             return Err(wrong_type(&format!("messages[{index}]"), "an object", message));
         };
-        if !message.get("role").is_some_and(Value::is_string) {
+        let message = Fields(message);
+        if !message.any("role").is_some_and(Json::is_string) {
             return Err(missing(&format!("messages[{index}].role")));
         }
-        let content = message.get("content").map(Chars::deserialize);
+        let content = message.any("content").map(Chars::deserialize);
         let Chars(chars) = content.and_then(Result::ok).unwrap_or_default();
         sum = sum.saturating_add(chars);
     }
@@ -100,25 +100,26 @@ const CONTEXT_MAX: u32 = 4_194_304;
 /// The tool that the answer must call: the one named, or the first of those offered where any will do.
 fn tool(fields: &Fields<'_>) -> Option<String> {
     let first = || {
-        let tools = fields.0.get("tools")?.as_array()?;
-        tools.iter().find_map(|tool| tool.pointer("/function/name")?.as_str())
+        let tools = fields.any("tools")?.as_array()?;
+        tools.iter().find_map(|tool| named(Fields(tool.as_object()?)))
     };
-    let name = match fields.0.get("tool_choice") {
-        Some(Value::String(choice)) if choice == "required" => first(),
-        Some(Value::Object(choice)) => named(choice),
+    let name = match fields.any("tool_choice") {
+        Some(Json::Str(choice)) if choice == "required" => first(),
+        Some(Json::Object(choice)) => named(Fields(choice)),
         _ => None,
     };
     name.map(str::to_string)
 }
 
-fn named(choice: &Map<String, Value>) -> Option<&str> {
-    choice.get("function")?.get("name")?.as_str()
+/// The name of the function that is offered or chosen.
+fn named(tool: Fields<'_>) -> Option<&str> {
+    Fields(tool.any("function")?.as_object()?).any("name")?.as_str()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -1,18 +1,21 @@
 //! What a chat completion says, whole or in chunks.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialects::counts::{Chars, Count, Nested, loose};
+use crate::dialects::counts::{Chars, Count, Nested, loose_text};
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Usage};
 
 /// A chunk of a stream, or a whole completion. Fields we do not know are ignored.
 #[derive(Debug, Deserialize)]
 pub struct Chunk<'a> {
-    pub choices: Option<Vec<Choice>>,
-    #[serde(default, deserialize_with = "loose")]
-    service_tier: Option<String>,
+    #[serde(borrow)]
+    pub choices: Option<Vec<Choice<'a>>>,
+    #[serde(borrow, default, deserialize_with = "loose_text")]
+    service_tier: Option<Cow<'a, str>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
     error: Option<serde_json::Value>,
@@ -35,7 +38,7 @@ impl Chunk<'_> {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Choice {
+pub struct Choice<'a> {
     /// In a chunk.
     delta: Option<Message>,
     /// In a whole completion.
@@ -43,10 +46,11 @@ pub struct Choice {
     /// In the older completions, whole or in a chunk.
     #[serde(default)]
     text: Chars,
-    pub finish_reason: Option<String>,
+    #[serde(borrow)]
+    pub finish_reason: Option<Cow<'a, str>>,
 }
 
-impl Choice {
+impl Choice<'_> {
     /// Characters of each kind, in the order they are generated.
     pub fn chars(&self) -> [(Kind, u64); 2] {
         let message = self.delta.as_ref().or(self.message.as_ref());

@@ -1,11 +1,8 @@
 //! The mock's side of an answer, in the service's order and wording.
 
-use std::fmt::Write as _;
-
 use bytes::{BufMut, BytesMut};
-use serde_json::{Value, json};
 
-use crate::dialects::events::put;
+use crate::dialects::events::{put, put_id, put_number, put_string};
 use crate::dialects::{Events, Generate, Meta, Writer, prompt, tier};
 use crate::wire::{Finish, Kind, Tokens, Usage};
 
@@ -14,14 +11,14 @@ pub struct ChatWriter {
     asked: Generate,
     meta: Meta,
     /// What every chunk begins with; empty until the first is written.
-    opening: String,
+    opening: BytesMut,
     /// Tokens written.
     written: u64,
 }
 
 impl ChatWriter {
     pub fn new(asked: &Generate, meta: &Meta) -> ChatWriter {
-        ChatWriter { asked: asked.clone(), meta: *meta, opening: String::new(), written: 0 }
+        ChatWriter { asked: asked.clone(), meta: *meta, opening: BytesMut::new(), written: 0 }
     }
 
     /// Before the first chunk of content, the service sends one with the role alone.
@@ -29,22 +26,20 @@ impl ChatWriter {
         if !self.opening.is_empty() {
             return;
         }
-        self.opening = format!(
-            r#"{{"id":"chatcmpl-{:016x}","object":"chat.completion.chunk","created":{},"model":{},"service_tier":{},"choices":["#,
-            self.meta.id,
-            self.meta.unix_secs,
-            json!(self.asked.model),
-            self.tier(),
-        );
-        let role = match &self.asked.tool {
-            None => r#"{"role":"assistant","content":"","refusal":null}"#.to_string(),
-            Some(tool) => format!(
-                r#"{{"role":"assistant","content":null,"tool_calls":[{{"index":0,"id":"call_{:016x}","type":"function","function":{{"name":{},"arguments":""}}}}],"refusal":null}}"#,
-                self.meta.id,
-                json!(tool)
-            ),
-        };
-        self.chunk("null", out, |out| put(out, &role));
+        let mut opening = BytesMut::new();
+        self.put_head("chat.completion.chunk", &mut opening);
+        put(&mut opening, r#","service_tier":"#);
+        put_string(&mut opening, tier::openai(self.meta.tier));
+        put(&mut opening, r#","choices":["#);
+        self.opening = opening;
+        self.chunk("null", out, |out| match &self.asked.tool {
+            None => put(out, r#"{"role":"assistant","content":"","refusal":null}"#),
+            Some(tool) => {
+                put(out, r#"{"role":"assistant","content":null,"tool_calls":[{"index":0,"#);
+                self.put_call(tool, out);
+                put(out, r#"""}}],"refusal":null}"#);
+            }
+        });
         if self.asked.tool.is_some() {
             self.chunk("null", out, |out| put(out, &arguments(r#"{\"text\":\""#)));
         }
@@ -53,7 +48,7 @@ impl ChatWriter {
     /// A chunk with the delta that `delta` writes.
     fn chunk(&self, finish_reason: &str, out: &mut Events<'_>, delta: impl FnOnce(&mut BytesMut)) {
         out.event("", |out| {
-            put(out, &self.opening);
+            out.put_slice(&self.opening);
             put(out, r#"{"index":0,"delta":"#);
             delta(out);
             put(out, r#","logprobs":null,"finish_reason":"#);
@@ -70,10 +65,32 @@ impl ChatWriter {
         }
     }
 
-    fn tier(&self) -> Value {
-        tier::openai(self.meta.tier).into()
+    /// What a chunk and a whole answer begin with.
+    fn put_head(&self, object: &str, out: &mut BytesMut) {
+        out.reserve(HEAD_USUAL);
+        put(out, r#"{"id":"chatcmpl-"#);
+        put_id(out, self.meta.id);
+        put(out, r#"","object":""#);
+        put(out, object);
+        put(out, r#"","created":"#);
+        put_number(out, self.meta.unix_secs);
+        put(out, r#","model":"#);
+        put_string(out, &self.asked.model);
+    }
+
+    /// A call of the tool, up to its arguments.
+    fn put_call(&self, tool: &str, out: &mut BytesMut) {
+        put(out, r#""id":"call_"#);
+        put_id(out, self.meta.id);
+        put(out, r#"","type":"function","function":{"name":"#);
+        put_string(out, tool);
+        put(out, r#","arguments":"#);
     }
 }
+
+/// Bytes that a head takes with a name of usual length, and all that stands around the words of a whole answer.
+const HEAD_USUAL: usize = 160;
+const WHOLE_USUAL: usize = 768;
 
 impl Writer for ChatWriter {
     /// One chunk of as many words as it has tokens.
@@ -100,8 +117,10 @@ impl Writer for ChatWriter {
         self.chunk(self.reason(finish), out, |out| put(out, "{}"));
         if self.asked.include_usage {
             out.event("", |out| {
-                put(out, &self.opening);
-                write!(out, "],\"usage\":{}}}", usage(&finish.usage)).expect("a buffer takes all text");
+                out.put_slice(&self.opening);
+                put(out, r#"],"usage":"#);
+                put_usage(out, &finish.usage);
+                put(out, "}");
             });
         }
         out.done();
@@ -112,14 +131,9 @@ impl Writer for ChatWriter {
     }
 
     fn whole(&mut self, finish: &Finish, out: &mut BytesMut) {
-        write!(
-            out,
-            r#"{{"id":"chatcmpl-{:016x}","object":"chat.completion","created":{},"model":{},"choices":[{{"index":0,"message":{{"role":"assistant","content":"#,
-            self.meta.id,
-            self.meta.unix_secs,
-            json!(self.asked.model)
-        )
-        .expect("a buffer takes all text");
+        out.reserve(WHOLE_USUAL + prompt::words(0, finish.usage.output).map(<[u8]>::len).sum::<usize>());
+        self.put_head("chat.completion", out);
+        put(out, r#","choices":[{"index":0,"message":{"role":"assistant","content":"#);
         let words = |out: &mut BytesMut| {
             prompt::words(0, finish.usage.output).for_each(|words| out.put_slice(words));
         };
@@ -130,25 +144,20 @@ impl Writer for ChatWriter {
                 put(out, "\"");
             }
             Some(tool) => {
-                write!(
-                    out,
-                    r#"null,"tool_calls":[{{"id":"call_{:016x}","type":"function","function":{{"name":{},"arguments":"{{\"text\":\""#,
-                    self.meta.id,
-                    json!(tool)
-                )
-                .expect("a buffer takes all text");
+                put(out, r#"null,"tool_calls":[{"#);
+                self.put_call(tool, out);
+                put(out, r#""{\"text\":\""#);
                 words(out);
                 put(out, if finish.is_cut { r#""}}]"# } else { r#"\"}"}}]"# });
             }
         }
-        write!(
-            out,
-            r#","refusal":null,"annotations":[]}},"logprobs":null,"finish_reason":{}}}],"usage":{},"service_tier":{}}}"#,
-            self.reason(finish),
-            usage(&finish.usage),
-            self.tier(),
-        )
-        .expect("a buffer takes all text");
+        put(out, r#","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"#);
+        put(out, self.reason(finish));
+        put(out, r#"}],"usage":"#);
+        put_usage(out, &finish.usage);
+        put(out, r#","service_tier":"#);
+        put_string(out, tier::openai(self.meta.tier));
+        put(out, "}");
     }
 }
 
@@ -160,26 +169,24 @@ fn arguments(piece: &str) -> String {
     format!("{}{piece}{}", ARGUMENTS.0, ARGUMENTS.1)
 }
 
-/// Usage in the provider's form, in which parts lie inside each other. It has no place for how long what was
+/// Appends usage in the provider's form, in which parts lie inside each other. It has no place for how long what was
 /// stored is kept.
-pub fn usage(usage: &Usage) -> String {
+pub fn put_usage(out: &mut BytesMut, usage: &Usage) {
     let (prompt, generated) = (usage.prompt(), usage.generated());
-    let (read, written) =
-        (usage.cache_read, u64::from(usage.cache_write) + u64::from(usage.cache_write_long));
-    format!(
-        concat!(
-            r#"{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{},"#,
-            r#""prompt_tokens_details":{{"cached_tokens":{},"cache_write_tokens":{},"audio_tokens":0}},"#,
-            r#""completion_tokens_details":{{"reasoning_tokens":{},"audio_tokens":0,"#,
-            r#""accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}}"#,
-        ),
-        prompt,
-        generated,
-        prompt + generated,
-        read,
-        written,
-        usage.reasoning,
-    )
+    let written = u64::from(usage.cache_write) + u64::from(usage.cache_write_long);
+    let counts = [
+        (r#"{"prompt_tokens":"#, prompt),
+        (r#","completion_tokens":"#, generated),
+        (r#","total_tokens":"#, prompt + generated),
+        (r#","prompt_tokens_details":{"cached_tokens":"#, usage.cache_read.into()),
+        (r#","cache_write_tokens":"#, written),
+        (r#","audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":"#, usage.reasoning.into()),
+    ];
+    for (name, count) in counts {
+        put(out, name);
+        put_number(out, count);
+    }
+    put(out, r#","audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#);
 }
 
 /// The server's own failure in the middle of a stream.

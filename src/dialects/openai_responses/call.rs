@@ -1,10 +1,9 @@
 //! The mock's side of a call: what its body asks for, checked as the real service checks it.
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::dialects::counts::Chars;
-use crate::dialects::fields::{Fields, bad, missing, object, wrong_type};
+use crate::dialects::fields::{Fields, Json, bad, missing, object, wrong_type};
 use crate::dialects::openai_chat::model;
 use crate::dialects::{Bad, Generate, InPath, prompt};
 
@@ -14,10 +13,10 @@ pub fn read(body: &[u8], path: &InPath) -> Result<Generate, Bad> {
     let fields = Fields(&body);
     let model = path.model.clone().map_or_else(|| model(&fields), Ok)?;
     let instructions = fields.string("instructions")?.unwrap_or_default().chars().count() as u64;
-    let chars = match fields.0.get("input") {
-        None | Some(Value::Null) => return Err(missing("input")),
-        Some(Value::String(text)) => text.chars().count() as u64,
-        Some(Value::Array(items)) => chars_of(items)?,
+    let chars = match fields.any("input") {
+        None | Some(Json::Null) => return Err(missing("input")),
+        Some(Json::Str(text)) => text.chars().count() as u64,
+        Some(Json::Array(items)) => chars_of(items)?,
         Some(other) => return Err(wrong_type("input", "a string or an array of objects", other)),
     };
     Ok(Generate {
@@ -32,17 +31,18 @@ pub fn read(body: &[u8], path: &InPath) -> Result<Generate, Bad> {
 }
 
 /// Characters of all items: messages, and what tools were asked and have answered.
-fn chars_of(items: &[Value]) -> Result<u64, Bad> {
+fn chars_of(items: &[Json<'_>]) -> Result<u64, Bad> {
     if items.is_empty() {
         let message = "Invalid 'input': empty array. Expected an array with minimum length 1.";
         return Err(bad(message, "input", Some("empty_array")));
     }
     let mut sum = 0u64;
     for (index, item) in items.iter().enumerate() {
-        let Value::Object(item) = item else {
+        let Json::Object(item) = item else {
             return Err(wrong_type(&format!("input[{index}]"), "an object", item));
         };
-        let texts = ["content", "arguments", "output"].into_iter().filter_map(|name| item.get(name));
+        let item = Fields(item);
+        let texts = ["content", "arguments", "output"].into_iter().filter_map(|name| item.any(name));
         for text in texts {
             let Chars(chars) = Chars::deserialize(text).unwrap_or_default();
             sum = sum.saturating_add(chars);
@@ -54,12 +54,12 @@ fn chars_of(items: &[Value]) -> Result<u64, Bad> {
 /// The tool that the answer must call: the one named, or the first of those offered where any will do.
 fn tool(fields: &Fields<'_>) -> Option<String> {
     let first = || {
-        let tools = fields.0.get("tools")?.as_array()?;
-        tools.iter().find_map(|tool| tool.get("name")?.as_str())
+        let tools = fields.any("tools")?.as_array()?;
+        tools.iter().find_map(|tool| Fields(tool.as_object()?).any("name")?.as_str())
     };
-    let name = match fields.0.get("tool_choice")? {
-        Value::String(choice) if choice == "required" => first(),
-        Value::Object(choice) => choice.get("name").and_then(Value::as_str),
+    let name = match fields.any("tool_choice")? {
+        Json::Str(choice) if choice == "required" => first(),
+        Json::Object(choice) => Fields(choice).any("name").and_then(Json::as_str),
         _ => None,
     };
     name.map(str::to_string)
