@@ -33,6 +33,12 @@ pub fn has(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
+/// This program once more.
+pub fn own(core: usize) -> Command {
+    let path = std::env::current_exe().expect("this program has a path");
+    pinned(&path.to_string_lossy(), core)
+}
+
 pub const TOLLGATE: &str = env!("CARGO_BIN_EXE_tollgate");
 
 /// A scenario of one endpoint and one class.
@@ -80,12 +86,11 @@ impl Server {
         Server::start(command, port)
     }
 
-    /// A bare server of hyper's: this program once more.
-    pub fn bare() -> Server {
+    /// A server of [`super::bare`], by its name: this program once more.
+    pub fn bare(name: &str) -> Server {
         let port = free_port();
-        let own = std::env::current_exe().expect("this program has a path");
-        let mut command = pinned(&own.to_string_lossy(), SERVER_CORE);
-        command.args(["bare", &format!("127.0.0.1:{port}")]);
+        let mut command = own(SERVER_CORE);
+        command.args([name, &format!("127.0.0.1:{port}")]);
         Server::start(command, port)
     }
 

@@ -15,8 +15,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    if let ["bare", addr] = args[..] {
-        return bare::serve(addr);
+    match args[..] {
+        ["bare", addr] => return bare::serve(addr),
+        ["bare-write", addr] => return bare::write(addr),
+        ["bare-read", addr, secs] => return bare::read(addr, secs.parse().expect("seconds")),
+        _ => {}
     }
     let suites: [(&str, fn()); 6] = [
         ("streams", unpaced::streams),

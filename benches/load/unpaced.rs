@@ -1,6 +1,6 @@
 //! As fast as both sides go: what a request costs the client and the server.
 
-use super::child::{Plan, Run, Server, client_core, finish, has, pinned};
+use super::child::{Plan, Run, Server, client_core, finish, has, own, pinned};
 use super::table::{median, print};
 
 const ROUNDS: usize = 3;
@@ -21,27 +21,26 @@ pub fn streams() {
         ("many events in a write", &[] as &[&str]),
         ("each event in a write of its own", &["--single-writes"]),
     ];
-    let rows = rows.map(|(name, more)| {
-        let folder = tempfile::tempdir().expect("there is room for a scenario");
-        let server = Server::mock(&STREAMS, &folder, more);
-        let rounds: Vec<_> = (0..ROUNDS)
-            .map(|_| {
-                let before = server.cpu();
-                let run = Run::of(&STREAMS, server.port, &["--no-rows"]);
-                let per_1k = (server.cpu() - before) / run.figure("fidelity", "requests") * 1e3;
-                (run.figure("fidelity", "achieved_rate"), run.cpu_per_1k(), per_1k)
-            })
-            .collect();
-        let of = |pick: fn(&(f64, f64, f64)) -> f64| median(rounds.iter().map(pick));
-        let (rate, client, server) = (of(|round| round.0), of(|round| round.1), of(|round| round.2));
-        vec![
-            name.into(),
-            format!("{rate:.0}"),
-            format!("{client:.3}"),
-            format!("{server:.3}"),
-            format!("{:.2}", 0.1 / server),
-        ]
-    });
+    let mut rows = rows
+        .map(|(name, more)| {
+            let folder = tempfile::tempdir().expect("there is room for a scenario");
+            let server = Server::mock(&STREAMS, &folder, more);
+            let rounds: Vec<_> = (0..ROUNDS)
+                .map(|_| {
+                    let before = server.cpu();
+                    let run = Run::of(&STREAMS, server.port, &["--no-rows"]);
+                    let per_1k = (server.cpu() - before) / run.figure("fidelity", "requests") * 1e3;
+                    (run.figure("fidelity", "achieved_rate"), run.cpu_per_1k(), per_1k)
+                })
+                .collect();
+            of_streams(name, &rounds)
+        })
+        .to_vec();
+    if cfg!(target_os = "linux") {
+        let server = Server::bare("bare-write");
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| bare_streams(&server)).collect();
+        rows.push(of_streams("bare sockets, each event in a write of its own", &rounds));
+    }
     let heads = [
         "streams of 100 chunks, 64 at once",
         "streams/s",
@@ -50,6 +49,32 @@ pub fn streams() {
         "mock, M chunks/s of a core",
     ];
     print("Streams, client and mock on one core each", &heads, &rows);
+}
+
+/// A row of what rounds have measured: streams a second, and what 1,000 of them cost client and server.
+fn of_streams(name: &str, rounds: &[(f64, f64, f64)]) -> Vec<String> {
+    let of = |pick: fn(&(f64, f64, f64)) -> f64| median(rounds.iter().map(pick));
+    let (rate, client, server) = (of(|round| round.0), of(|round| round.1), of(|round| round.2));
+    vec![
+        name.into(),
+        format!("{rate:.0}"),
+        format!("{client:.3}"),
+        format!("{server:.3}"),
+        format!("{:.2}", 0.1 / server),
+    ]
+}
+
+/// As many events as streams have, over sockets and nothing else.
+fn bare_streams(server: &Server) -> (f64, f64, f64) {
+    let secs = 6.0;
+    let mut command = own(client_core());
+    command.args(["bare-read", &format!("127.0.0.1:{}", server.port), &secs.to_string()]);
+    let before = server.cpu();
+    let (text, used) = finish(command);
+    let busy = server.cpu() - before;
+    let events = text.split("events:").nth(1).and_then(|rest| rest.trim().parse::<f64>().ok());
+    let streams = events.unwrap_or_else(|| panic!("no 'events:' in: {text}")) / f64::from(STREAMS.tokens);
+    (streams / secs, used.cpu_secs / streams * 1e3, busy / streams * 1e3)
 }
 
 /// Short POSTs over 64 connections, beside other load generators.
@@ -90,7 +115,7 @@ pub fn mock() {
         return println!("\nthe mock beside bare hyper is left out: neither wrk nor oha is installed");
     }
     let folder = tempfile::tempdir().expect("there is room for a scenario");
-    let servers = [("our mock", Server::mock(&SHORT, &folder, &[])), ("bare hyper", Server::bare())];
+    let servers = [("our mock", Server::mock(&SHORT, &folder, &[])), ("bare hyper", Server::bare("bare"))];
     let mut rounds = [const { Vec::new() }; 2];
     for _ in 0..ROUNDS {
         for ((_, server), found) in servers.iter().zip(&mut rounds) {
