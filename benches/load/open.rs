@@ -55,17 +55,15 @@ pub fn rates() {
             let server = Server::mock(&plan, &folder, more);
             let rounds: Vec<_> = (0..ROUNDS).map(|_| figures(&plan, server.port, more)).collect();
             let of = |nth: usize| median(rounds.iter().map(|figures| figures[nth]));
-            let pair = |first, places, sign: bool| match sign {
-                true => format!("{:+.places$} / {:+.places$}", of(first), of(first + 1)),
-                false => format!("{:.places$} / {:.places$}", of(first), of(first + 1)),
-            };
+            let pair = |first, places| format!("{:.places$} / {:.places$}", of(first), of(first + 1));
+            let off = |first| format!("{:+.2} / {:+.2}", of(first), of(first + 1));
             vec![
                 name.to_string(),
                 format!("{:.3} %", of(0)),
-                pair(1, 0, false),
-                pair(3, 4, false),
-                pair(5, 2, true),
-                pair(7, 2, true),
+                pair(1, 0),
+                pair(3, 4),
+                off(5),
+                off(7),
                 format!("{:.2}", of(9)),
             ]
         })

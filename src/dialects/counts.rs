@@ -33,16 +33,15 @@ impl<'de> Deserialize<'de> for Chars {
                 Ok(sum)
             }
             fn visit_map<A: MapAccess<'de>>(self, mut part: A) -> Result<Chars, A::Error> {
-                let mut sum = Chars(0);
+                let mut text = Chars(0);
                 while let Some(key) = part.next_key::<String>()? {
                     if key == "text" {
-                        let Chars(chars) = part.next_value()?;
-                        sum.0 = sum.0.saturating_add(chars);
+                        text = part.next_value()?;
                     } else {
                         part.next_value::<IgnoredAny>()?;
                     }
                 }
-                Ok(sum)
+                Ok(text)
             }
             fn visit_unit<E>(self) -> Result<Chars, E> {
                 Ok(Chars(0))
@@ -82,8 +81,9 @@ pub fn loose<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) ->
 
 /// A text, which lies in what is read where it has no escapes; anything else is as good as none.
 pub fn loose_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    Ok(match Json::deserialize(deserializer)? {
-        Json::Str(text) => Some(text),
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(match serde_json::from_str(raw.get()) {
+        Ok(Json::Str(text)) => Some(text),
         _ => None,
     })
 }
@@ -129,6 +129,7 @@ mod tests {
         for (text, chars) in [
             (r#""né\n""#, 3),
             (r#"[{"type":"text","text":"ab"},{"type":"image_url","image_url":{"url":"x"}},"c"]"#, 3),
+            (r#"{"text":"abc","text":"d"}"#, 1),
             ("null", 0),
             ("[1,-1,true,1.5]", 0),
         ] {
@@ -149,6 +150,8 @@ mod tests {
             (r#"{"tier":null}"#, None),
             (r#"{"tier":{"type":["flex"]}}"#, None),
             (r#"{"tier":-1.5}"#, None),
+            (r#"{"tier":1e999}"#, None),
+            (r#"{"tier":"\ud800"}"#, None),
             ("{}", None),
         ] {
             let said: Said<'_> = serde_json::from_str(text).unwrap();

@@ -15,8 +15,8 @@ pub type Object<'a> = ObjectAsVec<'a>;
 pub struct Fields<'a>(pub &'a Object<'a>);
 
 impl<'a> Fields<'a> {
-    /// A field as it is. Of fields of one name the last counts, as it does for the services.
-    pub fn any(&self, name: &str) -> Option<&'a Json<'a>> {
+    /// A field as it is. Of fields of one name the last counts, as in a map.
+    pub fn value(&self, name: &str) -> Option<&'a Json<'a>> {
         self.0.as_vec().iter().rfind(|(known, _)| **known == *name).map(|(_, value)| value)
     }
 
@@ -27,7 +27,7 @@ impl<'a> Fields<'a> {
         expected: &str,
         read: impl Fn(&'a Json<'a>) -> Option<T>,
     ) -> Result<Option<T>, Bad> {
-        let Some(value) = self.any(name).filter(|value| !value.is_null()) else { return Ok(None) };
+        let Some(value) = self.value(name).filter(|value| !value.is_null()) else { return Ok(None) };
         read(value).map(Some).ok_or_else(|| wrong_type(name, expected, value))
     }
 
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(fields.count("a", 0), Ok(Some(2)));
         assert_eq!(fields.object("b").unwrap().unwrap().string("c"), Ok(Some("A")));
         assert_eq!(fields.string("d"), Ok(None));
-        assert_eq!(fields.any("d"), Some(&Json::Null));
+        assert_eq!(fields.value("d"), Some(&Json::Null));
         assert_eq!(
             fields.bool("a").unwrap_err().message,
             "Invalid type for 'a': expected a boolean, but got a number instead."

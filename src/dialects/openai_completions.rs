@@ -44,7 +44,7 @@ impl Dialect for OpenaiCompletions {
     fn read(&self, body: &[u8], path: &InPath) -> Result<Generate, Bad> {
         let body = object(body)?;
         let fields = Fields(&body);
-        let chars = match fields.any("prompt") {
+        let chars = match fields.value("prompt") {
             None | Some(Json::Null) => return Err(missing("prompt")),
             Some(Json::Str(text)) => text.chars().count() as u64,
             Some(Json::Array(tokens)) if tokens.iter().all(Json::is_u64) => {

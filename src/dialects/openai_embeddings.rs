@@ -45,7 +45,7 @@ impl Dialect for OpenaiEmbeddings {
         let body = object(body)?;
         let fields = Fields(&body);
         let model = path.model.clone().map_or_else(|| model(&fields), Ok)?;
-        let (inputs, chars) = texts(fields.any("input").ok_or_else(|| missing("input"))?)?;
+        let (inputs, chars) = texts(fields.value("input").ok_or_else(|| missing("input"))?)?;
         let is_base64 = match fields.string("encoding_format")? {
             None | Some("float") => false,
             Some("base64") => true,

@@ -25,9 +25,9 @@ pub struct Pacer {
 pub enum Pacing {
     /// It sleeps until the instant, and is late by what it takes to wake.
     Asleep,
-    /// It is woken before the instant by as much as it was late of late, and lets other tasks have their turns until then:
-    /// a processor that was asleep wakes late by tens or hundreds of microseconds. Its thread asks for short turns, where
-    /// the system has that, so that it need not wait for the end of another's.
+    /// It is woken before the instant by as much as it was late of late, and lets other tasks have their turns until
+    /// then: a processor that was asleep wakes late by tens or hundreds of microseconds. Its thread asks for short turns,
+    /// where the system has that, so that it need not wait for the end of another's.
     #[default]
     Early,
     /// It never sleeps: its processor does nothing else. Its thread goes before others where the system lets it: who uses
@@ -190,19 +190,27 @@ mod turns {
     }
 
     /// Asks for short turns: since Linux 6.12, who is woken and wants less interrupts who wants more, and everybody gets
-    /// as much as before.
+    /// as much as before. What this thread starts from now on is taken as usual.
     pub fn shorten() {
-        // SAFETY: the struct is plain numbers, and both calls get a pointer to one on this stack frame, with its size.
+        let Some(mut attributes) =
+            attributes().filter(|known| known.sched_policy == libc::SCHED_OTHER as u32)
+        else {
+            return;
+        };
+        attributes.sched_runtime = TURN_NANOS;
+        attributes.sched_flags |= libc::SCHED_FLAG_RESET_ON_FORK as u64;
+        // SAFETY: the pointer is to a struct on this stack frame, which has its size in it.
+        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    }
+
+    /// How the calling thread is taken.
+    fn attributes() -> Option<libc::sched_attr> {
+        let size = size_of::<libc::sched_attr>() as libc::c_uint;
+        // SAFETY: the struct is plain numbers, and the call gets a pointer to one on this stack frame, with its size.
         unsafe {
             let mut attributes: libc::sched_attr = zeroed();
-            let size = size_of::<libc::sched_attr>() as libc::c_uint;
-            if libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) != 0
-                || attributes.sched_policy != libc::SCHED_OTHER as u32
-            {
-                return;
-            }
-            attributes.sched_runtime = TURN_NANOS;
-            libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0);
+            let code = libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0);
+            (code == 0).then_some(attributes)
         }
     }
 
@@ -216,28 +224,22 @@ mod turns {
     mod tests {
         use super::*;
 
-        fn attributes() -> libc::sched_attr {
-            // SAFETY: as above.
-            unsafe {
-                let mut attributes: libc::sched_attr = zeroed();
-                let size = size_of::<libc::sched_attr>() as libc::c_uint;
-                libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0);
-                attributes
-            }
-        }
-
         /// In a thread of its own, which takes it along. A system may grant neither.
         #[test]
         fn turns_are_shortened_and_the_priority_is_raised_where_the_system_lets_it() {
             let seen = std::thread::spawn(|| {
-                let before = attributes();
+                let before = attributes()?;
                 shorten();
-                let short = attributes();
+                let short = attributes()?;
                 go_first();
                 shorten();
-                (before, short, attributes())
+                let first = attributes()?;
+                let child = std::thread::spawn(attributes).join().unwrap()?;
+                Some((before, short, first, child))
             });
-            let (before, short, first) = seen.join().unwrap();
+            let Some((before, short, first, child)) = seen.join().unwrap() else {
+                return println!("this system does not say how it takes a thread: not looked at");
+            };
             assert_eq!(short.sched_nice, before.sched_nice, "only the turns are others");
             assert!([before.sched_runtime, TURN_NANOS].contains(&short.sched_runtime));
             assert!([before.sched_nice, NICENESS].contains(&first.sched_nice));
@@ -245,6 +247,7 @@ mod turns {
                 println!("this system does not shorten turns: not looked at");
             }
             assert_eq!(first.sched_runtime, short.sched_runtime);
+            assert_eq!((child.sched_nice, child.sched_runtime), (0, before.sched_runtime));
         }
     }
 }

@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::socket::{OnSent, Stamps};
 
-/// A request's body in pieces, which need not be copied to be sent.
+/// A request's body in pieces, which need not be copied to be sent where they are large.
 pub(super) struct Pieces {
     pieces: std::vec::IntoIter<Bytes>,
     left: u64,
@@ -23,8 +23,8 @@ impl Pieces {
         Pieces { pieces: pieces.into_iter(), left, announcement: None }
     }
 
-    /// Copies a small body into one piece: that is less work than to hand over each, and an HTTP/2 peer may take many small
-    /// frames for an attack.
+    /// Copies a small body into one piece: that is less work than to hand over each, and an HTTP/2 peer may take many
+    /// small frames for an attack.
     pub fn join(&mut self) {
         if self.pieces.len() > 1 && self.left <= FRAME {
             let mut whole = Vec::with_capacity(self.left as usize);
@@ -69,5 +69,5 @@ impl Body for Pieces {
     }
 }
 
-/// What every HTTP/2 peer takes in one frame, in bytes (RFC 9113, section 4.2).
+/// What every HTTP/2 peer takes in one frame, in bytes (RFC 9113, section 4.2). More than that is never copied.
 const FRAME: u64 = 16 << 10;

@@ -68,6 +68,7 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, engine:
         answer(Rc::clone(&engine), request)
     });
     let mut builder = auto::Builder::new(LocalExecutor);
+    // What is written is small: to copy it behind its head takes less than to hand over pieces.
     builder.http1().header_read_timeout(None).writev(false);
     builder
         .http2()
@@ -97,8 +98,7 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
         return whole(too_large());
     };
     let hints = Hints::read(&head.headers);
-    let asked_part = &engine.parts[part];
-    let Part { served, open, .. } = asked_part;
+    let Part { served, open, .. } = &engine.parts[part];
     let call = Call {
         method: &head.method,
         path,
@@ -117,7 +117,9 @@ async fn answer(engine: Rc<Engine>, request: Request<Incoming>) -> io::Result<Re
     if hints.is_none() {
         asked.beginnings = engine.beginnings(part, operation.dialect, &body, asked.input_tokens);
     }
-    let speech = asked_part.speech(operation.dialect);
+    // It lies in what the connection reads into, which is needed for what comes next.
+    drop(body);
+    let speech = engine.parts[part].speech(operation.dialect);
     let terms = engine.terms(part, &asked, &head.headers);
     let mut call = engine.offer(part, &asked, speech, hints, terms.spill);
     let (first, opening) = call.first().await;

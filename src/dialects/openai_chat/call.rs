@@ -59,10 +59,10 @@ fn chars_of(fields: &Fields<'_>) -> Result<u64, Bad> {
             return Err(wrong_type(&format!("messages[{index}]"), "an object", message));
         };
         let message = Fields(message);
-        if !message.any("role").is_some_and(Json::is_string) {
+        if !message.value("role").is_some_and(Json::is_string) {
             return Err(missing(&format!("messages[{index}].role")));
         }
-        let content = message.any("content").map(Chars::deserialize);
+        let content = message.value("content").map(Chars::deserialize);
         let Chars(chars) = content.and_then(Result::ok).unwrap_or_default();
         sum = sum.saturating_add(chars);
     }
@@ -100,10 +100,10 @@ const CONTEXT_MAX: u32 = 4_194_304;
 /// The tool that the answer must call: the one named, or the first of those offered where any will do.
 fn tool(fields: &Fields<'_>) -> Option<String> {
     let first = || {
-        let tools = fields.any("tools")?.as_array()?;
+        let tools = fields.value("tools")?.as_array()?;
         tools.iter().find_map(|tool| named(Fields(tool.as_object()?)))
     };
-    let name = match fields.any("tool_choice") {
+    let name = match fields.value("tool_choice") {
         Some(Json::Str(choice)) if choice == "required" => first(),
         Some(Json::Object(choice)) => named(Fields(choice)),
         _ => None,
@@ -113,7 +113,7 @@ fn tool(fields: &Fields<'_>) -> Option<String> {
 
 /// The name of the function that is offered or chosen.
 fn named(tool: Fields<'_>) -> Option<&str> {
-    Fields(tool.any("function")?.as_object()?).any("name")?.as_str()
+    Fields(tool.value("function")?.as_object()?).value("name")?.as_str()
 }
 
 #[cfg(test)]

@@ -12,8 +12,7 @@ use crate::wire::{Fault, FaultKind, Kind, Usage};
 /// A chunk of a stream, or a whole completion. Fields we do not know are ignored.
 #[derive(Debug, Deserialize)]
 pub struct Chunk<'a> {
-    #[serde(borrow)]
-    pub choices: Option<Vec<Choice<'a>>>,
+    pub choices: Option<Vec<Choice>>,
     #[serde(borrow, default, deserialize_with = "loose_text")]
     service_tier: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -38,7 +37,7 @@ impl Chunk<'_> {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Choice<'a> {
+pub struct Choice {
     /// In a chunk.
     delta: Option<Message>,
     /// In a whole completion.
@@ -46,11 +45,10 @@ pub struct Choice<'a> {
     /// In the older completions, whole or in a chunk.
     #[serde(default)]
     text: Chars,
-    #[serde(borrow)]
-    pub finish_reason: Option<Cow<'a, str>>,
+    pub finish_reason: Option<String>,
 }
 
-impl Choice<'_> {
+impl Choice {
     /// Characters of each kind, in the order they are generated.
     pub fn chars(&self) -> [(Kind, u64); 2] {
         let message = self.delta.as_ref().or(self.message.as_ref());

@@ -88,8 +88,10 @@ impl ChatWriter {
     }
 }
 
-/// Bytes that a head takes with a name of usual length, and all that stands around the words of a whole answer.
+/// Bytes that a head takes with a name of usual length.
 const HEAD_USUAL: usize = 160;
+
+/// Bytes around the words of a whole answer, its head among them.
 const WHOLE_USUAL: usize = 768;
 
 impl Writer for ChatWriter {
@@ -131,7 +133,7 @@ impl Writer for ChatWriter {
     }
 
     fn whole(&mut self, finish: &Finish, out: &mut BytesMut) {
-        out.reserve(WHOLE_USUAL + prompt::words(0, finish.usage.output).map(<[u8]>::len).sum::<usize>());
+        out.reserve(WHOLE_USUAL + finish.usage.output as usize * prompt::CHARS_PER_TOKEN as usize);
         self.put_head("chat.completion", out);
         put(out, r#","choices":[{"index":0,"message":{"role":"assistant","content":"#);
         let words = |out: &mut BytesMut| {

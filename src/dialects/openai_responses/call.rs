@@ -13,7 +13,7 @@ pub fn read(body: &[u8], path: &InPath) -> Result<Generate, Bad> {
     let fields = Fields(&body);
     let model = path.model.clone().map_or_else(|| model(&fields), Ok)?;
     let instructions = fields.string("instructions")?.unwrap_or_default().chars().count() as u64;
-    let chars = match fields.any("input") {
+    let chars = match fields.value("input") {
         None | Some(Json::Null) => return Err(missing("input")),
         Some(Json::Str(text)) => text.chars().count() as u64,
         Some(Json::Array(items)) => chars_of(items)?,
@@ -42,7 +42,7 @@ fn chars_of(items: &[Json<'_>]) -> Result<u64, Bad> {
             return Err(wrong_type(&format!("input[{index}]"), "an object", item));
         };
         let item = Fields(item);
-        let texts = ["content", "arguments", "output"].into_iter().filter_map(|name| item.any(name));
+        let texts = ["content", "arguments", "output"].into_iter().filter_map(|name| item.value(name));
         for text in texts {
             let Chars(chars) = Chars::deserialize(text).unwrap_or_default();
             sum = sum.saturating_add(chars);
@@ -54,12 +54,12 @@ fn chars_of(items: &[Json<'_>]) -> Result<u64, Bad> {
 /// The tool that the answer must call: the one named, or the first of those offered where any will do.
 fn tool(fields: &Fields<'_>) -> Option<String> {
     let first = || {
-        let tools = fields.any("tools")?.as_array()?;
-        tools.iter().find_map(|tool| Fields(tool.as_object()?).any("name")?.as_str())
+        let tools = fields.value("tools")?.as_array()?;
+        tools.iter().find_map(|tool| Fields(tool.as_object()?).value("name")?.as_str())
     };
-    let name = match fields.any("tool_choice")? {
+    let name = match fields.value("tool_choice")? {
         Json::Str(choice) if choice == "required" => first(),
-        Json::Object(choice) => Fields(choice).any("name").and_then(Json::as_str),
+        Json::Object(choice) => Fields(choice).value("name").and_then(Json::as_str),
         _ => None,
     };
     name.map(str::to_string)
