@@ -10,6 +10,15 @@ use serde_json::value::RawValue;
 use super::fields::Json;
 use crate::wire::{Source, Usage};
 
+/// Reads JSON. To look for broken UTF-8 once is far less work than in each string; where there is some, strings that
+/// nobody looks at may hold it.
+pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    match str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(body),
+    }
+}
+
 /// How many characters a text has: a string, or an array of parts that hold one under `text`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chars(pub u64);
@@ -135,6 +144,19 @@ mod tests {
         ] {
             assert_eq!(serde_json::from_str::<Chars>(text).unwrap().0, chars, "{text}");
         }
+    }
+
+    #[test]
+    fn broken_utf8_matters_only_where_it_is_read() {
+        #[derive(serde::Deserialize)]
+        struct Said {
+            text: Option<String>,
+        }
+        let text = |body: &[u8]| parse::<Said>(body).ok().and_then(|said| said.text);
+        assert_eq!(text("{\"text\":\"né\"}".as_bytes()).as_deref(), Some("né"));
+        assert_eq!(text(b"{\"text\":\"a\",\"id\":\"\xff\"}").as_deref(), Some("a"));
+        assert_eq!(text(b"{\"text\":\"\xff\"}"), None);
+        assert_eq!(text(b"{\"text\":\"a\"}\xff"), None);
     }
 
     #[test]

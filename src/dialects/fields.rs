@@ -3,6 +3,7 @@
 use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::Bad;
+use super::counts::parse;
 
 /// A value whose texts lie in the body that it was read from.
 pub type Json<'a> = Value<'a>;
@@ -68,7 +69,7 @@ impl<'a> Fields<'a> {
 
 /// The body as an object.
 pub fn object(body: &[u8]) -> Result<Object<'_>, Bad> {
-    match serde_json::from_slice(body) {
+    match parse(body) {
         Ok(Json::Object(object)) => Ok(object),
         _ => Err(Bad {
             message: "We could not parse the JSON body of your request. The API expects a JSON object."

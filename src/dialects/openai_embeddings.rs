@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::counts::{Count, Nested};
+use super::counts::{Count, Nested, parse};
 use super::events::put;
 use super::fields::{Fields, Json, bad, missing, object, wrong_type};
 use super::openai_chat::model;
@@ -143,8 +143,7 @@ impl Reader for EmbeddingsReader {
     }
 
     fn on_whole(&mut self, body: &[u8], _replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let answer: Embeddings =
-            serde_json::from_slice(body).map_err(|error| garbled(body, "a list of vectors", &error))?;
+        let answer: Embeddings = parse(body).map_err(|error| garbled(body, "a list of vectors", &error))?;
         if answer.data.is_empty() {
             return Err(fault(FaultKind::Garbled, "the answer has no vectors"));
         }

@@ -350,3 +350,19 @@ async fn drain(connection: &mut Connection, body: &mut Incoming) -> bool {
 /// After the final reply, this many bytes and this long are spent to keep the connection.
 const DRAIN_MAX: usize = 64 << 10;
 const DRAIN_TIME_MAX: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is moved when it is begun.
+    #[test]
+    fn an_attempt_that_has_a_connection_takes_little_room() {
+        type Encoding = std::result::Result<Encoded, Fault>;
+        fn size<F: Future>(_: fn(Rc<Route>, Line, Encoding, Option<Hints>, Decoder) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = size(attempt);
+        assert!(bytes <= 2 << 10, "{bytes} bytes");
+    }
+}

@@ -154,7 +154,8 @@ impl Pool {
                 return Ok(connection.with_place(place));
             }
             if is_alone {
-                return Ok(self.open().await?.with_place(place));
+                // What an opening remembers on its way is far more than all that comes after it.
+                return Ok(Box::pin(self.open()).await?.with_place(place));
             }
             let unsettled = self.shared.borrow().iter().find(|shared| !shared.is_settled()).cloned();
             if let Some(shared) = unsettled {

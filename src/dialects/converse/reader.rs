@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::counts_cache_as_input;
 use crate::dialects::anthropic_messages::is_cut;
-use crate::dialects::counts::{Chars, Count, Nested, loose};
+use crate::dialects::counts::{Chars, Count, Nested, loose, parse};
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::dialects::template::Template;
 use crate::dialects::{Ask, Reader};
@@ -100,8 +100,7 @@ impl Reader for ConverseReader {
     }
 
     fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let answer: Answer =
-            serde_json::from_slice(body).map_err(|error| garbled(body, "an answer of Converse", &error))?;
+        let answer: Answer = parse(body).map_err(|error| garbled(body, "an answer of Converse", &error))?;
         let Some(Output { message: Some(message) }) = answer.output else {
             return Err(fault(FaultKind::Garbled, "the answer has no message"));
         };
@@ -122,7 +121,7 @@ impl Reader for ConverseReader {
 }
 
 fn parsed<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Fault> {
-    serde_json::from_slice(data).map_err(|error| {
+    parse(data).map_err(|error| {
         fault(FaultKind::Garbled, format!("an event of the stream is not what its name says: {error}"))
     })
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::dialects::Reader;
-use crate::dialects::counts::{Chars, Count, Nested, loose};
+use crate::dialects::counts::{Chars, Count, Nested, loose, parse};
 use crate::dialects::openai_chat::Written;
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Usage};
@@ -48,7 +48,7 @@ impl Reader for ResponsesReader {
         if data.is_empty() || data == b"[DONE]" {
             return Ok(None);
         }
-        let event: Event = serde_json::from_slice(data).map_err(|e| {
+        let event: Event = parse(data).map_err(|e| {
             fault(FaultKind::Garbled, format!("an event of the stream is not a JSON event: {e}"))
         })?;
         let kind = match &*event.kind {
@@ -82,8 +82,7 @@ impl Reader for ResponsesReader {
     }
 
     fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let response: Response =
-            serde_json::from_slice(body).map_err(|error| garbled(body, "a response", &error))?;
+        let response: Response = parse(body).map_err(|error| garbled(body, "a response", &error))?;
         let Some(items) = &response.output else {
             let error = response.error.as_ref().map(ErrorRecord::fault);
             return Err(error.unwrap_or_else(|| fault(FaultKind::Garbled, "the answer has no output")));
