@@ -1,11 +1,9 @@
 //! What a chat completion says, whole or in chunks.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::dialects::counts::{Chars, Count, Nested, loose_text};
+use crate::dialects::counts::{Chars, Count, Nested, loose};
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Usage};
 
@@ -13,8 +11,8 @@ use crate::wire::{Fault, FaultKind, Kind, Usage};
 #[derive(Debug, Deserialize)]
 pub struct Chunk<'a> {
     pub choices: Option<Vec<Choice>>,
-    #[serde(borrow, default, deserialize_with = "loose_text")]
-    service_tier: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "loose")]
+    service_tier: Option<String>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
     error: Option<serde_json::Value>,
