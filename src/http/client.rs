@@ -7,17 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use http::Response;
-use hyper::body::Incoming;
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use super::Versions;
 use super::clock::Clock;
-use super::connection::{self, Connection};
+use super::connection::Connection;
 use super::hints::Hints;
 use super::openings::Openings;
+use super::outgoing::Answer;
 use super::pacer::Pacing;
 pub use super::pool::Counts;
 use super::pool::{Books, Pool};
@@ -128,7 +127,7 @@ impl Client {
             Ok(Rc::new(Route {
                 signer: RefCell::new(remote.target.signer(&peer.host)),
                 last_body: RefCell::default(),
-                last_uri: RefCell::default(),
+                last_path: RefCell::default(),
                 index,
                 keyring: Rc::clone(&keyring),
                 host: base.authority,
@@ -148,11 +147,15 @@ impl Client {
     /// Must be called inside a local runtime.
     pub fn send(&mut self, id: AttemptId, endpoint: EndpointId, job: &Job) {
         let route = Rc::clone(&self.routes[usize::from(endpoint.0)]);
-        let hints = route.remote.hints.then(|| Hints::new(id, job, &route.remote.target));
-        let encoded = route.remote.target.load(&job.request, &mut route.last_body.borrow_mut());
+        let mut encoded = route.remote.target.load(&job.request, &mut route.last_body.borrow_mut());
+        if let Ok(encoded) = &mut encoded
+            && route.remote.hints
+        {
+            Hints::new(id, job, &route.remote.target).write(&mut encoded.headers);
+        }
         let decoder = route.remote.target.decoder(&job.request);
         let line = Line { id, events: self.events.clone(), is_over: false };
-        let attempt = tokio::task::spawn_local(attempt(route, line, encoded, hints, decoder));
+        let attempt = tokio::task::spawn_local(attempt(route, line, encoded, decoder));
         self.attempts.insert(id, attempt.abort_handle());
     }
 
@@ -229,7 +232,6 @@ async fn attempt(
     route: Rc<Route>,
     mut line: Line,
     encoded: std::result::Result<Encoded, Fault>,
-    hints: Option<Hints>,
     mut decoder: Decoder,
 ) {
     let mut encoded = match encoded {
@@ -239,13 +241,15 @@ async fn attempt(
     if let Err(fault) = route.authorize(&mut encoded).await {
         return line.broken(route.clock.now(), fault);
     }
-    let (mut connection, response) = match ask(&route, &line, &encoded, hints.as_ref()).await {
+    let (mut connection, answer) = match ask(&route, &line, &encoded).await {
         Ok(asked) => asked,
         Err(fault) => return line.broken(route.clock.now(), fault),
     };
-    decoder.on_head(response.status().as_u16(), response.headers());
-    if read(&route, &mut line, &mut connection, response, decoder).await {
-        route.pool.give_back(connection).await;
+    decoder.on_head(answer.status, &answer.headers);
+    let is_error = answer.status >= 400;
+    drop(answer);
+    if read(&route, &mut line, &mut connection, is_error, decoder).await {
+        route.pool.give_back(connection);
     }
 }
 
@@ -255,21 +259,21 @@ async fn ask(
     route: &Route,
     line: &Line,
     encoded: &Encoded,
-    hints: Option<&Hints>,
-) -> std::result::Result<(Connection, Response<Incoming>), Fault> {
+) -> std::result::Result<(Connection, Answer), Fault> {
     let mut failed = None;
     loop {
         let mut connection = route.pool.take(failed).await?;
-        let (request, asked) = (route.request(encoded, hints)?, route.clock.now());
-        let answer = connection.ask(request, line.on_sent()).await;
-        let now = route.clock.now();
-        match answer {
-            Ok(response) => return Ok((connection, response)),
-            Err(error) if failed.is_none() && connection.may_resend(&error, now.since(asked)) => {
+        let (request, asked) = (route.request(encoded)?, route.clock.now());
+        match connection.ask(&request, line.on_sent()).await {
+            Ok(answer) => return Ok((connection, answer)),
+            Err(broken) => {
+                let now = route.clock.now();
+                if failed.is_some() || !connection.may_resend(&broken, now.since(asked)) {
+                    return Err(broken.fault);
+                }
                 route.pool.books.count(|counts| counts.resent += 1);
                 failed = Some(now);
             }
-            Err(error) => return Err(connection::fault(&error, true)),
         }
     }
 }
@@ -279,36 +283,31 @@ async fn read(
     route: &Route,
     line: &mut Line,
     connection: &mut Connection,
-    response: Response<Incoming>,
+    is_error: bool,
     mut decoder: Decoder,
 ) -> bool {
-    let is_error = response.status().as_u16() >= 400;
     let mut left = if is_error { route.bounds.error_max } else { route.bounds.answer_max };
-    let mut body = response.into_body();
-    let mut replies = Vec::new();
+    let (mut replies, mut is_cut) = (Vec::new(), false);
     loop {
-        let frame = connection.frame(&mut body).await;
+        let read = connection.read(|bytes| {
+            let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+            is_cut |= length < bytes.len();
+            left -= length as u64;
+            decoder.on_bytes(&bytes[..length], &mut replies);
+        });
+        let read = read.await;
         let at = connection.heard().unwrap_or_else(|| route.clock.now());
-        let is_whole = frame.is_none();
-        let is_end = match frame {
-            None => true,
-            Some(Ok(frame)) => {
-                let data = frame.into_data().unwrap_or_default();
-                let length = data.len() as u64;
-                let is_cut = length > left;
-                decoder.on_bytes(&data[..length.min(left) as usize], &mut replies);
-                left -= length.min(left);
-                if is_cut && !is_error {
-                    let detail = format!("the answer is larger than {} bytes", route.bounds.answer_max);
-                    replies.push(Reply::Broken(Fault::new(FaultKind::TooLarge, detail)));
-                }
-                is_cut
-            }
+        if is_cut && !is_error {
+            let detail = format!("the answer is larger than {} bytes", route.bounds.answer_max);
+            replies.push(Reply::Broken(Fault::new(FaultKind::TooLarge, detail)));
+        }
+        let (is_whole, is_end) = match read {
+            Ok(is_over) => (is_over && !is_cut, is_over || is_cut),
             // An error's status is enough to judge it.
-            Some(Err(_)) if is_error => true,
-            Some(Err(error)) => {
-                replies.push(Reply::Broken(connection::fault(&error, false)));
-                true
+            Err(_) if is_error => (false, true),
+            Err(fault) => {
+                replies.push(Reply::Broken(fault));
+                (false, true)
             }
         };
         if is_end {
@@ -319,7 +318,7 @@ async fn read(
             return is_whole;
         }
         if line.is_over {
-            return drain(connection, &mut body).await;
+            return drain(connection).await;
         }
     }
 }
@@ -332,17 +331,16 @@ fn finish(decoder: &mut Decoder, replies: &mut Vec<Reply>) {
 }
 
 /// Reads what may follow the answer, so that the connection is free; false when that is too much.
-async fn drain(connection: &mut Connection, body: &mut Incoming) -> bool {
-    let mut left = DRAIN_MAX;
+async fn drain(connection: &mut Connection) -> bool {
+    let mut read = 0;
     let rest = async {
-        while let Some(frame) = connection.frame(body).await {
-            let length = frame.ok().and_then(|frame| frame.into_data().ok()).map(|data| data.len());
-            match length.and_then(|length| left.checked_sub(length)) {
-                Some(less) => left = less,
-                None => return false,
+        while read <= DRAIN_MAX {
+            match connection.read(|bytes| read += bytes.len()).await {
+                Ok(false) => {}
+                ended => return ended.is_ok(),
             }
         }
-        true
+        false
     };
     tokio::time::timeout(DRAIN_TIME_MAX, rest).await.unwrap_or(false)
 }
@@ -359,7 +357,7 @@ mod tests {
     #[test]
     fn an_attempt_that_has_a_connection_takes_little_room() {
         type Encoding = std::result::Result<Encoded, Fault>;
-        fn size<F: Future>(_: fn(Rc<Route>, Line, Encoding, Option<Hints>, Decoder) -> F) -> usize {
+        fn size<F: Future>(_: fn(Rc<Route>, Line, Encoding, Decoder) -> F) -> usize {
             size_of::<F>()
         }
         let bytes = size(attempt);

@@ -3,7 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::providers::Target;
+use crate::providers::{Headers, Target};
 use crate::wire::{AttemptId, Beginnings, Job, Prefix, RequestId};
 
 const REQUEST: HeaderName = HeaderName::from_static("x-tollgate-request");
@@ -41,21 +41,21 @@ impl Hints {
         }
     }
 
-    pub fn write(&self, headers: &mut HeaderMap) {
-        headers.insert(REQUEST, HeaderValue::from(self.id.request.0));
-        headers.insert(ATTEMPT, HeaderValue::from(self.id.nth));
-        headers.insert(ANSWER, HeaderValue::from(self.answer_tokens));
-        headers.insert(REASONING, HeaderValue::from(self.reasoning_tokens));
+    pub fn write(&self, headers: &mut Headers) {
+        headers.push((REQUEST, HeaderValue::from(self.id.request.0)));
+        headers.push((ATTEMPT, HeaderValue::from(self.id.nth)));
+        headers.push((ANSWER, HeaderValue::from(self.answer_tokens)));
+        headers.push((REASONING, HeaderValue::from(self.reasoning_tokens)));
         if let Some(tokens) = self.input_tokens {
-            headers.insert(INPUT, HeaderValue::from(tokens));
+            headers.push((INPUT, HeaderValue::from(tokens)));
         }
         if self.priority != 0 {
-            headers.insert(PRIORITY, HeaderValue::from(self.priority));
+            headers.push((PRIORITY, HeaderValue::from(self.priority)));
         }
         let beginnings = told(self.beginnings.as_slice());
         if !beginnings.is_empty() {
             let value = HeaderValue::try_from(beginnings).expect("numbers, letters and commas can be sent");
-            headers.insert(BEGINNINGS, value);
+            headers.push((BEGINNINGS, value));
         }
     }
 
@@ -129,13 +129,18 @@ mod tests {
         }
     }
 
+    fn written(hints: &Hints) -> HeaderMap {
+        let mut headers = Headers::new();
+        hints.write(&mut headers);
+        headers.into_iter().collect()
+    }
+
     #[test]
     fn what_is_written_is_read_and_what_is_not_whole_is_not() {
         let mut headers = HeaderMap::new();
         for beginnings in [vec![], vec![prefix(u64::MAX, 9)], vec![prefix(1, 9), prefix(2, u32::MAX)]] {
             let hints = hints(beginnings);
-            headers.clear();
-            hints.write(&mut headers);
+            headers = written(&hints);
             assert_eq!(Hints::read(&headers), Some(hints));
         }
         for garbled in ["-1:2:s", "1:2", "1", "", "1:2:s,", "1:2:s:s", "1:4294967296:s"] {
@@ -155,9 +160,7 @@ mod tests {
     #[test]
     fn of_many_beginnings_the_shortest_and_the_longest_are_told() {
         let told = |beginnings: Vec<Prefix>| {
-            let mut headers = HeaderMap::new();
-            hints(beginnings).write(&mut headers);
-            let read = Hints::read(&headers).unwrap().beginnings;
+            let read = Hints::read(&written(&hints(beginnings))).unwrap().beginnings;
             read.as_slice().iter().map(|prefix| (prefix.id, prefix.tokens)).collect::<Vec<_>>()
         };
         let expected: Vec<_> = [0].into_iter().chain(13..20).map(|id| (id, 10 * (id as u32 + 1))).collect();

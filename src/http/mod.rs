@@ -1,5 +1,6 @@
 //! HTTP on real sockets: one clock and one pacer for both sides, the client, and the mock's server.
 
+mod broken;
 pub mod client;
 pub mod clock;
 mod connection;
@@ -7,11 +8,14 @@ pub(crate) mod engine;
 pub mod gauge;
 pub mod hands;
 mod hints;
+mod http1;
+mod http2;
 pub mod interrupt;
 pub(crate) mod log;
 pub(crate) mod lottery;
 mod mailbox;
 pub mod openings;
+mod outgoing;
 pub mod pacer;
 mod pieces;
 mod pool;

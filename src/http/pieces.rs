@@ -1,4 +1,4 @@
-//! A request's body, and the moment at which the request begins to leave.
+//! A request's body on HTTP/2, and the moment at which the request begins to leave.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,19 +18,15 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    pub fn new(pieces: Vec<Bytes>) -> Pieces {
-        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Pieces { pieces: pieces.into_iter(), left, announcement: None }
-    }
-
-    /// Copies a small body into one piece: that is less work than to hand over each, and an HTTP/2 peer may take many
+    /// A small body is copied into one piece: that is less work than to hand over each, and the peer may take many
     /// small frames for an attack.
-    pub fn join(&mut self) {
-        if self.pieces.len() > 1 && self.left <= FRAME {
-            let mut whole = Vec::with_capacity(self.left as usize);
-            self.pieces.by_ref().for_each(|piece| whole.extend_from_slice(&piece));
-            self.pieces = vec![whole.into()].into_iter();
-        }
+    pub fn new(pieces: &[Bytes]) -> Pieces {
+        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let pieces = match pieces.len() > 1 && left <= FRAME {
+            true => vec![pieces.concat().into()],
+            false => pieces.to_vec(),
+        };
+        Pieces { pieces: pieces.into_iter(), left, announcement: None }
     }
 
     /// Tells `on_sent` when the first bytes of the request were handed to the socket that `stamps` is of.

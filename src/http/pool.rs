@@ -15,7 +15,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use super::clock::Clock;
-use super::connection::{Connection, Opened, Shared};
+use super::connection::{Connection, Opened};
+use super::http2::Shared;
 use super::openings::{Openings, Steps};
 use super::socket::Peer;
 use crate::scenario::connections::Connections;
@@ -198,8 +199,8 @@ impl Pool {
     }
 
     /// Keeps a connection for another exchange, if it can have one.
-    pub async fn give_back(&self, mut connection: Connection) {
-        if self.policy.keep_alive && connection.is_reusable().await {
+    pub fn give_back(&self, mut connection: Connection) {
+        if self.policy.keep_alive && connection.is_free() {
             let now = self.clock.now();
             connection.is_kept = true;
             let place = connection.take_place();
@@ -248,7 +249,7 @@ impl Pool {
         }
         let is_wanted = |shared: &&Rc<Shared>| after.is_none_or(|after| shared.opened > after);
         let has_room = |shared: &&Rc<Shared>| shared.streams() < self.streams_max(shared);
-        shared.iter().filter(is_wanted).find(has_room).map(|shared| shared.begin(Rc::clone(&self.freed)))
+        shared.iter().filter(is_wanted).find(has_room).map(|shared| Connection::on(shared, &self.freed))
     }
 
     /// How many exchanges an HTTP/2 connection may carry at once.
@@ -297,7 +298,7 @@ impl Pool {
     async fn open(&self) -> Result<Connection, Fault> {
         Ok(match self.connect().await? {
             Opened::Alone(connection) => connection,
-            Opened::Shared(shared) => shared.begin(Rc::clone(&self.freed)),
+            Opened::Shared(shared) => Connection::on(&shared, &self.freed),
         })
     }
 

@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use http::header::{CONNECTION, HOST, HeaderValue};
-use http::{Method, Request, Uri};
+use http::header::HeaderValue;
+use http::uri::PathAndQuery;
 
 use super::client::Bounds;
 use super::clock::Clock;
-use super::hints::Hints;
-use super::pieces::Pieces;
+use super::outgoing::Outgoing;
 use super::pool::Pool;
 use crate::credential::Credential;
 use crate::login::keyring::Keyring;
@@ -37,8 +36,8 @@ pub(super) struct Route {
     pub keyring: Rc<Keyring>,
     pub signer: RefCell<Signer>,
     pub last_body: RefCell<LastBody>,
-    /// The path of the last request, and its URI: most go to the same.
-    pub last_uri: RefCell<Option<(String, Uri)>>,
+    /// The path of the last request, and the whole of it: most go to the same.
+    pub last_path: RefCell<Option<(String, PathAndQuery)>>,
     pub pool: Rc<Pool>,
     pub host: HeaderValue,
     pub path: String,
@@ -71,33 +70,27 @@ impl Route {
         Ok(())
     }
 
-    fn uri(&self, encoded: &Encoded) -> Result<Uri, Fault> {
-        let mut last = self.last_uri.borrow_mut();
-        if let Some((path, uri)) = &*last
+    fn path(&self, encoded: &Encoded) -> Result<PathAndQuery, Fault> {
+        let mut last = self.last_path.borrow_mut();
+        if let Some((path, whole)) = &*last
             && *path == encoded.path
         {
-            return Ok(uri.clone());
+            return Ok(whole.clone());
         }
-        let uri = Uri::try_from(self.whole_path(encoded)).map_err(|cause| {
+        let whole = PathAndQuery::try_from(self.whole_path(encoded)).map_err(|cause| {
             Fault::new(FaultKind::Garbled, format!("the request's path '{}': {cause}", encoded.path))
         })?;
-        *last = Some((encoded.path.clone(), uri.clone()));
-        Ok(uri)
+        *last = Some((encoded.path.clone(), whole.clone()));
+        Ok(whole)
     }
 
-    pub fn request(&self, encoded: &Encoded, hints: Option<&Hints>) -> Result<Request<Pieces>, Fault> {
-        let mut request = Request::new(Pieces::new(encoded.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri(encoded)?;
-        let headers = request.headers_mut();
-        headers.insert(HOST, self.host.clone());
-        headers.extend(encoded.headers.iter().cloned());
-        if !self.pool.policy.keep_alive {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        if let Some(hints) = hints {
-            hints.write(headers);
-        }
-        Ok(request)
+    pub fn request<'a>(&'a self, encoded: &'a Encoded) -> Result<Outgoing<'a>, Fault> {
+        Ok(Outgoing {
+            host: &self.host,
+            path: self.path(encoded)?,
+            headers: &encoded.headers,
+            body: &encoded.body,
+            is_last: !self.pool.policy.keep_alive,
+        })
     }
 }
