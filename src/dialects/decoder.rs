@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::frames::{Frame, FrameError, Frames};
+use super::head::Head;
 use super::json_array::{ArrayError, JsonArray};
 use super::progress::fault;
 use super::refusal::Refusal;
@@ -62,12 +61,10 @@ impl Decoder {
 
     /// Once, before any bytes. The content type says how the answer comes; where it is none of ours, as it
     /// was asked for. A stream that comes as JSON is an array if it begins like one.
-    pub fn on_head(&mut self, status: u16, headers: &HeaderMap) {
-        let word = self.marks.tier.and_then(|name| headers.get(name)?.to_str().ok());
-        self.tier = word.and_then(tier::read);
-        let is_mark = |start: &str| headers.keys().any(|name| name.as_str().starts_with(start));
-        self.is_passed_on = self.marks.spilled.is_some_and(is_mark);
-        let content_type = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    pub fn on_head(&mut self, status: u16, head: &dyn Head) {
+        self.tier = self.marks.tier.and_then(|name| head.text(name)).and_then(tier::read);
+        self.is_passed_on = self.marks.spilled.is_some_and(|start| head.has_beginning(start));
+        let content_type = head.header("content-type").unwrap_or_default();
         let is_type =
             |name: &[u8]| content_type.get(..name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
         self.body = match status {
@@ -76,7 +73,7 @@ impl Decoder {
             200..=299 if is_type(b"application/json") => Body::Whole(Vec::new()),
             200..=299 if self.is_stream_asked => Body::Sse(Box::default()),
             200..=299 => Body::Whole(Vec::new()),
-            _ => Body::Refusal(Box::new(Refusal::new(status, headers))),
+            _ => Body::Refusal(Box::new(Refusal::new(status, head))),
         };
     }
 

@@ -20,6 +20,7 @@ pub mod decoder;
 pub mod events;
 mod fields;
 pub mod frames;
+pub mod head;
 pub mod images;
 pub mod json_array;
 mod progress;

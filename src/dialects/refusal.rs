@@ -12,9 +12,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderName;
 use serde_json::Value;
 
+use super::head::Head;
 use super::wait;
 use crate::wire::Rejection;
 
@@ -36,24 +37,23 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub fn new(status: u16, headers: &HeaderMap) -> Refusal {
-        let should_retry = match headers.get(SHOULD_RETRY).map(HeaderValue::as_bytes) {
+    pub fn new(status: u16, head: &dyn Head) -> Refusal {
+        let should_retry = match head.header(SHOULD_RETRY.as_str()) {
             Some(b"true") => Some(true),
             Some(b"false") => Some(false),
             _ => None,
         };
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let error_type = text(ERROR_TYPE).and_then(|kind| kind.split(':').next()).map(str::to_lowercase);
-        let policy = match text(POLICY).and_then(|policy| policy.rsplit('-').next()) {
+        let error_type = head.text(ERROR_TYPE).and_then(|kind| kind.split(':').next()).map(str::to_lowercase);
+        let policy = match head.text(POLICY).and_then(|policy| policy.rsplit('-').next()) {
             Some("Request") => Some("requests".to_string()),
             Some("Token") => Some("tokens".to_string()),
             _ => None,
         };
         Refusal {
             status,
-            retry_after: wait::read(headers),
+            retry_after: wait::read(head),
             resets: RESETS
-                .map(|(limit, names)| (limit, names.into_iter().find_map(|name| reset(headers, name)))),
+                .map(|(limit, names)| (limit, names.into_iter().find_map(|name| reset(head, name)))),
             should_retry,
             words: error_type.into_iter().chain(policy).collect(),
             body: Vec::new(),
@@ -140,10 +140,10 @@ fn retry_delay(error: &Value) -> Option<Duration> {
 }
 
 /// When a quota is full again, as the header says: a span, whole seconds, or an instant.
-fn reset(headers: &HeaderMap, name: &str) -> Option<Duration> {
-    let text = headers.get(name)?.to_str().ok()?.trim();
+fn reset(head: &dyn Head, name: &str) -> Option<Duration> {
+    let text = head.text(name)?.trim();
     let secs = || text.parse().ok().map(Duration::from_secs);
-    wait::span(text).or_else(secs).or_else(|| wait::until(text, headers))
+    wait::span(text).or_else(secs).or_else(|| wait::until(text, head))
 }
 
 /// The headers that say when a quota is full again, by the limit's name.
@@ -195,11 +195,12 @@ const SPENT: [&str; 11] = [
 /// A server says with it whether to retry, whatever the status.
 pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-const POLICY: HeaderName = HeaderName::from_static("policy-id");
+const ERROR_TYPE: &str = "x-amzn-errortype";
+const POLICY: &str = "policy-id";
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, HeaderValue};
     use serde_json::json;
 
     use super::*;
@@ -208,7 +209,7 @@ mod tests {
         let pairs = pairs
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        let mut refusal = Refusal::new(status, &pairs.collect());
+        let mut refusal = Refusal::new(status, &pairs.collect::<HeaderMap>());
         refusal.add(body.as_bytes());
         refusal.rejection()
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
+use super::head::Head;
 use crate::time::nanos;
 
 /// Milliseconds, more exact than `retry-after`; OpenAI and Azure send both.
@@ -15,8 +16,8 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// The wait an answer promises: `retry-after-ms`, else `retry-after` in seconds or as a date. A date
 /// counts from the answer's own `date` header, so that no clock is needed; without one it says nothing.
 /// Nonsense says nothing either.
-pub fn read(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
+pub fn read(head: &dyn Head) -> Option<Duration> {
+    let text = |name: &HeaderName| head.text(name.as_str()).map(str::trim);
     let number = |text: &str| text.parse::<f64>().ok();
     let millis = text(&RETRY_AFTER_MS).and_then(number);
     if let Some(wait) = millis.and_then(|millis| Duration::try_from_secs_f64(millis / 1e3).ok()) {
@@ -99,9 +100,9 @@ pub fn rfc3339(unix_secs: u64, wait: Duration) -> String {
 
 /// How long after an answer's own `date` header an RFC 3339 instant in it is, as in Anthropic's
 /// `anthropic-ratelimit-requests-reset`. Without the header, it says nothing.
-pub fn until(instant: &str, headers: &HeaderMap) -> Option<Duration> {
+pub fn until(instant: &str, head: &dyn Head) -> Option<Duration> {
     let instant: Timestamp = instant.trim().parse().ok()?;
-    let now = date(headers.get(DATE)?.to_str().ok()?)?;
+    let now = date(head.text(DATE.as_str())?)?;
     Some(Duration::try_from(instant.duration_since(now)).unwrap_or_default())
 }
 
@@ -132,6 +133,7 @@ const LAST_SECOND: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use proptest::prelude::*;
 
     use super::*;

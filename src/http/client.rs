@@ -16,7 +16,6 @@ use super::clock::Clock;
 use super::connection::Connection;
 use super::hints::Hints;
 use super::openings::Openings;
-use super::outgoing::Answer;
 use super::pacer::Pacing;
 pub use super::pool::Counts;
 use super::pool::{Books, Pool};
@@ -28,6 +27,7 @@ use super::tls::{self, Roots};
 use super::url::BaseUrl;
 use crate::client::dispatcher::Event;
 use crate::dialects::Decoder;
+use crate::dialects::head::Head;
 use crate::error::Result;
 use crate::login::keyring::Keyring;
 use crate::providers::Encoded;
@@ -241,31 +241,33 @@ async fn attempt(
     if let Err(fault) = route.authorize(&mut encoded).await {
         return line.broken(route.clock.now(), fault);
     }
-    let (mut connection, answer) = match ask(&route, &line, &encoded).await {
+    let (mut connection, is_error) = match ask(&route, &line, &encoded, &mut decoder).await {
         Ok(asked) => asked,
         Err(fault) => return line.broken(route.clock.now(), fault),
     };
-    decoder.on_head(answer.status, &answer.headers);
-    let is_error = answer.status >= 400;
-    drop(answer);
     if read(&route, &mut line, &mut connection, is_error, decoder).await {
         route.pool.give_back(connection);
     }
 }
 
-/// Sends the request and waits for the head of the answer. What the peer has surely not worked on, because it
+/// Sends the request and reads the head of the answer; says whether that is an error. What the peer has surely not worked on, because it
 /// closed the connection just as we used it or said so, is sent once more: that says nothing about the request.
 async fn ask(
     route: &Route,
     line: &Line,
     encoded: &Encoded,
-) -> std::result::Result<(Connection, Answer), Fault> {
-    let mut failed = None;
+    decoder: &mut Decoder,
+) -> std::result::Result<(Connection, bool), Fault> {
+    let (mut failed, mut is_error) = (None, false);
+    let mut on_head = |status, head: &dyn Head| {
+        is_error = status >= 400;
+        decoder.on_head(status, head);
+    };
     loop {
         let mut connection = route.pool.take(failed).await?;
         let (request, asked) = (route.request(encoded)?, route.clock.now());
-        match connection.ask(&request, line.on_sent()).await {
-            Ok(answer) => return Ok((connection, answer)),
+        match connection.ask(&request, line.on_sent(), &mut on_head).await {
+            Ok(()) => return Ok((connection, is_error)),
             Err(broken) => {
                 let now = route.clock.now();
                 if failed.is_some() || !connection.may_resend(&broken, now.since(asked)) {

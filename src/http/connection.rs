@@ -20,10 +20,11 @@ use super::clock::Clock;
 use super::http1::{Http1, Target};
 use super::http2::{Shared, Stream};
 use super::openings::Steps;
-use super::outgoing::{Answer, Outgoing};
+use super::outgoing::Outgoing;
 use super::pool::Tally;
 use super::socket::{OnSent, Peer, Stamps};
 use super::tls;
+use crate::dialects::head::Head;
 use crate::time::Instant;
 use crate::wire::{Fault, FaultKind};
 
@@ -129,13 +130,18 @@ impl Connection {
         }
     }
 
-    /// Sends a request, tells `on_sent` when its first bytes were handed to the socket, and waits for
-    /// the head of the answer.
-    pub async fn ask(&mut self, request: &Outgoing<'_>, on_sent: OnSent) -> Result<Answer, Broken> {
+    /// Sends a request, tells `on_sent` when its first bytes were handed to the socket, and shows the
+    /// head of the answer to `on_head`.
+    pub async fn ask(
+        &mut self,
+        request: &Outgoing<'_>,
+        on_sent: OnSent,
+        on_head: impl FnMut(u16, &dyn Head),
+    ) -> Result<(), Broken> {
         self.reads_before = self.stamps.reads();
         match &mut self.carrier {
-            Carrier::Alone(http1) => http1.ask(request, on_sent).await,
-            Carrier::Stream(stream) => stream.ask(request, on_sent).await,
+            Carrier::Alone(http1) => http1.ask(request, on_sent, on_head).await,
+            Carrier::Stream(stream) => stream.ask(request, on_sent, on_head).await,
         }
     }
 

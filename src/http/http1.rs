@@ -19,10 +19,11 @@ use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::framing::Framing;
-use self::head::Head;
+use self::head::AnswerHead;
 use super::broken::{Broken, cut_off, malformed, reset};
-use super::outgoing::{Answer, Outgoing};
+use super::outgoing::Outgoing;
 use super::socket::{OnSent, Wire};
+use crate::dialects::head::Head;
 use crate::wire::Fault;
 
 pub(super) struct Http1 {
@@ -61,14 +62,19 @@ impl Http1 {
         }
     }
 
-    /// Sends a request, tells `on_sent` when its first bytes were handed to the socket, and waits for the head of the
-    /// answer.
-    pub async fn ask(&mut self, request: &Outgoing<'_>, on_sent: OnSent) -> Result<Answer, Broken> {
+    /// Sends a request, tells `on_sent` when its first bytes were handed to the socket, and shows the head of
+    /// the answer to `on_head`.
+    pub async fn ask(
+        &mut self,
+        request: &Outgoing<'_>,
+        on_sent: OnSent,
+        mut on_head: impl FnMut(u16, &dyn Head),
+    ) -> Result<(), Broken> {
         self.spell(request);
         self.wire.stamps.hand_over(on_sent);
-        let Head { status, headers, framing, is_kept } = poll_fn(|cx| self.poll_head(cx)).await?;
-        (self.framing, self.is_kept) = (framing, is_kept && !request.is_last);
-        Ok(Answer { status, headers })
+        poll_fn(|cx| self.poll_head(cx, &mut on_head)).await?;
+        self.is_kept &= !request.is_last;
+        Ok(())
     }
 
     /// Hands what comes of the body to `sink`; true once it is over.
@@ -103,7 +109,11 @@ impl Http1 {
         (self.has_sent, self.is_flushed) = (false, false);
     }
 
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Broken>> {
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        on_head: &mut impl FnMut(u16, &dyn Head),
+    ) -> Poll<Result<(), Broken>> {
         // An answer may come before the whole request was taken.
         let failure = self.poll_send(cx).err();
         loop {
@@ -123,21 +133,28 @@ impl Http1 {
                 }
                 (Poll::Ready(Err(cause)), None) => return Poll::Ready(Err(reset(cause).into())),
             }
-            if let Some(head) = self.take_head()? {
-                return Poll::Ready(Ok(head));
+            if self.take_head(on_head)? {
+                return Poll::Ready(Ok(()));
             }
         }
     }
 
-    /// The head that has come, if it is whole. Interim answers are passed over.
-    fn take_head(&mut self) -> Result<Option<Head>, Fault> {
-        while let Some((head, length)) = Head::read(&self.unread)? {
+    /// Whether the head has come, which is shown to `on_head` then. Interim answers are passed over.
+    fn take_head(&mut self, on_head: &mut impl FnMut(u16, &dyn Head)) -> Result<bool, Fault> {
+        loop {
+            let mut room = head::room();
+            let Some(head) = AnswerHead::read(&self.unread, &mut room)? else { return Ok(false) };
+            let is_interim = head.is_interim();
+            if !is_interim {
+                on_head(head.status, &head.fields);
+                (self.framing, self.is_kept) = (head.framing, head.is_kept);
+            }
+            let length = head.length;
             self.unread.drain(..length);
-            if !head.is_interim() {
-                return Ok(Some(head));
+            if !is_interim {
+                return Ok(true);
             }
         }
-        Ok(None)
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>, sink: &mut impl FnMut(&[u8])) -> Poll<Result<bool, Fault>> {

@@ -21,9 +21,10 @@ use tokio::sync::Notify;
 use super::LocalExecutor;
 use super::broken::{Broken, cut_off, malformed, no_http, reset, too_large};
 use super::clock::Clock;
-use super::outgoing::{Answer, Outgoing};
+use super::outgoing::Outgoing;
 use super::pieces::Pieces;
 use super::socket::{OnSent, Stamps, Wire};
+use crate::dialects::head::Head;
 use crate::time::Instant;
 use crate::wire::Fault;
 
@@ -137,9 +138,14 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Sends a request, tells `on_sent` when its first bytes were handed to the socket, and waits for the head of the
-    /// answer.
-    pub async fn ask(&mut self, request: &Outgoing<'_>, on_sent: OnSent) -> Result<Answer, Broken> {
+    /// Sends a request, tells `on_sent` when its first bytes were handed to the socket, and shows the head of
+    /// the answer to `on_head`.
+    pub async fn ask(
+        &mut self,
+        request: &Outgoing<'_>,
+        on_sent: OnSent,
+        mut on_head: impl FnMut(u16, &dyn Head),
+    ) -> Result<(), Broken> {
         let Shared { sender, scheme, stamps, .. } = &*self.shared;
         let mut body = Pieces::new(request.body);
         body.announce(stamps, on_sent);
@@ -153,8 +159,9 @@ impl Stream {
         asked.headers_mut().extend(request.headers.iter().cloned());
         let answer = sender.borrow_mut().send_request(asked);
         let (head, body) = answer.await.map_err(|error| broken(&error))?.into_parts();
+        on_head(head.status.as_u16(), &head.headers);
         self.body = Some(body);
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers })
+        Ok(())
     }
 
     /// Hands what comes of the body to `sink`; true once it is over.

@@ -1,8 +1,8 @@
-//! A request as it goes out and the head of its answer, in whichever version of HTTP.
+//! A request as it goes out, in whichever version of HTTP.
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue};
 
 use crate::providers::Headers;
 
@@ -21,10 +21,4 @@ impl Outgoing<'_> {
     pub fn length(&self) -> usize {
         self.body.iter().map(Bytes::len).sum()
     }
-}
-
-/// An answer whose body is still to be read.
-pub(super) struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
 }
