@@ -289,7 +289,7 @@ async fn read(
     mut decoder: Decoder,
 ) -> bool {
     let mut left = if is_error { route.bounds.error_max } else { route.bounds.answer_max };
-    let (mut replies, mut is_cut) = (Vec::new(), false);
+    let (mut replies, mut is_cut) = (Vec::with_capacity(1), false);
     loop {
         let read = connection.read(|bytes| {
             let length = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());

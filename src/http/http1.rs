@@ -254,3 +254,6 @@ const UNREAD_USUAL: usize = 4 << 10;
 
 /// Pieces handed to the socket at once.
 const SLICES_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests;

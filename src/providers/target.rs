@@ -100,10 +100,10 @@ impl Target {
         };
         let filling = Filling::new(request, texts, !ask.marked.is_empty(), self.contents.image(request));
         let accept = provider.accepts(self.dialect.name(), request.stream);
-        let mut headers = vec![
-            (ACCEPT, HeaderValue::from_static(accept)),
-            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        ];
+        // With room for the key and for hints.
+        let mut headers = Vec::with_capacity(HEADERS_USUAL);
+        headers.push((ACCEPT, HeaderValue::from_static(accept)));
+        headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         headers.extend(provider.headers(self, request.stream));
         headers.extend(self.headers.iter().cloned());
         Encoded { path: provider.path(self, request.stream), headers, body: filling.pieces(body) }
@@ -270,7 +270,7 @@ impl Filling {
 
     /// The body as text, everything in its place. What was put there is not looked through.
     fn pieces(mut self, mut rest: Bytes) -> Vec<Bytes> {
-        let mut pieces = Vec::new();
+        let mut pieces = Vec::with_capacity(PIECES_USUAL);
         while let Some((at, place)) = self.next_place(&rest) {
             pieces.push(rest.split_to(at));
             let _ = rest.split_to(place.len());
@@ -304,6 +304,10 @@ impl Filling {
 static PLACES: LazyLock<[(&str, Finder<'static>); 3]> = LazyLock::new(|| {
     [prompt::PLACE, prompt::SHARED_PLACE, prompt::IMAGE_PLACE].map(|place| (place, Finder::new(place)))
 });
+
+/// Most requests have no more of either.
+const HEADERS_USUAL: usize = 8;
+const PIECES_USUAL: usize = 8;
 
 /// The dialects in which a caller can mark what a cache is to store.
 pub const MARKING: [&str; 5] =

@@ -48,6 +48,9 @@ impl<'a> AnswerHead<'a> {
             Err(error) => return Err(no_http(error)),
         };
         let (status, fields) = (answer.code.unwrap_or_default(), Fields(answer.headers));
+        if status < 100 {
+            return Err(no_http(format_args!("its status is {status}")));
+        }
         let is_first_minor = answer.version == Some(1);
         let (framing, is_sure) = fields.framing(status, is_first_minor)?;
         let word: &[u8] = if is_first_minor { b"close" } else { b"keep-alive" };
@@ -198,6 +201,7 @@ mod tests {
             "HTTP/1.0 200 OK\ntransfer-encoding: chunked",
             "HTTP/2 200 OK",
             "HTTP/1.1 99999 OK",
+            "HTTP/1.1 099 OK",
             "HTTP/1.1 200 OK\nbad header: x",
             "HTTP/1.1 200 OK\nname: x\0",
             "ICY 200 OK",
