@@ -7,6 +7,7 @@ mod cli;
 mod connections;
 mod contents;
 mod crash;
+mod exchanges;
 mod faults;
 mod keeping_up;
 mod loopback;

@@ -368,13 +368,3 @@ fn proxy(target: SocketAddr, wanted: Option<&'static str>) -> (SocketAddr, Arc<M
     });
     (addr, heads)
 }
-
-/// The head of a request, byte by byte; `None` when the client has gone.
-fn read_head(stream: &mut TcpStream) -> Option<String> {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
-    }
-    Some(String::from_utf8_lossy(&head).into_owned())
-}

@@ -46,6 +46,16 @@ pub fn read_request(stream: &mut TcpStream) -> bool {
     }
 }
 
+/// Reads a head and nothing after it; `None` when the client has gone.
+pub fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    Some(String::from_utf8_lossy(&head).into_owned())
+}
+
 /// Sends what the client will take; it may leave before.
 pub fn send(stream: &mut TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes).and_then(|()| stream.flush());
