@@ -8,7 +8,7 @@ use crate::wire::{Fault, FaultKind};
 #[derive(Debug)]
 pub(super) struct Broken {
     pub fault: Fault,
-    /// The peer has surely done nothing with the request.
+    /// The peer has surely done nothing with the request: it never had the whole of it, or says so.
     pub is_untouched: bool,
 }
 

@@ -1,7 +1,7 @@
 //! An HTTP/1.1 connection: one exchange at a time, driven by whoever asks.
 //!
 //! It is our own because a load generator's processor time goes here. A connection has no task and no channel, a
-//! request leaves in one write where it is small, and an answer is read where it lies, in a buffer that all
+//! request leaves in one write where it is small, and bodies are read where they lie, in a buffer that all
 //! connections of a thread have in common. `httparse` reads the heads.
 
 mod framing;
@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::framing::Framing;
 use self::head::AnswerHead;
-use super::broken::{Broken, cut_off, malformed, reset};
+use super::broken::{Broken, cut_off, malformed, reset, too_large};
 use super::outgoing::Outgoing;
 use super::socket::{OnSent, Wire};
 use crate::dialects::head::Head;
@@ -35,6 +35,8 @@ pub(super) struct Http1 {
     is_flushed: bool,
     /// Bytes that came and were not looked at yet.
     unread: Vec<u8>,
+    /// Bytes of interim answers to the present request.
+    interim: usize,
     /// Of the present answer.
     framing: Framing,
     /// Whether another exchange may follow the present one.
@@ -57,6 +59,7 @@ impl Http1 {
             has_sent: false,
             is_flushed: true,
             unread: Vec::new(),
+            interim: 0,
             framing: Framing::Length(0),
             is_kept: true,
         }
@@ -90,7 +93,9 @@ impl Http1 {
 
     /// Whether the peer has said nothing since, not even goodbye.
     pub async fn is_quiet(&mut self) -> bool {
-        poll_fn(|cx| Poll::Ready(poll_read(&mut self.wire, cx, |_| ()).is_pending())).await
+        let look = poll_fn(|cx| Poll::Ready(poll_read(&mut self.wire, cx, |_| ()).is_pending()));
+        // The runtime would keep a task that has looked at many from looking at more.
+        tokio::task::unconstrained(look).await
     }
 
     /// Spells the request, in one piece where it is small.
@@ -106,7 +111,7 @@ impl Http1 {
         if !is_small {
             self.unsent.extend(request.body.iter().filter(|piece| !piece.is_empty()).cloned());
         }
-        (self.has_sent, self.is_flushed) = (false, false);
+        (self.has_sent, self.is_flushed, self.interim) = (false, false, 0);
     }
 
     fn poll_head(
@@ -114,8 +119,11 @@ impl Http1 {
         cx: &mut Context<'_>,
         on_head: &mut impl FnMut(u16, &dyn Head),
     ) -> Poll<Result<(), Broken>> {
-        // An answer may come before the whole request was taken.
+        // An answer may come before the whole request was taken, but not before any of it.
         let failure = self.poll_send(cx).err();
+        if let Some(failure) = failure.as_ref().filter(|_| !self.has_sent) {
+            return Poll::Ready(Err(Broken { fault: reset(failure), is_untouched: true }));
+        }
         loop {
             let Http1 { wire, unread, .. } = self;
             let keep = |bytes: &[u8]| {
@@ -124,9 +132,7 @@ impl Http1 {
             };
             match (poll_read(wire, cx, keep), &failure) {
                 (Poll::Ready(Ok(1..)), _) => {}
-                (_, Some(failure)) => {
-                    return Poll::Ready(Err(Broken { fault: reset(failure), is_untouched: !self.has_sent }));
-                }
+                (_, Some(failure)) => return Poll::Ready(Err(reset(failure).into())),
                 (Poll::Pending, None) => return Poll::Pending,
                 (Poll::Ready(Ok(_)), None) => {
                     return Poll::Ready(Err(reset("the peer closed it before the answer was there").into()));
@@ -141,20 +147,24 @@ impl Http1 {
 
     /// Whether the head has come, which is shown to `on_head` then. Interim answers are passed over.
     fn take_head(&mut self, on_head: &mut impl FnMut(u16, &dyn Head)) -> Result<bool, Fault> {
-        loop {
+        let mut end = 0;
+        let is_there = loop {
             let mut room = head::room();
-            let Some(head) = AnswerHead::read(&self.unread, &mut room)? else { return Ok(false) };
-            let is_interim = head.is_interim();
-            if !is_interim {
+            let Some(head) = AnswerHead::read(&self.unread[end..], &mut room)? else { break false };
+            end += head.length;
+            if !head.is_interim() {
                 on_head(head.status, &head.fields);
                 (self.framing, self.is_kept) = (head.framing, head.is_kept);
+                break true;
             }
-            let length = head.length;
-            self.unread.drain(..length);
-            if !is_interim {
-                return Ok(true);
+            self.interim += head.length;
+            if self.interim > head::LENGTH_MAX {
+                return Err(too_large());
             }
-        }
+        };
+        self.unread.drain(..end);
+        self.unread.shrink_to(UNREAD_USUAL);
+        Ok(is_there)
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>, sink: &mut impl FnMut(&[u8])) -> Poll<Result<bool, Fault>> {
@@ -200,10 +210,7 @@ impl Http1 {
             match written {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(written @ 1..)) => self.advance(written),
-                Poll::Ready(written) => {
-                    self.unsent.clear();
-                    return written.and(Err(io::ErrorKind::WriteZero.into()));
-                }
+                Poll::Ready(written) => return written.and(Err(io::ErrorKind::WriteZero.into())),
             }
         }
         if !self.is_flushed

@@ -1,17 +1,22 @@
 //! HTTP/1.1 as the client speaks it: what it sends, whole, and which connections it uses again.
 #![cfg(all(feature = "net", unix))]
 
-use std::io::Read;
-use std::sync::mpsc;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
+use tokio_rustls::rustls::{ServerConnection, StreamOwned};
 use tollgate::client::dispatcher::Event;
-use tollgate::http::client::{Client, Counts};
+use tollgate::http::client::{Client, Counts, Transport};
 use tollgate::http::runtime;
+use tollgate::http::tls::Roots;
 use tollgate::login::keyring::Keyring;
-use tollgate::wire::{EndpointId, Reply};
+use tollgate::wire::{AttemptId, EndpointId, Job, Reply};
 
 use crate::support::attempt::*;
 use crate::support::rogue::*;
+use crate::support::secure::Certified;
 
 #[test]
 fn a_connection_is_used_again_only_after_an_answer_that_lets_it() {
@@ -42,46 +47,104 @@ fn a_connection_is_used_again_only_after_an_answer_that_lets_it() {
 }
 
 #[test]
+fn who_answers_before_the_whole_request_was_taken_is_heard_and_not_asked_again_on_that_connection() {
+    let acts: [fn(TcpStream); 2] = [hold_without_reading, reset];
+    for act in acts {
+        let addr = rogue(move |mut stream| {
+            if read_head(&mut stream).is_some() {
+                send(&mut stream, whole("413 Too Large", "application/json", "{}").as_bytes());
+                act(stream);
+            }
+        });
+        let told = Told::of(&format!("http://{addr}"), &transport(), &[LARGE, SMALL]);
+        assert_eq!(told.counts.opened_http1, 2);
+        // A reset may overtake the answer.
+        let is_heard = |reply: &Reply| matches!(reply, Reply::Rejected(_) | Reply::Broken(_));
+        assert!(told.ends.iter().all(is_heard), "{:?}", told.ends);
+    }
+}
+
+#[test]
 fn a_request_larger_than_what_sockets_take_at_once_arrives_whole() {
     let (tell, told) = mpsc::channel();
-    let addr = rogue(move |mut stream| {
-        while let Some(head) = read_head(&mut stream) {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            let mut body = vec![0; length.expect("it has a body").parse().unwrap()];
-            // As slowly as a busy server.
-            for piece in body.chunks_mut(1 << 18) {
-                std::thread::sleep(std::time::Duration::from_millis(5));
-                stream.read_exact(piece).unwrap();
-            }
-            send(&mut stream, good_stream().as_bytes());
-            tell.send(body).unwrap();
-        }
+    let taker = tell.clone();
+    let plain = rogue(move |stream| take(stream, &taker));
+    let certified = Certified::new();
+    let config = certified.server(&[]);
+    let secure = rogue(move |stream| {
+        take(StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream), &tell);
     });
-    let runtime = runtime().unwrap();
-    let remote = remote(&format!("http://{addr}"));
-    let target = remote.target.clone();
-    for (nth, tokens) in [(0, 4_000), (1, 1_000_000)] {
-        let (id, mut job) = job(nth);
-        job.request.input_tokens = tokens;
-        let sent = target.encode(&job.request).body.concat();
-        let remotes = vec![remote.clone()];
-        let end = runtime.block_on(async {
-            let (mut client, mut heard) = Client::new(remotes, Keyring::open(1), &transport()).unwrap();
-            client.send(id, EndpointId(0), &job);
-            let play = async {
-                loop {
+    let trusting = Transport { roots: Roots::Given(Arc::clone(&certified.roots)), ..transport() };
+    for url in [format!("http://{plain}"), format!("https://localhost:{}", secure.port())] {
+        let asked = Told::of(&url, &trusting, &[SMALL, LARGE]);
+        assert!(asked.ends.iter().all(|end| matches!(end, Reply::Finished(_))), "{:?}", asked.ends);
+        assert_eq!(asked.counts.opened_http1, 1, "{url}");
+        for (tokens, nth) in [SMALL, LARGE].into_iter().zip(0..) {
+            let came = told.recv_timeout(PATIENCE).unwrap();
+            let sent = remote(&url).target.encode(&of(tokens, nth).1.request).body.concat();
+            assert!(came == sent, "{tokens} tokens in {} bytes of {} to {url}", came.len(), sent.len());
+        }
+    }
+}
+
+/// Tokens of a prompt that leaves in one piece, and of one that no socket takes at once.
+const SMALL: u32 = 20;
+const LARGE: u32 = 2_000_000;
+
+/// What became of requests with so many tokens, one after the other.
+struct Told {
+    ends: Vec<Reply>,
+    counts: Counts,
+}
+
+impl Told {
+    fn of(url: &str, transport: &Transport, sizes: &[u32]) -> Told {
+        let runtime = runtime().unwrap();
+        let play = async {
+            let (mut client, mut heard) =
+                Client::new(vec![remote(url)], Keyring::open(1), transport).unwrap();
+            let mut ends = Vec::new();
+            for (tokens, nth) in sizes.iter().zip(0..) {
+                let (id, job) = of(*tokens, nth);
+                client.send(id, EndpointId(0), &job);
+                ends.push(loop {
                     match heard.recv().await.expect("the client is there") {
-                        Event::Reply { reply, .. } if reply.is_final() => return reply,
+                        Event::Reply { reply, .. } if reply.is_final() => break reply,
                         _ => {}
                     }
-                }
-            };
-            tokio::time::timeout(PATIENCE, play).await.expect("it ends")
-        });
-        assert!(matches!(end, Reply::Finished(_)), "{end:?}");
-        let came = told.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(came.len(), sent.len());
-        assert!(came == sent, "{tokens} tokens arrive as they were written");
+                });
+                client.forget(id);
+                tokio::task::yield_now().await;
+            }
+            Told { ends, counts: client.counts() }
+        };
+        let told = runtime.block_on(async { tokio::time::timeout(PATIENCE, play).await.expect("it ends") });
+        runtime.shutdown_background();
+        told
     }
-    runtime.shutdown_background();
+}
+
+fn of(tokens: u32, nth: u64) -> (AttemptId, Job) {
+    let (id, mut job) = job(nth);
+    job.request.input_tokens = tokens;
+    (id, job)
+}
+
+/// Reads each request as slowly as a busy server, tells its body and answers it.
+fn take(mut stream: impl Read + Write, tell: &mpsc::Sender<Vec<u8>>) {
+    while let Some(head) = read_head(&mut stream) {
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.expect("it has a body").parse().unwrap()];
+        for piece in body.chunks_mut(1 << 20) {
+            std::thread::sleep(Duration::from_millis(2));
+            stream.read_exact(piece).unwrap();
+        }
+        tell.send(body).unwrap();
+        stream.write_all(good_stream().as_bytes()).and_then(|()| stream.flush()).unwrap();
+    }
+}
+
+fn hold_without_reading(stream: TcpStream) {
+    std::thread::sleep(PATIENCE);
+    drop(stream);
 }

@@ -112,7 +112,8 @@ fn an_answer_in_single_bytes_is_the_same_answer() {
     let addr = rogue(|mut stream| {
         stream.set_nodelay(true).expect("a socket takes it");
         if read_request(&mut stream) {
-            good_stream().bytes().for_each(|byte| send(&mut stream, &[byte]));
+            let answer = format!("HTTP/1.1 100 Continue\r\n\r\n{}", good_stream());
+            answer.bytes().for_each(|byte| send(&mut stream, &[byte]));
         }
     });
     let asked = ask(&format!("http://{addr}"));

@@ -45,6 +45,8 @@ pub struct Chunks {
     step: Step,
     /// Bytes of the present chunk that are still to come.
     left: u64,
+    /// Digits and blanks of its length.
+    length: u8,
     /// Bytes of extensions and trailers, which are not looked at.
     aside: usize,
 }
@@ -94,18 +96,21 @@ impl Chunks {
         Ok(match (self.step, byte) {
             (Step::Digit | Step::Blank | Step::Extension, b'\r') => Step::SizeEnd,
             (Step::Digit | Step::Blank, b';') => Step::Extension,
-            (Step::Digit | Step::Blank, b' ' | b'\t') => Step::Blank,
+            (Step::Digit | Step::Blank, b' ' | b'\t') => self.of_length(Step::Blank)?,
             (Step::FirstDigit | Step::Digit, _) => {
                 let digit =
                     char::from(byte).to_digit(16).ok_or("a chunk's length is no hexadecimal number")?;
                 let shifted = self.left.checked_mul(16).ok_or("a chunk's length is beyond measure")?;
                 self.left = shifted + u64::from(digit);
-                Step::Digit
+                self.of_length(Step::Digit)?
             }
             (Step::SizeEnd, b'\n') if self.left == 0 => Step::Trailer,
             (Step::SizeEnd, b'\n') => Step::Data,
             (Step::DataReturn, b'\r') => Step::DataEnd,
-            (Step::DataEnd, b'\n') => Step::FirstDigit,
+            (Step::DataEnd, b'\n') => {
+                self.length = 0;
+                Step::FirstDigit
+            }
             (Step::Trailer, b'\r') => Step::End,
             (Step::TrailerRest, b'\r') => Step::TrailerEnd,
             (Step::TrailerEnd, b'\n') => Step::Trailer,
@@ -114,6 +119,12 @@ impl Chunks {
             (Step::Trailer | Step::TrailerRest, 0x20.. | b'\t') => self.aside(Step::TrailerRest)?,
             _ => return Err("a chunk does not end where its length says"),
         })
+    }
+
+    /// One more digit or blank.
+    fn of_length(&mut self, step: Step) -> Result<Step, &'static str> {
+        self.length += 1;
+        if self.length > LENGTH_MAX { Err("a chunk's length is longer than any") } else { Ok(step) }
     }
 
     /// One more byte that is not looked at.
@@ -128,6 +139,9 @@ fn at_most(bytes: &[u8], most: u64) -> usize {
     usize::try_from(most).unwrap_or(usize::MAX).min(bytes.len())
 }
 
+/// Digits and blanks of one chunk's length: some servers fill it up with either.
+const LENGTH_MAX: u8 = 64;
+
 /// Bytes of extensions and trailers in one body.
 const ASIDE_MAX: usize = 16 << 10;
 
@@ -135,7 +149,7 @@ const ASIDE_MAX: usize = 16 << 10;
 mod tests {
     use super::*;
 
-    const CHUNKS: Framing = Framing::Chunks(Chunks { step: Step::FirstDigit, left: 0, aside: 0 });
+    const CHUNKS: Framing = Framing::Chunks(Chunks { step: Step::FirstDigit, left: 0, length: 0, aside: 0 });
 
     /// The body, whether it is over and how many bytes were used, when they come `step` at a time.
     fn read(mut framing: Framing, bytes: &[u8], step: usize) -> Result<(String, bool, usize), &'static str> {
@@ -165,6 +179,7 @@ mod tests {
         for (text, body, is_over, left) in [
             ("5\r\nhello\r\n0\r\n\r\n", "hello", true, 0),
             ("05 \t\r\nhello\r\nA;x=\"y\"\r\n0123456789\r\n0\r\n\r\nmore", "hello0123456789", true, 4),
+            ("0000000000000000000005   \r\nhello\r\n0\r\n\r\n", "hello", true, 0),
             ("1;\r\na\r\n000\r\nexpires: never\r\nx: y\r\n\r\n", "a", true, 0),
             ("5\r\nhel", "hel", false, 0),
             ("5\r\nhello\r\n", "hello", false, 0),
@@ -199,6 +214,9 @@ mod tests {
             "10000000000000000\r\n",
         ] {
             assert!(in_chunks(text).is_err(), "{text:?}");
+        }
+        for endless in ["0".repeat(65), format!("5{}", " ".repeat(64))] {
+            assert!(in_chunks(&endless).is_err(), "{endless:?}");
         }
         let long = format!("5;{}\r\nhello\r\n0\r\nx: {}\r\n\r\n", "e".repeat(9 << 10), "t".repeat(9 << 10));
         assert!(read(CHUNKS, long.as_bytes(), 4096).is_err());

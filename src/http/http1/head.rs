@@ -42,8 +42,8 @@ impl<'a> AnswerHead<'a> {
         let mut answer = httparse::Response::new(&mut []);
         let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut answer, bytes, room);
         let length = match parsed {
-            Ok(Status::Complete(length)) if length <= HEAD_MAX => length,
-            Ok(Status::Partial) if bytes.len() < HEAD_MAX => return Ok(None),
+            Ok(Status::Complete(length)) if length <= LENGTH_MAX => length,
+            Ok(Status::Partial) if bytes.len() < LENGTH_MAX => return Ok(None),
             Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(too_large()),
             Err(error) => return Err(no_http(error)),
         };
@@ -53,9 +53,8 @@ impl<'a> AnswerHead<'a> {
         }
         let is_first_minor = answer.version == Some(1);
         let (framing, is_sure) = fields.framing(status, is_first_minor)?;
-        let word: &[u8] = if is_first_minor { b"close" } else { b"keep-alive" };
-        let is_kept = is_sure
-            && fields.words("connection").any(|said| said.eq_ignore_ascii_case(word)) != is_first_minor;
+        let says = |word: &[u8]| fields.words("connection").any(|said| said.eq_ignore_ascii_case(word));
+        let is_kept = is_sure && !says(b"close") && (is_first_minor || says(b"keep-alive"));
         Ok(Some(AnswerHead { status, fields, framing, is_kept, length }))
     }
 
@@ -77,22 +76,23 @@ impl<'a> Fields<'a> {
         if let 100..=199 | 204 | 304 = status {
             return Ok((Framing::Length(0), status != SWITCHING));
         }
+        if let Some(coding) = self.words("transfer-encoding").last() {
+            if !is_first_minor {
+                return Err(no_http("a transfer encoding in HTTP/1.0"));
+            }
+            // Who gives a length beside it may have been led astray.
+            let has_length = self.words("content-length").next().is_some();
+            return Ok(match coding.eq_ignore_ascii_case(b"chunked") {
+                true => (Framing::Chunks(Chunks::default()), !has_length),
+                false => (Framing::UntilClosed, false),
+            });
+        }
         let mut length = None;
         for word in self.words("content-length") {
             let number = digits(word).filter(|number| length.is_none_or(|known| known == *number));
             length = Some(number.ok_or_else(|| no_http("it has no one length"))?);
         }
-        let Some(coding) = self.words("transfer-encoding").last() else {
-            return Ok(length.map_or((Framing::UntilClosed, false), |length| (Framing::Length(length), true)));
-        };
-        if !is_first_minor {
-            return Err(no_http("a transfer encoding in HTTP/1.0"));
-        }
-        // Who gives a length beside it may have been led astray.
-        Ok(match coding.eq_ignore_ascii_case(b"chunked") {
-            true => (Framing::Chunks(Chunks::default()), length.is_none()),
-            false => (Framing::UntilClosed, false),
-        })
+        Ok(length.map_or((Framing::UntilClosed, false), |length| (Framing::Length(length), true)))
     }
 }
 
@@ -146,7 +146,7 @@ const SWITCHING: u16 = 101;
 
 /// The fields and the bytes of the largest head that is read.
 const FIELDS_MAX: usize = 100;
-const HEAD_MAX: usize = 64 << 10;
+pub const LENGTH_MAX: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -177,9 +177,11 @@ mod tests {
             ("HTTP/1.1 200 OK\ncontent-length: 5\nConnection: te, Close", Framing::Length(5), false),
             ("HTTP/1.0 200 OK\ncontent-length: 5", Framing::Length(5), false),
             ("HTTP/1.0 200 OK\ncontent-length: 5\nconnection: keep-alive", Framing::Length(5), true),
+            ("HTTP/1.0 200 OK\ncontent-length: 5\nconnection: keep-alive, close", Framing::Length(5), false),
             ("HTTP/1.1 200\nTransfer-Encoding: Chunked", chunks, true),
             ("HTTP/1.1 200 OK\ntransfer-encoding: gzip\ntransfer-encoding: chunked", chunks, true),
             ("HTTP/1.1 200 OK\ntransfer-encoding: chunked\ncontent-length: 5", chunks, false),
+            ("HTTP/1.1 200 OK\ntransfer-encoding: chunked\ncontent-length: ?", chunks, false),
             ("HTTP/1.1 200 OK\ntransfer-encoding: chunked, gzip", closed, false),
             ("HTTP/1.1 200 OK", closed, false),
             ("HTTP/1.1 204 None\ncontent-length: 5", Framing::Length(0), true),
@@ -212,7 +214,7 @@ mod tests {
             read(&format!("HTTP/1.1 200 OK\n{}end: x", "a: b\n".repeat(100))),
             Err(FaultKind::TooLarge)
         );
-        let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(HEAD_MAX));
+        let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(LENGTH_MAX));
         let fault = AnswerHead::read(endless.as_bytes(), &mut room()).unwrap_err();
         assert_eq!(fault.kind, FaultKind::TooLarge);
     }

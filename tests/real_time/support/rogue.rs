@@ -47,7 +47,7 @@ pub fn read_request(stream: &mut TcpStream) -> bool {
 }
 
 /// Reads a head and nothing after it; `None` when the client has gone.
-pub fn read_head(stream: &mut TcpStream) -> Option<String> {
+pub fn read_head(stream: &mut impl Read) -> Option<String> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut byte).ok()?;
