@@ -1,9 +1,9 @@
 //! What a chat completion says, whole or in chunks.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::dialects::counts::{Chars, Count, Nested, loose};
+use crate::dialects::json::Raw;
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Usage};
 
@@ -14,15 +14,15 @@ pub struct Chunk<'a> {
     #[serde(default, deserialize_with = "loose")]
     service_tier: Option<String>,
     #[serde(borrow)]
-    usage: Option<&'a RawValue>,
+    usage: Option<Raw<'a, UsageRecord>>,
     error: Option<serde_json::Value>,
 }
 
 impl Chunk<'_> {
     /// Tells the tier and the usage, if there is one; says whether there was.
-    pub fn tell_usage(&self, progress: &mut Progress) -> Result<bool, Fault> {
+    pub fn tell_usage(&mut self, progress: &mut Progress) -> Result<bool, Fault> {
         progress.tell_tier(self.service_tier.as_deref());
-        let Some(raw) = self.usage else { return Ok(false) };
+        let Some(raw) = self.usage.take() else { return Ok(false) };
         progress.tell(raw, UsageRecord::normalised)
     }
 
