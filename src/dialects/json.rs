@@ -3,8 +3,10 @@
 mod quick;
 mod scanner;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -26,6 +28,18 @@ pub fn parse_text<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T
         REFUSED.set(REFUSED.get() + 1);
         serde_json::from_str(text)
     })
+}
+
+/// A string that lies in what was read, unless it has escapes.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A value's text as it stands; and the value, where the quick reader has read it on the way.

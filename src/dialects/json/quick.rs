@@ -43,8 +43,8 @@ impl<'de> Deserializer<'de> for &mut Scanner<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         match self.peek() {
+            Some(b'-' | b'0'..=b'9') => visit_number(self.number()?, visitor),
             Some(b'"') => self.deserialize_str(visitor),
-            Some(b'-' | b'0'..=b'9') => self.deserialize_u64(visitor),
             Some(b'[') => self.deserialize_seq(visitor),
             Some(b'n') => self.deserialize_unit(visitor),
             Some(b'{') => self.deserialize_map(visitor),
@@ -58,16 +58,18 @@ impl<'de> Deserializer<'de> for &mut Scanner<'de> {
         visitor.visit_bool(is_true)
     }
 
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        visit_string(self.string()?, visitor)
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         self.skip()?;
         visitor.visit_unit()
     }
 
+    #[inline(never)]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        self.open(b'{')?;
-        let value = visitor.visit_map(Items { scanner: self, is_first: true })?;
-        self.close(b'}')?;
-        Ok(value)
+        visit_object(self, visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -89,6 +91,7 @@ impl<'de> Deserializer<'de> for &mut Scanner<'de> {
         visitor.visit_none()
     }
 
+    #[inline(never)]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         self.open(b'[')?;
         let value = visitor.visit_seq(Items { scanner: self, is_first: true })?;
@@ -96,11 +99,9 @@ impl<'de> Deserializer<'de> for &mut Scanner<'de> {
         Ok(value)
     }
 
+    #[inline(never)]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        match self.string()? {
-            Quoted::Escaped(token) => hand_over(token, visitor),
-            Quoted::Plain(text) => visitor.visit_borrowed_str(text),
-        }
+        visit_string(self.string()?, visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -109,15 +110,12 @@ impl<'de> Deserializer<'de> for &mut Scanner<'de> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        self.deserialize_map(visitor)
+        visit_object(self, visitor)
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         self.peek();
-        match self.number()? {
-            Number::Plain(number) => visitor.visit_u64(number),
-            Number::Rare(token) => hand_over(token, visitor),
-        }
+        visit_number(self.number()?, visitor)
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
@@ -126,7 +124,7 @@ impl<'de> Deserializer<'de> for &mut Scanner<'de> {
         visitor.visit_unit()
     }
 
-    forward! { deserialize_char deserialize_identifier deserialize_string => deserialize_str }
+    forward! { deserialize_char deserialize_string => deserialize_str }
     forward! {
         deserialize_f64 deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16
         deserialize_u32 => deserialize_u64
@@ -198,7 +196,7 @@ impl<'de> Deserializer<'de> for Key<'_, 'de> {
     type Error = Refused;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        self.0.deserialize_str(visitor)
+        self.0.deserialize_identifier(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -223,6 +221,30 @@ impl<'de> Deserializer<'de> for Key<'_, 'de> {
         deserialize_seq() deserialize_struct(&'static str, &'static [&'static str]) deserialize_tuple(usize)
         deserialize_tuple_struct(&'static str, usize) deserialize_u8() deserialize_u16() deserialize_u32()
         deserialize_u64() deserialize_u128() deserialize_unit() deserialize_unit_struct(&'static str)
+    }
+}
+
+#[inline(always)]
+fn visit_number<'de, V: Visitor<'de>>(number: Number<'de>, visitor: V) -> Result<V::Value, Refused> {
+    match number {
+        Number::Plain(number) => visitor.visit_u64(number),
+        Number::Rare(token) => hand_over(token, visitor),
+    }
+}
+
+#[inline(always)]
+fn visit_object<'de, V: Visitor<'de>>(scanner: &mut Scanner<'de>, visitor: V) -> Result<V::Value, Refused> {
+    scanner.open(b'{')?;
+    let value = visitor.visit_map(Items { scanner, is_first: true })?;
+    scanner.close(b'}')?;
+    Ok(value)
+}
+
+#[inline(always)]
+fn visit_string<'de, V: Visitor<'de>>(string: Quoted<'de>, visitor: V) -> Result<V::Value, Refused> {
+    match string {
+        Quoted::Escaped(token) => hand_over(token, visitor),
+        Quoted::Plain(text) => visitor.visit_borrowed_str(text),
     }
 }
 

@@ -46,6 +46,11 @@ impl<'de> Scanner<'de> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
+    fn rest(&self) -> Result<&'de [u8], Refused> {
+        self.text.as_bytes().get(self.at..).ok_or(Refused)
+    }
+
     /// The text from `begin` to here.
     pub fn since(&self, begin: usize) -> Result<&'de str, Refused> {
         self.text.get(begin..self.at).ok_or(Refused)
@@ -60,6 +65,7 @@ impl<'de> Scanner<'de> {
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn peek_over_blanks(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
@@ -78,8 +84,7 @@ impl<'de> Scanner<'de> {
     }
 
     pub fn word(&mut self, word: &str) -> Result<(), Refused> {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        if !rest.starts_with(word.as_bytes()) {
+        if !self.rest()?.starts_with(word.as_bytes()) {
             return Err(Refused);
         }
         self.at += word.len();
@@ -99,21 +104,20 @@ impl<'de> Scanner<'de> {
         self.eat(bracket)
     }
 
-    /// Whether another item follows in what ends with `bracket`. A comma before the bracket is no mistake here: it is
-    /// one of the item, as nothing begins with a bracket that closes.
+    /// Whether another item follows in what ends with `bracket`. Where a comma stands before the bracket it says so,
+    /// and who reads the item finds none.
     #[inline]
     pub fn has_next(&mut self, is_first: &mut bool, bracket: u8) -> Result<bool, Refused> {
-        let byte = self.peek();
-        if byte == Some(bracket) {
-            return Ok(false);
-        }
-        if !take(is_first) {
-            self.eat(b',')?;
+        match self.peek() {
+            Some(byte) if byte == bracket => return Ok(false),
+            _ if take(is_first) => {}
+            Some(b',') => self.at += 1,
+            _ => return Err(Refused),
         }
         Ok(true)
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Result<Quoted<'de>, Refused> {
         self.eat(b'"')?;
         let begin = self.at;
@@ -123,20 +127,26 @@ impl<'de> Scanner<'de> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip_string(&mut self) -> Result<(), Refused> {
         self.eat(b'"')?;
         let begin = self.at;
         match self.is_plain_to_quote()? {
             true => Ok(()),
-            false => serde_json::from_str(self.since(begin - 1)?).map(|IgnoredAny| ()).map_err(|_| Refused),
+            false => self.check_escapes(begin - 1),
         }
     }
 
+    /// Checks the string that began at `begin`, as serde_json does where nobody looks at it.
+    #[cold]
+    fn check_escapes(&self, begin: usize) -> Result<(), Refused> {
+        serde_json::from_str(self.since(begin)?).map(|IgnoredAny| ()).map_err(|_| Refused)
+    }
+
     /// Goes over the rest of a string, and says whether each of its bytes stands for itself.
-    #[inline]
+    #[inline(always)]
     fn is_plain_to_quote(&mut self) -> Result<bool, Refused> {
-        self.at = plain_end(self.text.as_bytes(), self.at);
+        self.at += plain_bytes(self.rest()?);
         if self.byte() != Some(b'"') {
             return self.skip_escapes().map(|()| false);
         }
@@ -147,7 +157,8 @@ impl<'de> Scanner<'de> {
     #[cold]
     fn skip_escapes(&mut self) -> Result<(), Refused> {
         while self.byte() == Some(b'\\') {
-            self.at = plain_end(self.text.as_bytes(), self.at + 2);
+            self.at += 2;
+            self.at += plain_bytes(self.rest()?);
         }
         if self.byte() != Some(b'"') {
             return Err(Refused);
@@ -156,7 +167,8 @@ impl<'de> Scanner<'de> {
         Ok(())
     }
 
-    #[inline]
+    /// The number that begins here.
+    #[inline(always)]
     pub fn number(&mut self) -> Result<Number<'de>, Refused> {
         if let Some(number) = self.plain_number() {
             return Ok(Number::Plain(number));
@@ -172,9 +184,9 @@ impl<'de> Scanner<'de> {
     }
 
     /// Goes over a number if it is only a few digits.
-    #[inline]
+    #[inline(always)]
     fn plain_number(&mut self) -> Option<u64> {
-        let rest = self.text.as_bytes().get(self.at..)?;
+        let rest = self.rest().ok()?;
         let mut number = 0u64;
         let mut digits = 0;
         let next = loop {
@@ -221,6 +233,7 @@ impl<'de> Scanner<'de> {
         if is_number { Ok(()) } else { Err(Refused) }
     }
 
+    /// Goes over a value that nobody looks at.
     pub fn skip(&mut self) -> Result<(), Refused> {
         match self.peek() {
             Some(b'"') => self.skip_string(),
@@ -269,18 +282,23 @@ impl Error for Refused {
     }
 }
 
-/// Where, from `at` on, the first byte stands that does not stand for itself in a string.
-#[inline(never)]
-fn plain_end(bytes: &[u8], at: usize) -> usize {
-    let (eights, rest) = bytes.get(at..).unwrap_or_default().as_chunks();
-    for (nth, eight) in eights.iter().enumerate() {
+/// How many bytes, from the first, stand for themselves in a string.
+#[inline(always)]
+fn plain_bytes(text: &[u8]) -> usize {
+    let mut rest = text;
+    while let Some((eight, next)) = rest.split_first_chunk() {
         let marks = marks(u64::from_le_bytes(*eight));
         if marks != 0 {
-            return at + nth * 8 + marks.trailing_zeros() as usize / 8;
+            return text.len() - rest.len() + marks.trailing_zeros() as usize / 8;
         }
+        rest = next;
     }
-    let plain = rest.iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\'));
-    at + eights.len() * 8 + plain.count()
+    text.len() - rest.len() + plain_bytes_of_few(rest)
+}
+
+#[cold]
+fn plain_bytes_of_few(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')).count()
 }
 
 /// Marks, in its highest bit, the first byte of eight that does not stand for itself in a string; marks above it may

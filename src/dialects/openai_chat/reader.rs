@@ -107,7 +107,7 @@ impl Stream {
             }
             if let Some(reason) = choice.finish_reason.as_ref().filter(|reason| !reason.is_empty()) {
                 is_end = true;
-                self.progress.is_cut |= reason == "length";
+                self.progress.is_cut |= **reason == *"length";
             }
         }
         self.is_finished |= is_end;
