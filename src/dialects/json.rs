@@ -21,8 +21,8 @@ pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
     }
 }
 
-/// Reads JSON. Whatever the quick reader refuses, serde_json reads again from the start, so values and errors are its.
-pub fn parse_text<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
+/// Whatever the quick reader refuses, serde_json reads from the start: mistakes are told in its words.
+fn parse_text<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
     quick::read(text).or_else(|_| {
         #[cfg(test)]
         REFUSED.set(REFUSED.get() + 1);
@@ -50,6 +50,7 @@ pub struct Raw<'a, T = IgnoredAny> {
 }
 
 impl<'a, T: Deserialize<'a>> Raw<'a, T> {
+    /// The text must be JSON.
     pub fn new(text: &'a str) -> Raw<'a, T> {
         Raw { text, value: None }
     }

@@ -3,6 +3,9 @@
 //! What it takes, serde_json takes with the same value: that is all it promises, so it may refuse whatever is rare or
 //! of no use here (arrays for structs, enums, bytes, deep nesting). A string with escapes and a number that is not
 //! plain digits are found here and read by serde_json.
+//!
+//! What is inlined was measured by instructions: the names of fields are read in place, and all values but numbers
+//! apart where any may come, so that the way of a number stays short.
 
 use std::mem::take;
 
@@ -189,7 +192,7 @@ impl<'de> SeqAccess<'de> for Kept<'_, 'de> {
     }
 }
 
-/// The name of a field, which is a string whatever it is read as.
+/// The name of a field.
 struct Key<'s, 'de>(&'s mut Scanner<'de>);
 
 impl<'de> Deserializer<'de> for Key<'_, 'de> {
