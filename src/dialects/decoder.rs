@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::frames::{Frame, FrameError, Frames};
 use super::head::Head;
+use super::json::parse;
 use super::json_array::{ArrayError, JsonArray};
 use super::progress::fault;
 use super::refusal::Refusal;
@@ -218,7 +219,7 @@ impl Unframe for AwsEvents {
         let garbled = |error: &dyn ToString| {
             fault(FaultKind::Garbled, format!("a chunk of the stream has no bytes: {}", error.to_string()))
         };
-        let chunk: Chunk<'_> = serde_json::from_slice(frame.payload).map_err(|error| garbled(&error))?;
+        let chunk: Chunk<'_> = parse(frame.payload).map_err(|error| garbled(&error))?;
         self.chunk.clear();
         let decoded = BASE64_STANDARD.decode_vec(&*chunk.bytes, &mut self.chunk);
         decoded.map_err(|error| garbled(&error))?;

@@ -3,7 +3,7 @@
 use serde_json_borrow::{ObjectAsVec, Value};
 
 use super::Bad;
-use super::counts::parse;
+use super::json::parse;
 
 /// A value whose texts lie in the body that it was read from.
 pub type Json<'a> = Value<'a>;

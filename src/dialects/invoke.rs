@@ -6,10 +6,10 @@
 use bytes::{BufMut, BytesMut};
 use memchr::memmem;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::counts::Count;
+use super::json::{Raw, parse};
 use super::progress::Progress;
 use super::{Ask, Bad, Dialect, Events, Generate, InPath, Meta, Place, Reader, Writer, converse, tier};
 use crate::dialects::AnyDialect;
@@ -106,10 +106,10 @@ impl Reader for InvokeReader {
         replies: &mut Vec<Reply>,
     ) -> Result<Option<Finish>, Fault> {
         if memmem::find(data, METRICS.as_bytes()).is_some()
-            && let Ok(Last { metrics: Some(metrics) }) = serde_json::from_slice(data)
+            && let Ok(Last { metrics: Some(metrics) }) = parse(data)
         {
             let mut progress = Progress::default();
-            progress.tell(&metrics, InvocationMetrics::normalised)?;
+            progress.tell(metrics, InvocationMetrics::normalised)?;
             self.metrics = Some(progress);
         }
         let finish = self.reader.on_event(name, data, replies)?;
@@ -128,9 +128,9 @@ impl Reader for InvokeReader {
 
 /// The last event of a stream.
 #[derive(Deserialize)]
-struct Last {
-    #[serde(rename = "amazon-bedrock-invocationMetrics")]
-    metrics: Option<Box<RawValue>>,
+struct Last<'a> {
+    #[serde(borrow, rename = "amazon-bedrock-invocationMetrics")]
+    metrics: Option<Raw<'a, InvocationMetrics>>,
 }
 
 #[derive(Deserialize)]

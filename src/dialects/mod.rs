@@ -22,6 +22,7 @@ mod fields;
 pub mod frames;
 pub mod head;
 pub mod images;
+mod json;
 pub mod json_array;
 mod progress;
 pub mod prompt;
@@ -42,6 +43,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::decoder::{Decoder, Marks};
 pub use self::events::{Events, Framing};
+#[cfg(test)]
+pub use self::json::REFUSED;
 use crate::kind;
 use crate::prompts::Role;
 use crate::wire::{Beginnings, Cached, Fault, Finish, Prefix, Reply, Request, Tier, Tokens};

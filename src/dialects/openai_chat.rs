@@ -8,6 +8,8 @@ mod writer;
 use serde_json::{Map, Value, json};
 
 pub use self::call::{min_tokens, model};
+#[cfg(test)]
+pub use self::chunk::Chunk;
 pub use self::chunk::Written;
 pub use self::reader::ChatReader;
 pub use self::writer::{FAILURE, put_usage};

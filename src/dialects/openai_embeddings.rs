@@ -5,12 +5,12 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::BytesMut;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::counts::{Count, Nested, parse};
+use super::counts::{Count, Nested};
 use super::events::put;
 use super::fields::{Fields, Json, bad, missing, object, wrong_type};
+use super::json::{Raw, parse};
 use super::openai_chat::model;
 use super::progress::{Progress, fault, garbled};
 use super::{Ask, Bad, Dialect, Embed, Events, Generate, InPath, Meta, Reader, Writer, prompt};
@@ -148,8 +148,8 @@ impl Reader for EmbeddingsReader {
             return Err(fault(FaultKind::Garbled, "the answer has no vectors"));
         }
         let mut progress = Progress::default();
-        if let Some(raw) = &answer.usage {
-            progress.tell(raw, |record: &UsageRecord| {
+        if let Some(raw) = answer.usage {
+            progress.tell(raw, |record| {
                 Some(Nested { prompt: record.prompt_tokens.0, ..Nested::default() }.usage())
             })?;
         }
@@ -158,9 +158,10 @@ impl Reader for EmbeddingsReader {
 }
 
 #[derive(Deserialize)]
-struct Embeddings {
+struct Embeddings<'a> {
     data: Vec<IgnoredAny>,
-    usage: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    usage: Option<Raw<'a, UsageRecord>>,
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
 //! What an answer has said so far, whatever its dialect.
 
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
+use super::json::Raw;
 use super::{prompt, tier};
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Tier, Tokens, Usage};
 
@@ -55,13 +55,15 @@ impl Progress {
     /// The provider's usage record, read by `normalise`, which may find nothing counted in it. Says whether it did.
     pub fn tell<R: DeserializeOwned>(
         &mut self,
-        raw: &RawValue,
+        raw: Raw<'_, R>,
         normalise: impl FnOnce(&R) -> Option<Usage>,
     ) -> Result<bool, Fault> {
-        let record: R = serde_json::from_str(raw.get())
+        let text = raw.text();
+        let record = raw
+            .read()
             .map_err(|e| fault(FaultKind::Garbled, format!("the usage is no usage record: {e}")))?;
         let Some(usage) = normalise(&record) else { return Ok(false) };
-        (self.usage, self.raw_usage) = (Some(usage), Some(raw.get().into()));
+        (self.usage, self.raw_usage) = (Some(usage), Some(text.into()));
         Ok(true)
     }
 

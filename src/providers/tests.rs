@@ -1,6 +1,7 @@
 //! Every provider in every dialect it speaks: what one side writes, the other reads.
 
 mod contents;
+mod plain_json;
 mod served;
 
 use std::time::Duration;

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use crate::dialects::counts::{Chars, Count, loose};
+use crate::dialects::json::Raw;
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Source, Usage};
 
@@ -16,11 +16,11 @@ pub struct Event<'a> {
     #[serde(borrow, rename = "type", default)]
     pub kind: Cow<'a, str>,
     /// In `message_start`.
-    #[serde(default, deserialize_with = "loose")]
-    pub message: Option<Message>,
+    #[serde(borrow, default, deserialize_with = "loose")]
+    pub message: Option<Message<'a>>,
     /// In `content_block_start`.
-    #[serde(default, deserialize_with = "loose")]
-    pub content_block: Option<Block>,
+    #[serde(borrow, default, deserialize_with = "loose")]
+    pub content_block: Option<Block<'a>>,
     #[serde(default, deserialize_with = "loose")]
     pub delta: Option<Delta>,
     #[serde(default, deserialize_with = "loose")]
@@ -61,16 +61,17 @@ impl Delta {
 
 /// A whole message, or the beginning of one. Fields we do not know are ignored.
 #[derive(Debug, Deserialize)]
-pub struct Message {
+pub struct Message<'a> {
     #[serde(rename = "type", default)]
     kind: String,
-    pub content: Option<Vec<Block>>,
+    #[serde(borrow)]
+    pub content: Option<Vec<Block<'a>>>,
     pub stop_reason: Option<String>,
     usage: Option<Map<String, Value>>,
     error: Option<ErrorRecord>,
 }
 
-impl Message {
+impl Message<'_> {
     pub fn check(&self) -> Result<(), Fault> {
         check(&self.kind, self.error.as_ref())
     }
@@ -84,19 +85,20 @@ impl Message {
 /// A part of the answer, or the beginning of one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Block {
+pub struct Block<'a> {
     /// Thinking that is not shown stands here, unreadable.
     data: Chars,
     /// The arguments of a tool call; empty where they follow in deltas.
-    input: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    input: Option<Raw<'a>>,
     text: Chars,
     thinking: Chars,
 }
 
-impl Block {
+impl Block<'_> {
     /// Characters of each kind.
     pub fn chars(&self) -> [(Kind, u64); 2] {
-        let input = self.input.as_ref().map_or("", |input| input.get());
+        let input = self.input.as_ref().map_or("", Raw::text);
         let input = if matches!(input, "{}" | "null") { 0 } else { input.chars().count() as u64 };
         [
             (Kind::Reasoning, self.thinking.0.saturating_add(self.data.0)),
@@ -142,8 +144,8 @@ impl Record {
     /// Tells it, if there is one.
     pub fn tell(self, progress: &mut Progress) -> Result<(), Fault> {
         progress.tell_tier(self.0.get("service_tier").and_then(Value::as_str));
-        let raw = to_raw_value(&self.0).expect("a map of values is JSON");
-        progress.tell(&raw, UsageRecord::normalised).map(|_| ())
+        let raw = serde_json::to_string(&self.0).expect("a map of values is JSON");
+        progress.tell(Raw::new(&raw), UsageRecord::normalised).map(|_| ())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::message::{Event, Message, Record, is_cut};
 use crate::dialects::Reader;
-use crate::dialects::counts::parse;
+use crate::dialects::json::parse;
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::dialects::template::Template;
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request};
@@ -65,7 +65,7 @@ impl Reader for MessagesReader {
         if trimmed.is_empty() || trimmed == b"[DONE]" {
             return Ok(None);
         }
-        let event: Event = parse(data).map_err(|e| {
+        let event: Event<'_> = parse(data).map_err(|e| {
             fault(FaultKind::Garbled, format!("an event of the stream is not a JSON event: {e}"))
         })?;
         event.check()?;
@@ -101,7 +101,7 @@ impl Reader for MessagesReader {
     }
 
     fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let message: Message = parse(body).map_err(|error| garbled(body, "a message", &error))?;
+        let message: Message<'_> = parse(body).map_err(|error| garbled(body, "a message", &error))?;
         message.check()?;
         let Some(blocks) = &message.content else {
             return Err(fault(FaultKind::Garbled, "the answer has no content"));

@@ -1,11 +1,11 @@
 //! Reading an answer, streamed or whole.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::counts_cache_as_input;
 use crate::dialects::anthropic_messages::is_cut;
-use crate::dialects::counts::{Chars, Count, Nested, loose, parse};
+use crate::dialects::counts::{Chars, Count, Nested, loose};
+use crate::dialects::json::{Raw, parse};
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::dialects::template::Template;
 use crate::dialects::{Ask, Reader};
@@ -55,10 +55,10 @@ impl ConverseReader {
         self.progress.tell_tier(tier.map(|tier| &*tier.word));
     }
 
-    fn tell_usage(&mut self, raw: Option<&RawValue>) -> Result<(), Fault> {
+    fn tell_usage(&mut self, raw: Option<Raw<'_, UsageRecord>>) -> Result<(), Fault> {
         let counts_cache_as_input = self.counts_cache_as_input;
         if let Some(raw) = raw {
-            self.progress.tell(raw, |record: &UsageRecord| record.normalised(counts_cache_as_input))?;
+            self.progress.tell(raw, |record| record.normalised(counts_cache_as_input))?;
         }
         Ok(())
     }
@@ -82,9 +82,9 @@ impl Reader for ConverseReader {
                 self.is_stopped = true;
             }
             b"metadata" => {
-                let metadata: Metadata = parsed(data)?;
+                let metadata: Metadata<'_> = parsed(data)?;
                 self.tell_tier(metadata.service_tier.as_ref());
-                self.tell_usage(metadata.usage.as_deref())?;
+                self.tell_usage(metadata.usage)?;
                 return Ok(Some(self.progress.finish(&self.request)));
             }
             _ => {}
@@ -100,21 +100,22 @@ impl Reader for ConverseReader {
     }
 
     fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let answer: Answer = parse(body).map_err(|error| garbled(body, "an answer of Converse", &error))?;
+        let answer: Answer<'_> =
+            parse(body).map_err(|error| garbled(body, "an answer of Converse", &error))?;
         let Some(Output { message: Some(message) }) = answer.output else {
             return Err(fault(FaultKind::Garbled, "the answer has no message"));
         };
         let (mut reasoning, mut text) = (0u64, 0u64);
         for block in &message.content {
             let thought = block.reasoning_content.as_ref().map_or(0, |content| content.reasoning_text.0);
-            let input = block.tool_use.as_ref().and_then(|tool| tool.input.as_deref());
-            let input = input.map_or(0, |input| input.get().chars().count() as u64);
+            let input = block.tool_use.as_ref().and_then(|tool| tool.input.as_ref());
+            let input = input.map_or(0, |input| input.text().chars().count() as u64);
             reasoning = reasoning.saturating_add(thought);
             text = text.saturating_add(block.text.0).saturating_add(input);
         }
         self.tell_stop(answer.stop_reason.as_deref());
         self.tell_tier(answer.service_tier.as_ref());
-        self.tell_usage(answer.usage.as_deref())?;
+        self.tell_usage(answer.usage)?;
         self.progress.add_whole([(Kind::Reasoning, reasoning), (Kind::Text, text)], &self.request, replies);
         Ok(self.progress.finish(&self.request))
     }
@@ -160,20 +161,23 @@ struct Stop {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
+struct Metadata<'a> {
     #[serde(default, deserialize_with = "loose")]
     service_tier: Option<ServiceTier>,
-    usage: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    usage: Option<Raw<'a, UsageRecord>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
-    output: Option<Output>,
+struct Answer<'a> {
+    #[serde(borrow)]
+    output: Option<Output<'a>>,
     #[serde(default, deserialize_with = "loose")]
     service_tier: Option<ServiceTier>,
     stop_reason: Option<String>,
-    usage: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    usage: Option<Raw<'a, UsageRecord>>,
 }
 
 #[derive(Deserialize)]
@@ -183,23 +187,25 @@ struct ServiceTier {
 }
 
 #[derive(Deserialize)]
-struct Output {
-    message: Option<Message>,
+struct Output<'a> {
+    #[serde(borrow)]
+    message: Option<Message<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Message {
-    #[serde(default)]
-    content: Vec<Block>,
+struct Message<'a> {
+    #[serde(borrow, default)]
+    content: Vec<Block<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Block {
+struct Block<'a> {
     #[serde(default)]
     text: Chars,
     reasoning_content: Option<ReasoningBlock>,
-    tool_use: Option<ToolUse>,
+    #[serde(borrow)]
+    tool_use: Option<ToolUse<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -210,8 +216,9 @@ struct ReasoningBlock {
 }
 
 #[derive(Deserialize)]
-struct ToolUse {
-    input: Option<Box<RawValue>>,
+struct ToolUse<'a> {
+    #[serde(borrow)]
+    input: Option<Raw<'a>>,
 }
 
 /// The service's usage record.

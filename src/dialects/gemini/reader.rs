@@ -2,7 +2,7 @@
 
 use super::response::Response;
 use crate::dialects::Reader;
-use crate::dialects::counts::parse;
+use crate::dialects::json::parse;
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::dialects::template::Template;
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request};
@@ -31,7 +31,7 @@ impl GeminiReader {
 
     /// Reads a chunk in full. The kind, if it was one piece of it and nothing else.
     fn read(&mut self, chunk: &[u8], replies: &mut Vec<Reply>) -> Result<Option<Kind>, Fault> {
-        let chunk: Response = parse(chunk)
+        let mut chunk: Response<'_> = parse(chunk)
             .map_err(|e| fault(FaultKind::Garbled, format!("an event of the stream is not a chunk: {e}")))?;
         chunk.check()?;
         let is_plain = !chunk.tell_usage(&mut self.progress)?;
@@ -84,7 +84,7 @@ impl Reader for GeminiReader {
     }
 
     fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let response: Response =
+        let mut response: Response<'_> =
             parse(body).map_err(|error| garbled(body, "a response of Gemini's", &error))?;
         response.check()?;
         let mut progress = Progress::default();

@@ -3,31 +3,35 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::dialects::counts::{Chars, Count, loose};
+use crate::dialects::json::Raw;
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Source, Usage};
 
 /// Fields we do not know are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Response {
-    pub candidates: Option<Vec<Candidate>>,
+pub struct Response<'a> {
+    #[serde(borrow)]
+    pub candidates: Option<Vec<Candidate<'a>>>,
     error: Option<Value>,
     prompt_feedback: Option<PromptFeedback>,
-    usage_metadata: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    usage_metadata: Option<Raw<'a, UsageRecord>>,
 }
 
-impl Response {
+impl Response<'_> {
     /// Tells the tier and the usage, if there is one; says whether there was. Most chunks have a record that counts nothing.
-    pub fn tell_usage(&self, progress: &mut Progress) -> Result<bool, Fault> {
-        let Some(raw) = &self.usage_metadata else { return Ok(false) };
-        let record: UsageRecord = serde_json::from_str(raw.get())
+    pub fn tell_usage(&mut self, progress: &mut Progress) -> Result<bool, Fault> {
+        let Some(raw) = self.usage_metadata.take() else { return Ok(false) };
+        let text = raw.text();
+        let record = raw
+            .read()
             .map_err(|e| fault(FaultKind::Garbled, format!("the usage is no usage record: {e}")))?;
         progress.tell_tier(record.traffic_type.as_deref());
         let Some(usage) = record.normalised() else { return Ok(false) };
-        (progress.usage, progress.raw_usage) = (Some(usage), Some(raw.get().into()));
+        (progress.usage, progress.raw_usage) = (Some(usage), Some(text.into()));
         Ok(true)
     }
 
@@ -52,12 +56,13 @@ struct PromptFeedback {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Candidate {
-    content: Option<Content>,
+pub struct Candidate<'a> {
+    #[serde(borrow)]
+    content: Option<Content<'a>>,
     pub finish_reason: Option<String>,
 }
 
-impl Candidate {
+impl Candidate<'_> {
     /// Characters of each part and of which kind they are, in order.
     pub fn parts(&self) -> impl Iterator<Item = (Kind, u64)> {
         let parts = self.content.iter().flat_map(|content| content.parts.iter().flatten());
@@ -66,19 +71,21 @@ impl Candidate {
 }
 
 #[derive(Debug, Deserialize)]
-struct Content {
-    parts: Option<Vec<Part>>,
+struct Content<'a> {
+    #[serde(borrow)]
+    parts: Option<Vec<Part<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Part {
-    function_call: Option<FunctionCall>,
+struct Part<'a> {
+    #[serde(borrow)]
+    function_call: Option<FunctionCall<'a>>,
     text: Chars,
     thought: Option<bool>,
 }
 
-impl Part {
+impl Part<'_> {
     fn kind(&self) -> Kind {
         if self.thought == Some(true) { Kind::Reasoning } else { Kind::Text }
     }
@@ -92,15 +99,16 @@ impl Part {
 /// A call of a tool, or a piece of one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct FunctionCall {
-    args: Option<Box<RawValue>>,
+struct FunctionCall<'a> {
+    #[serde(borrow)]
+    args: Option<Raw<'a>>,
     name: Chars,
     partial_args: Option<Vec<PartialArg>>,
 }
 
-impl FunctionCall {
+impl FunctionCall<'_> {
     fn chars(&self) -> u64 {
-        let args = self.args.as_ref().map_or(0, |args| args.get().len() as u64);
+        let args = self.args.map_or(0, |args| args.text().len() as u64);
         let pieces = self.partial_args.iter().flatten().map(PartialArg::chars);
         pieces.fold(self.name.0.saturating_add(args), u64::saturating_add)
     }

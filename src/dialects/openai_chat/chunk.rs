@@ -1,28 +1,29 @@
 //! What a chat completion says, whole or in chunks.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::dialects::counts::{Chars, Count, Nested, loose};
+use crate::dialects::json::{Raw, Text};
 use crate::dialects::progress::{Progress, fault};
 use crate::wire::{Fault, FaultKind, Kind, Usage};
 
 /// A chunk of a stream, or a whole completion. Fields we do not know are ignored.
 #[derive(Debug, Deserialize)]
 pub struct Chunk<'a> {
-    pub choices: Option<Vec<Choice>>,
-    #[serde(default, deserialize_with = "loose")]
-    service_tier: Option<String>,
     #[serde(borrow)]
-    usage: Option<&'a RawValue>,
+    pub choices: Option<Vec<Choice<'a>>>,
+    #[serde(borrow, default, deserialize_with = "loose")]
+    service_tier: Option<Text<'a>>,
+    #[serde(borrow)]
+    usage: Option<Raw<'a, UsageRecord>>,
     error: Option<serde_json::Value>,
 }
 
 impl Chunk<'_> {
     /// Tells the tier and the usage, if there is one; says whether there was.
-    pub fn tell_usage(&self, progress: &mut Progress) -> Result<bool, Fault> {
+    pub fn tell_usage(&mut self, progress: &mut Progress) -> Result<bool, Fault> {
         progress.tell_tier(self.service_tier.as_deref());
-        let Some(raw) = self.usage else { return Ok(false) };
+        let Some(raw) = self.usage.take() else { return Ok(false) };
         progress.tell(raw, UsageRecord::normalised)
     }
 
@@ -35,7 +36,7 @@ impl Chunk<'_> {
 }
 
 #[derive(Debug, Deserialize)]
-pub struct Choice {
+pub struct Choice<'a> {
     /// In a chunk.
     delta: Option<Message>,
     /// In a whole completion.
@@ -43,10 +44,11 @@ pub struct Choice {
     /// In the older completions, whole or in a chunk.
     #[serde(default)]
     text: Chars,
-    pub finish_reason: Option<String>,
+    #[serde(borrow)]
+    pub finish_reason: Option<Text<'a>>,
 }
 
-impl Choice {
+impl Choice<'_> {
     /// Characters of each kind, in the order they are generated.
     pub fn chars(&self) -> [(Kind, u64); 2] {
         let message = self.delta.as_ref().or(self.message.as_ref());

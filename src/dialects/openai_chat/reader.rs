@@ -2,7 +2,7 @@
 
 use super::chunk::Chunk;
 use crate::dialects::Reader;
-use crate::dialects::counts::parse;
+use crate::dialects::json::parse;
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::dialects::template::Template;
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request};
@@ -54,7 +54,7 @@ impl Reader for ChatReader {
     }
 
     fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let completion: Chunk<'_> =
+        let mut completion: Chunk<'_> =
             parse(body).map_err(|error| garbled(body, "a chat completion", &error))?;
         completion.check()?;
         let mut progress = Progress::default();
@@ -89,7 +89,7 @@ impl Stream {
         if data.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let chunk: Chunk<'_> = parse(data)
+        let mut chunk: Chunk<'_> = parse(data)
             .map_err(|e| fault(FaultKind::Garbled, format!("an event of the stream is not a chunk: {e}")))?;
         chunk.check()?;
         if name == b"error" {
@@ -107,7 +107,7 @@ impl Stream {
             }
             if let Some(reason) = choice.finish_reason.as_ref().filter(|reason| !reason.is_empty()) {
                 is_end = true;
-                self.progress.is_cut |= reason == "length";
+                self.progress.is_cut |= **reason == *"length";
             }
         }
         self.is_finished |= is_end;

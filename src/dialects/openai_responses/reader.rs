@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::dialects::Reader;
-use crate::dialects::counts::{Chars, Count, Nested, loose, parse};
+use crate::dialects::counts::{Chars, Count, Nested, loose};
+use crate::dialects::json::{Raw, parse};
 use crate::dialects::openai_chat::Written;
 use crate::dialects::progress::{Progress, fault, garbled};
 use crate::wire::{Fault, FaultKind, Finish, Kind, Reply, Request, Usage};
@@ -23,12 +23,12 @@ impl ResponsesReader {
     }
 
     /// The end of the answer, as the response tells it.
-    fn finish(&mut self, response: &Response) -> Result<Finish, Fault> {
+    fn finish(&mut self, response: Response<'_>) -> Result<Finish, Fault> {
         if let Some(error) = &response.error {
             return Err(error.fault());
         }
         self.progress.tell_tier(response.service_tier.as_deref());
-        if let Some(raw) = &response.usage {
+        if let Some(raw) = response.usage {
             self.progress.tell(raw, UsageRecord::normalised)?;
         }
         let reason = response.incomplete_details.as_ref().and_then(|details| details.reason.as_deref());
@@ -48,7 +48,7 @@ impl Reader for ResponsesReader {
         if data.is_empty() || data == b"[DONE]" {
             return Ok(None);
         }
-        let event: Event = parse(data).map_err(|e| {
+        let event: Event<'_> = parse(data).map_err(|e| {
             fault(FaultKind::Garbled, format!("an event of the stream is not a JSON event: {e}"))
         })?;
         let kind = match &*event.kind {
@@ -59,7 +59,7 @@ impl Reader for ResponsesReader {
             "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => Kind::Reasoning,
             "response.completed" | "response.incomplete" => {
                 let response = event.response.unwrap_or_default();
-                return self.finish(&response).map(Some);
+                return self.finish(response).map(Some);
             }
             "response.failed" => {
                 let error = event.response.unwrap_or_default().error.unwrap_or_default();
@@ -82,7 +82,7 @@ impl Reader for ResponsesReader {
     }
 
     fn on_whole(&mut self, body: &[u8], replies: &mut Vec<Reply>) -> Result<Finish, Fault> {
-        let response: Response = parse(body).map_err(|error| garbled(body, "a response", &error))?;
+        let response: Response<'_> = parse(body).map_err(|error| garbled(body, "a response", &error))?;
         let Some(items) = &response.output else {
             let error = response.error.as_ref().map(ErrorRecord::fault);
             return Err(error.unwrap_or_else(|| fault(FaultKind::Garbled, "the answer has no output")));
@@ -98,7 +98,7 @@ impl Reader for ResponsesReader {
             return Err(error.fault());
         }
         self.progress.add_whole(sums, &self.request, replies);
-        self.finish(&response)
+        self.finish(response)
     }
 }
 
@@ -109,8 +109,8 @@ struct Event<'a> {
     kind: Cow<'a, str>,
     #[serde(default)]
     delta: Chars,
-    #[serde(default, deserialize_with = "loose")]
-    response: Option<Response>,
+    #[serde(borrow, default, deserialize_with = "loose")]
+    response: Option<Response<'a>>,
     #[serde(default, deserialize_with = "loose")]
     error: Option<ErrorRecord>,
     #[serde(default, deserialize_with = "loose")]
@@ -118,11 +118,12 @@ struct Event<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Response {
+struct Response<'a> {
     output: Option<Vec<Item>>,
     #[serde(default, deserialize_with = "loose")]
     service_tier: Option<String>,
-    usage: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    usage: Option<Raw<'a, UsageRecord>>,
     incomplete_details: Option<Incomplete>,
     error: Option<ErrorRecord>,
 }
