@@ -154,5 +154,24 @@ pub fn put_id(out: &mut BytesMut, id: u64) {
 
 /// Appends a string of JSON's that says `text`.
 pub fn put_string(out: &mut BytesMut, text: &str) {
-    serde_json::to_writer(out.writer(), text).expect("a buffer takes all text");
+    // Most names stand for themselves.
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        ["\"", text, "\""].into_iter().for_each(|part| put(out, part));
+    } else {
+        serde_json::to_writer(out.writer(), text).expect("a buffer takes all text");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_spelt_as_serde_json_spells_them() {
+        for text in ["", "gpt-4o", "a \"b\" \\c", "tab\tand\u{1f}", "\u{7f}é\u{2028}\u{1f600}"] {
+            let mut out = BytesMut::new();
+            put_string(&mut out, text);
+            assert_eq!(out, serde_json::to_string(text).unwrap());
+        }
+    }
 }

@@ -29,10 +29,10 @@ pub fn sizes(body: &[u8]) -> Vec<(u32, u32)> {
     sizes
 }
 
-/// Every way in which a part of a prompt says that it is an image has one of these.
-static MARKS: LazyLock<[Finder<'static>; 5]> = LazyLock::new(|| {
-    ["\"image\"", "\"image_url\"", "\"input_image\"", "\"inlineData\"", "\"inline_data\""].map(Finder::new)
-});
+/// Every way in which a part of a prompt says that it is an image has one of these: `image` or `image_url`,
+/// `input_image`, and `inlineData` or `inline_data`.
+static MARKS: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["\"image", "\"input_image\"", "\"inline"].map(Finder::new));
 
 /// For what cannot be measured.
 pub const ASSUMED: (u32, u32) = (1024, 1024);

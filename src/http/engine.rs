@@ -80,6 +80,8 @@ struct State {
     callers: FxHashMap<AttemptId, Caller>,
     lottery: Lottery,
     next_id: u64,
+    /// Room for what the cloud says, empty.
+    actions: Vec<Action>,
     lateness: Lateness,
     log: Option<CallLog>,
     /// Why the log is incomplete.
@@ -182,6 +184,7 @@ impl Engine {
             callers: FxHashMap::default(),
             lottery,
             next_id: FIRST_FOREIGN,
+            actions: Vec::new(),
             lateness: Lateness::new(),
             log,
             log_failure: None,
@@ -216,7 +219,7 @@ impl Engine {
         let logged = state.log.is_some().then(|| job.clone());
         let coming = Some(Box::new(Coming { part, speech, job: logged, came }));
         state.callers.insert(id, Caller { said: Rc::clone(&said), coming });
-        let mut actions = Vec::new();
+        let mut actions = std::mem::take(&mut state.actions);
         state.cloud.offer(now, part, (id, job), spill, &mut actions);
         if !state.cloud.is_under_way(id) {
             state.let_in(&self.parts, now, id, &actions);
@@ -259,7 +262,7 @@ impl Engine {
         if state.callers.get(&id).is_some_and(|caller| Rc::ptr_eq(&caller.said, said)) {
             state.callers.remove(&id);
             state.wake(&self.parts, now);
-            let mut actions = Vec::new();
+            let mut actions = std::mem::take(&mut state.actions);
             state.cloud.cancel(now, part, id, &mut actions);
             state.tell(now, actions);
             self.set_alarm(&state);
@@ -305,7 +308,7 @@ impl State {
         while let Some(due) = self.cloud.deadline().filter(|due| *due <= now) {
             self.lateness.record(due, now);
             let arriving = self.cloud.arriving();
-            let mut actions = Vec::new();
+            let mut actions = std::mem::take(&mut self.actions);
             self.cloud.wake(now, &mut actions);
             if let Some((at, id)) = arriving {
                 self.let_in(parts, at, id, &actions);
@@ -339,9 +342,10 @@ impl State {
         }
     }
 
-    fn tell(&mut self, now: Instant, actions: Vec<Action>) {
+    /// Tells the callers what the cloud has said, and keeps the room it took.
+    fn tell(&mut self, now: Instant, mut actions: Vec<Action>) {
         // That a call was passed on is told by whose reply comes first.
-        for Action { by, id, reply, other_status, .. } in actions.into_iter().filter(is_on_the_wire) {
+        for Action { by, id, reply, other_status, .. } in actions.drain(..).filter(is_on_the_wire) {
             // A caller that has left is told nothing.
             let Some(caller) = self.callers.get_mut(&id) else { continue };
             let is_final = reply.is_final();
@@ -354,6 +358,7 @@ impl State {
                 self.callers.remove(&id);
             }
         }
+        self.actions = actions;
     }
 
     /// The call's id and job. An id that is in use already is not given out twice.

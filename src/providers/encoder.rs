@@ -80,7 +80,8 @@ impl Encoder {
             unix_secs,
             elapsed_ms: now.since(self.came).as_millis() as u64,
         };
-        let mut headers = provider.named(self.operation.dialect, id);
+        let mut headers = Headers::with_capacity(HEADERS_USUAL);
+        headers.extend(provider.named(self.operation.dialect, id));
         headers.extend(provider.seen(&seen));
         let spell = |problem| {
             let answer = provider.spell(self.operation.dialect, &problem, id);
@@ -164,6 +165,9 @@ pub fn id_of(now: Instant, unix_secs: u64) -> u64 {
 pub fn header(name: &'static str, value: &str) -> (HeaderName, HeaderValue) {
     (HeaderName::from_static(name), HeaderValue::from_str(value).expect("letters and digits fit a header"))
 }
+
+/// Most answers have no more.
+const HEADERS_USUAL: usize = 8;
 
 /// A header that has `prefix` and an id.
 pub fn id_header(name: &'static str, prefix: &str, id: u64) -> (HeaderName, HeaderValue) {
