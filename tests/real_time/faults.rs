@@ -90,6 +90,7 @@ fn every_malformed_answer_ends_its_attempt_as_what_it_is() {
         ("bad event", format!("{STREAM_HEAD}{}", chunk("data: {\"choices\":[}\n\n")), "garbled"),
         ("server error in the stream", format!("{STREAM_HEAD}{}", chunk(SERVER_ERROR)), "server"),
         ("after a continue", format!("HTTP/1.1 100 Continue\r\n\r\n{}", good_stream()), "done"),
+        ("a flood of continues", "HTTP/1.1 100 Continue\r\n\r\n".repeat(4000), "too_large"),
         ("bytes after the end", good_stream() + "HTTP/1.1 200 OK\r\n\r\n", "done"),
     ];
     for (name, bytes, end) in cases {
