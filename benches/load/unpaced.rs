@@ -4,6 +4,8 @@ use super::child::{Plan, Run, Server, client_core, finish, has, own, pinned};
 use super::table::{median, print};
 
 const ROUNDS: usize = 3;
+/// Where contenders are within a tenth of each other, so many rounds tell them apart.
+const CONTESTS: usize = 9;
 
 const STREAMS: Plan<'_> = Plan {
     arrivals: "kind = \"closed\", users = 64",
@@ -85,7 +87,7 @@ pub fn short() {
     let contenders: Vec<&str> =
         contenders.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
     let mut rounds = vec![Vec::new(); contenders.len()];
-    for _ in 0..ROUNDS {
+    for _ in 0..CONTESTS {
         for (name, found) in contenders.iter().zip(&mut rounds) {
             found.push(ask(name, server.port, SHORT_PATH));
         }
@@ -117,7 +119,7 @@ pub fn mock() {
     let folder = tempfile::tempdir().expect("there is room for a scenario");
     let servers = [("our mock", Server::mock(&SHORT, &folder, &[])), ("bare hyper", Server::bare("bare"))];
     let mut rounds = [const { Vec::new() }; 2];
-    for _ in 0..ROUNDS {
+    for _ in 0..CONTESTS {
         for ((_, server), found) in servers.iter().zip(&mut rounds) {
             found.push(ask(asker, server.port, SHORT_PATH).0);
         }
