@@ -250,8 +250,9 @@ async fn attempt(
     }
 }
 
-/// Sends the request and reads the head of the answer; says whether that is an error. What the peer has surely not worked on, because it
-/// closed the connection just as we used it or said so, is sent once more: that says nothing about the request.
+/// Sends the request and reads the head of the answer; says whether that is an error. What the peer has surely not
+/// worked on, because it closed the connection just as we used it or said so, is sent once more: that says nothing
+/// about the request.
 async fn ask(
     route: &Route,
     line: &Line,
