@@ -3,7 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
 use tokio_rustls::rustls::{ServerConnection, StreamOwned};
@@ -44,6 +45,45 @@ fn a_connection_is_used_again_only_after_an_answer_that_lets_it() {
         let finals = asked.replies().filter(|reply| reply.is_final()).count();
         assert_eq!(finals, 3, "{name}: {:?}", asked.events);
     }
+}
+
+#[test]
+fn connections_that_died_while_they_were_kept_are_all_passed_over() {
+    // More than the runtime lets a task look at in one turn.
+    const KEPT: u64 = 160;
+    let (all, came) = (Barrier::new(KEPT as usize), AtomicU64::new(0));
+    let addr = rogue(move |mut stream| {
+        if read_request(&mut stream) {
+            if came.fetch_add(1, Ordering::Relaxed) < KEPT {
+                all.wait();
+            }
+            send(&mut stream, good_stream().as_bytes());
+        }
+    });
+    let runtime = runtime().unwrap();
+    let counts = runtime.block_on(async {
+        let remotes = vec![remote(&format!("http://{addr}"))];
+        let (mut client, mut heard) = Client::new(remotes, Keyring::open(1), &transport()).unwrap();
+        for requests in [0..KEPT, KEPT..KEPT + 1] {
+            let mut left = requests.end - requests.start;
+            for nth in requests {
+                let (id, job) = job(nth);
+                client.send(id, EndpointId(0), &job);
+            }
+            let play = async {
+                while left > 0 {
+                    let event = heard.recv().await.expect("the client is there");
+                    left -= u64::from(matches!(&event, Event::Reply { reply: Reply::Finished(_), .. }));
+                }
+            };
+            tokio::time::timeout(PATIENCE, play).await.expect("every attempt is answered");
+            // Every goodbye is here.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        client.counts()
+    });
+    runtime.shutdown_background();
+    assert_eq!(counts, Counts { opened_http1: KEPT + 1, ..Counts::default() });
 }
 
 #[test]
