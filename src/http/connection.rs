@@ -122,10 +122,10 @@ impl Connection {
         }
     }
 
-    /// Whether it still is, as far as this side knows.
+    /// Whether one that was free still is, as far as this side knows.
     pub async fn is_reusable(&mut self) -> bool {
         match &mut self.carrier {
-            Carrier::Alone(http1) => http1.is_free() && http1.is_quiet().await,
+            Carrier::Alone(http1) => http1.is_quiet().await,
             Carrier::Stream(_) => false,
         }
     }

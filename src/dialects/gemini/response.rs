@@ -25,14 +25,13 @@ impl Response<'_> {
     /// Tells the tier and the usage, if there is one; says whether there was. Most chunks have a record that counts nothing.
     pub fn tell_usage(&mut self, progress: &mut Progress) -> Result<bool, Fault> {
         let Some(raw) = self.usage_metadata.take() else { return Ok(false) };
-        let text = raw.text();
-        let record = raw
-            .read()
-            .map_err(|e| fault(FaultKind::Garbled, format!("the usage is no usage record: {e}")))?;
-        progress.tell_tier(record.traffic_type.as_deref());
-        let Some(usage) = record.normalised() else { return Ok(false) };
-        (progress.usage, progress.raw_usage) = (Some(usage), Some(text.into()));
-        Ok(true)
+        let mut tier = None;
+        let is_counted = progress.tell(raw, |record| {
+            tier.clone_from(&record.traffic_type);
+            record.normalised()
+        })?;
+        progress.tell_tier(tier.as_deref());
+        Ok(is_counted)
     }
 
     /// An answer may report an error in spite of its status, or that the prompt was not let through.
